@@ -1,0 +1,85 @@
+# The few commands anybody needs. Plain `make` lists them. Targets install what is missing.
+
+SHELL := /bin/bash
+ENGINE ?= podman
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+RELEASES := 12.0:bookworm 13.0:trixie
+SOURCE_DATE_EPOCH ?= 1735689600
+
+PACKAGES := podman runc conmon nftables iptables conntrack iproute2 mmdebstrap xorriso openssl python3-venv \
+	dnsperf kea-admin wrk udhcpc isc-dhcp-client bind9-dnsutils curl iputils-ping tcpdump cloud-init \
+	charon-systemd strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins \
+	dnsmasq-base haproxy apache2-bin
+PROGRAMS := podman runc conmon nft iptables conntrack ip mmdebstrap xorriso openssl dnsperf perfdhcp wrk udhcpc \
+	dhclient dig curl ping tcpdump swanctl dnsmasq haproxy cloud-init
+
+.PHONY: help venv system images bundle run stop demo test check bench proto clean
+.DEFAULT_GOAL := help
+
+help: ## list the commands
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(VENV)/.ready: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { $(MAKE) --no-print-directory system && $(PYTHON) -m venv $(VENV); }
+	@$(BIN)/pip install -q --disable-pip-version-check -e '.[dev,docker]' waitress 2> >(grep -v '^WARNING' >&2)
+	@touch $@
+
+venv: $(VENV)/.ready
+
+system: ## install the Debian packages that are missing (as root)
+	@for program in $(PROGRAMS); do command -v $$program >/dev/null || missing=1; done; \
+	test -e /usr/sbin/charon-systemd -o -e /usr/lib/ipsec/charon || missing=1; \
+	test -e /usr/sbin/apache2 || missing=1; \
+	if [ -n "$$missing" ]; then \
+		test "$$(id -u)" = 0 || { echo "error: cannot install packages: run make as root" >&2; exit 1; }; \
+		echo "installing Debian packages"; deploy/install-packages $(PACKAGES); \
+	fi
+
+images: venv system ## build the container images of both releases
+	@$(BIN)/python images/build.py --release bookworm --release trixie --output build/images
+
+bundle: images ## write the signed ISO of each release
+	@$(MAKE) --no-print-directory $(foreach pair,$(RELEASES),build/bundles/vr-services-$(firstword $(subst :, ,$(pair))).iso)
+
+build/keys/lab.key:
+	@mkdir -p build/keys/trusted
+	@$(BIN)/vr-supervisor bundle keygen $@ build/keys/trusted/lab.pub
+
+DEFINITIONS := $(shell find services -type f -not -path '*/golden/*' 2>/dev/null)
+codename = $(patsubst $(1):%,%,$(filter $(1):%,$(RELEASES)))
+
+.SECONDEXPANSION:
+build/bundles/vr-services-%.iso: build/images/$$(call codename,$$*)/images.json $(DEFINITIONS) build/keys/lab.key
+	@mkdir -p $(@D)
+	@SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BIN)/vr-supervisor bundle build --images $(<D) --services services --release $* \
+		--key build/keys/lab.key --output $@
+
+run: bundle ## start the lab router with all five services, and show their status
+	@$(BIN)/python -m lab run --engine $(ENGINE)
+
+stop: ## end the lab and remove every trace of it
+	@test ! -x $(BIN)/python || $(BIN)/python -m lab stop --engine $(ENGINE)
+
+demo: run ## swap every service under load and print what its clients lost
+	@$(BIN)/python -m bench.demo --engine $(ENGINE)
+
+bench: run ## measure times, sizes and memory
+	@$(BIN)/python -m bench.figures --engine $(ENGINE)
+
+test: bundle ## run the whole test suite
+	@$(BIN)/python -m pytest -q
+
+check: venv ## format, lint, types, import contracts, unit tests
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q tests/unit
+
+proto: venv ## generate the API's code from supervisor.proto
+	@cd $(CURDIR) && $(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. supervisor/surface/api/supervisor.proto
+
+clean: stop ## remove everything that was built
+	@rm -rf build $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -1,0 +1,143 @@
+"""One release, from declarations to an OCI layout: resolve, download, select, lay on the base, write."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from builder.apt import Archive, Package, architecture
+from builder.declaration import DeclarationError, Folder, ImageDeclaration, User
+from builder.layout import Layer, Layout
+from builder.pyc import compile_tree
+from builder.tree import MERGED, Entry, Kind, Tree, canonical, difference, from_folder, select, unpack, with_parents
+
+ROOT = User("root", 0, 0, "/root")
+NOBODY = User("nobody", 65534, 65534, "/nonexistent")
+
+
+def build_release(
+    release: str,
+    base: ImageDeclaration,
+    services: tuple[ImageDeclaration, ...],
+    *,
+    cache: Path,
+    output: Path,
+    epoch: int,
+) -> dict[str, Any]:
+    """Build every image of `release` into `output`, which is replaced as a whole; return what images.json says."""
+    archive = Archive(release, cache)
+    archive.update()
+    packages = {image.name: archive.closure(image.packages, base.skip + image.skip) for image in (base, *services)}
+    archive.fetch(
+        tuple(sorted({package for found in packages.values() for package in found}, key=lambda one: one.name))
+    )
+    unpacked: dict[Package, Tree] = {}
+
+    def contents(found: Iterable[Package]) -> Tree:
+        merged: Tree = {}
+        for package in found:
+            if package not in unpacked:
+                unpacked[package] = unpack(archive.deb(package))
+            merged.update(unpacked[package])
+        return merged
+
+    work = output.with_name(output.name + ".new")
+    shutil.rmtree(work, ignore_errors=True)
+    layout = Layout(work / "oci", epoch)
+    base_tree = _base_tree(base, contents(packages[base.name]))
+    base_layer = layout.add_layer(base_tree)
+    listing: dict[str, Any] = {}
+    for image in services:
+        tree = _image_tree(base, image, base_tree, contents(packages[image.name]))
+        layers = (base_layer, layout.add_layer(difference(tree, base_tree)))
+        version = _version(image, packages[image.name])
+        reference = f"{image.name}:{re.sub(r'[^A-Za-z0-9_.-]', '-', version)}"  # a tag takes no other characters
+        config, manifest = layout.add_image(reference, layers, architecture(), _run_options(base, image, version))
+        listing[image.name] = _facts(config, manifest, version, layers)
+    layout.close()
+    (work / "images.json").write_text(json.dumps(listing, indent=2, sort_keys=True) + "\n")
+    used = {name: {package.name: package.version for package in found} for name, found in packages.items()}
+    (work / "packages.json").write_text(json.dumps(used, indent=2, sort_keys=True) + "\n")
+    shutil.rmtree(output, ignore_errors=True)
+    work.rename(output)
+    return listing
+
+
+def _base_tree(base: ImageDeclaration, contents: Tree) -> Tree:
+    tree = select(contents, base.keep, base.drop) | from_folder(base.files) | _accounts(base.users, base.groups)
+    tree |= _folders(base.folders, base.users) | _links(base.links)
+    # Some releases ship these links in a package, some make them in a maintainer script; here they always are the same.
+    tree = with_parents(tree | {"usr/bin": Entry(Kind.FOLDER), "usr/sbin": Entry(Kind.FOLDER)})
+    return tree | {name: Entry(Kind.LINK, 0o777, target=f"usr/{name}") for name in MERGED if f"usr/{name}" in tree}
+
+
+def _image_tree(base: ImageDeclaration, image: ImageDeclaration, base_tree: Tree, contents: Tree) -> Tree:
+    tree = base_tree | select(contents, image.keep, base.drop + image.drop) | from_folder(image.files)
+    tree |= _accounts(base.users + image.users, base.groups + image.groups) | _folders(image.folders, image.users)
+    tree = with_parents(tree | _links(image.links))
+    return compile_tree(tree) if image.compile_python else tree
+
+
+def _accounts(users: tuple[User, ...], groups: tuple[tuple[str, int], ...]) -> Tree:
+    everyone = (ROOT, *users, NOBODY)
+    passwd = "".join(f"{one.name}:x:{one.uid}:{one.gid}::{one.home}:/usr/sbin/nologin\n" for one in everyone)
+    named = [(one.name if one is not NOBODY else "nogroup", one.gid) for one in everyone] + list(groups)
+    group = "".join(f"{name}:x:{gid}:\n" for name, gid in named)
+    return {
+        "etc/passwd": Entry(Kind.FILE, 0o644, content=passwd.encode()),
+        "etc/group": Entry(Kind.FILE, 0o644, content=group.encode()),
+    }
+
+
+def _folders(folders: tuple[Folder, ...], users: tuple[User, ...]) -> Tree:
+    known = {one.name: one for one in (ROOT, NOBODY, *users)}
+    for folder in folders:
+        if folder.owner not in known:
+            raise DeclarationError(f"cannot make {folder.path}: its owner {folder.owner} is not declared")
+    return {
+        canonical(one.path): Entry(Kind.FOLDER, one.mode, known[one.owner].uid, known[one.owner].gid) for one in folders
+    }
+
+
+def _links(links: tuple[tuple[str, str], ...]) -> Tree:
+    return {canonical(path): Entry(Kind.LINK, 0o777, target=target) for path, target in links}
+
+
+def _version(image: ImageDeclaration, packages: tuple[Package, ...]) -> str:
+    if image.version is None:
+        raise DeclarationError(f"cannot build image {image.name}: it does not say which package gives its version")
+    for package in packages:
+        if package.name == image.version.package:
+            upstream = re.match(r"(?:\d+:)?(\d+\.\d+)", package.version)
+            return image.version.pattern.format(
+                full=package.version, minor=upstream[1] if upstream else package.version
+            )
+    raise DeclarationError(f"cannot build image {image.name}: package {image.version.package} is not part of it")
+
+
+def _run_options(base: ImageDeclaration, image: ImageDeclaration, version: str) -> dict[str, Any]:
+    labels = {"org.opencontainers.image.title": image.name, "org.opencontainers.image.version": version}
+    environment = dict(base.environment) | dict(image.environment)
+    options: dict[str, Any] = {
+        "Env": [f"{key}={value}" for key, value in sorted(environment.items())],
+        "Cmd": list(image.command),
+        "WorkingDir": "/",
+        "Labels": labels,
+    }
+    user = next((one for one in image.users if one.name == image.run_as), None)
+    return options | {"User": f"{user.uid}:{user.gid}"} if user else options
+
+
+def _facts(config: str, manifest: str, version: str, layers: tuple[Layer, ...]) -> dict[str, Any]:
+    return {
+        "image": config,
+        "manifest": manifest,
+        "version": version,
+        "size": sum(layer.size for layer in layers),
+        "layers": [layer.digest for layer in layers],
+        "own_size": layers[-1].size,
+    }

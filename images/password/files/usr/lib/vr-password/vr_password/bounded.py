@@ -1,0 +1,104 @@
+"""Connections: how many in all, how many of one guest, how long and how much: no guest can starve the others.
+
+This is the one module that knows the insides of the HTTP library (the same ones in its versions 2.1 and 3.0).
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.server import BaseWSGIServer, create_server
+from waitress.task import WSGITask
+
+CONNECTIONS = 1024
+CONNECTIONS_OF_ONE_GUEST = 16
+SECONDS = 20.0  # for a whole connection, however busy it looks
+
+
+_WISH = re.compile(rb"(?i)(?<=\n)domu_request(?=:)")
+
+
+class Parser(HTTPRequestParser):  # type: ignore[misc]  # the library has no types
+    """Lets through the one header with an underscore that matters here; the library drops them all."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(_WISH.sub(b"DomU-Request", header_plus))
+
+
+class OnlyTask(WSGITask):  # type: ignore[misc]
+    """Answers and closes: with one request each, a generation that is replaced is soon without connections."""
+
+    def __init__(self, channel: Any, request: Any) -> None:
+        request.headers["CONNECTION"] = "close"
+        super().__init__(channel, request)
+
+
+class BoundedChannel(HTTPChannel):  # type: ignore[misc]
+    """A connection with an end."""
+
+    parser_class = Parser
+    task_class = OnlyTask
+
+    def __init__(self, server: Any, sock: Any, address: Any, settings: Any, map: Any = None) -> None:
+        super().__init__(server, sock, address, settings, map=map)
+        self.born = time.monotonic()
+        of_guest = [channel for channel in server.active_channels.values() if channel.addr[0] == address[0]]
+        if len(of_guest) > CONNECTIONS_OF_ONE_GUEST:
+            min(of_guest, key=lambda channel: channel.born).close_at_once()
+
+    def readable(self) -> bool:
+        """Asked in every round of the loop, at least once a second."""
+        if time.monotonic() - self.born > SECONDS:
+            self.close_at_once()
+            return False
+        return bool(super().readable())
+
+    def close_at_once(self) -> None:
+        self.will_close = True
+        if not self.requests:
+            self.handle_close()
+
+
+def serve(application: Any, listen: Sequence[tuple[str, int]]) -> None:
+    """Listen until SIGTERM; then finish what has begun."""
+    sockets: dict[int, Any] = {}
+    server = create_server(
+        application,
+        map=sockets,
+        sockets=[_listening(address) for address in listen],
+        threads=8,
+        connection_limit=CONNECTIONS,
+        backlog=1024,
+        channel_timeout=10,
+        cleanup_interval=2,
+        max_request_header_size=8 * 1024,
+        max_request_body_size=64 * 1024,
+        inbuf_overflow=128 * 1024,  # in memory: there is no disk to spill to
+        outbuf_overflow=128 * 1024,
+        asyncore_use_poll=True,
+        expose_tracebacks=False,
+        ident=None,
+        clear_untrusted_proxy_headers=True,
+    )
+    for item in sockets.values():
+        if isinstance(item, BaseWSGIServer):
+            item.channel_class = BoundedChannel
+    server.run()
+
+
+def _listening(address: tuple[str, int]) -> socket.socket:
+    """Bound here and not by the library, which would look the address up by name."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind(address)
+    except OSError:
+        sock.close()
+        raise
+    return sock

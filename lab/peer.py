@@ -1,0 +1,220 @@
+"""The other VPN gateway: this machine's own IKE daemon with private folders, in the peer's namespace.
+
+The kernel here has no ESP, so the data plane is the daemon's own (kernel-libipsec through a tun device). The same
+class can play the router's side, which is how the lab is tested without a supervisor.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.commands import PSK
+from lab.network import folder, processes
+from lab.processes import Processes, Record
+from lab.tools import LabError, run_inside
+from lab.topology import (
+    GUEST_NETWORK,
+    PEER_IP,
+    PEER_NETWORK,
+    ROUTER_PUBLIC_IP,
+    Lab,
+)
+
+DAEMON = "/usr/sbin/charon-systemd"
+PLUGINS = (
+    "random nonce aes sha1 sha2 hmac kdf gmp curve25519 openssl pem pkcs1 pubkey x509 constraints "
+    "kernel-libipsec kernel-netlink socket-default updown vici"
+)
+# Lost peers are noticed in seconds: a tunnel whose router lost its memory is set up again by whoever sees it first.
+SETTINGS = """\
+charon-systemd {{
+  load = {plugins}
+  retransmit_tries = 3
+  retransmit_timeout = 1.0
+  retransmit_base = 1.4
+  syslog {{
+    identifier = {name}
+  }}
+  journal {{
+    default = -1
+  }}
+  filelog {{
+    lab {{
+      path = {log}
+      time_format = %s
+      default = 1
+      ike = 2
+      flush_line = yes
+    }}
+  }}
+  plugins {{
+    vici {{
+      socket = unix://{vici}
+    }}
+    kernel-libipsec {{
+      allow_peer_ts = yes
+    }}
+  }}
+}}
+"""
+CONNECTIONS = """\
+connections {{
+  site {{
+    version = 2
+    local_addrs = {local}
+    remote_addrs = {remote}
+    proposals = aes256-sha256-modp2048
+    dpd_delay = 3s
+    keyingtries = 0
+    encap = yes
+    mobike = no
+    unique = replace
+    local {{
+      auth = psk
+      id = {local}
+    }}
+    remote {{
+      auth = psk
+      id = {remote}
+    }}
+    children {{
+      net {{
+        local_ts = {local_network}
+        remote_ts = {remote_network}
+        esp_proposals = aes256-sha256-modp2048
+        start_action = {start}
+        dpd_action = restart
+      }}
+    }}
+  }}
+}}
+secrets {{
+  ike-site {{
+    id-1 = {local}
+    id-2 = {remote}
+    secret = "{psk}"
+  }}
+}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """What the gateway says about the tunnel."""
+
+    is_running: bool
+    is_established: bool
+    established_count: int
+    deletes_received: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """One end of the site-to-site tunnel."""
+
+    name: str
+    namespace: str
+    folder: Path
+    local: str
+    remote: str
+    local_network: str
+    remote_network: str
+    initiates: bool = True
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "daemon.log"
+
+    @property
+    def vici(self) -> Path:
+        return self.folder / "vici.sock"
+
+    def start(self, running: Processes) -> Record:
+        """Start the daemon unless it runs, and give it its connection."""
+        known = running.find(self.name)
+        if known is not None and known.is_alive:
+            return known
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.vici.unlink(missing_ok=True)
+        self._write("strongswan.conf", SETTINGS.format(plugins=PLUGINS, name=self.name, log=self.log, vici=self.vici))
+        start = "start" if self.initiates else "none"
+        facts = {
+            "local": self.local,
+            "remote": self.remote,
+            "local_network": self.local_network,
+            "remote_network": self.remote_network,
+            "start": start,
+            "psk": PSK,
+        }
+        self._write("swanctl.conf", CONNECTIONS.format(**facts))
+        record = running.start(self.name, [DAEMON], namespace=self.namespace, env=self._environment())
+        self._wait_for_socket(record)
+        self._swanctl("--load-all", "--noprompt", "--file", str(self.folder / "swanctl.conf"))
+        return record
+
+    def status(self, running: Processes) -> Tunnel:
+        """The state of the tunnel now, and from the log what happened to it since the first start."""
+        record = running.find(self.name)
+        is_running = record is not None and record.is_alive
+        listed = self._swanctl("--list-sas") if is_running else ""
+        log = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
+        return Tunnel(
+            is_running,
+            "ESTABLISHED" in listed and "INSTALLED" in listed,
+            len(re.findall(r"IKE_SA site\[\d+\] established", log)),
+            len(re.findall(r"received DELETE for IKE_SA", log)),
+        )
+
+    def _wait_for_socket(self, record: Record) -> None:
+        limit = time.monotonic() + 10.0
+        while not self.vici.exists():
+            if time.monotonic() > limit or not record.is_alive:
+                raise LabError(f"cannot start {self.name}: no control socket; see {self.log}")
+            time.sleep(0.02)
+
+    def _swanctl(self, *words: str) -> str:
+        argv = ["env", *(f"{key}={value}" for key, value in self._environment().items()), "swanctl", *words]
+        return run_inside(self.namespace, [*argv, "--uri", f"unix://{self.vici}"])
+
+    def _environment(self) -> Mapping[str, str]:
+        return {"STRONGSWAN_CONF": str(self.folder / "strongswan.conf"), "SWANCTL_DIR": str(self.folder)}
+
+    def _write(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.touch(mode=0o600)
+        path.write_text(text, encoding="utf-8")
+
+
+def gateway(lab: Lab) -> Gateway:
+    """The peer's end."""
+    return Gateway("peer", lab.peer, folder(lab) / "peer", PEER_IP, ROUTER_PUBLIC_IP, PEER_NETWORK, GUEST_NETWORK)
+
+
+def stand_in_router(lab: Lab) -> Gateway:
+    """The router's end played by this machine, for tests of the lab itself."""
+    return Gateway(
+        "stand-in",
+        lab.router,
+        folder(lab) / "stand-in",
+        ROUTER_PUBLIC_IP,
+        PEER_IP,
+        GUEST_NETWORK,
+        PEER_NETWORK,
+        initiates=False,
+    )
+
+
+def start(lab: Lab) -> Record:
+    return gateway(lab).start(processes(lab))
+
+
+def stop(lab: Lab) -> bool:
+    return processes(lab).stop("peer")
+
+
+def status(lab: Lab) -> Tunnel:
+    return gateway(lab).status(processes(lab))

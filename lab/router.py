@@ -1,0 +1,147 @@
+"""The supervisor in the lab's router: its settings, its start, its end. Bundles and keys come from `build/`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from lab import commands, network
+from lab.processes import Processes
+from lab.tools import LabError, inside
+from lab.topology import DEFAULT_PREFIX, Lab
+
+ROOT = Path(__file__).resolve().parent.parent
+BUNDLES = ROOT / "build" / "bundles"
+TRUSTED = ROOT / "build" / "keys" / "trusted"
+OLDER, NEWER = "12.0", "13.0"
+PROGRAM = "supervisor"
+
+
+@dataclass(frozen=True, slots=True)
+class Router:
+    """Places of one lab's supervisor. The default lab uses the supervisor's own defaults, so that `vrctl` finds it."""
+
+    lab: Lab
+    engine: str = "podman"
+
+    @property
+    def runtime(self) -> Path:
+        name = "vr-supervisor" if self.lab.prefix == DEFAULT_PREFIX else f"{self.lab.prefix}-sv"
+        return Path("/run") / name
+
+    @property
+    def state(self) -> Path:
+        return ROOT / "build" / "lab" / self.lab.prefix
+
+    @property
+    def socket(self) -> Path:
+        return self.runtime / "api.sock"
+
+    @property
+    def settings(self) -> Path:
+        return network.folder(self.lab) / "supervisor.yaml"
+
+    @property
+    def processes(self) -> Processes:
+        return network.processes(self.lab)
+
+    # ------------------------------------------------------------ life
+
+    def start(self, **overrides: object) -> None:
+        """Write the settings and start the daemon unless it runs."""
+        self._write_settings(overrides)
+        self.processes.start(
+            PROGRAM, [program("vr-supervisor"), "run", "--config", str(self.settings)], namespace=self.lab.router
+        )
+
+    def _write_settings(self, overrides: dict[str, object]) -> None:
+        if self.settings.exists() and not overrides:
+            return
+        folder = network.folder(self.lab)
+        folder.mkdir(parents=True, exist_ok=True)
+        intake = folder / "commands"
+        if not intake.is_dir():
+            commands.write(intake)
+        values: dict[str, object] = {
+            "state_dir": str(self.state),
+            "runtime_dir": str(self.runtime),
+            "api_socket": str(self.socket),
+            "engine": self.engine,
+            "trusted_keys": str(TRUSTED),
+            "media": [str(bundle_path(OLDER))],
+            "commands": str(intake),
+            "userspace_data_plane": True,
+            "admit": True,
+            **overrides,
+        }
+        self.settings.write_text(yaml.safe_dump(values, sort_keys=True))
+
+    def stop(self) -> None:
+        """End the daemon and take away everything it made."""
+        self.processes.stop(PROGRAM, patience=20.0)
+        if self.settings.exists():
+            command = inside(self.lab.router, [program("vr-supervisor"), "teardown", "--config", str(self.settings)])
+            done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+            if done.returncode != 0:
+                raise LabError(f"cannot tear the supervisor down: {done.stderr.strip()}")
+        shutil.rmtree(self.state, ignore_errors=True)
+
+    # ------------------------------------------------------------ asking
+
+    def vrctl(self, *arguments: str, timeout: float = 300.0, check: bool = True) -> subprocess.CompletedProcess[str]:
+        command = [program("vrctl"), "--socket", str(self.socket), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+        if check and done.returncode != 0:
+            raise LabError(f"vrctl {' '.join(arguments)} ended with {done.returncode}: {done.stderr.strip()}")
+        return done
+
+    def status(self) -> dict[str, object] | None:
+        """The supervisor's status; None while it does not answer."""
+        done = self.vrctl("status", "--json", check=False, timeout=20.0)
+        if done.returncode != 0:
+            return None
+        answer: dict[str, object] = json.loads(done.stdout)
+        return answer
+
+    def await_ready(self, deadline: float, services: Sequence[str] = ()) -> dict[str, object]:
+        """Wait until every service is ready. LabError says what is missing, from status and the log."""
+        limit = time.monotonic() + deadline
+        status: dict[str, object] | None = None
+        while time.monotonic() < limit:
+            record = self.processes.find(PROGRAM)
+            if record is None or not record.is_alive:
+                raise LabError(f"the supervisor ended: {self._last_words()}")
+            status = self.status()
+            listed = status["services"] if status else []
+            assert isinstance(listed, list)
+            if listed and len(listed) >= len(services) and all(one["ready"] for one in listed):
+                assert status is not None
+                return status
+            time.sleep(0.2)
+        missing = [one for one in (status or {}).get("services", []) if not one["ready"]]  # type: ignore[attr-defined]
+        told = (
+            "; ".join(f"{one['name']} is {one['state']}: {one['message']}" for one in missing) or "it does not answer"
+        )
+        raise LabError(f"the router is not ready after {deadline:g} s: {told}; {self._last_words()}")
+
+    def _last_words(self) -> str:
+        log = self.processes.log(PROGRAM)
+        lines = log.read_text(errors="replace").splitlines()[-8:] if log.exists() else []
+        return f"its log {log} ends with:\n" + "\n".join(lines)
+
+
+def bundle_path(release: str) -> Path:
+    return BUNDLES / f"vr-services-{release}.iso"
+
+
+def program(name: str) -> str:
+    """A program of the environment this Python belongs to."""
+    return str(Path(sys.executable).parent / name)

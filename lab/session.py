@@ -1,0 +1,62 @@
+"""`run` and `stop`: the whole lab, from nothing to five ready services and back to nothing."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from lab import backends, network, peer
+from lab.router import NEWER, OLDER, Router, bundle_path
+from lab.tools import LabError
+from lab.topology import Lab
+
+SERVICES = ("apache-metadata", "dnsmasq", "haproxy", "password", "strongswan")
+READY_SECONDS = 90.0
+
+_ENGINE = click.option("--engine", type=click.Choice(["podman", "docker"]), default="podman", show_default=True)
+
+
+@click.command()
+@_ENGINE
+@click.option(
+    "--firewall", "style", default=None, help="The router's own rules: open, or cloudstack (drops by default)."
+)
+@click.pass_obj
+def run(lab: Lab, engine: str, style: str | None) -> None:
+    """Start the lab with the older release, or repair what is missing of it, and show the services' status."""
+    bring_up(Router(lab, engine), style, say=click.echo)
+    shown = Router(lab, engine).vrctl("status")
+    click.echo(shown.stdout, nl=False)
+
+
+@click.command()
+@_ENGINE
+@click.pass_obj
+def stop(lab: Lab, engine: str) -> None:
+    """End the supervisor and its containers and remove every trace of the lab."""
+    Router(lab, engine).stop()
+    network.down(lab)
+
+
+def bring_up(
+    router: Router, style: str | None = None, *, say: object = print, **overrides: object
+) -> dict[str, object]:
+    """Make everything run that does not; return the router's status."""
+    assert callable(say)
+    lab, began = router.lab, time.monotonic()
+    for release in (OLDER, NEWER):
+        if not bundle_path(release).is_file():
+            raise LabError(f"cannot start the lab: {bundle_path(release)} is missing; run `make bundle`")
+    made = network.up(lab, style)
+    backends.start(lab)
+    peer.start(lab)
+    router.start(**overrides)
+    if made:
+        say(f"lab {lab.prefix} is up; waiting for {len(SERVICES)} services")
+    status = router.await_ready(READY_SECONDS, SERVICES)
+    bundles = router.vrctl("bundle", "list", "--json").stdout
+    if f'"{NEWER}"' not in bundles:
+        router.vrctl("bundle", "import", str(bundle_path(NEWER)))
+    say(f"five services ready after {time.monotonic() - began:.1f} s")
+    return status

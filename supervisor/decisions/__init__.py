@@ -1,0 +1,1 @@
+"""Decisions: values in, values out. No clock, file, socket or engine is read here."""

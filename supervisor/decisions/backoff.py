@@ -1,0 +1,57 @@
+"""Decides how long to wait before a failed instance is started again: longer each time, until it proves stable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+FIRST_DELAY = 0.25
+LONGEST_DELAY = 30.0
+JITTER = 0.2  # so that services which failed together do not all start together
+STABLE_AFTER = 60.0  # healthy this long: the next failure is a new story
+REMEMBERED = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Failures of one service. Times are monotonic seconds; `Backoff()` is a service that never failed."""
+
+    failures: tuple[float, ...] = ()  # of the last `REMEMBERED` seconds, oldest first
+    attempt: int = 0  # failures since it was last stable
+    until: float = 0.0  # not to be started before
+    healthy_since: float | None = None
+
+
+def delay(attempt: int, jitter: float) -> float:
+    """Seconds to wait after the failure number `attempt`, counted from 1; `jitter` is a random number in [0, 1)."""
+    doublings = min(attempt - 1, 16)  # far beyond the longest delay, and small enough for floats
+    return min(FIRST_DELAY * 2.0**doublings, LONGEST_DELAY) * (1 - JITTER + 2 * JITTER * jitter)
+
+
+def fail(backoff: Backoff, now: float, jitter: float) -> Backoff:
+    """Record a failure; `until` of the result says when to start again."""
+    since = backoff.healthy_since
+    was_stable = since is not None and now - since >= STABLE_AFTER
+    attempt = 1 if was_stable else backoff.attempt + 1
+    return Backoff((*_recent(backoff, now), now), attempt, now + delay(attempt, jitter))
+
+
+def observe(backoff: Backoff, is_healthy: bool, now: float) -> Backoff:
+    """Record whether it is healthy now; call on every change (calling more often does no harm)."""
+    if not is_healthy:
+        return replace(backoff, healthy_since=None) if backoff.healthy_since is not None else backoff
+    if backoff.healthy_since is None:
+        return replace(backoff, healthy_since=now)
+    return backoff
+
+
+def may_start(backoff: Backoff, now: float) -> bool:
+    return now >= backoff.until
+
+
+def recent_failures(backoff: Backoff, now: float) -> int:
+    """How often it failed in the last `REMEMBERED` seconds."""
+    return len(_recent(backoff, now))
+
+
+def _recent(backoff: Backoff, now: float) -> tuple[float, ...]:
+    return tuple(time for time in backoff.failures if now - time < REMEMBERED)

@@ -1,0 +1,164 @@
+"""The hand-over machine: three tables of steps, and one rule for walking them forward or back.
+
+A hand-over walks its table forward. When a step fails before the commit point, it turns round and walks the undo
+steps of everything it had begun, newest first. After the commit point (the soak is over) it only goes forward: what
+is left is clearing away. A step that fails while undoing, or after the commit point, is tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import assert_never
+
+from supervisor.values.handover import (
+    Direction,
+    Event,
+    Handover,
+    Mode,
+    Outcome,
+    RevertAsked,
+    Step,
+    StepDone,
+    StepFailed,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A row of a table: what is done, and what undoes it."""
+
+    step: Step
+    undo: Step | None = None
+
+
+TABLES: Mapping[Mode, tuple[Phase, ...]] = MappingProxyType(
+    {
+        Mode.OVERLAP: (
+            Phase(Step.STAGE, undo=Step.UNSTAGE),
+            Phase(Step.CHECK),
+            Phase(Step.START, undo=Step.REMOVE_CANDIDATE),
+            Phase(Step.READY),
+            Phase(Step.SYNC),
+            Phase(Step.CUT_OVER, undo=Step.SWITCH_BACK),
+            Phase(Step.VERIFY),
+            Phase(Step.SOAK),
+            Phase(Step.DRAIN),
+            Phase(Step.RETIRE),
+        ),
+        Mode.TAKEOVER: (
+            Phase(Step.STAGE, undo=Step.UNSTAGE),
+            Phase(Step.CHECK),
+            Phase(Step.CREATE, undo=Step.REMOVE_CANDIDATE),
+            Phase(Step.KILL_FORMER, undo=Step.REVIVE_FORMER),
+            Phase(Step.START, undo=Step.REMOVE_CANDIDATE),
+            Phase(Step.CUT_OVER, undo=Step.SWITCH_BACK),
+            Phase(Step.VERIFY),
+            Phase(Step.SOAK),
+            Phase(Step.RETIRE),
+        ),
+        Mode.RELOAD: (
+            Phase(Step.CHECK),
+            Phase(Step.APPLY, undo=Step.UNAPPLY),
+            Phase(Step.VERIFY),
+        ),
+    }
+)
+
+_PIVOT = frozenset({Step.CUT_OVER, Step.APPLY})
+
+
+class UnexpectedEventError(AssertionError):
+    """The loop reported something that cannot happen to a hand-over in that place."""
+
+    def __init__(self, handover: Handover, event: Event) -> None:
+        super().__init__(f"hand-over {handover.id} at {current(handover)} ({handover.direction}) cannot take {event}")
+
+
+def step_index(mode: Mode, step: Step) -> int:
+    """Return the row of `step`."""
+    return next(i for i, phase in enumerate(TABLES[mode]) if phase.step is step)
+
+
+def _commit_index(mode: Mode) -> int:
+    """Return the first row after the commit point: from there a hand-over only goes forward."""
+    table = TABLES[mode]
+    last = Step.VERIFY if mode is Mode.RELOAD else Step.SOAK
+    return next(i for i, phase in enumerate(table) if phase.step is last) + 1
+
+
+def _pivot_index(mode: Mode) -> int:
+    return next(i for i, phase in enumerate(TABLES[mode]) if phase.step in _PIVOT)
+
+
+def is_committed(handover: Handover) -> bool:
+    """Is the former active no longer something to go back to?"""
+    return handover.direction is Direction.FORWARD and handover.index >= _commit_index(handover.mode)
+
+
+def has_traffic(handover: Handover) -> bool:
+    """May the candidate have been given traffic?"""
+    return max(handover.index, handover.reached) >= _pivot_index(handover.mode)
+
+
+def current(handover: Handover) -> Step | None:
+    """Return the step that is to be carried out now; None when the hand-over has ended."""
+    if handover.outcome is not Outcome.RUNNING:
+        return None
+    phase = TABLES[handover.mode][handover.index]
+    return phase.step if handover.direction is Direction.FORWARD else phase.undo
+
+
+def advance(handover: Handover, event: Event) -> Handover:
+    """Return where the hand-over stands after `event`. The caller records it before acting on `current`."""
+    if handover.outcome is not Outcome.RUNNING:
+        raise UnexpectedEventError(handover, event)
+    match event:
+        case StepDone():
+            return _next(handover)
+        case StepFailed(reason=reason):
+            if handover.direction is Direction.UNDO or is_committed(handover):
+                return handover
+            return _turn_round(handover, reason)
+        case RevertAsked(reason=reason):
+            if handover.direction is Direction.UNDO or is_committed(handover):
+                raise UnexpectedEventError(handover, event)
+            return _turn_round(handover, reason)
+        case _:
+            assert_never(event)
+
+
+def resume(handover: Handover) -> Handover:
+    """Return how a supervisor that comes back goes on: past the cut-over forward, before or at it back.
+
+    A reload is carried on: writing the same files and telling the daemon again does no harm.
+    """
+    if handover.outcome is not Outcome.RUNNING or handover.direction is Direction.UNDO:
+        return handover
+    if handover.mode is Mode.RELOAD or handover.index > _pivot_index(handover.mode):
+        return handover
+    return _turn_round(handover, "the supervisor ended before traffic was moved")
+
+
+def _next(handover: Handover) -> Handover:
+    if handover.direction is Direction.UNDO:
+        return _back_from(handover, handover.index - 1)
+    if handover.index + 1 < len(TABLES[handover.mode]):
+        return replace(handover, index=handover.index + 1)
+    return replace(handover, outcome=Outcome.SUCCEEDED)
+
+
+def _turn_round(handover: Handover, reason: str) -> Handover:
+    turned = replace(handover, direction=Direction.UNDO, reached=handover.index, reason=reason)
+    return _back_from(turned, handover.index)
+
+
+def _back_from(handover: Handover, index: int) -> Handover:
+    """Return the hand-over at the newest row from `index` down that has an undo step, or ended."""
+    table = TABLES[handover.mode]
+    for row in range(index, -1, -1):
+        if table[row].undo is not None:
+            return replace(handover, index=row)
+    had_traffic = handover.reached >= _pivot_index(handover.mode)
+    return replace(handover, index=0, outcome=Outcome.REVERTED if had_traffic else Outcome.FAILED)

@@ -1,0 +1,79 @@
+"""Decides from probe results, one after another, whether an instance is live and whether it is ready.
+
+Each watch of a manifest (liveness, readiness) has a `Health` of its own. One odd result changes nothing: `threshold`
+results of the other kind in a row do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from supervisor.values.manifest import Watch
+from supervisor.values.state import ProbeResult
+
+NOTHING_ASKED = ProbeResult(True, "no probes are declared", 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a watch has found so far. Times are monotonic seconds."""
+
+    is_good: bool  # live, or ready
+    is_known: bool  # False: nothing was found yet and the next result decides alone
+    streak: int  # results in a row that contradict `is_good`
+    began: float  # when the watch began
+    changed: float  # when `is_good` changed last
+    due: float  # when to ask next
+    message: str  # of the last result
+
+
+def unproven(now: float) -> Health:
+    """A candidate's readiness: not good until it has proved itself `threshold` times."""
+    return Health(False, True, 0, now, now, now, "not asked yet")
+
+
+def presumed(now: float) -> Health:
+    """The liveness of what was just started: good until it has failed `threshold` times."""
+    return Health(True, True, 0, now, now, now, "not asked yet")
+
+
+def adopted(now: float) -> Health:
+    """An instance that ran before us: the first result says what it is, so that status is right at once."""
+    return Health(False, False, 0, now, now, now, "not asked yet")
+
+
+def is_due(health: Health, now: float) -> bool:
+    return now >= health.due
+
+
+def has_missed_deadline(health: Health, watch: Watch, now: float) -> bool:
+    """A candidate that is not good this long after the watch began will not be waited for."""
+    return not health.is_good and now >= health.began + watch.deadline
+
+
+def merge(results: Sequence[ProbeResult]) -> ProbeResult:
+    """Make one result of those asked together: good when all are; the message tells of those that are not."""
+    if not results:
+        return NOTHING_ASKED
+    failed = [result for result in results if not result.is_good]
+    told = failed or list(results)
+    return ProbeResult(not failed, "; ".join(result.message for result in told), sum(r.seconds for r in results))
+
+
+def advance(health: Health, watch: Watch, result: ProbeResult, now: float) -> Health:
+    """Return what is known after `result`, and when to ask again: an interval from now, so that slow answers of a
+    struggling service never pile up."""
+    after = replace(health, due=now + watch.interval, message=result.message)
+    if not health.is_known:
+        return replace(after, is_good=result.is_good, is_known=True, streak=0, changed=now)
+    if result.is_good == health.is_good:
+        return replace(after, streak=0)
+    if health.streak + 1 < watch.threshold:
+        return replace(after, streak=health.streak + 1)
+    return replace(after, is_good=result.is_good, streak=0, changed=now)
+
+
+def postpone(health: Health, seconds: float) -> Health:
+    """Return the same health, asked next so many seconds after its last change of plan."""
+    return replace(health, due=health.due + seconds)

@@ -1,0 +1,128 @@
+"""The difference between what a service should be and what it is, as one next action."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from supervisor.values.handover import Kind
+from supervisor.values.manifest import OnChange, ServiceManifest
+from supervisor.values.release import Version
+from supervisor.values.state import RenderedFile, ResolvedFrontend
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Desired and observed agree."""
+
+    word = "nothing"
+    reason = "it is as desired"
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Files are written; the daemon notices by itself."""
+
+    changed: tuple[str, ...]
+    word = "configure"
+
+    @property
+    def reason(self) -> str:
+        return f"{len(self.changed)} files changed"
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadInPlace:
+    """Files are written and the daemon is told."""
+
+    changed: tuple[str, ...]
+    word = "reload"
+
+    @property
+    def reason(self) -> str:
+        return f"{len(self.changed)} files changed"
+
+
+@dataclass(frozen=True, slots=True)
+class NewGeneration:
+    """A candidate is to take over."""
+
+    kind: Kind
+    reason: str
+
+    @property
+    def word(self) -> str:
+        return str(self.kind)
+
+
+Next = Nothing | Write | ReloadInPlace | NewGeneration
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One configuration file that differs, and what its manifest entry asks for."""
+
+    path: str
+    asks: OnChange
+
+
+_COST = (OnChange.LIVE, OnChange.RELOAD, OnChange.INSTANCE)
+
+
+def changes(
+    manifest: ServiceManifest, desired: Iterable[RenderedFile], written: Mapping[str, str], digests: Mapping[str, str]
+) -> tuple[Change, ...]:
+    """Compare the rendered files with the digests of the written ones. `digests` are those of `desired`, by path.
+
+    A file that is only on disk cannot say which entry it came from: the dearest removal of the manifest counts
+    unless an entry's target begins with the same folder.
+    """
+    found: list[Change] = []
+    by_path = {file.path: file for file in desired}
+    for path, file in sorted(by_path.items()):
+        entry = manifest.config[file.source]
+        if path not in written:
+            found.append(Change(path, entry.on_add))
+        elif written[path] != digests[path]:
+            found.append(Change(path, entry.on_change))
+    found += [Change(path, _removal(manifest, path)) for path in sorted(set(written) - set(by_path))]
+    return tuple(found)
+
+
+def _removal(manifest: ServiceManifest, path: str) -> OnChange:
+    folder = path.rpartition("/")[0]
+    same = [
+        entry.on_remove for entry in manifest.config if folder and entry.target.startswith(folder.split("/")[0] + "/")
+    ]
+    asked = same or [entry.on_remove for entry in manifest.config]
+    return max(asked, key=_COST.index, default=OnChange.INSTANCE)
+
+
+def next_action(
+    *,
+    desired: Version | None,
+    running: Version | None,
+    found: tuple[Change, ...],
+    desired_frontends: tuple[ResolvedFrontend, ...],
+    running_frontends: tuple[ResolvedFrontend, ...],
+) -> Next:
+    """Return what brings the running generation to the desired one.
+
+    A definition that changed without its image is a new generation too: its container was made from the old one.
+    """
+    if desired is None:
+        return Nothing()
+    if running is None:
+        return NewGeneration(Kind.START, "nothing runs")
+    if (desired.image, desired.definition) != (running.image, running.definition):
+        return NewGeneration(Kind.SWAP, f"version {desired.version} is wanted")
+    if desired_frontends != running_frontends:
+        return NewGeneration(Kind.CONFIGURE, "frontends changed")
+    if not found:
+        return Nothing()
+    dearest = max((change.asks for change in found), key=_COST.index)
+    paths = tuple(change.path for change in found)
+    if dearest is OnChange.INSTANCE:
+        named = [change.path for change in found if change.asks is OnChange.INSTANCE]
+        return NewGeneration(Kind.CONFIGURE, f"{len(named)} files changed, {named[0]} among them")
+    return ReloadInPlace(paths) if dearest is OnChange.RELOAD else Write(paths)

@@ -1,0 +1,121 @@
+"""Decides what the nftables table says, from the frontends of the instances that serve or still answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+from supervisor.values.manifest import Protocol
+from supervisor.values.names import ServiceName
+from supervisor.values.state import (
+    AddressFrontend,
+    AddressSwitch,
+    Endpoint,
+    Instance,
+    PortFrontend,
+    PortSwitch,
+    ResolvedFrontend,
+    TrafficTable,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two frontends that cannot both be served."""
+
+    first: ServiceName
+    second: ServiceName
+    what: str  # the endpoint that both claim
+
+    def __str__(self) -> str:
+        return f"{self.first} and {self.second} both claim {self.what}"
+
+
+def traffic_table(active: Iterable[Instance], alive: Iterable[Instance]) -> TrafficTable:
+    """Return the table in which new flows go to `active`, and in which everything `alive` may still answer.
+
+    Active instances count as alive. Equal switches are listed once and the order is fixed, so that equal situations
+    give equal tables.
+    """
+    serving = tuple(active)
+    answering = (*serving, *alive)
+    return TrafficTable(
+        active_addresses=_addresses(serving),
+        alive_addresses=_addresses(answering),
+        active_ports=_ports(serving),
+        alive_ports=_ports(answering),
+    )
+
+
+def conflicts(instances: Iterable[Instance]) -> tuple[Conflict, ...]:
+    """Return every frontend that is claimed twice among instances that are to be active together.
+
+    Two frontends of one instance conflict too when they share an outside endpoint, or an inside endpoint: the reverse
+    map could not tell which outside address a reply belongs to.
+    """
+    claims = [(instance, frontend) for instance in instances for frontend in instance.frontends]
+    found = []
+    for (first, one), (second, other) in combinations(claims, 2):
+        what = _common_claim(one, other, is_same_instance=first is second)
+        if what:
+            found.append(Conflict(first.service, second.service, what))
+    return tuple(found)
+
+
+def endpoints(instance: Instance, protocol: Protocol | None = None) -> tuple[Endpoint, ...]:
+    """Return where the replies of an instance come from, as connection tracking sees it: for draining and deleting.
+
+    An isolated instance answers from its inner address. A router-mode instance answers from the inside port on any
+    address of the router. Frontends that are not switched (inside port equal to the port) cannot be told apart by
+    generation and are left out.
+    """
+    found: dict[Endpoint, None] = {}
+    for frontend in instance.frontends:
+        match frontend:
+            case AddressFrontend(outside=outside, inside_port=port):
+                found[Endpoint(instance.address, outside.protocol, port)] = None
+            case PortFrontend(protocol=spoken, port=port, inside_port=inside) if port != inside:
+                found[Endpoint(None, spoken, inside)] = None
+    return tuple(endpoint for endpoint in found if protocol in (None, endpoint.protocol))
+
+
+def _addresses(instances: Iterable[Instance]) -> tuple[AddressSwitch, ...]:
+    switches = {
+        AddressSwitch(frontend.outside, Endpoint(instance.address, frontend.outside.protocol, frontend.inside_port))
+        for instance in instances
+        if instance.address is not None
+        for frontend in instance.frontends
+        if isinstance(frontend, AddressFrontend)
+    }
+    return tuple(sorted(switches, key=lambda switch: (str(switch.outside), str(switch.inside))))
+
+
+def _ports(instances: Iterable[Instance]) -> tuple[PortSwitch, ...]:
+    # A daemon that keeps its port through every generation needs no rewrite, and no protection of an inside port.
+    switches = {
+        PortSwitch(frontend.protocol, frontend.port, frontend.inside_port, tuple(sorted(set(frontend.interfaces))))
+        for frontend in _port_frontends(instances)
+        if frontend.port != frontend.inside_port and frontend.interfaces
+    }
+    return tuple(sorted(switches, key=lambda switch: (switch.protocol, switch.port, switch.inside, switch.interfaces)))
+
+
+def _port_frontends(instances: Iterable[Instance]) -> Iterator[PortFrontend]:
+    for instance in instances:
+        yield from (frontend for frontend in instance.frontends if isinstance(frontend, PortFrontend))
+
+
+def _common_claim(one: ResolvedFrontend, other: ResolvedFrontend, *, is_same_instance: bool) -> str | None:
+    match one, other:
+        case AddressFrontend(), AddressFrontend():
+            if one.outside == other.outside:
+                return str(one.outside)
+            inside = (one.inside_port, one.outside.protocol)
+            if is_same_instance and inside == (other.inside_port, other.outside.protocol):
+                return f"inside port {one.inside_port}/{one.outside.protocol}"
+        case PortFrontend(), PortFrontend():
+            shared = sorted(set(one.interfaces) & set(other.interfaces))
+            if shared and (one.protocol, one.port) == (other.protocol, other.port):
+                return f"port {one.port}/{one.protocol} on {', '.join(shared)}"
+    return None

@@ -1,0 +1,1 @@
+"""Edges: each joins the supervisor to one thing outside it, and none knows another."""

@@ -1,0 +1,74 @@
+"""Ed25519 keys of bundles: made once by whoever publishes, trusted by putting the public half into a folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+from supervisor.values.errors import BundleBuildError, BundleError, UntrustedBundleError
+
+SIGNATURE_SIZE = 64
+
+
+def generate(private: Path, public: Path) -> None:
+    """Write a new key pair; a private key that exists is never overwritten."""
+    key = Ed25519PrivateKey.generate()
+    text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    try:
+        private.parent.mkdir(parents=True, exist_ok=True)
+        public.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(text)
+        public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    except OSError as error:
+        raise BundleError(f"cannot write key {error.filename}: {error.strerror}") from error
+
+
+def sign(content: bytes, private: Path) -> bytes:
+    """Return the raw signature of `content`."""
+    try:
+        key = load_pem_private_key(private.read_bytes(), password=None)
+    except OSError as error:
+        raise BundleBuildError(f"cannot sign with {private}: {error.strerror}") from error
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise BundleBuildError(f"cannot sign with {private}: it is not an unencrypted private key in PEM") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise BundleBuildError(f"cannot sign with {private}: it is not an Ed25519 key")
+    return key.sign(content)
+
+
+def signer(content: bytes, signature: bytes, trusted: Path, bundle: str) -> str:
+    """Return the name of the trusted key that signed `content`; UntrustedBundleError when none did.
+
+    Every `*.pub` of the folder is tried; a file that is no key is passed over, it must not make the others useless.
+    """
+    names: list[str] = []
+    for path in sorted(trusted.glob("*.pub")):
+        names.append(path.name)
+        try:
+            key = load_pem_public_key(path.read_bytes())
+        except (OSError, ValueError, UnsupportedAlgorithm):
+            continue
+        if isinstance(key, Ed25519PublicKey) and _made(key, signature, content):
+            return path.name
+    raise UntrustedBundleError(bundle, names)
+
+
+def _made(key: Ed25519PublicKey, signature: bytes, content: bytes) -> bool:
+    try:
+        key.verify(signature, content)
+    except InvalidSignature:
+        return False
+    return True

@@ -1,0 +1,136 @@
+"""Files of an ISO 9660 medium, read from a file or block device without a mount; the lowest step of the bundle edge.
+
+pycdlib finds the files once; afterwards they are read by position, so that several readers do not disturb each other
+and a medium that ends early is noticed (pycdlib returns fewer bytes and says nothing).
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pycdlib
+from pycdlib.pycdlibexception import PyCdlibException
+
+from supervisor.values.bundle import VOLUME_ID
+from supervisor.values.errors import BundleError, MissingFileError, NotABundleError, TruncatedBundleError
+
+SECTOR = 2048
+CHUNK = 1 << 20
+_DESCRIPTOR = 16 * SECTOR  # the primary volume descriptor, ECMA-119 8.4
+# What pycdlib raises besides its own exceptions when directory records are damaged.
+_DAMAGE = (OSError, struct.error, LookupError, ValueError, ArithmeticError, AttributeError, TypeError, RecursionError)
+_RECORD_LIMIT = 100_000  # a damaged directory can be a loop
+
+
+class Medium:
+    """An opened medium whose volume id was right and whose length is what it claims."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise NotABundleError(str(path), error.strerror or str(error)) from error
+        try:
+            self._check_descriptor()
+            self._places = self._locate()
+        except BaseException:
+            self.close()
+            raise
+
+    def files(self) -> tuple[str, ...]:
+        """Return the path of every file."""
+        return tuple(sorted(self._places))
+
+    def size(self, name: str) -> int:
+        return self._place(name)[1]
+
+    def read(self, name: str) -> bytes:
+        return b"".join(self.chunks(name))
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """Yield the file's bytes; TruncatedBundleError when the medium ends first."""
+        offset, size = self._place(name)
+        done = 0
+        while done < size:
+            chunk = self._read_at(offset + done, min(CHUNK, size - done))
+            if not chunk:
+                raise TruncatedBundleError(f"{name} on {self.path}", size, done)
+            done += len(chunk)
+            yield chunk
+
+    def close(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+    def __enter__(self) -> Medium:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _place(self, name: str) -> tuple[int, int]:
+        if name not in self._places:
+            raise MissingFileError(name)
+        return self._places[name]
+
+    def _check_descriptor(self) -> None:
+        descriptor = self._read_at(_DESCRIPTOR, SECTOR)
+        if descriptor[:6] != b"\x01CD001":
+            raise NotABundleError(str(self.path), "it is not an ISO 9660 medium")
+        if len(descriptor) < SECTOR:
+            raise TruncatedBundleError(str(self.path), _DESCRIPTOR + SECTOR, _DESCRIPTOR + len(descriptor))
+        volume = descriptor[40:72].decode("ascii", "replace").rstrip()
+        if volume != VOLUME_ID:
+            raise NotABundleError(str(self.path), f"its volume id is {volume!r}, not {VOLUME_ID!r}")
+        self._expected: int = struct.unpack_from("<I", descriptor, 80)[0] * SECTOR
+        found = os.lseek(self._handle, 0, os.SEEK_END)
+        if found < self._expected:
+            raise TruncatedBundleError(str(self.path), self._expected, found)
+
+    def _locate(self) -> dict[str, tuple[int, int]]:
+        iso = pycdlib.PyCdlib()
+        try:
+            with open(self.path, "rb") as stream:
+                iso.open_fp(stream)
+                places = dict(_walk(iso.get_record(rr_path="/"), ""))
+                iso.close()
+        except (PyCdlibException, *_DAMAGE) as error:
+            raise NotABundleError(str(self.path), f"its directories are damaged ({error})") from error
+        for name, (offset, size) in places.items():
+            if offset + size > self._expected:
+                raise TruncatedBundleError(f"{name} on {self.path}", size, max(0, self._expected - offset))
+        return places
+
+    def _read_at(self, offset: int, length: int) -> bytes:
+        try:
+            return os.pread(self._handle, length, offset)
+        except OSError as error:
+            raise BundleError(f"cannot read {self.path} at {offset}: {error.strerror}") from error
+
+
+def _walk(folder: Any, prefix: str) -> Iterator[tuple[str, tuple[int, int]]]:
+    waiting, seen = [(folder, prefix)], 0
+    while waiting:
+        record, path = waiting.pop()
+        for child in record.children:
+            if child.is_dot() or child.is_dotdot():
+                continue
+            seen += 1
+            if seen > _RECORD_LIMIT:
+                raise ValueError("too many directory records")
+            if child.rock_ridge is None:
+                raise ValueError("a directory record has no Rock Ridge name")
+            name = path + child.rock_ridge.name().decode()
+            if child.is_dir():
+                waiting.append((child, name + "/"))
+            else:
+                yield name, (child.extent_location() * SECTOR, child.get_data_length())

@@ -1,0 +1,208 @@
+"""The way in: a bundle is opened, its signature and index are checked, and only then can anything be taken from it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+
+import supervisor
+from supervisor.edges.bundle import index as index_file
+from supervisor.edges.bundle import keys
+from supervisor.edges.bundle.definition import definition_digest, listing_digest
+from supervisor.edges.bundle.medium import Medium
+from supervisor.edges.bundle.stream import docker_archive, verified
+from supervisor.values.bundle import BundledService, BundleIndex, blob_path
+from supervisor.values.errors import (
+    DigestMismatchError,
+    Fault,
+    InvalidIndexError,
+    MissingBaseError,
+    MissingFileError,
+    NotABundleError,
+    OtherArchitectureError,
+    SupervisorTooOldError,
+    UnknownServiceError,
+    UnlistedFileError,
+    UnsignedBundleError,
+)
+from supervisor.values.names import Digest
+
+INDEX, SIGNATURE = "bundle.json", "bundle.json.sig"
+_LARGEST_INDEX = 8 << 20
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes read so far and all there are."""
+
+
+class Bundle:
+    """An opened bundle whose index is trusted. Its files are hashed whenever they are read. Close it, or use `with`."""
+
+    def __init__(self, medium: Medium, index: BundleIndex, signer: str, base: Bundle | None) -> None:
+        self._medium, self._base = medium, base
+        self.index, self.signer = index, signer
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        trusted_keys: Path,
+        *,
+        base: Bundle | None = None,
+        architecture: str | None = None,
+        supervisor_version: str = supervisor.__version__,
+    ) -> Bundle:
+        """Open the ISO in a file or block device. Every way this can fail is a BundleError of its own type.
+
+        A delta bundle needs `base`, the opened bundle of the release that it leaves blobs out of.
+        """
+        medium = Medium(path)
+        try:
+            index, signer = _trusted_index(medium, trusted_keys)
+            _check_fit(str(path), index, architecture or host_architecture(), supervisor_version)
+            _check_files(medium, index)
+            if index.base is not None and (base is None or base.index.release != index.base):
+                raise MissingBaseError(index.release, index.base)
+            return cls(medium, index, signer, base)
+        except BaseException:
+            medium.close()
+            raise
+
+    @property
+    def path(self) -> Path:
+        return self._medium.path
+
+    def verify_all(self, progress: Progress | None = None) -> None:
+        """Hash every file and check that images and definitions are what the index says of them."""
+        total, done = sum(file.size for file in self.index.files), 0
+        for file in self.index.files:
+            for chunk in verified(file.path, f"sha256:{file.sha256}", self._medium.chunks(file.path)):
+                done += len(chunk)
+                if progress:
+                    progress(done, total)
+        for service in self.index.services:
+            self._check_definition(service)
+            self._check_image(service)
+
+    def image_stream(self, service: str) -> Iterator[bytes]:
+        """Yield the service's image as a docker-archive; its id in an engine will be `index.service(service).image`."""
+        return docker_archive(self._service(service), self._blob_size, self._blob_chunks)
+
+    def definition(self, service: str) -> dict[str, bytes]:
+        """Return the files of the service's definition by their path below `services/<name>/`."""
+        bundled = self._service(service)
+        prefix = f"services/{service}/"
+        found = {
+            file.path.removeprefix(prefix): b"".join(
+                verified(file.path, f"sha256:{file.sha256}", self._medium.chunks(file.path))
+            )
+            for file in self.index.files
+            if file.path.startswith(prefix)
+        }
+        if (digest := definition_digest(found)) != bundled.definition:
+            raise DigestMismatchError(prefix, bundled.definition, digest)
+        return found
+
+    def close(self) -> None:
+        self._medium.close()
+
+    def __enter__(self) -> Bundle:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _service(self, name: str) -> BundledService:
+        service = self.index.service(name)
+        if service is None:
+            raise UnknownServiceError(name, [one.name for one in self.index.services])
+        return service
+
+    def _check_definition(self, service: BundledService) -> None:
+        prefix = f"services/{service.name}/"
+        sums = {
+            file.path.removeprefix(prefix): file.sha256 for file in self.index.files if file.path.startswith(prefix)
+        }
+        if (digest := listing_digest(sums)) != service.definition:
+            raise DigestMismatchError(prefix, service.definition, digest)
+
+    def _check_image(self, service: BundledService) -> None:
+        """The image's own configuration names its machine, its manifest its blobs; both must agree with the index."""
+        try:
+            manifest = json.loads(b"".join(self._blob_chunks(service.manifest)))
+            config = json.loads(b"".join(self._blob_chunks(service.image)))
+            blobs = (manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"]))
+            found = str(config["architecture"])
+        except (ValueError, LookupError, TypeError) as error:
+            fault = Fault(f"services.{service.name}.image", f"is not an image ({error!r})")
+            raise InvalidIndexError(str(self.path), [fault]) from error
+        if blobs != (service.image, *service.layers):
+            fault = Fault(f"services.{service.name}.manifest", "names other blobs than the index")
+            raise InvalidIndexError(str(self.path), [fault])
+        if found != self.index.architecture:
+            raise OtherArchitectureError(f"the image of {service.name}", found, self.index.architecture)
+
+    def _holder(self, digest: Digest) -> Medium:
+        if self.index.file(blob_path(digest)) is not None:
+            return self._medium
+        if self._base is not None:
+            return self._base._holder(digest)
+        raise MissingFileError(blob_path(digest))
+
+    def _blob_size(self, digest: Digest) -> int:
+        return self._holder(digest).size(blob_path(digest))
+
+    def _blob_chunks(self, digest: Digest) -> Iterator[bytes]:
+        return self._holder(digest).chunks(blob_path(digest))
+
+
+def host_architecture() -> str:
+    """Return this machine's architecture in the words of images."""
+    machine = platform.machine()
+    return _ARCHITECTURES.get(machine, machine)
+
+
+def _trusted_index(medium: Medium, trusted_keys: Path) -> tuple[BundleIndex, str]:
+    path = str(medium.path)
+    present = medium.files()
+    if INDEX not in present:
+        raise NotABundleError(path, f"it carries no {INDEX}")
+    if SIGNATURE not in present:
+        raise UnsignedBundleError(path, f"it carries no {SIGNATURE}")
+    if medium.size(SIGNATURE) != keys.SIGNATURE_SIZE:
+        raise UnsignedBundleError(path, f"its signature has {medium.size(SIGNATURE)} bytes, not {keys.SIGNATURE_SIZE}")
+    if medium.size(INDEX) > _LARGEST_INDEX:
+        raise NotABundleError(path, f"its {INDEX} has {medium.size(INDEX)} bytes, more than any index")
+    content = medium.read(INDEX)
+    signer = keys.signer(content, medium.read(SIGNATURE), trusted_keys, path)
+    return index_file.decode(content, path), signer
+
+
+def _check_fit(path: str, index: BundleIndex, architecture: str, supervisor_version: str) -> None:
+    if index.architecture != architecture:
+        raise OtherArchitectureError(path, index.architecture, architecture)
+    if _numbers(index.supervisor_minimum) > _numbers(supervisor_version):
+        raise SupervisorTooOldError(path, index.supervisor_minimum, supervisor_version)
+
+
+def _check_files(medium: Medium, index: BundleIndex) -> None:
+    """The medium carries what the index lists, in the right sizes, and nothing else."""
+    listed = {file.path: file.size for file in index.files}
+    present = set(medium.files()) - {INDEX, SIGNATURE}
+    for name in sorted(set(listed) - present):
+        raise MissingFileError(name)
+    for name in sorted(present - set(listed)):
+        raise UnlistedFileError(name)
+    for name, size in listed.items():
+        if medium.size(name) != size:
+            raise DigestMismatchError(name, f"{size} bytes", f"{medium.size(name)} bytes")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])

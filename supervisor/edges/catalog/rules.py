@@ -1,0 +1,233 @@
+"""Rules between the parts of a manifest, for what a shape alone cannot see.
+
+Each rule yields faults. What was refused already is FAULTY here, also inside a value, and rules pass over it.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from supervisor.edges.catalog.shapes import FAULTY, names_twice
+from supervisor.edges.templating import ITEM_NAMES, NAMES, RAW_SUFFIX, expression_fault, template_fault
+from supervisor.values.errors import Fault
+from supervisor.values.manifest import (
+    ConfigFile,
+    Frontend,
+    NetworkMode,
+    OnChange,
+    Probe,
+    ProbeKind,
+    Strategy,
+)
+
+RESERVED = ("/config", "/proc", "/sys", "/dev")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A manifest as far as it could be read, and the templates beside it."""
+
+    folder: str
+    fields: Mapping[str, Any]
+    templates: Mapping[str, str]
+
+    def one(self, key: str) -> Any:
+        value = self.fields.get(key)
+        return None if value is FAULTY else value
+
+    def items(self, key: str) -> Iterator[tuple[str, Any]]:
+        """Path and value of every good item of a list."""
+        for index, item in enumerate(self.one(key) or ()):
+            if item is not FAULTY:
+                yield f"{key}[{index}]", item
+
+    def is_given(self, key: str) -> bool:
+        return key in self.fields
+
+
+Rule = Callable[[Draft], Iterator[Fault]]
+
+
+def name_is_the_folders(draft: Draft) -> Iterator[Fault]:
+    name = draft.one("name")
+    if name and name != draft.folder:
+        yield Fault("name", f"is {name}, but the folder is {draft.folder}")
+
+
+def templates_render(draft: Draft) -> Iterator[Fault]:
+    for at, item in draft.items("config"):
+        names = ITEM_NAMES if item.each else NAMES
+        text = draft.templates.get(item.template)
+        if item.template is FAULTY:
+            pass
+        elif text is None:
+            yield Fault(f"{at}.template", f"there is no file templates/{item.template}")
+        else:
+            fault_of = expression_fault if item.template.endswith(RAW_SUFFIX) else template_fault
+            problem = fault_of(text, names, item.is_secret is not False)
+            yield from _fault(f"{at}.template", problem and f"{item.template}: {problem}")
+        yield from _template(f"{at}.target", item.target, names)
+        yield from _expressions(at, item, names)
+
+
+def targets_differ(draft: Draft) -> Iterator[Fault]:
+    found = [(at, item) for at, item in draft.items("config") if item.when is None]
+    plain = [(at, item.target) for at, item in found if item.target is not FAULTY and "{" not in item.target]
+    for index, target in names_twice([target for _, target in plain]):
+        yield Fault(f"{plain[index][0]}.target", f"{target} is the target of another entry")
+
+
+def reload_is_said(draft: Draft) -> Iterator[Fault]:
+    if draft.is_given("reload"):
+        return
+    for at, item in draft.items("config"):
+        for key in ("on_add", "on_change", "on_remove"):
+            if getattr(item, key) is OnChange.RELOAD:
+                yield Fault(f"{at}.{key}", "asks for a reload, but the manifest has no `reload`")
+
+
+def frontends_fit_the_network(draft: Draft) -> Iterator[Fault]:
+    network, ports = draft.one("network"), dict(draft.one("ports") or ())
+    for at, item in draft.items("frontends"):
+        names = ITEM_NAMES if item.each else NAMES
+        yield from _template(f"{at}.name", item.name, names)
+        yield from _expression(f"{at}.port", item.port, names)
+        yield from _expressions(at, item, names)
+        if network is NetworkMode.ISOLATED:
+            yield from _expression(f"{at}.inside", item.inside, names)
+            yield from _needs(at, item, "address", "interfaces", network)
+        elif network is NetworkMode.ROUTER:
+            yield from _needs(at, item, "interfaces", "address", network)
+            if item.inside not in ports and FAULTY not in {item.inside, draft.fields.get("ports")}:
+                yield Fault(f"{at}.inside", f"{item.inside} is not one of `ports` ({', '.join(ports) or 'none'})")
+
+
+def _needs(at: str, item: Frontend, key: str, never: str, network: NetworkMode) -> Iterator[Fault]:
+    names = ITEM_NAMES if item.each else NAMES
+    text = getattr(item, key)
+    if text is None:
+        yield Fault(f"{at}.{key}", f"is missing: network is {network}")
+    else:
+        yield from _expression(f"{at}.{key}", text, names)
+    if getattr(item, never) is not None:
+        yield Fault(f"{at}.{never}", f"has no meaning here: network is {network}")
+
+
+def ports_can_overlap(draft: Draft) -> Iterator[Fault]:
+    ports = draft.one("ports") or ()
+    fixed = [(name, number) for name, number in ports if number is not None]
+    if draft.one("network") is NetworkMode.ROUTER and draft.one("strategy") is Strategy.OVERLAP:
+        for name, number in fixed:
+            yield Fault(f"ports.{name}", f"must be null: two generations overlap and both would listen on {number}")
+
+
+def masquerading_needs_a_namespace(draft: Draft) -> Iterator[Fault]:
+    if draft.one("masquerades") is True and draft.one("network") is NetworkMode.ROUTER:
+        yield Fault("masquerades", "has no meaning here: network is router")
+
+
+def names_are_unique(draft: Draft) -> Iterator[Fault]:
+    for key in ("state", "runtime"):
+        found = [(at, item) for at, item in draft.items(key) if item.name is not FAULTY]
+        for index, name in names_twice([item.name for _, item in found]):
+            yield Fault(f"{found[index][0]}.name", f"{name} is there twice")
+    found = [(at, item) for at, item in draft.items("frontends") if item.each is None and item.name is not FAULTY]
+    for index, name in names_twice([item.name for _, item in found]):
+        yield Fault(f"{found[index][0]}.name", f"{name} is there twice")
+
+
+def mounts_are_apart(draft: Draft) -> Iterator[Fault]:
+    folders = [pair for key in ("state", "runtime", "tmpfs") for pair in draft.items(key)]
+    found = [(at, item.mount) for at, item in folders if item.mount is not FAULTY]
+    for index, mount in names_twice([mount for _, mount in found]):
+        yield Fault(f"{found[index][0]}.mount", f"{mount} is mounted twice")
+    for at, mount in found:
+        for taken in RESERVED:
+            if mount == taken or mount.startswith(f"{taken}/"):
+                yield Fault(f"{at}.mount", f"{mount} lies in {taken}, which is not the service's to mount")
+
+
+def probes_make_sense(draft: Draft) -> Iterator[Fault]:
+    folders = {item.name for _, item in draft.items("runtime") if item.name is not FAULTY}
+    for key in ("readiness", "liveness"):
+        watch = draft.one(key)
+        for index, probe in enumerate(watch.probes if watch and watch.probes is not FAULTY else ()):
+            if probe is not FAULTY:
+                yield from _probe_faults(f"{key}.probes[{index}].{probe.kind}", probe, folders)
+
+
+_WORDS = {"protocol": {"udp", "tcp"}, "method": {"GET", "HEAD", "POST", "PUT", "OPTIONS"}}
+_PATTERNS = {(ProbeKind.HTTP, "expect"), (ProbeKind.SOCKET, "expect"), (ProbeKind.EXEC, "expect")}
+
+
+def _probe_faults(at: str, probe: Probe, folders: set[str]) -> Iterator[Fault]:
+    names = ITEM_NAMES if probe.each else NAMES
+    yield from _expressions(at, probe, names)
+    for key, text in probe.arguments:
+        place = f"{at}.{key}"
+        if not isinstance(text, str):  # FAULTY
+            continue
+        if fault := template_fault(text, names):
+            yield Fault(place, fault)
+        elif "{" not in text:
+            yield from _fault(place, _literal_fault(probe.kind, key, text, folders))
+
+
+def _literal_fault(kind: ProbeKind, key: str, text: str, folders: set[str]) -> str | None:  # noqa: PLR0911 - a table of cases
+    if key == "runtime" and text not in folders:
+        return f"{text} is not one of `runtime` ({', '.join(sorted(folders)) or 'none'})"
+    if key in _WORDS and text not in _WORDS[key]:
+        return f"{text} is not known ({', '.join(sorted(_WORDS[key]))})"
+    if key == "port" and not (text.isdecimal() and 1 <= int(text) <= 65535):
+        return f"{text} is not a port"
+    if key == "status" and not re.fullmatch(r"[1-5][0-9][0-9]", text):
+        return f"{text} is not an HTTP status"
+    if kind is ProbeKind.EXEC and key == "command":
+        try:
+            return None if shlex.split(text) else "is empty"
+        except ValueError as error:
+            return f"cannot be split into words: {error}"
+    if (kind, key) in _PATTERNS:
+        try:
+            re.compile(text)
+        except re.error as error:
+            return f"is not a regular expression: {error}"
+    return None
+
+
+def _expressions(at: str, item: ConfigFile | Frontend | Probe, names: frozenset[str]) -> Iterator[Fault]:
+    yield from _expression(f"{at}.each", item.each, NAMES)
+    yield from _expression(f"{at}.when", getattr(item, "when", None), names)
+
+
+def _expression(at: str, text: object, names: frozenset[str]) -> Iterator[Fault]:
+    if isinstance(text, str):
+        yield from _fault(at, expression_fault(text, names))
+
+
+def _template(at: str, text: object, names: frozenset[str]) -> Iterator[Fault]:
+    if isinstance(text, str):
+        yield from _fault(at, template_fault(text, names))
+
+
+def _fault(at: str, problem: str | None) -> Iterator[Fault]:
+    if problem:
+        yield Fault(at, problem)
+
+
+RULES: tuple[Rule, ...] = (
+    name_is_the_folders,
+    templates_render,
+    targets_differ,
+    reload_is_said,
+    frontends_fit_the_network,
+    ports_can_overlap,
+    masquerading_needs_a_namespace,
+    names_are_unique,
+    mounts_are_apart,
+    probes_make_sense,
+)

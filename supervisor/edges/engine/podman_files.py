@@ -1,0 +1,171 @@
+"""The files that make an engine service ours alone: its configuration, and where it keeps things.
+
+What lives under `state` survives a boot (images, containers), what lives under `runtime` must not: Podman tells from
+its absence that the machine was booted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from supervisor.values.errors import EngineUnavailableError
+
+SOCKET_PATH_LIMIT = 107  # bytes, unix(7)
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, slots=True)
+class PodmanFiles:
+    """Every path of one private engine."""
+
+    state: Path
+    runtime: Path
+
+    @property
+    def socket(self) -> Path:
+        return self.runtime / "engine.sock"
+
+    @property
+    def record(self) -> Path:
+        """Which process serves the socket."""
+        return self.runtime / "engine.json"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "service.log"
+
+    @property
+    def root(self) -> Path:
+        return self.state / "podman"
+
+    @property
+    def storage(self) -> Path:
+        return self.root / "storage"
+
+    @property
+    def spool(self) -> Path:
+        """TMPDIR of the service: it writes every loaded archive here first."""
+        return self.root / "tmp"
+
+    @property
+    def volatile(self) -> Path:
+        return self.runtime / "podman"
+
+    def prepare(self) -> str:
+        """Make folders and configuration; return a digest of the configuration."""
+        if len(os.fsencode(self.socket)) > SOCKET_PATH_LIMIT:
+            raise EngineUnavailableError(
+                f"cannot start the engine: socket path {self.socket} is longer than {SOCKET_PATH_LIMIT} bytes; "
+                "choose a shorter runtime folder"
+            )
+        try:
+            for folder in (self.runtime, self.root, self.storage, self.spool, self.volatile):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            files = {
+                "containers.conf": self._containers_conf(),
+                "storage.conf": self._storage_conf(),
+                "registries.conf": "unqualified-search-registries = []\n",
+            }
+            for name, text in files.items():
+                _write(self.root / name, text)
+        except OSError as error:
+            raise EngineUnavailableError(f"cannot prepare the engine's folders below {self.root}: {error}") from error
+        return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+
+    def environment(self) -> dict[str, str]:
+        """All the service sees of the environment: no proxies, no sockets of an init system, no user's settings."""
+        return {
+            "PATH": PATH,
+            "HOME": str(self.root),
+            "TMPDIR": str(self.spool),
+            "CONTAINERS_CONF": str(self.root / "containers.conf"),
+            "CONTAINERS_STORAGE_CONF": str(self.root / "storage.conf"),
+            "CONTAINERS_REGISTRIES_CONF": str(self.root / "registries.conf"),
+        }
+
+    def write_exit_code(self, container: str, code: int) -> None:
+        """What the monitor of a container leaves when the container ends."""
+        folder = self.volatile / "tmp" / "exits"
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        _write(folder / container, str(code))
+
+    def empty_spool(self) -> None:
+        """Archives that a killed service left behind; only while no service runs."""
+        for leftover in self.spool.iterdir():
+            subprocess.run(["rm", "-rf", "--one-file-system", str(leftover)], check=False, timeout=60)
+
+    def _containers_conf(self) -> str:
+        # static_dir must be where `--root` alone would put it: the command that cleans up after a container gets
+        # --root and no static_dir, and would look for the container in another database.
+        # File locks, because the shared-memory locks are one segment for every engine on the machine.
+        # exit_command_delay: how long the monitor of a command run inside a container stays after it (default 300 s).
+        return f"""\
+[containers]
+default_ulimits = []
+log_driver = "k8s-file"
+netns = "host"
+init = false
+volumes = []
+
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+exit_command_delay = 10
+lock_type = "file"
+runtime = "runc"
+static_dir = {_quoted(self.storage / "libpod")}
+tmp_dir = {_quoted(self.volatile / "tmp")}
+volume_path = {_quoted(self.root / "volumes")}
+
+[network]
+network_backend = "cni"
+network_config_dir = {_quoted(self.root / "networks")}
+"""
+
+    def _storage_conf(self) -> str:
+        return f"""\
+[storage]
+driver = "{self._driver()}"
+graphroot = {_quoted(self.storage)}
+runroot = {_quoted(self.volatile / "run")}
+"""
+
+    def _driver(self) -> str:
+        """What the storage was made with; for a new one overlay wherever the kernel and file system can."""
+        for driver in ("overlay", "vfs"):
+            if (self.storage / f"{driver}-layers").exists():
+                return driver
+        return "overlay" if _can_overlay(self.root) else "vfs"
+
+
+def _can_overlay(folder: Path) -> bool:
+    with tempfile.TemporaryDirectory(dir=folder, prefix="probe-") as scratch:
+        lower, upper, work, merged = (Path(scratch) / name for name in ("lower", "upper", "work", "merged"))
+        for place in (lower, upper, work, merged):
+            place.mkdir()
+        options = f"lowerdir={lower},upperdir={upper},workdir={work}"
+        mount = ["mount", "-t", "overlay", "overlay", "-o", options, str(merged)]
+        if subprocess.run(mount, capture_output=True, check=False, timeout=10).returncode != 0:
+            return False
+        subprocess.run(["umount", str(merged)], capture_output=True, check=True, timeout=10)
+        return True
+
+
+def _quoted(path: Path) -> str:
+    return json.dumps(str(path), ensure_ascii=False)
+
+
+def _write(path: Path, text: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        if path.read_text() == text:
+            return
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(text)
+    temporary.replace(path)

@@ -1,0 +1,171 @@
+"""The engine's own service process: started by the supervisor, outliving it, adopted by the next one.
+
+It is in a session of its own and nobody's responsibility but ours: pid and start time are recorded beside the socket.
+Containers do not depend on it (each has a monitor whose parent is init), so it may be killed and started at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+
+from supervisor.edges.engine.podman_files import PATH, PodmanFiles
+from supervisor.edges.engine.processes import Process
+from supervisor.values.errors import EngineError, EngineUnavailableError
+
+START_DEADLINE = 20.0
+STOP_DEADLINE = 5.0
+LOG_LIMIT = 1024 * 1024
+CONMON_PLACES = "/usr/libexec/podman:/usr/local/libexec/podman:/usr/lib/podman:/usr/libexec/crio"
+PACKAGES = {"podman": "podman", "runc": "runc", "conmon": "conmon"}
+
+
+class PodmanService:
+    """Keeps one `podman system service` running on a private socket. `ping` raises EngineError while none answers."""
+
+    def __init__(self, files: PodmanFiles, ping: Callable[[], object]) -> None:
+        self._files, self._ping = files, ping
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Adopt the recorded service when it answers and is as we would start it; else replace it."""
+        with self._lock:
+            program = require_programs()
+            digest = self._files.prepare()
+            recorded = self._recorded()
+            if recorded and recorded[1] == digest and self._is_good(recorded[0]):
+                self._bound_log()
+                return
+            if recorded:
+                _end(recorded[0], signal.SIGKILL)
+            self._files.empty_spool()
+            self._files.socket.unlink(missing_ok=True)
+            process = self._spawn(program)
+            self._files.record.write_text(
+                json.dumps({"pid": process.pid, "started": process.started, "configuration": digest})
+            )
+            self._await_answer(process)
+
+    def stop(self) -> None:
+        """End the service; containers keep running. Nothing happens when none is recorded."""
+        with self._lock:
+            if recorded := self._recorded():
+                _end(recorded[0], signal.SIGTERM)
+            self._files.record.unlink(missing_ok=True)
+            self._files.socket.unlink(missing_ok=True)
+            # The service mounts its overlay folder on itself. The kernel refuses while a container's root is below it.
+            overlay = str(self._files.storage / "overlay")
+            subprocess.run(["umount", overlay], capture_output=True, check=False, timeout=STOP_DEADLINE)
+
+    def process(self) -> Process | None:
+        """The service that runs now."""
+        recorded = self._recorded()
+        return recorded[0] if recorded else None
+
+    def _recorded(self) -> tuple[Process, str] | None:
+        try:
+            record = json.loads(self._files.record.read_text())
+            process, digest = Process(int(record["pid"]), int(record["started"])), str(record["configuration"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+        _reap(process.pid)
+        return (process, digest) if process.is_alive() else None
+
+    def _is_good(self, process: Process) -> bool:
+        """It answers, and sees the network that we see: router-mode containers are started in its namespace."""
+        if process.namespace("net") != Process(os.getpid(), 0).namespace("net"):
+            return False
+        try:
+            self._ping()
+        except EngineError:
+            return False
+        return True
+
+    def _spawn(self, program: str) -> Process:
+        log = os.open(self._files.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            pid = os.posix_spawn(
+                program,
+                [program, "system", "service", "--time=0", f"unix://{self._files.socket}"],
+                self._files.environment(),
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, log, 1),
+                    (os.POSIX_SPAWN_DUP2, log, 2),
+                ],
+                setsid=True,  # a signal to the supervisor's group or terminal is none of its business
+                setsigmask=[],
+                setsigdef=[signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD],
+            )
+        except OSError as error:
+            raise EngineUnavailableError(f"cannot start {program}: {error.strerror}") from error
+        finally:
+            os.close(log)
+        process = Process.find(pid)
+        if process is None:
+            _reap(pid)
+            raise EngineUnavailableError(f"cannot start the engine: {program} ended at once: {self._last_words()}")
+        return process
+
+    def _await_answer(self, process: Process) -> None:
+        for _ in range(int(START_DEADLINE / 0.02)):
+            if self._files.socket.exists():
+                with contextlib.suppress(EngineUnavailableError):
+                    self._ping()
+                    return
+            if process.wait(0.02):
+                _reap(process.pid)
+                raise EngineUnavailableError(f"cannot start the engine: it ended: {self._last_words()}")
+        _end(process, signal.SIGKILL)
+        raise EngineUnavailableError(
+            f"cannot start the engine: no answer on {self._files.socket} in {START_DEADLINE:g} s: {self._last_words()}"
+        )
+
+    def _last_words(self) -> str:
+        with contextlib.suppress(OSError):
+            words = self._files.log.read_text(errors="replace").strip().splitlines()[-3:]
+            return " / ".join(words) or "it said nothing"
+        return "it said nothing"
+
+    def _bound_log(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            if self._files.log.stat().st_size > LOG_LIMIT:
+                os.truncate(self._files.log, 0)
+
+
+def require_programs(path: str = PATH, conmon_places: str = CONMON_PLACES) -> str:
+    """Return the path of podman; name everything that is missing, and its package."""
+    if os.geteuid() != 0:
+        raise EngineUnavailableError("cannot start the engine: it needs root; start the supervisor as root")
+    found = {
+        "podman": shutil.which("podman", path=path),
+        "runc": shutil.which("runc", path=path),
+        "conmon": shutil.which("conmon", path=f"{path}:{conmon_places}"),
+    }
+    missing = [program for program, path in found.items() if path is None]
+    if missing:
+        packages = " ".join(PACKAGES[program] for program in missing)
+        raise EngineUnavailableError(
+            f"cannot start the engine: {', '.join(missing)} not found; install with: apt-get install {packages}"
+        )
+    return str(found["podman"])
+
+
+def _end(process: Process, first: int) -> None:
+    process.signal(first)
+    if not process.wait(STOP_DEADLINE):
+        process.signal(signal.SIGKILL)
+        process.wait(STOP_DEADLINE)
+    _reap(process.pid)
+
+
+def _reap(pid: int) -> None:
+    """Collect it if it is our child and has ended; an adopted one is init's to collect."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)

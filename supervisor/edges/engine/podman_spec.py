@@ -1,0 +1,104 @@
+"""From ContainerSpec to the body that Podman's own create endpoint takes (its SpecGenerator).
+
+Written out here because the Python library drops or refuses several of these fields.
+"""
+
+from __future__ import annotations
+
+import resource
+import signal
+from typing import Any
+
+from supervisor.values.errors import EngineError
+from supervisor.values.state import ContainerSpec
+
+LOG_BYTES = 1024 * 1024
+SHM_BYTES = 64 * 1024
+HOSTNAME_LENGTH = 63
+# Counted by the kernel per user id over the whole router, not per container: the pids limit is what bounds one
+# container, this only has to be explicit (the engine's own default exceeds what an unprivileged root may set).
+PROCESSES_PER_USER = 4096
+
+
+def create_body(spec: ContainerSpec, labels: dict[str, str]) -> dict[str, Any]:
+    """The whole request. Every field of `spec` is in it."""
+    if not spec.command:
+        raise EngineError(f"cannot create container {spec.name}: it has no command")
+    return {
+        "name": spec.name,
+        "image": spec.image.removeprefix("sha256:"),
+        # An entrypoint of our own is what keeps the image's entrypoint and command out.
+        "entrypoint": [spec.command[0]],
+        "command": list(spec.command[1:]),
+        "user": f"{spec.uid}:{spec.gid}",
+        "env": dict(spec.environment),
+        "httpproxy": False,
+        "labels": labels,
+        "hostname": spec.name[:HOSTNAME_LENGTH],
+        "netns": {"nsmode": "path", "value": spec.network} if spec.network else {"nsmode": "host"},
+        "use_image_hosts": True,
+        "use_image_resolve_conf": True,
+        "read_only_filesystem": True,
+        "cap_drop": ["all"],
+        "cap_add": [_capability(name) for name in spec.capabilities],
+        "no_new_privileges": True,
+        "resource_limits": {
+            "memory": {"limit": spec.memory_bytes, "swap": spec.memory_bytes},
+            "pids": {"limit": spec.pids},
+        },
+        "r_limits": [
+            {"type": "nofile", "soft": spec.nofile, "hard": spec.nofile},
+            {"type": "nproc", "soft": _processes_per_user(), "hard": _processes_per_user()},
+        ],
+        "devices": [{"path": path} for path in spec.devices],
+        "mounts": _mounts(spec),
+        "image_volume_mode": "ignore",
+        "shm_size": SHM_BYTES,
+        "stop_signal": signal_number(spec.stop_signal),
+        "stop_timeout": spec.stop_timeout,
+        "log_configuration": {"driver": "k8s-file", "size": LOG_BYTES},
+        "healthconfig": {"Test": ["NONE"]},
+        "restart_policy": "no",
+        "systemd": "false",
+        "init": False,
+        "terminal": False,
+        "stdin": False,
+    }
+
+
+def signal_number(name: str) -> int:
+    try:
+        return int(signal.Signals[name if name.startswith("SIG") else f"SIG{name}"])
+    except KeyError as error:
+        raise EngineError(f"cannot use signal {name!r}: there is no signal of that name") from error
+
+
+def _capability(name: str) -> str:
+    return name if name.startswith("CAP_") else f"CAP_{name}"
+
+
+def _mounts(spec: ContainerSpec) -> list[dict[str, Any]]:
+    binds = [
+        {
+            "type": "bind",
+            "source": mount.source,
+            "destination": mount.target,
+            "options": ["bind", "ro" if mount.read_only else "rw", "rprivate", "nosuid", "nodev"],
+        }
+        for mount in spec.mounts
+    ]
+    temporary = [
+        {
+            "type": "tmpfs",
+            "source": "tmpfs",
+            "destination": tmpfs.target,
+            "options": [f"size={tmpfs.size_bytes}", f"mode={tmpfs.mode:o}", "nosuid", "nodev"],
+        }
+        for tmpfs in spec.tmpfs
+    ]
+    return binds + temporary
+
+
+def _processes_per_user() -> int:
+    _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+    return PROCESSES_PER_USER if hard == resource.RLIM_INFINITY else min(PROCESSES_PER_USER, hard)

@@ -1,0 +1,137 @@
+"""Puts our nftables table, and the rules that admit services, back when other software removes them.
+
+Routers' own scripts flush whole rulesets. The kernel tells of every change of nftables; what touches us is answered at
+once. Where it does not tell (the older iptables backend), a slow round looks.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from supervisor.edges.network.admission import TABLES, Admission
+from supervisor.edges.network.notifications import LOST, Notifications
+from supervisor.edges.network.table import TABLE
+from supervisor.edges.network.traffic import NftTraffic
+from supervisor.values.errors import NetworkError
+
+log = logging.getLogger(__name__)
+
+FREE_RESTORATIONS = 10
+WINDOW = 10.0
+LONGEST_PAUSE = 5.0
+POLL = 0.2  # how soon `close`, or the end of a pause, is noticed
+
+
+def pause_before(restorations: Iterable[float], now: float) -> float:
+    """Return how long to wait before the next restoration, given the times of former ones.
+
+    Several a second for a while is a router being configured. More is another program that insists: each further one
+    waits twice as long, up to `LONGEST_PAUSE`, so that the fight costs little and is still won in the end.
+    """
+    excess = sum(1 for moment in restorations if now - moment <= WINDOW) - FREE_RESTORATIONS
+    return 0.0 if excess < 0 else float(min(0.05 * 2**excess, LONGEST_PAUSE))
+
+
+class _Target:
+    """One thing that is kept, with its own pauses: a fight over one must not delay the other."""
+
+    def __init__(self, name: str, tables: frozenset[str], restore: Callable[[], bool]) -> None:
+        self.name = name
+        self._tables = tables | LOST
+        self._restore = restore
+        self._former: deque[float] = deque(maxlen=64)
+        self._noticed: float | None = None
+
+    def notice(self, changed: frozenset[str], now: float, *, is_due: bool) -> None:
+        if self._noticed is None and (is_due or not changed.isdisjoint(self._tables)):
+            self._noticed = now
+
+    def settle(self, now: float) -> float | None:
+        """Restore it if it needs that and its pause is over; return how long that took since it was noticed."""
+        if self._noticed is None or now - self._noticed < pause_before(self._former, self._noticed):
+            return None
+        noticed, self._noticed = self._noticed, None
+        try:
+            is_restored = self._restore()
+        except NetworkError as error:
+            self._former.append(now)  # what fails waits longer each time, too
+            self._noticed = now
+            log.error("restoration failed", extra={"what": self.name, "cause": str(error)})
+            return None
+        if not is_restored:
+            return None
+        self._former.append(now)
+        return time.monotonic() - noticed
+
+
+class NftGuard:
+    """Guards the network namespace in which `start` is called.
+
+    `on_restored` hears what was restored ("table" or "admission") and the seconds it took since it was noticed.
+    """
+
+    def __init__(
+        self,
+        traffic: NftTraffic,
+        *,
+        admit: bool = False,
+        interval: float = 10.0,
+        on_restored: Callable[[str, float], None] | None = None,
+    ) -> None:
+        self._admission = Admission() if admit else None
+        self._interval = interval
+        self._on_restored = on_restored
+        self._targets = [_Target("table", frozenset({TABLE}), traffic.restore)]
+        if self._admission:
+            self._targets.append(_Target("admission", TABLES, self._admission.ensure))
+        self._closing = threading.Event()
+        self._notifications: Notifications | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Subscribe, then admit: raises NetworkError when either cannot be done at all."""
+        try:
+            self._notifications = Notifications()
+        except OSError as error:
+            raise NetworkError(f"cannot watch nftables for changes: {error}") from error
+        if self._admission:
+            self._admission.ensure()
+        self._thread = threading.Thread(target=self._watch, args=(self._notifications,), name="nft-guard", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop watching; the table and the rules stay."""
+        self._closing.set()
+        if self._thread:
+            self._thread.join()
+        if self._notifications:
+            self._notifications.close()
+        self._thread = self._notifications = None
+
+    def remove(self) -> None:
+        """Stop watching and take the admission rules away. The table is for `NftTraffic.remove`."""
+        self.close()
+        if self._admission:
+            self._admission.remove()
+
+    def _watch(self, notifications: Notifications) -> None:
+        looked = time.monotonic()
+        while not self._closing.is_set():
+            changed = notifications.wait(POLL)
+            now = time.monotonic()
+            is_due = now - looked >= self._interval
+            looked = now if is_due else looked
+            for target in self._targets:
+                target.notice(changed, now, is_due=is_due)
+                seconds = target.settle(now)
+                if seconds is not None:
+                    self._tell(target.name, seconds)
+
+    def _tell(self, what: str, seconds: float) -> None:
+        log.warning("restored", extra={"what": what, "seconds": round(seconds, 4)})
+        if self._on_restored:
+            self._on_restored(what, seconds)

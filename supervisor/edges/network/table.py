@@ -1,0 +1,259 @@
+"""The text of our nftables table: a structure that never changes, and elements that say where traffic goes.
+
+A cut-over is an exchange of elements. Chains sit one priority beside the usual ones of a router's own firewall
+(`dstnat - 1`, `srcnat - 1`, filter `-1`): at equal priority the order is undefined.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from supervisor.values.errors import NetworkError
+from supervisor.values.manifest import Protocol
+from supervisor.values.state import AddressSwitch, Endpoint, PortSwitch, TrafficTable
+
+TABLE = "inet vr_supervisor"
+FAMILY, NAME = TABLE.split()
+MARK = 0x10000000
+"""The bit that packets admitted by our table carry when they reach the router's own INPUT and FORWARD rules."""
+
+RELAY_PORT = 67  # DHCPv4: a relay is answered on the server's port, so both ports of the answer are rewritten
+
+Key = tuple[str | int, ...]
+Elements = Mapping[str, Mapping[Key, Key]]  # set or map -> key -> data; sets have empty data
+
+# Sets and maps with the types of their keys and, for maps, of their data.
+SETS: Mapping[str, tuple[str, str | None]] = {
+    "front": ("ipv4_addr . inet_proto . inet_service", "ipv4_addr . inet_service"),
+    "back": ("ipv4_addr . inet_proto . inet_service", "ipv4_addr . inet_service"),
+    "udp_ports": ("ifname . inet_service", None),
+    "udp_in": ("ifname . inet_service", "inet_service"),
+    "udp_out": ("ifname . inet_service", "inet_service"),
+    "relay_out": ("ifname . inet_service . inet_service", "inet_service"),
+    "tcp_in": ("ifname . inet_service", "inet_service"),
+    "udp_local": ("inet_service", "inet_service"),
+    "tcp_local": ("inet_service", "inet_service"),
+    "udp_inside": ("inet_service", None),
+    "tcp_inside": ("inet_service", None),
+}
+
+# Every lookup that a cut-over changes is written twice. Before Linux 6.17 a lookup that began just before a commit can
+# find neither the removed nor the added element ("restart set lookup on base_seq change"); the second one is later.
+CHAINS = f"""
+    # Where UDP for router-mode services arrives, before connection tracking: it is never tracked, so nothing pins a
+    # client to the former generation. Only for the router's own addresses, and broadcasts.
+    chain raw_in {{
+        type filter hook prerouting priority -300; policy accept;
+        iifname . udp dport @udp_ports fib daddr type {{ local, broadcast }} goto rewrite
+    }}
+    chain rewrite {{
+        meta nfproto ipv4 udp checksum 0 goto rewrite_unsummed
+        udp dport set iifname . udp dport map @udp_in notrack accept
+        udp dport set iifname . udp dport map @udp_in notrack accept
+    }}
+    # nft turns a legal zero checksum into a wrong one when it rewrites a port: put the zero back.
+    chain rewrite_unsummed {{
+        udp dport set iifname . udp dport map @udp_in udp checksum set 0 notrack accept
+        udp dport set iifname . udp dport map @udp_in udp checksum set 0 notrack accept
+    }}
+    # Replies leave from the well-known port, whichever generation sends them. What is sent to a relay goes from server
+    # port to server port, so there the destination is rewritten as well.
+    chain raw_out {{
+        type filter hook output priority -300; policy accept;
+        udp dport set oifname . udp sport . udp dport map @relay_out
+        udp sport set oifname . udp sport map @udp_out notrack
+    }}
+    # New flows go to the active generation; connection tracking keeps established ones where they are. Router-mode
+    # services keep the address (`redirect` would replace it by the interface's first, or by loopback): ports only.
+    chain nat_in {{
+        type nat hook prerouting priority dstnat - 1; policy accept;
+        meta l4proto tcp fib daddr type local dnat to :iifname . th dport map @tcp_in
+        meta l4proto tcp fib daddr type local dnat to :iifname . th dport map @tcp_in
+        dnat ip to ip daddr . meta l4proto . th dport map @front
+        dnat ip to ip daddr . meta l4proto . th dport map @front
+    }}
+    # The same for connections of the router itself.
+    chain nat_out {{
+        type nat hook output priority -101; policy accept;
+        oifname "lo" meta l4proto udp dnat to :th dport map @udp_local
+        oifname "lo" meta l4proto tcp dnat to :th dport map @tcp_local
+        oifname "lo" meta l4proto tcp dnat to :th dport map @tcp_local
+        dnat ip to ip daddr . meta l4proto . th dport map @front
+        dnat ip to ip daddr . meta l4proto . th dport map @front
+    }}
+    # The reverse map puts the outside address back even when connection tracking was flushed in mid-stream, so it comes
+    # before the masquerade of what services send to others.
+    chain nat_post {{
+        type nat hook postrouting priority srcnat - 1; policy accept;
+        snat ip to ip saddr . meta l4proto . th sport map @back
+        iifname "vrs*" oifname != "vrs*" masquerade
+    }}
+    # One bit says "admitted" to the router's own rules. It is set here, just before them: a mark set beside `dnat` sits
+    # on the first packet only, and a CONNMARK restore wipes marks that were set earlier. Inside addresses and ports are
+    # not for clients: what did not come through a frontend is dropped.
+    chain admit_forward {{
+        type filter hook forward priority -1; policy accept;
+        oifname "vrs*" ct state new ct status & dnat == 0 drop
+        iifname "vrs*" meta mark set meta mark or {MARK:#x}
+        oifname "vrs*" ct status dnat meta mark set meta mark or {MARK:#x}
+        oifname "vrs*" ct state established,related meta mark set meta mark or {MARK:#x}
+    }}
+    chain admit_input {{
+        type filter hook input priority -1; policy accept;
+        iifname != "lo" udp dport @udp_inside ct state new drop
+        iifname != "lo" tcp dport @tcp_inside ct state new ct status & dnat == 0 drop
+        udp dport @udp_inside ct state untracked meta mark set meta mark or {MARK:#x}
+        tcp dport @tcp_inside ct status dnat meta mark set meta mark or {MARK:#x}
+        iifname "vrs*" ct state established,related meta mark set meta mark or {MARK:#x}
+    }}
+"""
+
+
+def rule_counts() -> dict[str, int]:
+    """Return how many rules each chain has: what `verify` expects of the kernel."""
+    counts: dict[str, int] = {"structure": 1}
+    chain = ""
+    for line in map(str.strip, CHAINS.splitlines()):
+        if line.startswith("chain "):
+            chain = line.split()[1]
+            counts[chain] = 0
+        elif line and not line.startswith(("#", "type ", "}")):
+            counts[chain] += 1
+    return counts
+
+
+def fingerprint() -> str:
+    """Return the structure's digest. A rule's comment carries it, so that a later supervisor can adopt the table."""
+    return hashlib.sha256(f"{SETS}{CHAINS}".encode()).hexdigest()[:16]
+
+
+def elements(table: TrafficTable) -> Elements:
+    """Return what each set and map must hold."""
+    found: dict[str, dict[Key, Key]] = {name: {} for name in SETS}
+    for switch in table.active_addresses:
+        found["front"][_tuple(switch.outside)] = _pair(switch.inside)
+    for switch in (*table.active_addresses, *table.alive_addresses):
+        _add_reverse(found["back"], switch)
+    for active in table.active_ports:
+        _add_active(found, active)
+    for alive in (*table.active_ports, *table.alive_ports):
+        _add_alive(found, alive)
+    return found
+
+
+def document(wanted: Elements) -> str:
+    """Return one transaction that replaces the table, whatever it was."""
+    sets = "".join(_declaration(name, wanted[name]) for name in SETS)
+    structure = f'\n    chain structure {{\n        return comment "{fingerprint()}"\n    }}\n'
+    return f"add table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{\n{sets}{CHAINS}{structure}}}\n"
+
+
+def changes(former: Elements, wanted: Elements) -> str:
+    """Return one transaction that turns the elements of `former` into those of `wanted`; empty: nothing to do."""
+    lines = []
+    for name in SETS:
+        stale = {key: data for key, data in former[name].items() if wanted[name].get(key) != data}
+        fresh = {key: data for key, data in wanted[name].items() if former[name].get(key) != data}
+        if stale:
+            keys = ", ".join(_key(name, key) for key in stale)
+            lines.append(f"delete element {TABLE} {name} {{ {keys} }}\n")
+        if fresh:
+            lines.append(f"add element {TABLE} {name} {{ {_listing(name, fresh)} }}\n")
+    return "".join(lines)
+
+
+def read_elements(listing: Iterable[Mapping[str, Any]]) -> dict[str, dict[Key, Key]]:
+    """Return the elements in a listing by `nft -j list table`."""
+    found: dict[str, dict[Key, Key]] = {}
+    for entry in listing:
+        if "map" in entry:
+            found[entry["map"]["name"]] = {_parts(key): _parts(data) for key, data in entry["map"].get("elem", ())}
+        elif "set" in entry:
+            found[entry["set"]["name"]] = {_parts(key): () for key in entry["set"].get("elem", ())}
+    return found
+
+
+def read_rules(listing: Iterable[Mapping[str, Any]]) -> tuple[dict[str, int], str]:
+    """Return the rules in each chain of a listing, and the fingerprint of the structure it was made from."""
+    counts: dict[str, int] = {}
+    mark = ""
+    for entry in listing:
+        if "chain" in entry:
+            counts.setdefault(entry["chain"]["name"], 0)
+        elif "rule" in entry:
+            rule = entry["rule"]
+            counts[rule["chain"]] = counts.get(rule["chain"], 0) + 1
+            mark = rule.get("comment", "") if rule["chain"] == "structure" else mark
+    return counts, mark
+
+
+def _add_reverse(back: dict[Key, Key], switch: AddressSwitch) -> None:
+    key, data = _tuple(switch.inside), _pair(switch.outside)
+    if back.setdefault(key, data) != data:
+        raise NetworkError(f"cannot switch {switch.outside} to {switch.inside}: another frontend has that inside port")
+
+
+def _add_active(found: dict[str, dict[Key, Key]], switch: PortSwitch) -> None:
+    for interface in map(_interface, switch.interfaces):
+        if switch.protocol is Protocol.UDP:
+            found["udp_ports"][interface, switch.port] = ()
+        found[f"{switch.protocol}_in"][interface, switch.port] = (switch.inside,)
+    found[f"{switch.protocol}_local"].setdefault((switch.port,), (switch.inside,))
+
+
+def _add_alive(found: dict[str, dict[Key, Key]], switch: PortSwitch) -> None:
+    found[f"{switch.protocol}_inside"][switch.inside,] = ()
+    if switch.protocol is not Protocol.UDP:
+        return
+    for interface in map(_interface, switch.interfaces):
+        found["udp_out"][interface, switch.inside] = (switch.port,)
+        if switch.port == RELAY_PORT:
+            found["relay_out"][interface, switch.inside, switch.inside] = (switch.port,)
+
+
+def _tuple(endpoint: Endpoint) -> Key:
+    return (_address(endpoint), str(endpoint.protocol), endpoint.port)
+
+
+def _pair(endpoint: Endpoint) -> Key:
+    return (_address(endpoint), endpoint.port)
+
+
+def _address(endpoint: Endpoint) -> str:
+    if endpoint.address is None:
+        raise NetworkError(f"cannot switch {endpoint}: an isolated service needs an address")
+    return str(endpoint.address)
+
+
+def _interface(name: str) -> str:
+    if not re.fullmatch(r"[\w.:@+-]{1,15}", name):
+        raise NetworkError(f"cannot switch ports on interface {name!r}: that is no interface name")
+    return name
+
+
+def _declaration(name: str, items: Mapping[Key, Key]) -> str:
+    key_type, data_type = SETS[name]
+    kind, types = ("set", key_type) if data_type is None else ("map", f"{key_type} : {data_type}")
+    content = f"\n        elements = {{ {_listing(name, items)} }}" if items else ""
+    return f"    {kind} {name} {{\n        type {types}{content}\n    }}\n"
+
+
+def _listing(name: str, items: Mapping[Key, Key]) -> str:
+    return ", ".join(_key(name, key) + (f" : {_join(data)}" if data else "") for key, data in items.items())
+
+
+def _key(name: str, key: Key) -> str:
+    if SETS[name][0].startswith("ifname"):
+        return _join((f'"{key[0]}"', *key[1:]))
+    return _join(key)
+
+
+def _join(parts: Key) -> str:
+    return " . ".join(map(str, parts))
+
+
+def _parts(value: Any) -> Key:
+    return tuple(value["concat"]) if isinstance(value, dict) else (value,)

@@ -1,0 +1,91 @@
+"""Keeps the kernel's nftables table at what was applied last; a cut-over is one transaction here."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from typing import Any
+
+from supervisor.edges.network import table as text
+from supervisor.edges.network.command import DEADLINE, run
+from supervisor.values.state import TrafficTable
+
+log = logging.getLogger(__name__)
+
+
+class NftTraffic:
+    """Satisfies `ports.Traffic`, in the network namespace of the calling thread. Safe to use from several threads."""
+
+    def __init__(self, deadline: float = DEADLINE) -> None:
+        self._deadline = deadline
+        self._lock = threading.RLock()
+        self._applied: text.Elements | None = None
+
+    def apply(self, table: TrafficTable) -> None:
+        wanted = text.elements(table)
+        with self._lock:
+            # After a start the kernel is asked: a table left by a former supervisor is adopted, never blindly replaced.
+            former = self._applied if self._applied is not None else self._adopt()
+            if former is None:
+                self._load(wanted)
+            elif transaction := text.changes(former, wanted):
+                self._exchange(transaction, wanted)
+            self._applied = wanted  # only now: a refused change must not be made by a later restoration
+
+    def verify(self) -> bool:
+        with self._lock:
+            listing = self._list()
+            if self._applied is None:
+                return not listing
+            return _is_ours(listing) and text.read_elements(listing) == self._applied
+
+    def restore(self) -> bool:
+        """Put the table back as it was applied last, in one transaction; False: nothing was wrong."""
+        with self._lock:
+            if self._applied is None or self.verify():
+                return False
+            self._load(self._applied)
+            return True
+
+    def remove(self) -> None:
+        with self._lock:
+            self._applied = None
+            self._nft("remove", f"add table {text.TABLE}\ndelete table {text.TABLE}\n")
+
+    def _exchange(self, transaction: str, wanted: text.Elements) -> None:
+        done = run(
+            f"change nftables table {text.TABLE}",
+            ("nft", "-f", "-"),
+            text=transaction,
+            deadline=self._deadline,
+            accepted=(0, 1),
+        )
+        if done.exit_code:  # somebody changed or flushed the table since: nothing was applied, so replace it
+            log.warning("traffic table replaced", extra={"cause": " ".join(done.stderr.split())[:500]})
+            self._load(wanted)
+
+    def _load(self, wanted: text.Elements) -> None:
+        self._nft("load", text.document(wanted))
+
+    def _adopt(self) -> text.Elements | None:
+        listing = self._list()
+        return text.read_elements(listing) if _is_ours(listing) else None
+
+    def _list(self) -> list[dict[str, Any]]:
+        done = run(
+            f"list nftables table {text.TABLE}",
+            ("nft", "-j", "list", "table", text.FAMILY, text.NAME),
+            deadline=self._deadline,
+            accepted=(0, 1),  # 1: there is no such table
+        )
+        entries: list[dict[str, Any]] = json.loads(done.stdout)["nftables"] if done.exit_code == 0 else []
+        return entries
+
+    def _nft(self, verb: str, transaction: str) -> None:
+        run(f"{verb} nftables table {text.TABLE}", ("nft", "-f", "-"), text=transaction, deadline=self._deadline)
+
+
+def _is_ours(listing: list[dict[str, Any]]) -> bool:
+    """Has this table the structure that this version of the supervisor loads?"""
+    return text.read_rules(listing) == (text.rule_counts(), text.fingerprint())

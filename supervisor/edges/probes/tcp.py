@@ -1,0 +1,22 @@
+"""TCP probe: a connection can be opened."""
+
+from __future__ import annotations
+
+import socket
+
+from supervisor.edges.probes.answer import Answer, silence
+from supervisor.edges.probes.arguments import Arguments
+from supervisor.edges.probes.bounded import inet_socket
+from supervisor.values.state import ProbeTarget, ResolvedProbe
+
+
+def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
+    arguments = Arguments(probe, ("address", "port"))
+    address, port = arguments.address(target), arguments.port()
+    question = f"TCP at {address}:{port}"
+    with inet_socket(address, socket.SOCK_STREAM, probe.timeout) as connection:
+        try:
+            connection.connect((str(address), port))
+        except OSError as error:
+            return Answer(False, question, silence(error, probe.timeout))
+    return Answer(True, question, "connected")

@@ -1,0 +1,245 @@
+"""The rendering edge: a definition, the router's configuration and an instance become files, frontends and probes.
+
+Everything is whole or refused: an undefined name, a hostile text or a path that leaves the folder is a RenderError
+that names the template, the line and the service, and nothing is written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv4Interface
+from types import TracebackType
+
+from jinja2 import StrictUndefined, TemplateError
+
+from supervisor.edges.templating import RAW_SUFFIX, compile_expression, compile_template, token
+from supervisor.values.errors import RenderError
+from supervisor.values.manifest import ConfigFile, Frontend, NetworkMode, Probe, ServiceDefinition, ServiceManifest
+from supervisor.values.router import RouterConfig
+from supervisor.values.state import (
+    AddressFrontend,
+    Endpoint,
+    Instance,
+    PortFrontend,
+    RenderedFile,
+    ResolvedFrontend,
+    ResolvedProbe,
+)
+
+_COMPONENT = re.compile(r"(?!\.)[A-Za-z0-9._@:+-]{1,255}")
+_INTERFACE = re.compile(r"[A-Za-z0-9._@-]{1,15}")
+_TEMPLATE_FILE = "<template>"  # what the template engine calls a text in tracebacks
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """The names a text sees, and how to speak of it when it fails."""
+
+    names: Mapping[str, object]
+    service: str
+    is_secret: bool = False
+
+    def template(self, text: str, place: str) -> str:
+        try:
+            return compile_template(text, self.is_secret).render(self.names)
+        except Exception as error:  # a template may raise anything: it calls methods of our values
+            raise self._failure(place, error) from _cause(error, self.is_secret)
+
+    def expression(self, text: str, place: str) -> object:
+        try:
+            value = compile_expression(text, self.is_secret)(**self.names)
+            if isinstance(value, StrictUndefined):
+                str(value)  # raises, and says which name
+            return value
+        except Exception as error:
+            raise self._failure(place, error) from _cause(error, self.is_secret)
+
+    def each(self, text: str | None, when: str | None, place: str) -> Iterator[_Scope]:
+        """One scope for every item that `when` lets through; this one alone when there is no `each`."""
+        for scope in (self,) if text is None else self._items(text, f"{place}.each"):
+            if when is None or scope.is_true(when, f"{place}.when"):
+                yield scope
+
+    def _items(self, text: str, place: str) -> Iterator[_Scope]:
+        for index, item in enumerate(self.sequence(text, place)):
+            yield _Scope({**self.names, "item": item, "index": index}, self.service, self.is_secret)
+
+    def sequence(self, text: str, place: str) -> tuple[object, ...]:
+        value = self.expression(text, place)
+        if not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping):
+            raise self.refuse(place, f"must give a sequence, not {type(value).__name__}")
+        try:
+            items = tuple(value)  # a filter's generator runs only now
+            for undefined in (item for item in items if isinstance(item, StrictUndefined)):
+                str(undefined)  # raises
+        except Exception as error:
+            raise self._failure(place, error) from _cause(error, self.is_secret)
+        return items
+
+    def is_true(self, text: str, place: str) -> bool:
+        return bool(self.expression(text, place))
+
+    def refuse(self, place: str, cause: str) -> RenderError:
+        return RenderError(f"cannot render {place} of {self.service}: {cause}")
+
+    def _failure(self, place: str, error: Exception) -> RenderError:
+        line = _line_of(error.__traceback__)
+        cause = str(error)
+        if not isinstance(error, RenderError | TemplateError):  # may quote a value
+            cause = type(error).__name__ + (" (details hidden: secret)" if self.is_secret else f": {error}")
+        return self.refuse(f"{place} line {line}" if line else place, cause)
+
+
+def _cause(error: Exception, is_secret: bool) -> Exception | None:
+    """A foreign error may quote a value: beside secrets it must not even be in the traceback."""
+    return None if is_secret else error
+
+
+def _line_of(trace: TracebackType | None) -> int | None:
+    line = None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == _TEMPLATE_FILE:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+class TemplateRenderer:
+    """The `Renderer` port. Holds nothing: compiled templates are kept by their text, whoever renders them."""
+
+    def files(
+        self, definition: ServiceDefinition, router: RouterConfig, instance: Instance
+    ) -> tuple[RenderedFile, ...]:
+        manifest, templates = definition.manifest, dict(definition.templates)
+        files: dict[str, RenderedFile] = {}
+        for source, entry in enumerate(manifest.config):
+            place = f"config[{source}]"
+            base = _Scope({"router": router, "instance": instance}, manifest.name)
+            text = templates[entry.template]
+            for scope in base.each(entry.each, entry.when, place):
+                path = _target(entry, scope, place)
+                if path in files:
+                    raise scope.refuse(f"{place}.target", f"{path} is there already (config[{files[path].source}])")
+                content = _content(entry, text, replace(scope, is_secret=entry.is_secret))
+                files[path] = RenderedFile(path, content, entry.is_secret, source)
+        for path, file in files.items():
+            parents = (path[: match.start()] for match in re.finditer("/", path))
+            if taken := next((parent for parent in parents if parent in files), None):
+                raise RenderError(
+                    f"cannot render config[{file.source}].target of {manifest.name}: {taken} of {path} is a file"
+                )
+        return tuple(files[path] for path in sorted(files))
+
+    def frontends(
+        self, manifest: ServiceManifest, router: RouterConfig, instance: Instance
+    ) -> tuple[ResolvedFrontend, ...]:
+        base = _Scope({"router": router, "instance": instance}, manifest.name)
+        claims: dict[object, str] = {}
+        resolved: list[ResolvedFrontend] = []
+        for index, frontend in enumerate(manifest.frontends):
+            place = f"frontends[{index}]"
+            for scope in base.each(frontend.each, None, place):
+                found = _frontend(manifest, instance, frontend, scope, place)
+                for claim in _claims(found):
+                    if claim in claims:
+                        raise scope.refuse(place, f"{found.name} wants {claim}, which {claims[claim]} has")
+                    claims[claim] = found.name
+                resolved.append(found)
+        return tuple(resolved)
+
+    def probes(self, probes: Sequence[Probe], router: RouterConfig, instance: Instance) -> tuple[ResolvedProbe, ...]:
+        base = _Scope({"router": router, "instance": instance}, instance.service)
+        resolved: list[ResolvedProbe] = []
+        for index, probe in enumerate(probes):
+            place = f"probes[{index}].{probe.kind}"
+            for scope in base.each(probe.each, probe.when, place):
+                arguments = tuple((key, scope.template(text, f"{place}.{key}")) for key, text in probe.arguments)
+                resolved.append(ResolvedProbe(str(probe.kind), arguments, probe.timeout))
+        return tuple(resolved)
+
+
+def _target(entry: ConfigFile, scope: _Scope, place: str) -> str:
+    path = scope.template(entry.target, f"{place}.target")
+    for component in path.split("/"):
+        if not _COMPONENT.fullmatch(component):
+            raise scope.refuse(f"{place}.target", f"{path!r:.80} is not a path of letters, digits and ._@:+-")
+    return path
+
+
+def _content(entry: ConfigFile, text: str, scope: _Scope) -> bytes:
+    if not entry.template.endswith(RAW_SUFFIX):
+        return _encoded(scope.template(text, entry.template), entry.template, scope)
+    value = scope.expression(text, entry.template)
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return _encoded(value, entry.template, scope)
+    raise scope.refuse(entry.template, f"must give bytes or a text, not {type(value).__name__}")
+
+
+def _encoded(text: str, place: str, scope: _Scope) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise scope.refuse(place, f"character {error.start + 1} of the result cannot be written") from None
+
+
+def _frontend(
+    manifest: ServiceManifest, instance: Instance, frontend: Frontend, scope: _Scope, place: str
+) -> ResolvedFrontend:
+    name = scope.template(frontend.name, f"{place}.name")
+    try:
+        token(name)
+    except RenderError as error:
+        raise scope.refuse(f"{place}.name", str(error)) from error
+    item = scope.names.get("item")
+    port = _port(scope, frontend.port, f"{place}.port")
+    if manifest.network is NetworkMode.ISOLATED:
+        address = _address(scope, frontend.address or "", f"{place}.address")
+        inside = _port(scope, frontend.inside, f"{place}.inside")
+        return AddressFrontend(name, Endpoint(address, frontend.protocol, port), inside, item)
+    interfaces = _interfaces(scope, frontend.interfaces or "", f"{place}.interfaces")
+    ports = dict(instance.ports)
+    if frontend.inside not in ports:
+        raise scope.refuse(f"{place}.inside", f"no port {frontend.inside} was allocated")
+    return PortFrontend(name, frontend.protocol, port, ports[frontend.inside], interfaces, item)
+
+
+def _claims(found: ResolvedFrontend) -> Iterator[str]:
+    """What no two frontends of a service may share, each said as text."""
+    yield f"the name {found.name}"
+    match found:
+        case AddressFrontend(outside=outside, inside_port=inside):
+            yield f"{outside}"
+            yield f"inside port {inside}/{outside.protocol}"
+        case PortFrontend(protocol=protocol, port=port, interfaces=interfaces):
+            yield from (f"{interface}:{port}/{protocol}" for interface in interfaces)
+
+
+def _port(scope: _Scope, text: str, place: str) -> int:
+    value = scope.expression(text, place)
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535:
+        return value
+    raise scope.refuse(place, f"{value!r:.40} is not a port")
+
+
+def _address(scope: _Scope, text: str, place: str) -> IPv4Address:
+    value = scope.expression(text, place)
+    if isinstance(value, IPv4Interface):
+        return value.ip
+    try:
+        return value if isinstance(value, IPv4Address) else IPv4Address(str(value))
+    except ValueError as error:
+        raise scope.refuse(place, f"{value!r:.40} is not an IPv4 address") from error
+
+
+def _interfaces(scope: _Scope, text: str, place: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(str(name) for name in scope.sequence(text, place)))
+    for name in names:
+        if not _INTERFACE.fullmatch(name):
+            raise scope.refuse(place, f"{name!r:.40} is not the name of an interface")
+    return names

@@ -1,0 +1,354 @@
+"""The memory in SQLite (write-ahead log, every commit synced): wishes, the journal, releases, configuration, audit.
+
+Secrets of the configuration are in it, so the folder is 0700 and the file 0600.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from supervisor.edges.store import codec
+from supervisor.edges.store.schema import KEPT_EVENTS, KEPT_HANDOVERS, MIGRATIONS
+from supervisor.values.errors import StateError
+from supervisor.values.handover import Handover, Outcome, Step
+from supervisor.values.names import Digest, ServiceName
+from supervisor.values.release import InstanceState, Release, Version
+from supervisor.values.state import Instance
+from supervisor.values.status import EventRecord, HandoverRecord
+
+
+class SqliteStore:
+    """Implements `ports.Store`. StateError when the file cannot be opened, read or written."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "state.db"
+        self._lock = threading.RLock()
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.execute("PRAGMA synchronous=FULL")
+            self._database.execute("PRAGMA foreign_keys=ON")
+            self._migrate()
+        except (OSError, sqlite3.Error) as error:
+            raise StateError(f"cannot open {path}: {error}") from error
+
+    def close(self) -> None:
+        with self._lock:
+            self._database.close()
+
+    # ------------------------------------------------------------ generations
+
+    def next_generation(self, service: ServiceName) -> int:
+        with self._change() as database:
+            self._know(service)
+            database.execute("UPDATE services SET last_generation = last_generation + 1 WHERE name = ?", (service,))
+            return int(self._one("SELECT last_generation FROM services WHERE name = ?", service))
+
+    def save_instance(self, instance: Instance, state: InstanceState) -> None:
+        with self._change() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?)",
+                (instance.service, instance.generation, state, codec.dump_instance(instance)),
+            )
+
+    def set_state(self, service: ServiceName, generation: int, state: InstanceState) -> None:
+        with self._change() as database:
+            if state is InstanceState.RETIRED:
+                database.execute("DELETE FROM instances WHERE service = ? AND generation = ?", (service, generation))
+            else:
+                self._set_state(service, generation, state)
+
+    def instances(self, service: ServiceName | None = None) -> tuple[tuple[Instance, InstanceState], ...]:
+        rows = self._all(
+            "SELECT instance, state FROM instances WHERE ? IS NULL OR service = ? ORDER BY service, generation",
+            service,
+            service,
+        )
+        return tuple((codec.load_instance(text), InstanceState(state)) for text, state in rows)
+
+    def move_active(self, service: ServiceName, candidate: int, former: int | None) -> None:
+        with self._change():
+            if former is not None:
+                self._set_state(service, former, InstanceState.FORMER)
+            self._set_state(service, candidate, InstanceState.ACTIVE)
+
+    def _set_state(self, service: ServiceName, generation: int, state: InstanceState) -> None:
+        self._database.execute(
+            "UPDATE instances SET state = ? WHERE service = ? AND generation = ?", (state, service, generation)
+        )
+
+    # ------------------------------------------------------------ the journal
+
+    def open_handover(self, handover: Handover, now: float) -> Handover:
+        with self._change() as database:
+            versions = {instance.generation: instance.version for instance, _ in self.instances(handover.service)}
+            cursor = database.execute(
+                "INSERT INTO handovers (service, handover, outcome, from_version, to_version, started)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    handover.service,
+                    codec.dump_handover(handover),
+                    handover.outcome,
+                    versions.get(handover.former) if handover.former is not None else None,
+                    versions.get(handover.candidate, ""),
+                    now,
+                ),
+            )
+            assert cursor.lastrowid is not None
+            self._prune_handovers(handover.service)
+            return replace(handover, id=cursor.lastrowid)
+
+    def record(self, handover: Handover, phase: Step | None, now: float) -> None:
+        is_over = handover.outcome is not Outcome.RUNNING
+        with self._change() as database:
+            database.execute(
+                "UPDATE handovers SET handover = ?, outcome = ?, finished = ? WHERE id = ?",
+                (codec.dump_handover(handover), handover.outcome, now if is_over else None, handover.id),
+            )
+            self._close_phase(handover, now)
+            if is_over:
+                database.execute(
+                    "INSERT INTO handover_totals VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1",
+                    (handover.service, handover.kind, handover.outcome),
+                )
+            if phase is not None:
+                database.execute("INSERT INTO phases VALUES (?, ?, ?, NULL)", (handover.id, phase, now))
+
+    def _close_phase(self, handover: Handover, now: float) -> None:
+        self._database.execute(
+            "INSERT INTO phase_totals SELECT ?, phase, max(0, ? - started), 1 FROM phases"
+            " WHERE handover = ? AND finished IS NULL"
+            " ON CONFLICT DO UPDATE SET seconds = seconds + excluded.seconds, count = count + 1",
+            (handover.service, now, handover.id),
+        )
+        self._database.execute(
+            "UPDATE phases SET finished = ? WHERE handover = ? AND finished IS NULL", (now, handover.id)
+        )
+
+    def open_handovers(self) -> tuple[Handover, ...]:
+        rows = self._all(
+            "SELECT id, service, outcome, handover FROM handovers WHERE outcome = ? ORDER BY id", "running"
+        )
+        return tuple(codec.load_handover(*row) for row in rows)
+
+    def history(self, service: ServiceName | None, limit: int) -> tuple[HandoverRecord, ...]:
+        rows = self._all(
+            "SELECT id, service, outcome, handover, from_version, to_version, started, finished FROM handovers"
+            " WHERE ? IS NULL OR service = ? ORDER BY id DESC LIMIT ?",
+            service,
+            service,
+            limit,
+        )
+        return tuple(self._record_of(*row) for row in rows)
+
+    def _record_of(
+        self,
+        number: int,
+        service: str,
+        outcome: str,
+        text: str,
+        from_version: str | None,
+        to_version: str,
+        started: float,
+        finished: float | None,
+    ) -> HandoverRecord:
+        handover = codec.load_handover(number, service, outcome, text)
+        phases = self._all("SELECT phase, started, finished FROM phases WHERE handover = ? ORDER BY rowid", number)
+        cut = next((end for phase, _, end in phases if phase in (Step.CUT_OVER, Step.APPLY) and end), None)
+        return HandoverRecord(
+            id=number,
+            service=service,
+            kind=handover.kind,
+            from_version=from_version,
+            to_version=to_version,
+            generation=handover.candidate,
+            started=started,
+            finished=finished,
+            outcome=outcome,
+            reason=handover.reason,
+            seconds_to_cutover=None if cut is None else cut - started,
+            phases=tuple((phase, (end or begin) - begin) for phase, begin, end in phases),
+        )
+
+    def _prune_handovers(self, service: ServiceName) -> None:
+        self._database.execute(
+            "DELETE FROM handovers WHERE service = ? AND outcome != 'running' AND id NOT IN"
+            " (SELECT id FROM handovers WHERE service = ? ORDER BY id DESC LIMIT ?)",
+            (service, service, KEPT_HANDOVERS),
+        )
+
+    def handover_totals(self) -> tuple[tuple[str, str, str, int], ...]:
+        return tuple(self._all("SELECT service, kind, outcome, count FROM handover_totals ORDER BY 1, 2, 3"))  # type: ignore[arg-type]
+
+    def phase_totals(self) -> tuple[tuple[str, str, float, int], ...]:
+        return tuple(self._all("SELECT service, phase, seconds, count FROM phase_totals ORDER BY 1, 2"))  # type: ignore[arg-type]
+
+    # ------------------------------------------------------------ wishes
+
+    def desired(self, service: ServiceName) -> Version | None:
+        return self._version("desired", service)
+
+    def set_desired(self, service: ServiceName, version: Version) -> None:
+        self._set("desired", service, codec.dump_version(version))
+
+    def previous(self, service: ServiceName) -> Version | None:
+        return self._version("previous", service)
+
+    def set_previous(self, service: ServiceName, version: Version | None) -> None:
+        self._set("previous", service, version and codec.dump_version(version))
+
+    def pinned(self, service: ServiceName) -> bool:
+        return bool(self._one("SELECT pinned FROM services WHERE name = ?", service))
+
+    def set_pinned(self, service: ServiceName, is_pinned: bool) -> None:
+        self._set("pinned", service, int(is_pinned))
+
+    def count_restart(self, service: ServiceName) -> None:
+        with self._change() as database:
+            self._know(service)
+            database.execute("UPDATE services SET restarts = restarts + 1 WHERE name = ?", (service,))
+
+    def restarts(self, service: ServiceName) -> int:
+        return int(self._one("SELECT restarts FROM services WHERE name = ?", service) or 0)
+
+    def _version(self, column: str, service: ServiceName) -> Version | None:
+        text = self._one(f"SELECT {column} FROM services WHERE name = ?", service)  # noqa: S608  (column is ours)
+        return codec.load_version(text) if text else None
+
+    def _set(self, column: str, service: ServiceName, value: object) -> None:
+        with self._change() as database:
+            self._know(service)
+            database.execute(f"UPDATE services SET {column} = ? WHERE name = ?", (value, service))  # noqa: S608
+
+    def _know(self, service: ServiceName) -> None:
+        self._database.execute("INSERT OR IGNORE INTO services (name) VALUES (?)", (service,))
+
+    # ------------------------------------------------------------ releases and definitions
+
+    def save_release(self, release: Release, definitions: Mapping[Digest, Mapping[str, bytes]]) -> None:
+        services = {name: codec.dump_version(version) for name, version in release.services}
+        with self._change() as database:
+            for digest, files in definitions.items():
+                database.executemany(
+                    "INSERT OR REPLACE INTO definitions VALUES (?, ?, ?)",
+                    [(digest, path, content) for path, content in files.items()],
+                )
+            database.execute(
+                "INSERT OR REPLACE INTO releases VALUES (?, ?, ?, ?, ?)",
+                (release.name, release.created, release.source, release.imported, json.dumps(services)),
+            )
+
+    def releases(self) -> tuple[Release, ...]:
+        rows = self._all("SELECT name, created, source, imported, services FROM releases ORDER BY imported, rowid")
+        return tuple(
+            Release(
+                name,
+                created,
+                source,
+                imported,
+                tuple(
+                    (ServiceName(key), codec.load_version(text)) for key, text in sorted(json.loads(services).items())
+                ),
+            )
+            for name, created, source, imported, services in rows
+        )
+
+    def remove_release(self, release: str) -> None:
+        with self._change() as database:
+            database.execute("DELETE FROM releases WHERE name = ?", (release,))
+            kept = {version.definition for left in self.releases() for _, version in left.services}
+            kept |= {instance.definition for instance, _ in self.instances()}
+            for (digest,) in self._all("SELECT DISTINCT digest FROM definitions"):
+                if digest not in kept:
+                    database.execute("DELETE FROM definitions WHERE digest = ?", (digest,))
+
+    def current_release(self) -> str | None:
+        return self._fact("release")
+
+    def set_current_release(self, release: str) -> None:
+        self._set_fact("release", release)
+
+    def definition(self, digest: Digest) -> Mapping[str, bytes] | None:
+        return dict(self._all("SELECT path, content FROM definitions WHERE digest = ?", digest)) or None
+
+    # ------------------------------------------------------------ configuration
+
+    def bags(self) -> str | None:
+        return self._fact("bags")
+
+    def save_bags(self, bags: str, commands: Iterable[str]) -> None:
+        with self._change() as database:
+            self._set_fact("bags", bags)
+            database.executemany("INSERT OR IGNORE INTO commands VALUES (?)", [(command,) for command in commands])
+
+    def taken_commands(self) -> frozenset[str]:
+        return frozenset(identity for (identity,) in self._all("SELECT identity FROM commands"))
+
+    # ------------------------------------------------------------ the audit log
+
+    def log_event(self, event: EventRecord) -> None:
+        with self._change() as database:
+            cursor = database.execute(
+                "INSERT INTO events (time, service, name, message) VALUES (?, ?, ?, ?)",
+                (event.time, event.service, event.name, event.message),
+            )
+            database.execute("DELETE FROM events WHERE id <= ?", ((cursor.lastrowid or 0) - KEPT_EVENTS,))
+
+    def events(self, after: int) -> tuple[tuple[int, EventRecord], ...]:
+        rows = self._all("SELECT id, time, service, name, message FROM events WHERE id > ? ORDER BY id", after)
+        return tuple((number, EventRecord(*fields)) for number, *fields in rows)
+
+    # ------------------------------------------------------------ the database itself
+
+    def _migrate(self) -> None:
+        (done,) = self._database.execute("PRAGMA user_version").fetchone()
+        if done > len(MIGRATIONS):
+            raise StateError(f"cannot use the state folder: its format {done} is newer than this supervisor")
+        for number, script in enumerate(MIGRATIONS[done:], start=done + 1):
+            self._database.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
+
+    def _fact(self, name: str) -> str | None:
+        value = self._one("SELECT value FROM facts WHERE name = ?", name)
+        return None if value is None else str(value)
+
+    def _set_fact(self, name: str, value: str) -> None:
+        with self._change() as database:
+            database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    def _all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._lock:
+            try:
+                return self._database.execute(query, values).fetchall()
+            except sqlite3.Error as error:
+                raise StateError(f"cannot read the state: {error}") from error
+
+    def _one(self, query: str, *values: object) -> Any:
+        rows = self._all(query, *values)
+        return rows[0][0] if rows else None
+
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        """One transaction; nested uses join the outer one."""
+        with self._lock:
+            if self._database.in_transaction:
+                yield self._database
+                return
+            try:
+                self._database.execute("BEGIN IMMEDIATE")
+                yield self._database
+                self._database.execute("COMMIT")
+            except sqlite3.Error as error:
+                raise StateError(f"cannot write the state: {error}") from error
+            finally:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")

@@ -1,0 +1,1 @@
+"""The loop: observes, plans, executes and records, through ports alone."""

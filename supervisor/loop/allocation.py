@@ -1,0 +1,57 @@
+"""Gives a new generation its number, its place in the network and its ports, and records it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+from supervisor.decisions.addresses import allocate_link, allocate_ports
+from supervisor.loop.world import World
+from supervisor.values.manifest import NetworkMode, ServiceDefinition
+from supervisor.values.release import InstanceState, Version
+from supervisor.values.router import RouterConfig
+from supervisor.values.state import Instance
+
+
+class Allocator:
+    """Shared by all workers: two services never get the same address or port."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._lock = threading.Lock()
+
+    def new_instance(self, definition: ServiceDefinition, version: Version, router: RouterConfig) -> Instance:
+        """Return a recorded candidate with its frontends resolved. RenderError, NetworkError, RequestError."""
+        manifest = definition.manifest
+        with self._lock:
+            known = [instance for instance, _ in self._world.store.instances()]
+            generation = self._world.store.next_generation(manifest.name)
+            link = None
+            ports: tuple[tuple[str, int], ...] = tuple((port.name, port.number or 0) for port in manifest.ports)
+            if manifest.network is NetworkMode.ISOLATED:
+                used = tuple(instance.link for instance in known if instance.link)
+                link = allocate_link(
+                    manifest.name, generation, used, self._world.links.taken(), self._world.settings.pool
+                )
+            else:
+                taken = frozenset(number for instance in known if not instance.link for _, number in instance.ports)
+                ports = allocate_ports(manifest.ports, taken)
+            instance = Instance(
+                service=manifest.name,
+                generation=generation,
+                version=version.version,
+                release=version.release,
+                image=version.image,
+                definition=version.definition,
+                link=link,
+                ports=ports,
+            )
+            instance = with_frontends(self._world, definition, router, instance)
+            self._world.switchboard.check(instance)
+            self._world.store.save_instance(instance, InstanceState.CANDIDATE)
+            return instance
+
+
+def with_frontends(world: World, definition: ServiceDefinition, router: RouterConfig, instance: Instance) -> Instance:
+    """Return the instance with the frontends that `router` asks for."""
+    return replace(instance, frontends=world.renderer.frontends(definition.manifest, router, instance))

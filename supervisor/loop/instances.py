@@ -1,0 +1,69 @@
+"""What is done with a single instance, whatever hand-over it is part of."""
+
+from __future__ import annotations
+
+from supervisor.decisions.container import container_spec
+from supervisor.loop.world import World
+from supervisor.values.errors import NoSuchContainerError
+from supervisor.values.manifest import ServiceDefinition
+from supervisor.values.release import InstanceState, Version
+from supervisor.values.router import RouterConfig
+from supervisor.values.state import ContainerSpec, ContainerState, Instance, ProbeTarget
+
+
+def version_of(instance: Instance) -> Version:
+    return Version(instance.release, instance.version, instance.image, instance.definition)
+
+
+def spec_of(world: World, instance: Instance, definition: ServiceDefinition) -> ContainerSpec:
+    manifest = definition.manifest
+    return container_spec(
+        instance,
+        manifest,
+        config=world.folders.config(instance),
+        runtime={folder.name: world.folders.runtime(instance, folder.name) for folder in manifest.runtime},
+        state={volume.name: world.folders.state(instance, volume.name) for volume in manifest.state},
+    )
+
+
+def discard(world: World, instance: Instance, definition: ServiceDefinition) -> None:
+    """Remove everything that belongs to this generation alone; its container is gone already."""
+    if instance.link:
+        world.links.remove(instance.link)
+    world.folders.remove(instance, definition.manifest)
+    world.store.set_state(instance.service, instance.generation, InstanceState.RETIRED)
+
+
+def is_running(world: World, instance: Instance) -> bool:
+    try:
+        return world.engine.inspect(instance.container_name).state is ContainerState.RUNNING
+    except NoSuchContainerError:
+        return False
+
+
+def target_of(world: World, instance: Instance, definition: ServiceDefinition) -> ProbeTarget:
+    return ProbeTarget(
+        container=instance.container_name,
+        address=instance.address,
+        runtime=tuple(
+            (folder.name, world.folders.runtime(instance, folder.name)) for folder in definition.manifest.runtime
+        ),
+    )
+
+
+def probe_once(world: World, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> str:
+    """Ask every readiness probe once; return what the first failing one says, or nothing when all hold."""
+    target = target_of(world, instance, definition)
+    for probe in world.renderer.probes(definition.manifest.readiness.probes, router, instance):
+        result = world.prober.ask(probe, target)
+        if not result.is_good:
+            return result.message
+    return ""
+
+
+def with_instance(instances: tuple[Instance, ...], instance: Instance) -> tuple[Instance, ...]:
+    return (*without_instance(instances, instance), instance)
+
+
+def without_instance(instances: tuple[Instance, ...], instance: Instance) -> tuple[Instance, ...]:
+    return tuple(other for other in instances if other.generation != instance.generation)

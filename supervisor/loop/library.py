@@ -1,0 +1,138 @@
+"""Releases: taken in from a medium, kept in the engine and the store, forgotten when nothing needs them."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+
+from supervisor.loop.world import World
+from supervisor.ports import Media, OpenedBundle
+from supervisor.values.bundle import BundleIndex, age
+from supervisor.values.errors import BundleError, SupervisorError
+from supervisor.values.names import Digest, ServiceName
+from supervisor.values.release import Release, Version
+from supervisor.values.status import EventRecord, Progress
+
+
+class Library:
+    def __init__(self, world: World, media: Media) -> None:
+        self._world, self._media = world, media
+        self._lock = threading.Lock()  # one import at a time: the space for a spooled image is checked for one
+
+    def by_age(self) -> list[Release]:
+        """Releases, oldest first by their own numbers, whenever they were imported."""
+        return sorted(self._world.store.releases(), key=lambda release: age(release.name, release.created))
+
+    def verify(self, path: str) -> Iterator[Progress]:
+        bundle = self._media.open(path)
+        try:
+            yield from self._verify(bundle)
+        finally:
+            bundle.close()
+        text = f"release {bundle.index.release}: signature and {len(bundle.index.files)} files are good"
+        yield Progress("", "verified", text, 1.0, is_final=True)
+
+    def take_in(self, path: str, *, allow_downgrade: bool) -> Iterator[Progress]:
+        """Verify everything, then load images, then record: a medium that is bad anywhere changes nothing."""
+        bundle = self._media.open(path)
+        try:
+            index = bundle.index
+            known = {release.name: release for release in self._world.store.releases()}
+            versions = _versions(index)
+            if index.release in known and dict(known[index.release].services) == dict(versions) and self._holds(index):
+                text = f"release {index.release} is imported already"
+                yield Progress("", "nothing", text, 1.0, is_final=True)
+                return
+            if not allow_downgrade:
+                self._refuse_older(index)
+            yield from self._verify(bundle)
+            definitions = {}
+            for service in index.services:
+                files = bundle.definition(service.name)
+                self._world.read_definition(service.name, files)  # a manifest this supervisor cannot read is refused
+                definitions[service.definition] = files
+            yield from self._load(bundle)
+            now = self._world.clock.now()
+            self._world.store.save_release(Release(index.release, index.created, path, now, versions), definitions)
+            self._world.store.log_event(EventRecord(now, "", "imported", f"release {index.release} from {path}"))
+        finally:
+            bundle.close()
+        yield Progress("", "imported", f"release {index.release} is imported", 1.0, is_final=True)
+
+    def prune(self) -> tuple[str, ...]:
+        store = self._world.store
+        needed: set[Digest] = {instance.image for instance, _ in store.instances()}
+        releases = store.releases()
+        services = {service for release in releases for service, _ in release.services}
+        for service in services:
+            needed |= {version.image for version in (store.desired(service), store.previous(service)) if version}
+        gone = [
+            release
+            for release in releases
+            if release.name != store.current_release()
+            and not any(version.image in needed for _, version in release.services)
+        ]
+        for release in gone:
+            store.remove_release(release.name)
+        needed |= {version.image for release in store.releases() for _, version in release.services}
+        for image in self._world.engine.images():
+            if image not in needed:
+                self._world.engine.remove_image(image)
+        return tuple(release.name for release in gone)
+
+    def _holds(self, index: BundleIndex) -> bool:
+        held = set(self._world.engine.images())
+        return all(service.image in held for service in index.services)
+
+    def _refuse_older(self, index: BundleIndex) -> None:
+        current = self._world.store.current_release()
+        for release in self._world.store.releases():
+            if release.name == current and age(index.release, index.created) < age(release.name, release.created):
+                raise BundleError(
+                    f"cannot import release {index.release}: it is older than {release.name}, which runs; "
+                    "use --allow-downgrade if that is meant"
+                )
+
+    def _verify(self, bundle: OpenedBundle) -> Iterator[Progress]:
+        """Yield progress from a verification that reports by callback: it runs on a thread of its own."""
+        reports: queue.SimpleQueue[tuple[int, int] | SupervisorError | None] = queue.SimpleQueue()
+
+        def verify() -> None:
+            try:
+                bundle.verify_all(lambda done, total: reports.put((done, total)))
+            except SupervisorError as error:
+                reports.put(error)
+            else:
+                reports.put(None)
+
+        thread = threading.Thread(target=verify, name="verify", daemon=True)
+        thread.start()
+        told = -1.0
+        while (report := reports.get()) is not None:
+            if isinstance(report, SupervisorError):
+                raise report
+            fraction = report[0] / max(1, report[1])
+            if fraction - told >= 0.05:
+                told = fraction
+                yield Progress("", "verify", f"{report[0] >> 20} of {report[1] >> 20} MiB hashed", fraction)
+        thread.join()
+
+    def _load(self, bundle: OpenedBundle) -> Iterator[Progress]:
+        held = set(self._world.engine.images())
+        services = bundle.index.services
+        for number, service in enumerate(services):
+            if service.image in held:
+                continue
+            yield Progress(service.name, "load", f"loading {service.name} {service.version}", number / len(services))
+            with self._lock:
+                image = self._world.engine.load(bundle.image_stream(service.name))
+            if image != service.image:
+                raise BundleError(f"cannot import {service.name}: the engine made {image} of image {service.image}")
+
+
+def _versions(index: BundleIndex) -> tuple[tuple[ServiceName, Version], ...]:
+    return tuple(
+        (service.name, Version(index.release, service.version, service.image, service.definition))
+        for service in sorted(index.services, key=lambda service: service.name)
+    )

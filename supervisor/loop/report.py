@@ -1,0 +1,91 @@
+"""What a worker knows, as the status value that others read."""
+
+from __future__ import annotations
+
+from supervisor.loop.walk import Walk
+from supervisor.loop.worker import Worker
+from supervisor.ports import Store
+from supervisor.values.release import Release
+from supervisor.values.status import (
+    BundledServiceStatus,
+    BundleStatus,
+    DrainingStatus,
+    HandoverStatus,
+    ServiceState,
+    ServiceStatus,
+)
+
+
+def service_status(worker: Worker, store: Store) -> ServiceStatus:
+    """From memory and the store; no engine is asked."""
+    keeper, walk = worker.keeper, worker.foreground
+    desired = store.desired(worker.name)
+    instance = keeper.instance if keeper else None
+    message = worker.message or (keeper.message if keeper else "")
+    if not message and keeper and keeper.readiness.is_known and not keeper.readiness.is_good:
+        message = keeper.readiness.message
+    return ServiceStatus(
+        name=worker.name,
+        state=_state(worker, desired is not None),
+        is_ready=bool(keeper and keeper.is_ready),
+        version=instance.version if instance else None,
+        generation=instance.generation if instance else None,
+        image=instance.image if instance else None,
+        since=keeper.since if keeper else None,
+        restarts=store.restarts(worker.name),
+        handover=_handover(walk) if walk else None,
+        draining=tuple(status for status in map(_draining, worker.clearing) if status),
+        desired_version=desired.version if desired else None,
+        is_pinned=store.pinned(worker.name),
+        message=message,
+    )
+
+
+def _state(worker: Worker, is_desired: bool) -> ServiceState:
+    keeper = worker.keeper
+    if keeper is None:
+        if worker.foreground or (is_desired and not worker.message):
+            return ServiceState.STARTING
+        return ServiceState.FAILED if is_desired else ServiceState.ABSENT
+    if keeper.is_down or (keeper.readiness.is_known and not keeper.readiness.is_good):
+        return ServiceState.FAILED
+    if not keeper.readiness.is_known:
+        return ServiceState.STARTING
+    return ServiceState.DEGRADED if worker.message else ServiceState.RUNNING
+
+
+def _handover(walk: Walk) -> HandoverStatus | None:
+    handover, step = walk.handover, walk.step
+    if step is None:
+        return None
+    return HandoverStatus(
+        id=handover.id,
+        kind=handover.kind,
+        phase=step,
+        direction=handover.direction,
+        from_version=walk.former.version if walk.former else None,
+        to_version=walk.candidate.version,
+        generation=walk.candidate.generation,
+        started=walk.began_at,
+        message=handover.reason,
+    )
+
+
+def _draining(walk: Walk) -> DrainingStatus | None:
+    former = walk.former
+    if former is None or walk.is_over:
+        return None
+    return DrainingStatus(former.generation, former.version, walk.held, walk.drain_deadline)
+
+
+def bundle_status(release: Release, current: str | None) -> BundleStatus:
+    return BundleStatus(
+        release=release.name,
+        created=release.created,
+        source=release.source,
+        is_verified=True,  # nothing else is ever stored
+        is_current=release.name == current,
+        services=tuple(
+            BundledServiceStatus(name, version.version, version.image) for name, version in release.services
+        ),
+    )

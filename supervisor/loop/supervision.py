@@ -1,0 +1,360 @@
+"""All services together: starts what there is to start, and answers what the surface asks.
+
+Satisfies the surface's `Control`; see there for the rules of its iterators.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import logging
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import supervisor
+from supervisor.decisions.show import show
+from supervisor.decisions.versions import match_version
+from supervisor.loop.allocation import Allocator
+from supervisor.loop.library import Library
+from supervisor.loop.report import bundle_status, service_status
+from supervisor.loop.switchboard import Serving
+from supervisor.loop.walk import Listener
+from supervisor.loop.worker import Worker
+from supervisor.loop.world import World
+from supervisor.ports import Intake
+from supervisor.values.errors import ConfigurationError, RequestError, SupervisorError, UnknownServiceError
+from supervisor.values.handover import Kind
+from supervisor.values.names import ServiceName
+from supervisor.values.release import InstanceState, Release, Version
+from supervisor.values.router import RouterConfig
+from supervisor.values.state import Instance
+from supervisor.values.status import (
+    BundleStatus,
+    EventRecord,
+    HandoverRecord,
+    PlannedStep,
+    Progress,
+    SupervisorStatus,
+)
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 2.0
+
+
+class Supervision:
+    """Builds one worker for each service of the imported releases."""
+
+    def __init__(self, world: World, library: Library, intake: Intake, digest: Callable[[bytes], str]) -> None:
+        self._world, self._library, self._intake, self._digest = world, library, intake, digest
+        self._allocator = Allocator(world)
+        self._workers: dict[ServiceName, Worker] = {}
+        self._lock = threading.Lock()
+        self._router: RouterConfig | None = None
+        self._faults: tuple[str, ...] = ()
+        self._engine_version = ""
+        self._started = world.clock.now()
+        self._upgrading = threading.Lock()
+        self._closing = threading.Event()
+
+    # ------------------------------------------------------------ life
+
+    def start(self, media: Sequence[str], commands: Sequence[tuple[str, bytes]]) -> None:
+        """Bring the router up: the engine, what ran before, what is attached, what is configured."""
+        world = self._world
+        world.engine.start_service()
+        self._engine_version = world.engine.ping()
+        world.switchboard.restore(self._serving())
+        for path in media:
+            self._attach(path)
+        self._take_boot_commands(commands)
+        self._read_configuration()
+        self._employ()
+
+    def close(self) -> None:
+        """End every worker between two steps. Services keep running."""
+        self._closing.set()
+        for worker in self._workers.values():
+            worker.stop(timeout=15.0)
+
+    def stop_services(self) -> None:
+        """Take the containers along: for a router that is to be left empty."""
+        for worker in self._workers.values():
+            worker.stop_service()
+
+    def _serving(self) -> dict[ServiceName, Serving]:
+        found: dict[ServiceName, list[tuple[Instance, InstanceState]]] = {}
+        for instance, state in self._world.store.instances():
+            found.setdefault(instance.service, []).append((instance, state))
+        return {
+            service: Serving(
+                next((instance for instance, state in pairs if state is InstanceState.ACTIVE), None),
+                tuple(instance for instance, _ in pairs),
+            )
+            for service, pairs in found.items()
+        }
+
+    def _attach(self, path: str) -> None:
+        """Import a medium that was there at boot. One that cannot be used is reported; what is stored still runs."""
+        try:
+            for progress in self._library.take_in(path, allow_downgrade=True):
+                log.debug("import", extra={"medium": path, "done": progress.message})
+        except SupervisorError as error:
+            log.error("medium refused", extra={"medium": path, "reason": str(error)})
+            self._event("", "medium-refused", str(error))
+
+    def _employ(self) -> None:
+        """Start a worker for every service that has none yet; a service that is new follows the oldest release."""
+        store = self._world.store
+        with self._lock:
+            for release in store.releases():
+                for service, version in release.services:
+                    if store.desired(service) is None:
+                        store.set_desired(service, version)
+                    if service not in self._workers:
+                        worker = Worker(service, self._world, self._allocator, self._digest, self._router)
+                        self._workers = {**self._workers, service: worker}
+                        worker.start()
+                if store.current_release() is None:
+                    store.set_current_release(release.name)
+
+    # ------------------------------------------------------------ configuration
+
+    def _take_boot_commands(self, commands: Sequence[tuple[str, bytes]]) -> None:
+        """Files that were taken in before are passed over: a password that was used must not be offered again."""
+        known = self._world.store.taken_commands()
+        fresh = [(name, content) for name, content in commands if self._identity(name, content) not in known]
+        if fresh:
+            self._take(fresh)
+
+    def _take(self, files: Sequence[tuple[str, bytes]]) -> None:
+        taken = self._intake.take(self._world.store.bags(), files)
+        accepted = set(taken.accepted)
+        identities = [self._identity(name, content) for name, content in files if name in accepted]
+        self._world.store.save_bags(taken.kept, identities)
+        for fault in taken.refused:
+            log.error("command refused", extra={"file": fault.path, "reason": fault.problem})
+            self._event("", "command-refused", str(fault))
+
+    def _identity(self, name: str, content: bytes) -> str:
+        return self._digest(name.encode() + b"\0" + content)
+
+    def _read_configuration(self) -> None:
+        kept = self._world.store.bags()
+        if kept is None:
+            return
+        router, faults = self._intake.interpret(kept)
+        self._router, self._faults = router, tuple(str(fault) for fault in faults)
+        for fault in self._faults:
+            log.error("configuration refused", extra={"reason": fault})
+        for worker in self._workers.values():
+            worker.configure(router)
+
+    def show_config(self) -> dict[str, object]:
+        return show(self._router or RouterConfig())
+
+    def apply_config(self, files: tuple[tuple[str, bytes], ...]) -> Iterator[Progress]:
+        self._refuse_bad(files)
+        self._take(files)
+        self._read_configuration()
+        yield Progress("", "accepted", f"{len(files)} files taken in", fraction=1.0, is_final=True)
+
+    def diff_config(self, files: tuple[tuple[str, bytes], ...]) -> str:
+        taken = self._refuse_bad(files)
+        after, _ = self._intake.interpret(taken)
+        before = json.dumps(show(self._router or RouterConfig()), indent=2).splitlines()
+        wanted = json.dumps(show(after), indent=2).splitlines()
+        return "\n".join(difflib.unified_diff(before, wanted, "configured", "with these files", lineterm=""))
+
+    def _refuse_bad(self, files: Sequence[tuple[str, bytes]]) -> str:
+        taken = self._intake.take(self._world.store.bags(), files)
+        if taken.refused:
+            raise ConfigurationError("cannot take in configuration: " + "; ".join(str(one) for one in taken.refused))
+        return taken.kept
+
+    # ------------------------------------------------------------ what is
+
+    def status(self) -> SupervisorStatus:
+        store = self._world.store
+        services = tuple(service_status(worker, store) for _, worker in sorted(self._workers.items()))
+        current = store.current_release()
+        bundle = next((one for one in self.bundles() if one.release == current), None)
+        return SupervisorStatus(
+            version=supervisor.__version__,
+            pid=os.getpid(),
+            started=self._started,
+            engine=self._world.engine.name,
+            engine_version=self._engine_version,
+            is_ready=bool(services) and all(service.is_ready for service in services),
+            message="; ".join(self._faults),
+            bundle=bundle,
+            services=services,
+        )
+
+    def bundles(self) -> tuple[BundleStatus, ...]:
+        current = self._world.store.current_release()
+        return tuple(bundle_status(release, current) for release in self._world.store.releases())
+
+    def history(self, service: str | None, limit: int) -> tuple[HandoverRecord, ...]:
+        name = self._worker(service).name if service else None
+        return self._world.store.history(name, limit)
+
+    def handover_totals(self) -> Iterable[tuple[str, str, str, int]]:
+        return self._world.store.handover_totals()
+
+    def phase_seconds(self) -> Iterable[tuple[str, str, float, int]]:
+        return self._world.store.phase_totals()
+
+    def logs(self, service: str, tail: int, follow: bool) -> Iterator[bytes]:
+        keeper = self._worker(service).keeper
+        if keeper is None:
+            raise RequestError(f"cannot show logs of {service}: nothing of it runs")
+        return self._world.engine.logs(keeper.instance.container_name, tail, follow)
+
+    def events(self, follow: bool) -> Iterator[EventRecord]:
+        last, quiet = 0, 0.0
+        while True:
+            for number, event in self._world.store.events(last):
+                last, quiet = number, 0.0
+                yield event
+            if not follow or self._closing.is_set():
+                return
+            self._closing.wait(0.25)
+            quiet += 0.25
+            if quiet >= HEARTBEAT_SECONDS:
+                quiet = 0.0
+                yield EventRecord(self._world.clock.now(), "", "", "")
+
+    # ------------------------------------------------------------ hand-overs
+
+    def plan(self, release: str | None) -> tuple[PlannedStep, ...]:
+        target = self._release(release) if release else None
+        steps = []
+        for name, worker in sorted(self._workers.items()):
+            desired = self._world.store.desired(name)
+            wanted = desired
+            if target and not self._world.store.pinned(name):
+                wanted = target.version_of(name) or desired
+            action = worker.plan(wanted)
+            runs = worker.keeper.instance.version if worker.keeper else None
+            steps.append(PlannedStep(name, action.word, runs, wanted.version if wanted else None, action.reason))
+        return tuple(steps)
+
+    def swap(self, service: str, version: str | None, wait: bool) -> Iterator[Progress]:
+        worker = self._worker(service)
+        known = self._versions(worker.name)
+        if version is None:
+            wanted = known[-1]
+        else:
+            text = match_version(service, version, tuple(dict.fromkeys(one.version for one in known)))
+            wanted = next(one for one in reversed(known) if one.version == text)
+        return _follow(worker.begin(Kind.SWAP, wanted), wait)
+
+    def rollback(self, service: str, wait: bool) -> Iterator[Progress]:
+        worker = self._worker(service)
+        listener = worker.revert()
+        if listener is not None:
+            return _follow(listener, wait, is_revert=True)
+        previous = self._world.store.previous(worker.name)
+        if previous is None:
+            raise RequestError(f"cannot roll back {service}: there is no former generation")
+        return _follow(worker.begin(Kind.ROLLBACK, previous), wait)
+
+    def restart(self, service: str, wait: bool) -> Iterator[Progress]:
+        return _follow(self._worker(service).begin(Kind.RESTART, None), wait)
+
+    def confirm(self, service: str) -> None:
+        self._worker(service).confirm()
+
+    def upgrade(self, release: str | None, wait: bool) -> Iterator[Progress]:
+        target = self._release(release)
+        if not wait:
+            threading.Thread(target=lambda: list(self._upgrade(target)), name="upgrade", daemon=True).start()
+            return iter([Progress("", "accepted", f"upgrade to {target.name} accepted", is_final=True)])
+        return self._upgrade(target)
+
+    def _upgrade(self, target: Release) -> Iterator[Progress]:
+        """One service after another; the first that fails ends it, and the rest stay as they are."""
+        if not self._upgrading.acquire(blocking=False):
+            raise RequestError("cannot upgrade: an upgrade is under way already")
+        try:
+            began = self._world.clock.monotonic()
+            for number, (service, version) in enumerate(target.services):
+                if self._world.store.pinned(service):
+                    yield Progress(service, "pinned", f"{service} is pinned and stays as it is")
+                    continue
+                for progress in _follow(self._worker(service).begin(Kind.UPGRADE, version), wait=True):
+                    fraction = (number + (progress.fraction or 0.0)) / len(target.services)
+                    yield Progress(service, progress.phase, progress.message, fraction, progress.elapsed)
+                    if progress.error:
+                        text = f"upgrade to {target.name} ended at {service}"
+                        yield Progress("", "failed", text, is_final=True, error=progress.error)
+                        return
+            self._world.store.set_current_release(target.name)
+            elapsed = self._world.clock.monotonic() - began
+            yield Progress("", "succeeded", f"all services run release {target.name}", 1.0, elapsed, is_final=True)
+        finally:
+            self._upgrading.release()
+
+    def pin(self, service: str) -> None:
+        self._world.store.set_pinned(self._worker(service).name, True)
+
+    def unpin(self, service: str) -> None:
+        self._world.store.set_pinned(self._worker(service).name, False)
+
+    # ------------------------------------------------------------ bundles
+
+    def verify_bundle(self, path: str) -> Iterator[Progress]:
+        return self._library.verify(path)
+
+    def import_bundle(self, path: str, allow_downgrade: bool) -> Iterator[Progress]:
+        for progress in self._library.take_in(path, allow_downgrade=allow_downgrade):
+            if progress.is_final:
+                self._employ()
+            yield progress
+
+    def prune_bundles(self) -> tuple[str, ...]:
+        return self._library.prune()
+
+    # ------------------------------------------------------------ parts
+
+    def _worker(self, service: str) -> Worker:
+        worker = self._workers.get(ServiceName(service))
+        if worker is None:
+            raise UnknownServiceError(service, sorted(self._workers))
+        return worker
+
+    def _versions(self, service: ServiceName) -> list[Version]:
+        """Every imported version of the service, oldest release first."""
+        found = [release.version_of(service) for release in self._library.by_age()]
+        return [version for version in found if version]
+
+    def _release(self, name: str | None) -> Release:
+        known = self._library.by_age()
+        for release in reversed(known):
+            if name in (None, release.name):
+                return release
+        names = ", ".join(release.name for release in known) or "none"
+        raise RequestError(f"cannot find release {name!r}: imported releases are {names}")
+
+    def _event(self, service: str, name: str, message: str) -> None:
+        self._world.store.log_event(EventRecord(self._world.clock.now(), service, name, message))
+
+
+def _follow(listener: Listener, wait: bool, *, is_revert: bool = False) -> Iterator[Progress]:
+    if not wait:
+        yield Progress("", "accepted", "accepted", is_final=True)
+        return
+    while True:
+        try:
+            progress = listener.get(timeout=HEARTBEAT_SECONDS)
+        except queue.Empty:
+            continue
+        if is_revert and progress.is_final:
+            text = f"{progress.service} is back on its former generation"
+            progress = Progress(progress.service, "succeeded", text, 1.0, progress.elapsed, is_final=True)
+        yield progress
+        if progress.is_final:
+            return

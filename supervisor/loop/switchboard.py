@@ -1,0 +1,65 @@
+"""Which instances serve: the one place through which traffic moves, one transaction at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from supervisor.decisions.traffic import conflicts, traffic_table
+from supervisor.ports import Traffic
+from supervisor.values.errors import RequestError
+from supervisor.values.names import ServiceName
+from supervisor.values.state import Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The instances of one service: new work goes to `active`; everyone in `alive` may still answer."""
+
+    active: Instance | None
+    alive: tuple[Instance, ...]
+
+
+class Switchboard:
+    """Keeps what every service serves and makes the kernel's table say so."""
+
+    def __init__(self, traffic: Traffic) -> None:
+        self._traffic = traffic
+        self._lock = threading.Lock()
+        self._serving: dict[ServiceName, Serving] = {}
+
+    def restore(self, serving: Mapping[ServiceName, Serving]) -> None:
+        """Put all services in place at once: what a supervisor that comes back does first."""
+        with self._lock:
+            self._serving = dict(serving)
+            self._apply(self._serving)
+
+    def serve(self, service: ServiceName, serving: Serving) -> None:
+        """Change one service. NetworkError leaves everything as it was; RequestError when a frontend is taken."""
+        with self._lock:
+            wanted = {**self._serving, service: serving}
+            self._apply(wanted)
+            self._serving = wanted
+
+    def serving(self, service: ServiceName) -> Serving:
+        with self._lock:
+            return self._serving.get(service, Serving(None, ()))
+
+    def check(self, candidate: Instance) -> None:
+        """Refuse a candidate that claims a frontend of another service."""
+        with self._lock:
+            wanted = {**self._serving, candidate.service: Serving(candidate, (candidate,))}
+        self._refuse_conflicts(wanted)
+
+    def _apply(self, wanted: Mapping[ServiceName, Serving]) -> None:
+        self._refuse_conflicts(wanted)
+        actives = tuple(serving.active for serving in wanted.values() if serving.active)
+        alive = tuple(instance for serving in wanted.values() for instance in serving.alive)
+        self._traffic.apply(traffic_table(actives, alive))
+
+    @staticmethod
+    def _refuse_conflicts(wanted: Mapping[ServiceName, Serving]) -> None:
+        found = conflicts(tuple(serving.active for serving in wanted.values() if serving.active))
+        if found:
+            raise RequestError("cannot serve: " + "; ".join(str(conflict) for conflict in found))

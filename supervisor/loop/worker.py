@@ -1,0 +1,553 @@
+"""One service's life: a thread that observes, plans, carries out hand-overs and keeps what serves running.
+
+Everything that changes the service happens on this thread, in order. Others put requests into its inbox. A slow or
+hung action of one service never delays another.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from supervisor.decisions.container import SERVICE_LABEL
+from supervisor.decisions.handover import current, resume
+from supervisor.decisions.plan import NewGeneration, Next, Nothing, ReloadInPlace, Write, changes, next_action
+from supervisor.loop.allocation import Allocator, with_frontends
+from supervisor.loop.instances import discard, version_of
+from supervisor.loop.keeper import Keeper
+from supervisor.loop.walk import Listener, Wait, Walk
+from supervisor.loop.world import World
+from supervisor.values.errors import BusyError, RequestError, StateError, SupervisorError
+from supervisor.values.handover import Handover, Kind, Mode, Outcome, Step
+from supervisor.values.manifest import ServiceDefinition
+from supervisor.values.names import Digest, ServiceName
+from supervisor.values.release import InstanceState, Version
+from supervisor.values.router import RouterConfig
+from supervisor.values.state import Instance, RenderedFile
+from supervisor.values.status import EventRecord, Progress
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+MOST_ALIVE = 3  # generations of one service
+REFUSED_RETRY_SECONDS = 300.0
+NOTHING_SERVES_RETRY_SECONDS = 5.0
+IDLE_SECONDS = 60.0
+ANSWER_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A desired state that failed; it is not tried again until it changes or some time has passed."""
+
+    version: Version
+    router: RouterConfig
+    until: float
+    reason: str
+
+
+class Worker:
+    """See the module. Public methods may be called from any thread."""
+
+    def __init__(
+        self,
+        name: ServiceName,
+        world: World,
+        allocator: Allocator,
+        digest: Callable[[bytes], str],
+        router: RouterConfig | None,
+    ) -> None:
+        self.name = name
+        self._world, self._allocator, self._digest = world, allocator, digest
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=f"worker-{name}", daemon=True)
+        self._is_stopping = False
+        self._router = router
+        self._is_dirty = True
+        self._refusal: Refusal | None = None
+        self._not_before = 0.0  # when the foreground walk wants to be carried on
+        self._clearing_due: dict[int, float] = {}
+        self._definitions: dict[Digest, ServiceDefinition] = {}
+        # Read by status from other threads; each is replaced whole.
+        self.keeper: Keeper | None = None
+        self.foreground: Walk | None = None
+        self.clearing: tuple[Walk, ...] = ()
+        self.message = ""
+
+    # ------------------------------------------------------------ from other threads
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """End the thread between two steps; the service is left as it is."""
+        self._is_stopping = True
+        self._inbox.put(lambda: None)
+        self._thread.join(timeout)
+
+    def configure(self, router: RouterConfig) -> None:
+        """Tell the worker what the router looks like now."""
+        self._inbox.put(lambda: self._configure(router))
+
+    def reconsider(self) -> None:
+        """Look again at what is desired."""
+        self._inbox.put(self._reconsider)
+
+    def begin(self, kind: Kind, version: Version | None) -> Listener:
+        """Ask for a hand-over to `version` (None: the one that runs). RequestError or BusyError when refused.
+
+        The listener gets every step and ends with a final Progress.
+        """
+        return self._ask(lambda: self._begin(kind, version))
+
+    def revert(self) -> Listener | None:
+        """Return to the former active while it is still warm; None when no hand-over is under way."""
+        return self._ask(self._revert)
+
+    def confirm(self) -> None:
+        """End the soak now. RequestError when nothing soaks."""
+        self._ask(self._confirm)
+
+    def stop_service(self) -> None:
+        """Take every container of the service along, and forget its instances."""
+        self._ask(self._stop_service)
+
+    def _ask(self, question: Callable[[], T]) -> T:
+        answer: Future[T] = Future()
+
+        def reply() -> None:
+            try:
+                answer.set_result(question())
+            except Exception as error:
+                answer.set_exception(error)
+
+        self._inbox.put(reply)
+        try:
+            return answer.result(timeout=ANSWER_SECONDS)
+        except TimeoutError as error:
+            raise BusyError(self.name, f"its worker did not answer for {ANSWER_SECONDS:g} s") from error
+
+    # ------------------------------------------------------------ the thread
+
+    def _run(self) -> None:
+        self._guarded(self._adopt)
+        while not self._is_stopping:
+            try:
+                request = self._inbox.get(timeout=self._due_in())
+            except queue.Empty:
+                request = None
+            if request:
+                request()
+            elif not self._is_stopping:
+                self._guarded(self._turn)
+        if self.keeper:
+            self.keeper.release()
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """The one boundary where everything is caught: one service cannot stop the rest."""
+        try:
+            work()
+        except SupervisorError as error:
+            self._complain(str(error))
+        except Exception as error:
+            log.exception("unexpected failure", extra={"service": self.name})
+            self._complain(f"cannot go on with {self.name}: {error!r}")
+
+    def _complain(self, message: str) -> None:
+        if message != self.message:
+            log.warning("service degraded", extra={"service": self.name, "reason": message})
+        self.message = message
+        self._not_before = self._world.clock.monotonic() + 1.0
+
+    def _due_in(self) -> float:
+        now = self._world.clock.monotonic()
+        due = [IDLE_SECONDS]
+        if self.foreground or self._is_dirty:
+            due.append(self._not_before - now)
+        due += [at - now for at in self._clearing_due.values()]
+        if self._refusal:
+            due.append(self._refusal.until - now)
+        if self.keeper and not self._is_taking_over:
+            due.append(self.keeper.due_in())
+        return max(0.0, min(due))
+
+    def _turn(self) -> None:
+        now = self._world.clock.monotonic()
+        if self.foreground and now >= self._not_before:
+            self._walk(self.foreground)
+        for walk in self.clearing:
+            if now >= self._clearing_due[walk.handover.id]:
+                self._clear(walk)
+        if self.foreground is None and now >= self._not_before and self._wants_a_look(now):
+            self._is_dirty = False
+            self._reconcile()
+        if self.keeper and not self._is_taking_over:
+            self.keeper.turn()
+            self._judge_soak()
+            self._replace_what_is_gone()
+
+    def _wants_a_look(self, now: float) -> bool:
+        return self._router is not None and (
+            self._is_dirty or (self._refusal is not None and now >= self._refusal.until)
+        )
+
+    @property
+    def _is_taking_over(self) -> bool:
+        """Is the active down, or may it be, because the hand-over says so?"""
+        walk = self.foreground
+        return (
+            walk is not None and walk.handover.mode is Mode.TAKEOVER and walk.step not in (None, Step.SOAK, Step.RETIRE)
+        )
+
+    # ------------------------------------------------------------ coming back
+
+    def _adopt(self) -> None:
+        """Take over what runs: by the journal, checked against the engine. Nothing that works is touched."""
+        store, engine = self._world.store, self._world.engine
+        instances = {instance.generation: (instance, state) for instance, state in store.instances(self.name)}
+        for handover in store.open_handovers():
+            if handover.service == self.name:
+                self._resume(handover, {number: instance for number, (instance, _) in instances.items()})
+        held = {walk.candidate.generation for walk in self._walks} | {
+            walk.former.generation for walk in self._walks if walk.former
+        }
+        names = {container.name for container in engine.containers() if container.label(SERVICE_LABEL) == self.name}
+        for instance, state in instances.values():
+            if state is InstanceState.ACTIVE and instance.container_name in names:
+                self._keep(instance, self._definition(instance.definition))
+            elif state is not InstanceState.ACTIVE and instance.generation not in held:
+                engine.remove(instance.container_name)
+                discard(self._world, instance, self._definition(instance.definition))
+        for stray in names - {instance.container_name for instance, _ in instances.values()}:
+            log.warning("stray container removed", extra={"service": self.name, "container": stray})
+            engine.remove(stray)
+
+    @property
+    def _walks(self) -> tuple[Walk, ...]:
+        return (*self.clearing, *((self.foreground,) if self.foreground else ()))
+
+    def _resume(self, handover: Handover, instances: Mapping[int, Instance]) -> None:
+        now, candidate = self._world.clock.now(), instances.get(handover.candidate)
+        former = instances.get(handover.former) if handover.former is not None else None
+        if candidate is None or handover.mode is Mode.RELOAD:
+            # Nothing of it is left, or it is cheaper to plan again: the same files are written, the daemon told again.
+            self._world.store.record(
+                replace(handover, outcome=Outcome.FAILED, reason="the supervisor ended meanwhile"), None, now
+            )
+            return
+        resumed = resume(handover)
+        if resumed != handover:
+            self._world.store.record(resumed, current(resumed), now)
+        walk = Walk(
+            self._world,
+            resumed,
+            self._definition(candidate.definition),
+            self._router or RouterConfig(),
+            candidate,
+            former,
+            self._definition(former.definition) if former else None,
+        )
+        walk.began, walk.began_at = self._world.clock.monotonic(), now
+        log.info("hand-over resumed", extra={"service": self.name, "step": walk.step, "direction": resumed.direction})
+        if walk.is_background:
+            self.clearing = (*self.clearing, walk)
+            self._clearing_due[resumed.id] = 0.0
+        elif not walk.is_over:
+            self.foreground = walk
+
+    # ------------------------------------------------------------ hand-overs
+
+    def _walk(self, walk: Walk) -> None:
+        wait: Wait | None = None
+        while wait is None and not walk.is_over and not walk.is_background:
+            wait = walk.advance()
+            self._follow(walk)
+            if self._is_stopping:
+                return
+        if wait is not None:
+            self._not_before = self._world.clock.monotonic() + wait.seconds
+            return
+        self.foreground = None
+        self._not_before = 0.0
+        self._settle(walk)
+
+    def _follow(self, walk: Walk) -> None:
+        """Keep the keeper on the instance that has traffic."""
+        active = self._world.switchboard.serving(self.name).active
+        if active is None:
+            self._keep(None, None)
+        elif self.keeper is None or self.keeper.instance.generation != active.generation:
+            is_candidate = active.generation == walk.candidate.generation
+            definition = walk.definition if is_candidate else walk.former_definition
+            self._keep(active, definition)
+
+    def _settle(self, walk: Walk) -> None:
+        """The soak is over or the hand-over has ended: tell those who wait, and remember what it means."""
+        handover = walk.handover
+        if handover.outcome in (Outcome.FAILED, Outcome.REVERTED):
+            self._refuse(walk)
+        else:
+            self.message = ""
+            self._refusal = None
+            if (
+                handover.mode is not Mode.RELOAD
+                and walk.former
+                and version_of(walk.former) != version_of(walk.candidate)
+            ):
+                self._world.store.set_previous(self.name, version_of(walk.former))
+        if walk.is_background:
+            self.clearing = (*self.clearing, walk)
+            self._clearing_due[handover.id] = 0.0
+        self._announce(walk)
+        self._is_dirty = True
+
+    def _refuse(self, walk: Walk) -> None:
+        handover = walk.handover
+        self.message = handover.reason
+        seconds = REFUSED_RETRY_SECONDS if walk.former else NOTHING_SERVES_RETRY_SECONDS
+        self._refusal = Refusal(
+            version_of(walk.candidate), walk.router, self._world.clock.monotonic() + seconds, handover.reason
+        )
+
+    def _announce(self, walk: Walk) -> None:
+        handover = walk.handover
+        is_good = handover.outcome in (Outcome.SUCCEEDED, Outcome.RUNNING)
+        done = Outcome.SUCCEEDED if is_good else handover.outcome
+        text = f"{handover.kind} to {walk.candidate.version} {done}"
+        self._world.store.log_event(EventRecord(self._world.clock.now(), self.name, done, text + _because(handover)))
+        last = Progress(
+            self.name,
+            done,
+            text,
+            fraction=1.0,
+            elapsed=self._world.clock.monotonic() - walk.began,
+            is_final=True,
+            error=None if is_good else handover.reason,
+        )
+        for listener in walk.listeners:
+            listener.put(last)
+
+    def _clear(self, walk: Walk) -> None:
+        wait = walk.advance()
+        if walk.is_over:
+            self.clearing = tuple(other for other in self.clearing if other is not walk)
+            del self._clearing_due[walk.handover.id]
+        else:
+            self._clearing_due[walk.handover.id] = self._world.clock.monotonic() + (wait.seconds if wait else 0.0)
+
+    def _replace_what_is_gone(self) -> None:
+        """A container that somebody removed cannot be started again: a new generation takes its place."""
+        if self.keeper and self.keeper.is_gone and self.foreground is None:
+            self._keep(None, None)
+            self._is_dirty = True
+
+    def _judge_soak(self) -> None:
+        """In soak the candidate serves under watch: what fails is reverted, not retried."""
+        walk, keeper = self.foreground, self.keeper
+        if walk is None or keeper is None or walk.step is not Step.SOAK or walk.former is None:
+            return
+        if keeper.is_down:
+            walk.revert(keeper.message)
+        elif keeper.readiness.is_known and not keeper.readiness.is_good:
+            walk.revert(f"{keeper.instance.container_name} stopped being ready: {keeper.readiness.message}")
+        else:
+            return
+        self._not_before = 0.0
+
+    # ------------------------------------------------------------ requests, on the thread
+
+    def _configure(self, router: RouterConfig) -> None:
+        if router == self._router:
+            return
+        self._router, self._is_dirty, self._refusal = router, True, None
+        if self.keeper:
+            self._guarded(lambda: self.keeper.configure(router) if self.keeper else None)
+
+    def _reconsider(self) -> None:
+        self._is_dirty = True
+
+    def _begin(self, kind: Kind, version: Version | None) -> Listener:
+        self._refuse_if_busy()
+        active = self.keeper.instance if self.keeper else None
+        wanted = version or (version_of(active) if active else None)
+        if wanted is None:
+            raise RequestError(f"cannot {kind} {self.name}: nothing of it runs")
+        listener: Listener = queue.SimpleQueue()
+        if active and kind is not Kind.RESTART and version_of(active) == wanted:
+            text = f"{self.name} runs {wanted.version} already"
+            listener.put(Progress(self.name, "nothing", text, fraction=1.0, is_final=True))
+            return listener
+        self._open(kind, wanted, [listener])
+        return listener
+
+    def _refuse_if_busy(self) -> None:
+        if self.foreground:
+            handover = self.foreground.handover
+            raise BusyError(
+                self.name,
+                f"{handover.kind} to {self.foreground.candidate.version} (hand-over {handover.id})"
+                f" is at {self.foreground.step}",
+            )
+        if len(self.clearing) + 2 > MOST_ALIVE:
+            held = ", ".join(str(walk.former.generation) for walk in self.clearing if walk.former)
+            raise BusyError(self.name, f"generations {held} still drain; at most {MOST_ALIVE} may be alive")
+
+    def _revert(self) -> Listener | None:
+        walk = self.foreground
+        if walk is None or walk.handover.mode is Mode.RELOAD or walk.handover.reason:
+            return None
+        listener: Listener = queue.SimpleQueue()
+        walk.listeners.append(listener)
+        walk.revert("rolled back by the operator")
+        self._not_before = 0.0
+        return listener
+
+    def _confirm(self) -> None:
+        walk = self.foreground
+        if walk is None or walk.step is not Step.SOAK:
+            raise RequestError(f"cannot confirm {self.name}: nothing soaks")
+        walk.is_confirmed = True
+        self._not_before = 0.0
+
+    def _stop_service(self) -> None:
+        for instance, _ in self._world.store.instances(self.name):
+            self._world.engine.remove(instance.container_name)
+            discard(self._world, instance, self._definition(instance.definition))
+        self._keep(None, None)
+        self._is_stopping = True
+
+    # ------------------------------------------------------------ observe and plan
+
+    def _reconcile(self) -> None:
+        assert self._router is not None
+        desired = self._world.store.desired(self.name)
+        if desired is None:
+            return
+        files, action = self._plan(desired, self._router)
+        if isinstance(action, Nothing):
+            if self._refusal is None:
+                self.message = ""
+            return
+        if self._is_refused(desired, self._router):
+            return
+        log.info("plan", extra={"service": self.name, "action": repr(action)})
+        match action:
+            case NewGeneration(kind=kind):
+                self._open(kind, desired, [])
+            case Write(changed=changed):
+                self._write(files)
+                self._world.store.log_event(
+                    EventRecord(self._world.clock.now(), self.name, "configured", f"{len(changed)} files written")
+                )
+            case ReloadInPlace():
+                self._open_reload(files)
+
+    def plan(self, desired: Version | None) -> Next:
+        """What would be done for `desired`; may be asked from any thread."""
+        keeper, router = self.keeper, self._router
+        if desired is None or router is None:
+            return Nothing()
+        if keeper is None:
+            return NewGeneration(Kind.START, "nothing runs")
+        return self._plan(desired, router)[1]
+
+    def _plan(self, desired: Version, router: RouterConfig) -> tuple[tuple[RenderedFile, ...], Next]:
+        keeper = self.keeper
+        if keeper is None:
+            return (), NewGeneration(Kind.START, "nothing runs")
+        running = version_of(keeper.instance)
+        if running != desired:
+            return (), NewGeneration(Kind.SWAP, f"version {desired.version} is wanted")
+        fresh = with_frontends(self._world, keeper.definition, router, keeper.instance)
+        files = self._world.renderer.files(keeper.definition, router, fresh)
+        digests = {file.path: self._digest(file.content) for file in files}
+        action = next_action(
+            desired=desired,
+            running=running,
+            found=changes(keeper.definition.manifest, files, self._world.folders.written(keeper.instance), digests),
+            desired_frontends=fresh.frontends,
+            running_frontends=keeper.instance.frontends,
+        )
+        return files, action
+
+    def _is_refused(self, desired: Version, router: RouterConfig) -> bool:
+        refusal = self._refusal
+        if refusal is None or refusal.version != desired or refusal.router != router:
+            return False
+        return self._world.clock.monotonic() < refusal.until
+
+    def _write(self, files: tuple[RenderedFile, ...]) -> None:
+        assert self.keeper is not None
+        self._world.folders.write(self.keeper.instance, self.keeper.definition.manifest, files)
+
+    def _open(self, kind: Kind, version: Version, listeners: list[Listener]) -> None:
+        """Record a hand-over and make it the foreground walk."""
+        if self._router is None:
+            raise RequestError(f"cannot {kind} {self.name}: the router has no configuration yet")
+        began = self._world.clock.monotonic()
+        definition = self._definition(version.definition)
+        candidate = self._allocator.new_instance(definition, version, self._router)
+        former, former_definition = self._former()
+        mode = Mode(definition.manifest.strategy)
+        handover = self._world.store.open_handover(
+            Handover(0, self.name, kind, mode, former.generation if former else None, candidate.generation),
+            self._world.clock.now(),
+        )
+        walk = Walk(self._world, handover, definition, self._router, candidate, former, former_definition)
+        walk.listeners, walk.began, walk.began_at = listeners, began, self._world.clock.now()
+        self._world.store.record(handover, walk.step, self._world.clock.now())
+        self.foreground, self._not_before = walk, 0.0
+
+    def _open_reload(self, files: tuple[RenderedFile, ...]) -> None:
+        assert self.keeper is not None
+        assert self._router is not None
+        keeper = self.keeper
+        before = self._world.folders.read(keeper.instance, keeper.definition.manifest)
+        handover = self._world.store.open_handover(
+            Handover(0, self.name, Kind.CONFIGURE, Mode.RELOAD, None, keeper.instance.generation),
+            self._world.clock.now(),
+        )
+        walk = Walk(self._world, handover, keeper.definition, self._router, keeper.instance, None, None)
+        walk.files, walk.former_files = files, before
+        walk.began, walk.began_at = self._world.clock.monotonic(), self._world.clock.now()
+        self._world.store.record(handover, walk.step, self._world.clock.now())
+        self.foreground, self._not_before = walk, 0.0
+
+    def _former(self) -> tuple[Instance | None, ServiceDefinition | None]:
+        """The instance that is to be replaced: the active, or what the journal says was active before a reboot."""
+        if self.keeper:
+            return self.keeper.instance, self.keeper.definition
+        for instance, state in self._world.store.instances(self.name):
+            if state is InstanceState.ACTIVE:
+                return instance, self._definition(instance.definition)
+        return None, None
+
+    def _definition(self, digest: Digest) -> ServiceDefinition:
+        if digest not in self._definitions:
+            files = self._world.store.definition(digest)
+            if files is None:
+                raise StateError(f"cannot find definition {digest} of {self.name}: the store does not hold it")
+            self._definitions[digest] = self._world.read_definition(self.name, files)
+        return self._definitions[digest]
+
+    def _keep(self, instance: Instance | None, definition: ServiceDefinition | None) -> None:
+        if self.keeper:
+            self.keeper.release()
+        self.keeper = None
+        if instance and definition:
+            router = self._router or RouterConfig()
+            self.keeper = Keeper(self._world, instance, definition, router, self._on_exit)
+
+    def _on_exit(self) -> None:
+        """From the thread that watches processes."""
+        self._inbox.put(lambda: self.keeper.exited() if self.keeper else None)
+
+
+def _because(handover: Handover) -> str:
+    return f": {handover.reason}" if handover.reason else ""

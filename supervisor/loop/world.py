@@ -1,0 +1,30 @@
+"""Everything outside that the loop works with, joined once by the daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from supervisor.loop.switchboard import Switchboard
+from supervisor.ports import Clock, Connections, Engine, ExitWatch, Folders, Links, Prober, Renderer, Store
+from supervisor.values.manifest import ServiceDefinition
+from supervisor.values.settings import Settings
+
+ReadDefinition = Callable[[str, Mapping[str, bytes]], ServiceDefinition]
+"""Turns a service's name and the files of its definition into the definition. ManifestError lists all faults."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    settings: Settings
+    engine: Engine
+    links: Links
+    connections: Connections
+    prober: Prober
+    renderer: Renderer
+    folders: Folders
+    store: Store
+    clock: Clock
+    exits: ExitWatch
+    switchboard: Switchboard
+    read_definition: ReadDefinition

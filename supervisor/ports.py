@@ -1,0 +1,309 @@
+"""What the loop needs of the world, as Protocols; the edges satisfy them. See tests/fakes for a world in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from supervisor.values.bundle import BundleIndex
+from supervisor.values.errors import Fault
+from supervisor.values.handover import Handover, Step
+from supervisor.values.intake import Taken
+from supervisor.values.manifest import Probe, ServiceDefinition, ServiceManifest
+from supervisor.values.names import Digest, ImageId, ServiceName
+from supervisor.values.release import InstanceState, Release, Version
+from supervisor.values.router import RouterConfig
+from supervisor.values.state import (
+    Container,
+    ContainerSpec,
+    Endpoint,
+    ExecResult,
+    Instance,
+    Link,
+    ProbeResult,
+    ProbeTarget,
+    RenderedFile,
+    ResolvedFrontend,
+    ResolvedProbe,
+    TrafficTable,
+)
+from supervisor.values.status import EventRecord, HandoverRecord
+
+
+class Engine(Protocol):
+    """A container engine. Every method may raise EngineError; all but `load` are safe to repeat.
+
+    Only containers and images that carry the supervisor's label are ever listed or touched.
+    """
+
+    name: str
+
+    def start_service(self) -> None:
+        """Make the engine answer: start it if it is ours to start. EngineUnavailableError says what is missing."""
+
+    def ping(self) -> str:
+        """Return the engine's version."""
+
+    def load(self, stream: Iterable[bytes]) -> ImageId:
+        """Load one image from a docker-archive stream; return its id."""
+
+    def images(self) -> tuple[ImageId, ...]: ...
+
+    def remove_image(self, image: ImageId) -> None:
+        """Remove it; nothing happens when it is gone already."""
+
+    def create(self, spec: ContainerSpec) -> Container:
+        """Create, do not start. NameTakenError, NoSuchImageError."""
+
+    def start(self, name: str) -> Container:
+        """Start it (nothing happens if it runs) and return it with its pid. NoSuchContainerError."""
+
+    def stop(self, name: str, timeout: float) -> None:
+        """Send the stop signal, then SIGKILL after `timeout` seconds. Nothing happens when it is not running."""
+
+    def kill(self, name: str, signal: str) -> None:
+        """Send a signal. Nothing happens when it is not running."""
+
+    def remove(self, name: str) -> None:
+        """SIGKILL and remove at once; nothing happens when it is gone already."""
+
+    def inspect(self, name: str) -> Container:
+        """NoSuchContainerError when there is none."""
+
+    def containers(self) -> tuple[Container, ...]:
+        """All of ours, running or not."""
+
+    def run(self, spec: ContainerSpec, timeout: float) -> ExecResult:
+        """Create, start, wait, collect the output, remove: for checks."""
+
+    def execute(self, name: str, command: Sequence[str], timeout: float) -> ExecResult:
+        """Run a command inside a running container; output is cut at 64 KiB each."""
+
+    def logs(self, name: str, tail: int, follow: bool) -> Iterator[bytes]:
+        """Lines of both streams, newest `tail` first shown in order; with `follow`, until the container ends."""
+
+    def close(self) -> None: ...
+
+
+class Links(Protocol):
+    """Namespaces and interface pairs of isolated generations."""
+
+    def ensure(self, link: Link) -> None:
+        """Make the namespace, the pair, the addresses and the default route; what exists stays. NetworkError."""
+
+    def remove(self, link: Link) -> None:
+        """Nothing happens when it is gone already."""
+
+    def present(self) -> tuple[str, ...]:
+        """Names of the namespaces of ours that exist."""
+
+    def taken(self) -> tuple[str, ...]:
+        """Every network (CIDR) that addresses and routes of the router use now, ours left out."""
+
+
+class Traffic(Protocol):
+    """The nftables table."""
+
+    def apply(self, table: TrafficTable) -> None:
+        """Make the kernel's table say this, in one transaction (only the changed elements where that is enough)."""
+
+    def verify(self) -> bool:
+        """Is the kernel's table what was applied last?"""
+
+    def remove(self) -> None: ...
+
+
+class Connections(Protocol):
+    """Connection tracking."""
+
+    def count(self, endpoints: Sequence[Endpoint]) -> int:
+        """Tracked TCP connections (states SYN_SENT to LAST_ACK) whose reply comes from one of `endpoints`."""
+
+    def delete(self, endpoints: Sequence[Endpoint]) -> None:
+        """Forget every tracked flow whose reply comes from one of `endpoints`."""
+
+
+class Prober(Protocol):
+    def ask(self, probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
+        """Carry out one probe; a probe that fails is a result, not an error. ProbeError when it cannot be asked."""
+
+
+class Renderer(Protocol):
+    """Turns definitions and configuration into files, frontends and probes. RenderError names template and place."""
+
+    def files(
+        self, definition: ServiceDefinition, router: RouterConfig, instance: Instance
+    ) -> tuple[RenderedFile, ...]: ...
+
+    def frontends(
+        self, manifest: ServiceManifest, router: RouterConfig, instance: Instance
+    ) -> tuple[ResolvedFrontend, ...]: ...
+
+    def probes(
+        self, probes: Sequence[Probe], router: RouterConfig, instance: Instance
+    ) -> tuple[ResolvedProbe, ...]: ...
+
+
+class Folders(Protocol):
+    """Rendered configuration, runtime folders and state volumes on the router's disk."""
+
+    def config(self, instance: Instance) -> str:
+        """Path of the instance's configuration folder, mounted at /config."""
+
+    def write(self, instance: Instance, manifest: ServiceManifest, files: Sequence[RenderedFile]) -> None:
+        """Make the configuration folder hold exactly these files; equal ones are left alone. Write, sync, rename."""
+
+    def written(self, instance: Instance) -> Mapping[str, str]:
+        """Digest of every file in the configuration folder, by path."""
+
+    def read(self, instance: Instance, manifest: ServiceManifest) -> tuple[RenderedFile, ...]:
+        """The files of the configuration folder, as `write` takes them."""
+
+    def prepare(self, instance: Instance, manifest: ServiceManifest) -> None:
+        """Make runtime folders and state volumes; what exists stays."""
+
+    def runtime(self, instance: Instance, name: str) -> str: ...
+
+    def state(self, instance: Instance, name: str) -> str: ...
+
+    def copy_state(self, former: Instance, candidate: Instance, manifest: ServiceManifest) -> bool:
+        """Copy the copied volumes of `former` to `candidate`; False when they were equal already."""
+
+    def state_digest(self, instance: Instance, manifest: ServiceManifest) -> str:
+        """Digest of the content of the instance's copied volumes."""
+
+    def remove(self, instance: Instance, manifest: ServiceManifest) -> None:
+        """Remove what belongs to this generation alone."""
+
+
+class Clock(Protocol):
+    def now(self) -> float:
+        """Seconds since the epoch, for records."""
+
+    def monotonic(self) -> float:
+        """Seconds, for deadlines."""
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class ExitWatch(Protocol):
+    """Tells at once when a process ends (a pidfd)."""
+
+    def watch(self, pid: int, callback: Callable[[], None]) -> AbstractContextManager[None]: ...
+
+
+class OpenedBundle(Protocol):
+    """A bundle whose signature and index are trusted. Its files are hashed whenever they are read."""
+
+    @property
+    def index(self) -> BundleIndex: ...
+
+    def verify_all(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Hash every file; `progress` is told the bytes read so far and all there are. BundleError."""
+
+    def image_stream(self, service: str) -> Iterable[bytes]:
+        """The image as a docker-archive."""
+
+    def definition(self, service: str) -> Mapping[str, bytes]: ...
+
+    def close(self) -> None: ...
+
+
+class Media(Protocol):
+    def open(self, path: str) -> OpenedBundle:
+        """Open an ISO in a file or block device. Every way this can fail is a BundleError of its own type."""
+
+
+class Intake(Protocol):
+    """Turns configuration files of a management server into the router's configuration."""
+
+    def take(self, kept: str | None, files: Sequence[tuple[str, bytes]]) -> Taken:
+        """Merge files, (name, content) in order, into what is kept. Files refused are named in the faults."""
+
+    def interpret(self, kept: str | None) -> tuple[RouterConfig, tuple[Fault, ...]]:
+        """A part that cannot be used is left out and named; it never blocks the rest."""
+
+
+class Store(Protocol):
+    """The memory: wishes, generations, the journal of hand-overs, releases, configuration. Every write is durable."""
+
+    # generations and their instances
+    def next_generation(self, service: ServiceName) -> int:
+        """Return a number never given to this service before."""
+
+    def save_instance(self, instance: Instance, state: InstanceState) -> None: ...
+
+    def set_state(self, service: ServiceName, generation: int, state: InstanceState) -> None: ...
+
+    def instances(self, service: ServiceName | None = None) -> tuple[tuple[Instance, InstanceState], ...]:
+        """Every instance that is not retired, oldest first."""
+
+    def move_active(self, service: ServiceName, candidate: int, former: int | None) -> None:
+        """Make `candidate` the active and `former` a former, in one transaction."""
+
+    # the journal
+    def open_handover(self, handover: Handover, now: float) -> Handover:
+        """Record a new hand-over; return it with its id."""
+
+    def record(self, handover: Handover, phase: Step | None, now: float) -> None:
+        """Record where it stands, before that is acted on; the phase before it is closed."""
+
+    def open_handovers(self) -> tuple[Handover, ...]: ...
+
+    def history(self, service: ServiceName | None, limit: int) -> tuple[HandoverRecord, ...]:
+        """Newest first."""
+
+    # wishes
+    def desired(self, service: ServiceName) -> Version | None: ...
+
+    def set_desired(self, service: ServiceName, version: Version) -> None: ...
+
+    def previous(self, service: ServiceName) -> Version | None:
+        """What a rollback returns to: the version that was active before the present one."""
+
+    def set_previous(self, service: ServiceName, version: Version | None) -> None: ...
+
+    def pinned(self, service: ServiceName) -> bool: ...
+
+    def set_pinned(self, service: ServiceName, is_pinned: bool) -> None: ...
+
+    def count_restart(self, service: ServiceName) -> None: ...
+
+    def restarts(self, service: ServiceName) -> int: ...
+
+    # releases and definitions
+    def save_release(self, release: Release, definitions: Mapping[Digest, Mapping[str, bytes]]) -> None: ...
+
+    def releases(self) -> tuple[Release, ...]:
+        """Oldest import first."""
+
+    def remove_release(self, release: str) -> None: ...
+
+    def current_release(self) -> str | None: ...
+
+    def set_current_release(self, release: str) -> None: ...
+
+    def definition(self, digest: Digest) -> Mapping[str, bytes] | None: ...
+
+    # configuration
+    def bags(self) -> str | None:
+        """The configuration as the intake keeps it, as JSON."""
+
+    def save_bags(self, bags: str, commands: Iterable[str]) -> None:
+        """Keep the configuration and the identities of the commands that went into it."""
+
+    def taken_commands(self) -> frozenset[str]: ...
+
+    # sums over every hand-over there ever was
+    def handover_totals(self) -> tuple[tuple[str, str, str, int], ...]:
+        """(service, kind, outcome, count)."""
+
+    def phase_totals(self) -> tuple[tuple[str, str, float, int], ...]:
+        """(service, phase, sum of seconds, count)."""
+
+    # the audit log
+    def log_event(self, event: EventRecord) -> None: ...
+
+    def events(self, after: int) -> tuple[tuple[int, EventRecord], ...]:
+        """Events with an id greater than `after`, oldest first."""

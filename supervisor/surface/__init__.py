@@ -1,0 +1,1 @@
+"""The surface: what people and programs touch: daemon, command line, API, metrics."""

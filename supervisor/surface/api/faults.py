@@ -1,0 +1,73 @@
+"""How errors cross the API: a code, the whole message, and a reason for programs in the trailing metadata."""
+
+from __future__ import annotations
+
+import re
+
+import grpc
+
+from supervisor.values.errors import (
+    BundleError,
+    BusyError,
+    ConfigurationError,
+    EngineError,
+    ManifestError,
+    RequestError,
+    SupervisorError,
+    UnknownServiceError,
+    UnknownVersionError,
+)
+
+REASON = "vr-reason"
+INTERNAL = "internal"
+MAX_METADATA_BYTES = 1 << 20  # a manifest with a hundred faults still fits into its message
+
+_CODES: tuple[tuple[type[SupervisorError], grpc.StatusCode], ...] = (  # the first that matches holds
+    (UnknownServiceError, grpc.StatusCode.NOT_FOUND),
+    (UnknownVersionError, grpc.StatusCode.NOT_FOUND),
+    (BusyError, grpc.StatusCode.ABORTED),
+    (RequestError, grpc.StatusCode.FAILED_PRECONDITION),
+    (ConfigurationError, grpc.StatusCode.INVALID_ARGUMENT),
+    (BundleError, grpc.StatusCode.INVALID_ARGUMENT),
+    (ManifestError, grpc.StatusCode.INVALID_ARGUMENT),
+    (EngineError, grpc.StatusCode.UNAVAILABLE),
+)
+
+
+class ApiError(SupervisorError):
+    """A call was answered with an error; `reason` is None when it did not come from a supervisor."""
+
+    def __init__(self, code: grpc.StatusCode, reason: str | None, message: str) -> None:
+        super().__init__(message)
+        self.code, self.reason = code, reason
+
+
+class UnreachableError(ApiError):
+    """Nothing answers at the address."""
+
+
+class TooManyStreamsError(RequestError):
+    """The server carries as many streams as it may."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"cannot open another stream: {limit} are open already")
+        self.limit = limit
+
+
+def code_of(error: Exception) -> grpc.StatusCode:
+    if isinstance(error, TooManyStreamsError):
+        return grpc.StatusCode.RESOURCE_EXHAUSTED
+    return next((code for kind, code in _CODES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
+
+
+def reason_of(error: Exception) -> str:
+    """Name the error as programs see it: `UnknownServiceError` is `unknown-service`."""
+    if not isinstance(error, SupervisorError):
+        return INTERNAL
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__.removesuffix("Error")).lower()
+
+
+def message_of(error: Exception) -> str:
+    if isinstance(error, SupervisorError):
+        return str(error)
+    return f"cannot answer: internal error, {type(error).__name__}: {error}"

@@ -1,0 +1,130 @@
+"""The one place that builds concrete objects and joins them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from supervisor.edges.bundle.reader import Bundle
+from supervisor.edges.catalog.definition import definition_from_files
+from supervisor.edges.engine import make_engine
+from supervisor.edges.folders import DiskFolders
+from supervisor.edges.intake import CloudStackIntake
+from supervisor.edges.network.connections import ConntrackConnections
+from supervisor.edges.network.exits import PidfdExitWatch
+from supervisor.edges.network.guard import NftGuard
+from supervisor.edges.network.links import IpLinks
+from supervisor.edges.network.traffic import NftTraffic
+from supervisor.edges.probes.prober import ProtocolProber
+from supervisor.edges.render import TemplateRenderer
+from supervisor.edges.store import SqliteStore, StateLock
+from supervisor.loop.library import Library
+from supervisor.loop.supervision import Supervision
+from supervisor.loop.switchboard import Switchboard
+from supervisor.loop.world import World
+from supervisor.ports import Engine, OpenedBundle
+from supervisor.values.errors import Fault, SupervisorError
+from supervisor.values.intake import Taken
+from supervisor.values.router import RouterConfig
+from supervisor.values.settings import Settings
+
+
+class SystemClock:
+    """Satisfies `ports.Clock`."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class TrustedMedia:
+    """Satisfies `ports.Media`: bundles signed by a key in the trusted folder."""
+
+    def __init__(self, trusted_keys: Path) -> None:
+        self._trusted_keys = trusted_keys
+
+    def open(self, path: str) -> OpenedBundle:
+        return Bundle.open(Path(path), self._trusted_keys)
+
+
+class LocalIntake(CloudStackIntake):
+    """What the settings know of this machine, added to what the management server says of the router."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+
+    def take(self, kept: str | None, files: object) -> Taken:
+        return super().take(kept, files)  # type: ignore[arg-type]
+
+    def interpret(self, kept: str | None) -> tuple[RouterConfig, tuple[Fault, ...]]:
+        router, faults = super().interpret(kept)
+        vpn = replace(router.vpn, userspace_data_plane=self._settings.userspace_data_plane)
+        return replace(router, vpn=vpn), faults
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """Everything that has to be started or closed."""
+
+    lock: StateLock
+    store: SqliteStore
+    engine: Engine
+    folders: DiskFolders
+    links: IpLinks
+    traffic: NftTraffic
+    guard: NftGuard
+    exits: PidfdExitWatch
+    supervision: Supervision
+
+    def close(self) -> None:
+        self.exits.close()
+        self.engine.close()
+        self.store.close()
+        self.lock.release()
+
+
+def digest(content: bytes) -> str:
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def assemble(settings: Settings) -> Assembly:
+    """Build the supervisor for the network namespace of this process. StateError, EngineUnavailableError."""
+    if os.geteuid() != 0:
+        raise SupervisorError("cannot run: the supervisor changes namespaces and nftables and must be root")
+    lock = StateLock(settings.state_dir)
+    folders = DiskFolders(settings.state_dir, settings.runtime_dir)
+    folders.ensure_tmpfs()
+    store = SqliteStore(settings.state_dir)
+    engine = make_engine(engine_kind(settings), settings.state_dir, settings.runtime_dir)
+    traffic, links, exits = NftTraffic(), IpLinks(), PidfdExitWatch()
+    world = World(
+        settings=settings,
+        engine=engine,
+        links=links,
+        connections=ConntrackConnections(),
+        prober=ProtocolProber(engine.execute),
+        renderer=TemplateRenderer(),
+        folders=folders,
+        store=store,
+        clock=SystemClock(),
+        exits=exits,
+        switchboard=Switchboard(traffic),
+        read_definition=definition_from_files,
+    )
+    library = Library(world, TrustedMedia(settings.trusted_keys))
+    supervision = Supervision(world, library, LocalIntake(settings), digest)
+    guard = NftGuard(traffic, admit=settings.admit)
+    return Assembly(lock, store, engine, folders, links, traffic, guard, exits, supervision)
+
+
+def engine_kind(settings: Settings) -> str:
+    return "podman" if settings.engine == "auto" else settings.engine

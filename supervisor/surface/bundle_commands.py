@@ -1,0 +1,110 @@
+"""`vr-supervisor bundle ...`: make, sign and check bundles where releases are made; needs no running supervisor."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from supervisor.edges.bundle import keys
+from supervisor.edges.bundle.build import build_bundle
+from supervisor.edges.bundle.reader import Bundle
+from supervisor.values.errors import BundleError
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.group()
+def bundle() -> None:
+    """Build, sign and verify bundles."""
+
+
+@bundle.command()
+@click.option("--images", type=_FOLDER, required=True, help="Folder with images.json and oci/.")
+@click.option("--services", type=_FOLDER, required=True, help="Folder with one folder per service.")
+@click.option("--release", required=True, help="Name of the release, such as 13.0.")
+@click.option("--key", type=_FILE, required=True, help="Private key to sign with.")
+@click.option("--output", type=_FILE, required=True, help="The ISO to write.")
+@click.option("--created", help="Time of the release in UTC [default: SOURCE_DATE_EPOCH, or now].")
+@click.option("--supervisor-minimum", default="0.1.0", show_default=True, help="Oldest supervisor that can use it.")
+@click.option("--base", type=_FILE, help="Write a delta: leave out the layers that this bundle has.")
+@click.option("--trusted-keys", type=_FOLDER, help="Keys to check --base with.")
+def build(
+    *,
+    images: Path,
+    services: Path,
+    release: str,
+    key: Path,
+    output: Path,
+    created: str | None,
+    supervisor_minimum: str,
+    base: Path | None,
+    trusted_keys: Path | None,
+) -> None:
+    """Write a signed ISO of one release."""
+    if base and not trusted_keys:
+        raise click.UsageError("--base needs --trusted-keys")
+    try:
+        base_index = None
+        if base and trusted_keys:
+            with Bundle.open(base, trusted_keys) as opened:
+                base_index = opened.index
+        index = build_bundle(
+            images,
+            services,
+            release,
+            _time(created),
+            key=key,
+            output=output,
+            supervisor_minimum=supervisor_minimum,
+            base=base_index,
+        )
+    except BundleError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(
+        f"{output}: release {index.release}, {len(index.services)} services, {output.stat().st_size / 1e6:.1f} MB"
+    )
+
+
+@bundle.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--trusted-keys", type=_FOLDER, required=True, help="Folder with the public keys to trust (*.pub).")
+def verify(path: Path, trusted_keys: Path) -> None:
+    """Check the signature and every file of a bundle (a file or a block device)."""
+    try:
+        with Bundle.open(path, trusted_keys) as opened:
+            opened.verify_all()
+            index, signer = opened.index, opened.signer
+    except BundleError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(
+        f"{path}: release {index.release} of {index.created}, signed by {signer}, {len(index.files)} files are right"
+    )
+    for service in index.services:
+        click.echo(f"  {service.name} {service.version}")
+
+
+@bundle.command()
+@click.argument("private", type=_FILE)
+@click.argument("public", type=_FILE)
+def keygen(private: Path, public: Path) -> None:
+    """Make a key pair: PRIVATE signs bundles, PUBLIC goes into the folder of trusted keys."""
+    try:
+        keys.generate(private, public)
+    except BundleError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{private}: private key, {public}: public key")
+
+
+def _time(text: str | None) -> datetime:
+    if text is None:
+        epoch = os.environ.get("SOURCE_DATE_EPOCH")
+        return datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not a time such as 2025-01-31", param_hint="--created") from error
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,0 +1,75 @@
+"""Commands about the router's configuration: show, apply, diff."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import yaml
+
+from supervisor.surface.cli.common import Connection, json_option, pass_connection, print_json
+from supervisor.surface.cli.exits import InputError
+from supervisor.surface.cli.progress import follow
+
+_paths_argument = click.argument(
+    "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
+)
+
+
+@click.group()
+def config() -> None:
+    """Look at the router's configuration, or feed files to it."""
+
+
+@config.command()
+@json_option
+@pass_connection
+def show(connection: Connection, as_json: bool) -> None:
+    """Show the configuration that the services are rendered from; secrets are hidden."""
+    value = connection.control.show_config()
+    if as_json:
+        print_json(value)
+    else:
+        click.echo(yaml.safe_dump(value, sort_keys=False, allow_unicode=True), nl=False)
+
+
+@config.command()
+@_paths_argument
+@json_option
+@pass_connection
+def apply(connection: Connection, paths: tuple[Path, ...], as_json: bool) -> None:
+    """Take in command files, or folders of them in the order of their names."""
+    follow(connection.control.apply_config(read_files(paths)), as_json=as_json)
+
+
+@config.command()
+@_paths_argument
+@json_option
+@pass_connection
+def diff(connection: Connection, paths: tuple[Path, ...], as_json: bool) -> None:
+    """Show what applying these files would change."""
+    text = connection.control.diff_config(read_files(paths))
+    if as_json:
+        print_json({"diff": text})
+    else:
+        click.echo(text, nl=bool(text) and not text.endswith("\n"))
+
+
+def read_files(paths: tuple[Path, ...]) -> tuple[tuple[str, bytes], ...]:
+    """Return (name, content) of each file; of a folder, the files in it that are not hidden, by name."""
+    found: list[tuple[str, bytes]] = []
+    for path in paths:
+        try:
+            files = [path] if not path.is_dir() else _files_in(path)
+            found += [(file.name, file.read_bytes()) for file in files]
+        except OSError as error:
+            raise InputError(
+                f"cannot read {error.filename or path}: {(error.strerror or str(error)).lower()}"
+            ) from error
+        if not files:
+            raise InputError(f"cannot apply {path}: there is no file in it")
+    return tuple(found)
+
+
+def _files_in(folder: Path) -> list[Path]:
+    return sorted(entry for entry in folder.iterdir() if entry.is_file() and not entry.name.startswith("."))

@@ -1,0 +1,95 @@
+"""Commands that change what runs: swap, upgrade, rollback, restart, confirm, pin, unpin."""
+
+from __future__ import annotations
+
+import click
+
+from supervisor.surface.cli.common import (
+    Connection,
+    complete_release,
+    complete_version,
+    json_option,
+    no_wait_option,
+    pass_connection,
+    print_json,
+    service_argument,
+)
+from supervisor.surface.cli.progress import follow
+
+
+@click.command()
+@service_argument
+@click.option("--to", "version", metavar="VERSION", shell_complete=complete_version, help="Instead of the newest.")
+@no_wait_option
+@json_option
+@pass_connection
+def swap(connection: Connection, service: str, version: str | None, no_wait: bool, as_json: bool) -> None:
+    """Hand one service over to another version."""
+    follow(connection.control.swap(service, version, not no_wait), as_json=as_json, wait=not no_wait)
+
+
+@click.command()
+@click.option("--bundle", "release", metavar="RELEASE", shell_complete=complete_release, help="Instead of the newest.")
+@no_wait_option
+@json_option
+@pass_connection
+def upgrade(connection: Connection, release: str | None, no_wait: bool, as_json: bool) -> None:
+    """Hand every service that is not pinned over to a release."""
+    follow(connection.control.upgrade(release, not no_wait), as_json=as_json, wait=not no_wait)
+
+
+@click.command()
+@service_argument
+@no_wait_option
+@json_option
+@pass_connection
+def rollback(connection: Connection, service: str, no_wait: bool, as_json: bool) -> None:
+    """Return to what a service ran before."""
+    follow(connection.control.rollback(service, not no_wait), as_json=as_json, wait=not no_wait)
+
+
+@click.command()
+@service_argument
+@no_wait_option
+@json_option
+@pass_connection
+def restart(connection: Connection, service: str, no_wait: bool, as_json: bool) -> None:
+    """Replace a service by a fresh instance of the same version."""
+    follow(connection.control.restart(service, not no_wait), as_json=as_json, wait=not no_wait)
+
+
+@click.command()
+@service_argument
+@json_option
+@pass_connection
+def confirm(connection: Connection, service: str, as_json: bool) -> None:
+    """End the soak of a hand-over: what runs now is good."""
+    connection.control.confirm(service)
+    _say(as_json, f"{service} is confirmed", {"service": service, "confirmed": True})
+
+
+@click.command()
+@service_argument
+@json_option
+@pass_connection
+def pin(connection: Connection, service: str, as_json: bool) -> None:
+    """Keep a service at its version when the others are upgraded."""
+    connection.control.pin(service)
+    _say(as_json, f"{service} is pinned", {"service": service, "pinned": True})
+
+
+@click.command()
+@service_argument
+@json_option
+@pass_connection
+def unpin(connection: Connection, service: str, as_json: bool) -> None:
+    """Let a service be upgraded again."""
+    connection.control.unpin(service)
+    _say(as_json, f"{service} is not pinned", {"service": service, "pinned": False})
+
+
+def _say(as_json: bool, text: str, shape: dict[str, object]) -> None:
+    if as_json:
+        print_json(shape)
+    else:
+        click.echo(text)

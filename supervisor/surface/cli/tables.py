@@ -1,0 +1,164 @@
+"""What people see: tables on a terminal, the same without colour in a pipe. Rich stays here and in `progress`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from supervisor.values.status import (
+    BundleStatus,
+    HandoverRecord,
+    PlannedStep,
+    ServiceState,
+    ServiceStatus,
+    SupervisorStatus,
+)
+
+_STYLES = {
+    ServiceState.RUNNING: "green",
+    ServiceState.STARTING: "cyan",
+    ServiceState.DEGRADED: "yellow",
+    ServiceState.FAILED: "bold red",
+    ServiceState.STOPPED: "dim",
+    ServiceState.ABSENT: "dim",
+}
+_OUTCOMES = {"succeeded": "green", "reverted": "yellow", "failed": "bold red"}
+_PIPE_WIDTH = 1000  # in a pipe a line is as long as it is: nothing is cut or folded
+
+
+def console() -> Console:
+    """Return where to print; texts of others are never read as markup."""
+    made = Console(markup=False, highlight=False, emoji=False)
+    return made if made.is_terminal else Console(markup=False, highlight=False, emoji=False, width=_PIPE_WIDTH)
+
+
+def show(*parts: RenderableType) -> None:
+    to = console()
+    for part in parts:
+        with to.capture() as captured:
+            to.print(part)
+        to.file.write("".join(line.rstrip() + "\n" for line in captured.get().splitlines()))
+
+
+def age(since: float | None, now: float) -> str:
+    """Say how long ago, in the two largest units."""
+    if since is None:
+        return "-"
+    left = max(0, int(now - since))
+    words: list[str] = []
+    for name, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count or (name == "s" and not words):
+            words.append(f"{count}{name}")
+    return "".join(words[:2])
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings[:-1]:
+        table.add_column(heading, no_wrap=True)
+    table.add_column(headings[-1], overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _yes(value: bool) -> Text:
+    return Text("yes", "green") if value else Text("no", "yellow")
+
+
+def _move(former: str | None, new: str | None) -> str:
+    return f"{former or '-'} → {new or '-'}"
+
+
+def short_image(image: str | None) -> str:
+    return image.removeprefix("sha256:")[:12] if image else "-"
+
+
+def status(value: SupervisorStatus, now: float | None = None) -> RenderableType:
+    now = time.time() if now is None else now
+    release = value.bundle.release if value.bundle else "none"
+    head = (
+        f"supervisor {value.version} ({value.engine} {value.engine_version}), up {age(value.started, now)}, "
+        f"bundle {release}, {'ready' if value.is_ready else 'not ready'}"
+    )
+    if value.message:
+        head += f": {value.message}"
+    headings = ("SERVICE", "STATE", "READY", "VERSION", "GEN", "IMAGE", "SINCE", "RESTARTS", "HAND-OVER", "MESSAGE")
+    return Group(Text(head), _table(headings, (_service_row(service, now) for service in value.services)))
+
+
+def _service_row(service: ServiceStatus, now: float) -> tuple[str | Text, ...]:
+    version = service.version or "-"
+    if service.desired_version and service.desired_version != service.version:
+        version += f" (wants {service.desired_version})"
+    return (
+        service.name + (" (pinned)" if service.is_pinned else ""),
+        Text(str(service.state), _STYLES[service.state]),
+        _yes(service.is_ready),
+        version,
+        "-" if service.generation is None else str(service.generation),
+        short_image(service.image),
+        age(service.since, now),
+        str(service.restarts),
+        _under_way(service),
+        service.message,
+    )
+
+
+def _under_way(service: ServiceStatus) -> str:
+    parts = []
+    if service.handover:
+        back = " (undo)" if service.handover.direction == "undo" else ""
+        moved = _move(service.handover.from_version, service.handover.to_version)
+        parts.append(f"{service.handover.kind} {moved}: {service.handover.phase}{back}")
+    parts += [f"{former.version} drains {former.connections}" for former in service.draining]
+    return ", ".join(parts) or "-"
+
+
+def plan(steps: Iterable[PlannedStep]) -> Table:
+    headings = ("SERVICE", "ACTION", "VERSION", "REASON")
+    return _table(headings, ((s.service, s.action, _move(s.from_version, s.to_version), s.reason) for s in steps))
+
+
+def history(records: Iterable[HandoverRecord]) -> Table:
+    headings = ("ID", "STARTED", "SERVICE", "KIND", "VERSION", "GEN", "OUTCOME", "CUTOVER", "TOTAL", "REASON")
+    return _table(headings, (_record_row(record) for record in records))
+
+
+def _record_row(record: HandoverRecord) -> tuple[str | Text, ...]:
+    cutover, finished = record.seconds_to_cutover, record.finished
+    return (
+        str(record.id),
+        time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.started)),
+        record.service,
+        record.kind,
+        _move(record.from_version, record.to_version),
+        str(record.generation),
+        Text(record.outcome, _OUTCOMES.get(record.outcome, "")),
+        "-" if cutover is None else f"{cutover:.2f}s",
+        "-" if finished is None else f"{finished - record.started:.2f}s",
+        record.reason,
+    )
+
+
+def bundles(values: Iterable[BundleStatus]) -> Table:
+    headings = ("RELEASE", "CREATED", "VERIFIED", "CURRENT", "SOURCE", "SERVICES")
+    return _table(
+        headings,
+        (
+            (
+                bundle.release,
+                bundle.created,
+                _yes(bundle.is_verified),
+                "yes" if bundle.is_current else "",
+                bundle.source,
+                ", ".join(f"{service.name} {service.version}" for service in bundle.services),
+            )
+            for bundle in values
+        ),
+    )

@@ -1,0 +1,115 @@
+"""`vr-supervisor`: the daemon, and the tools that need no daemon."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import click
+
+import supervisor
+from supervisor.surface.bundle_commands import bundle
+from supervisor.surface.manifest_commands import manifest
+from supervisor.surface.settings_file import read_settings
+from supervisor.values.errors import SupervisorError
+from supervisor.values.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_SETTINGS = click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("/etc/vr-supervisor/config.yaml"),
+    show_default=True,
+    help="The settings file.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(supervisor.__version__, prog_name="vr-supervisor")
+def cli() -> None:
+    """Runs the services of a virtual router as containers and hot-swaps each one without loss."""
+
+
+cli.add_command(bundle)
+cli.add_command(manifest)
+
+
+@cli.command()
+@_SETTINGS
+@click.option("--stop-services", is_flag=True, help="Take the services along when the daemon is told to end.")
+@click.option("--log-level", default="info", show_default=True, type=click.Choice(["debug", "info", "warning", "error"]))
+def run(path: Path, stop_services: bool, log_level: str) -> None:
+    """Run the daemon in this network namespace until SIGTERM. Services keep running when it ends."""
+    from supervisor.surface.log_format import configure_logging
+
+    configure_logging(log_level)
+    settings = read_settings(path)
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    _serve(settings, ended, stop_services)
+
+
+def _serve(settings: Settings, ended: threading.Event, stop_services: bool) -> None:
+    from supervisor.surface.api.server import ApiServer
+    from supervisor.surface.assembly import assemble
+    from supervisor.surface.metrics import MetricsServer
+    from supervisor.surface.notify import Notifier
+
+    notifier = Notifier.from_environment()
+    parts = assemble(settings)
+    api = ApiServer(parts.supervision, settings.api_socket)
+    metrics = MetricsServer(parts.supervision, settings.metrics_address, settings.metrics_port)
+    try:
+        parts.supervision.start([str(path) for path in settings.media], _commands(settings))
+        parts.guard.start()
+        api.start()
+        metrics.start()
+        notifier.ready(f"{len(settings.media)} media attached")
+        log.info("supervisor ready", extra={"pid": os.getpid(), "socket": str(settings.api_socket)})
+        while not ended.wait(notifier.watchdog_interval):
+            notifier.watchdog()
+        notifier.stopping()
+        log.info("supervisor ends", extra={"services": "stopped" if stop_services else "left running"})
+        api.stop()
+        metrics.stop()
+        if stop_services:
+            parts.supervision.stop_services()
+        parts.supervision.close()
+        parts.guard.close()
+        if stop_services:
+            parts.guard.remove()
+            parts.traffic.remove()
+    finally:
+        parts.close()
+
+
+def _commands(settings: Settings) -> list[tuple[str, bytes]]:
+    """The command files that are there at boot, in the order of their names."""
+    if settings.commands is None or not settings.commands.is_dir():
+        return []
+    return [(path.name, path.read_bytes()) for path in sorted(settings.commands.iterdir()) if path.is_file()]
+
+
+@cli.command()
+@_SETTINGS
+def teardown(path: Path) -> None:
+    """Remove every container, namespace and rule of the supervisor from this router. The daemon must not run."""
+    from supervisor.surface.teardown import tear_down
+
+    tear_down(read_settings(path))
+
+
+def main() -> None:
+    """Entry point: an error meant for an operator is one line, not a traceback."""
+    try:
+        cli()
+    except SupervisorError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,228 @@
+"""Metrics and health over HTTP: one collector reads the same status that the API shows. Names are promises too."""
+
+from __future__ import annotations
+
+import http.server
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, SummaryMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from supervisor.surface.control import Control
+from supervisor.values.errors import StateError
+from supervisor.values.status import ServiceState, ServiceStatus, SupervisorStatus
+
+log = logging.getLogger(__name__)
+
+PREFIX = "vr_supervisor_"
+_SERVING = {ServiceState.RUNNING, ServiceState.DEGRADED}
+_CONNECTIONS = 16  # at once; a scraper needs one
+_PATIENCE = 5.0  # seconds a client may be silent
+
+
+class StatusCollector(Collector):
+    """Turns the control's status and counters into metric families at each scrape."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    def describe(self) -> Iterable[Metric]:
+        return ()  # nothing is known, and nothing asked of the control, before the first scrape
+
+    def collect(self) -> Iterator[Metric]:
+        status = self._control.status()
+        yield from _supervisor_families(status)
+        yield from _service_families(status.services)
+        yield from _handover_families(self._control)
+
+
+def _info(name: str, text: str, labels: dict[str, str]) -> InfoMetricFamily:
+    return InfoMetricFamily(PREFIX + name, text, value=labels)
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(PREFIX + name, text, value=value)
+
+
+def _supervisor_families(status: SupervisorStatus) -> Iterator[Metric]:
+    yield _info(
+        "build",
+        "The supervisor and the engine it uses.",
+        {"version": status.version, "engine": status.engine, "engine_version": status.engine_version},
+    )
+    yield _gauge("ready", "1 if every service of the catalog is ready.", status.is_ready)
+    if status.bundle:
+        labels = {"release": status.bundle.release, "created": status.bundle.created}
+        yield _info("bundle", "The release that the services were last told to follow.", labels)
+
+
+def _service_families(services: tuple[ServiceStatus, ...]) -> Iterator[Metric]:
+    def gauge(name: str, text: str, value: Callable[[ServiceStatus], float | None]) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(f"{PREFIX}service_{name}", text, labels=("service",))
+        for service in services:
+            found = value(service)
+            if found is not None:
+                family.add_metric((service.name,), found)
+        return family
+
+    yield gauge("up", "1 if the service serves.", lambda s: s.state in _SERVING)
+    yield gauge("ready", "1 if the service may be given traffic.", lambda s: s.is_ready)
+    yield gauge("pinned", "1 if upgrades leave the service alone.", lambda s: s.is_pinned)
+    yield gauge("generation", "Number of the active generation.", lambda s: s.generation)
+    yield gauge("start_time_seconds", "When the active generation started, since the epoch.", lambda s: s.since)
+    yield gauge("handover_in_progress", "1 while a hand-over is under way.", lambda s: s.handover is not None)
+    yield gauge(
+        "draining_connections",
+        "Connections that former generations still finish.",
+        lambda s: sum(former.connections for former in s.draining),
+    )
+    states = GaugeMetricFamily(PREFIX + "service_state", "1 for the state it is in.", labels=("service", "state"))
+    restarts = CounterMetricFamily(PREFIX + "service_restarts", "Restarts after a failure.", labels=("service",))
+    versions = InfoMetricFamily(PREFIX + "service_version", "The version that is active.", labels=("service",))
+    for service in services:
+        for state in ServiceState:
+            states.add_metric((service.name, state), service.state is state)
+        restarts.add_metric((service.name,), service.restarts)
+        if service.version is not None:
+            versions.add_metric((service.name,), {"version": service.version})
+    yield from (states, restarts, versions)
+
+
+def _handover_families(control: Control) -> Iterator[Metric]:
+    totals = CounterMetricFamily(PREFIX + "handovers", "Finished hand-overs.", labels=("service", "kind", "outcome"))
+    for service, kind, outcome, count in control.handover_totals():
+        totals.add_metric((service, kind, outcome), count)
+    phases = SummaryMetricFamily(
+        PREFIX + "handover_phase_seconds", "Time spent in each phase.", labels=("service", "phase")
+    )
+    for service, phase, seconds, count in control.phase_seconds():
+        phases.add_metric((service, phase), count_value=count, sum_value=seconds)
+    yield from (totals, phases)
+
+
+def unreadiness(status: SupervisorStatus) -> tuple[str, ...]:
+    """Say what keeps the router from being ready; empty: nothing does."""
+    if status.is_ready:
+        return ()
+    reasons = [status.message] if status.message else []
+    reasons += [
+        f"{service.name}: {service.state}{', ' + service.message if service.message else ''}"
+        for service in status.services
+        if not service.is_ready
+    ]
+    return tuple(reasons) or ("the supervisor is not ready",)
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    server: _Server
+    timeout = _PATIENCE
+    server_version = "vr-supervisor"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        routes = {"/metrics": self._metrics, "/healthz": self._healthz, "/readyz": self._readyz}
+        route = routes.get(self.path.partition("?")[0])
+        if route is None:
+            self._answer(404, "there is /metrics, /healthz and /readyz\n")
+            return
+        try:
+            route()
+        except OSError:
+            raise  # the client left
+        except Exception as error:
+            log.exception("metrics request failed", extra={"path": self.path})
+            self._answer(500, f"cannot answer {self.path}: {type(error).__name__}: {error}\n")
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def _metrics(self) -> None:
+        encode, kind = choose_encoder(self.headers.get("Accept", ""))
+        self._answer(200, encode(self.server.registry), kind)
+
+    def _healthz(self) -> None:
+        self._answer(200, "ok\n")
+
+    def _readyz(self) -> None:
+        reasons = unreadiness(self.server.control.status())
+        self._answer(503 if reasons else 200, "".join(f"{reason}\n" for reason in reasons or ("ready",)))
+
+    def _answer(self, code: int, body: str | bytes, kind: str = "text/plain; charset=utf-8") -> None:
+        content = body.encode() if isinstance(body, str) else body
+        self.send_response(code)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        log.debug("metrics request", extra={"line": format % args})
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], control: Control) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.control = control
+        self.registry = CollectorRegistry()
+        self.registry.register(StatusCollector(control))
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self._free = threading.BoundedSemaphore(_CONNECTIONS)
+        super().__init__(address, _Handler)
+
+    def server_bind(self) -> None:
+        # The library's own asks the resolver for this machine's name; ours may be the resolver, and not up yet.
+        socket.socket.setsockopt(self.socket, socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        log.debug("metrics client left", exc_info=True)
+
+
+class MetricsServer:
+    """Serves /metrics, /healthz and /readyz until it is stopped. Port 0 takes any free one; `port` says which."""
+
+    def __init__(self, control: Control, address: str = "127.0.0.1", port: int = 9531) -> None:
+        self._control, self.address, self.port = control, address, port
+        self._server: _Server | None = None
+
+    def start(self) -> None:
+        try:
+            self._server = _Server((self.address, self.port), self._control)
+        except OSError as error:
+            cause = (error.strerror or str(error)).lower()
+            raise StateError(f"cannot serve metrics on {self.address}:{self.port}: {cause}") from error
+        self.port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, args=(0.2,), name="metrics", daemon=True).start()
+
+    def stop(self) -> None:
+        """Close the port. May be repeated."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None

@@ -1,0 +1,1 @@
+"""Values: what every other layer speaks about. Nothing here reads a clock, a file or a socket."""

@@ -1,0 +1,107 @@
+"""A hand-over as a value: which generation replaces which, how far it got, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from supervisor.values.names import ServiceName
+
+
+class Step(StrEnum):
+    """One thing a hand-over does. Every step may be repeated safely."""
+
+    STAGE = "stage"  # folders, rendered configuration, namespace, copied state
+    CHECK = "check"  # the candidate's image checks the rendered configuration
+    CREATE = "create"  # the candidate's container exists, not started
+    START = "start"  # the candidate runs
+    READY = "ready"  # its readiness probes hold
+    SYNC = "sync"  # copied state is as the former active left it
+    HOLD = "hold"  # takeover: the kernel keeps the data plane while no daemon runs
+    KILL_FORMER = "kill-former"  # takeover: SIGKILL, never a graceful stop
+    CUT_OVER = "cut-over"  # new work goes to the candidate
+    VERIFY = "verify"  # the candidate answers, now as the active
+    SOAK = "soak"  # it serves under watch
+    DRAIN = "drain"  # the former active finishes
+    RETIRE = "retire"  # the former active and all that is its own is removed
+    APPLY = "apply"  # reload: files are written and the daemon is told
+
+    # the way back
+    SWITCH_BACK = "switch-back"
+    REVIVE_FORMER = "revive-former"
+    REMOVE_CANDIDATE = "remove-candidate"
+    UNSTAGE = "unstage"
+    UNAPPLY = "unapply"
+
+
+class Mode(StrEnum):
+    """Which table of steps is walked."""
+
+    OVERLAP = "overlap"
+    TAKEOVER = "takeover"
+    RELOAD = "reload"
+
+
+class Kind(StrEnum):
+    """Why a hand-over happens."""
+
+    START = "start"
+    SWAP = "swap"
+    UPGRADE = "upgrade"
+    ROLLBACK = "rollback"
+    CONFIGURE = "configure"
+    RESTART = "restart"
+
+
+class Direction(StrEnum):
+    FORWARD = "forward"
+    UNDO = "undo"
+
+
+class Outcome(StrEnum):
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    REVERTED = "reverted"  # the candidate had traffic and lost it again
+    FAILED = "failed"  # the candidate never had traffic
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """Where one hand-over stands. `index` points into the table of its mode."""
+
+    id: int
+    service: ServiceName
+    kind: Kind
+    mode: Mode
+    former: int | None  # generation; None at a first start
+    candidate: int
+    index: int = 0
+    direction: Direction = Direction.FORWARD
+    outcome: Outcome = Outcome.RUNNING
+    reached: int = 0  # where it turned round
+    reason: str = ""
+
+
+# ---------------------------------------------------------------- events
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """The current step is complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailed:
+    """The current step cannot be completed."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RevertAsked:
+    """An operator or a watch wants the former active back."""
+
+    reason: str
+
+
+Event = StepDone | StepFailed | RevertAsked

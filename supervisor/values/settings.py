@@ -1,0 +1,28 @@
+"""The daemon's settings, as its file says them. Paths are absolute; times are seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `vr-supervisor run --config FILE` reads. Every field has a default that suits a real router."""
+
+    state_dir: Path = Path("/var/lib/vr-supervisor")
+    runtime_dir: Path = Path("/run/vr-supervisor")
+    engine: str = "auto"  # podman, docker, auto
+    engine_socket: Path | None = None  # docker: of a daemon that is not ours
+    trusted_keys: Path = Path("/etc/vr-supervisor/trusted.d")
+    media: tuple[Path, ...] = ()  # ISO files or block devices attached at boot
+    commands: Path | None = None  # folder of command files
+    api_socket: Path = Path("/run/vr-supervisor/api.sock")
+    metrics_address: str = "127.0.0.1"
+    metrics_port: int = 9531
+    pool: IPv4Network = IPv4Network("198.18.0.0/15")
+    admit: bool = False  # keep accept rules for admitted packets in the router's own INPUT and FORWARD
+    userspace_data_plane: bool = False  # no ESP in this kernel: the IKE daemon carries packets itself
+    soak: float | None = None  # instead of the manifests' own
+    drain: float | None = None  # upper bound for the manifests' own

@@ -1,0 +1,238 @@
+"""What is: containers as the engine reports them, instances as the supervisor made them, status as others see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Address
+
+from supervisor.values.manifest import Protocol
+from supervisor.values.names import Digest, ImageId, ServiceName
+
+# ---------------------------------------------------------------- containers
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A folder or file of the router seen inside a container."""
+
+    source: str
+    target: str
+    read_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tmpfs:
+    target: str
+    size_bytes: int
+    mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """Everything about a container that is to be made; engines must carry out every field or refuse.
+
+    Always: read-only root, all capabilities dropped but `capabilities`, no new privileges, default seccomp, no health
+    check and no restart policy of the engine's own (restarting is the supervisor's work), logs kept in bounded files.
+    """
+
+    name: str
+    image: ImageId
+    command: tuple[str, ...]
+    labels: tuple[tuple[str, str], ...]
+    uid: int
+    gid: int
+    network: str | None  # path of a network namespace; None: that of the engine
+    memory_bytes: int
+    pids: int
+    nofile: int
+    capabilities: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    tmpfs: tuple[Tmpfs, ...] = ()
+    stop_signal: str = "SIGTERM"
+    stop_timeout: int = 10
+
+
+class ContainerState(StrEnum):
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    EXITED = "exited"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container as the engine reports it."""
+
+    id: str
+    name: str
+    image: ImageId
+    state: ContainerState
+    pid: int | None  # of its first process, in the router's process namespace; None when it does not run
+    exit_code: int | None
+    labels: tuple[tuple[str, str], ...]
+
+    def label(self, key: str) -> str | None:
+        return dict(self.labels).get(key)
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+
+
+# ---------------------------------------------------------------- instances
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    address: IPv4Address | None  # None: any address of the router (replies of router-mode services)
+    protocol: Protocol
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.address or '*'}:{self.port}/{self.protocol}"
+
+
+@dataclass(frozen=True, slots=True)
+class AddressFrontend:
+    """A frontend of an isolated service: an outside endpoint and the port inside the namespace."""
+
+    name: str
+    outside: Endpoint
+    inside_port: int
+    item: object = None  # what `each` gave, for templates
+
+
+@dataclass(frozen=True, slots=True)
+class PortFrontend:
+    """A frontend of a router-mode service: a port on some interfaces, and the generation's own port."""
+
+    name: str
+    protocol: Protocol
+    port: int
+    inside_port: int
+    interfaces: tuple[str, ...]
+    item: object = None
+
+
+ResolvedFrontend = AddressFrontend | PortFrontend
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The place of an isolated generation in the network: a namespace, a pair of interfaces, a /30.
+
+    `outer` is the router's end, `inner` the service's; `namespace` is a name below /run/netns.
+    """
+
+    namespace: str
+    interface: str  # the router's end, `vrs<number>`
+    outer: IPv4Address
+    inner: IPv4Address
+    prefix: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A generation of a service with all that was allocated for it; `instance` in templates."""
+
+    service: ServiceName
+    generation: int
+    version: str
+    release: str
+    image: ImageId
+    definition: Digest
+    link: Link | None  # isolated only
+    ports: tuple[tuple[str, int], ...]  # inside ports by name
+    frontends: tuple[ResolvedFrontend, ...] = ()
+
+    @property
+    def container_name(self) -> str:
+        return f"vrs-{self.service}-{self.generation}"
+
+    @property
+    def address(self) -> IPv4Address | None:
+        """Where the supervisor's probes reach it (isolated); None: the router's own addresses."""
+        return self.link.inner if self.link else None
+
+    def port(self, name: str) -> int:
+        return dict(self.ports)[name]
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedFile:
+    """A configuration file, whole. Equal digests mean nothing to do."""
+
+    path: str  # below /config
+    content: bytes
+    is_secret: bool
+    source: int  # index of the `config` entry it came from
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedProbe:
+    """A probe with its templates filled in, ready to be asked."""
+
+    kind: str
+    arguments: tuple[tuple[str, str], ...]
+    timeout: float
+
+    def argument(self, name: str, default: str | None = None) -> str | None:
+        return dict(self.arguments).get(name, default)
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeTarget:
+    """Where a probe finds the instance it is about."""
+
+    container: str
+    address: IPv4Address | None  # None: the router's own namespace
+    runtime: tuple[tuple[str, str], ...]  # runtime folder name -> path on the router
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    is_good: bool
+    message: str
+    seconds: float
+
+
+# ---------------------------------------------------------------- traffic
+
+
+@dataclass(frozen=True, slots=True)
+class AddressSwitch:
+    """outside -> inside, for isolated services."""
+
+    outside: Endpoint
+    inside: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class PortSwitch:
+    """port -> inside port on some interfaces of the router, for router-mode services."""
+
+    protocol: Protocol
+    port: int
+    inside: int
+    interfaces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficTable:
+    """Everything our nftables table says.
+
+    `active` are the maps that new flows follow; `alive` are the reverse maps: the switches of every generation that
+    may still answer, the active ones included.
+    """
+
+    active_addresses: tuple[AddressSwitch, ...] = ()
+    alive_addresses: tuple[AddressSwitch, ...] = ()
+    active_ports: tuple[PortSwitch, ...] = ()
+    alive_ports: tuple[PortSwitch, ...] = ()

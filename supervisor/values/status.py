@@ -1,0 +1,135 @@
+"""What others see: one status value that the command line, the API and the metrics all read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ServiceState(StrEnum):
+    ABSENT = "absent"  # no generation was ever accepted
+    STARTING = "starting"
+    RUNNING = "running"
+    DEGRADED = "degraded"  # serving, but not on the desired generation or configuration
+    FAILED = "failed"  # not serving
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class HandoverStatus:
+    """A hand-over under way. `phase` is the step of its strategy; times are seconds since the epoch."""
+
+    id: int
+    kind: str  # swap, upgrade, rollback, configure, restart, start
+    phase: str
+    direction: str  # forward, undo
+    from_version: str | None
+    to_version: str
+    generation: int
+    started: float
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DrainingStatus:
+    """A former active that finishes its connections."""
+
+    generation: int
+    version: str
+    connections: int
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    name: str
+    state: ServiceState
+    is_ready: bool
+    version: str | None
+    generation: int | None
+    image: str | None
+    since: float | None
+    restarts: int
+    handover: HandoverStatus | None
+    draining: tuple[DrainingStatus, ...]
+    desired_version: str | None
+    is_pinned: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class BundledServiceStatus:
+    name: str
+    version: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
+class BundleStatus:
+    release: str
+    created: str
+    source: str
+    is_verified: bool
+    is_current: bool  # the release that the services were last told to follow
+    services: tuple[BundledServiceStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorStatus:
+    version: str
+    pid: int
+    started: float
+    engine: str
+    engine_version: str
+    is_ready: bool  # every service of the catalog is ready
+    message: str
+    bundle: BundleStatus | None
+    services: tuple[ServiceStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One line of a long operation. The last one has `is_final`; `error` is set when it did not succeed."""
+
+    service: str
+    phase: str
+    message: str
+    fraction: float | None = None
+    elapsed: float = 0.0
+    is_final: bool = False
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    service: str
+    action: str  # nothing, start, swap, reload, configure
+    from_version: str | None
+    to_version: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandoverRecord:
+    """A hand-over of the past. `phases` are (name, seconds)."""
+
+    id: int
+    service: str
+    kind: str
+    from_version: str | None
+    to_version: str
+    generation: int
+    started: float
+    finished: float | None
+    outcome: str  # running, succeeded, reverted, failed
+    reason: str
+    seconds_to_cutover: float | None
+    phases: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    time: float
+    service: str
+    name: str
+    message: str

@@ -1,0 +1,418 @@
+"""What only a real Podman can show: every field reaches the kernel, and containers outlive whoever made them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from supervisor.edges.engine import make_engine
+from supervisor.edges.engine.podman import PodmanEngine
+from supervisor.edges.engine.podman_service import require_programs
+from supervisor.edges.engine.processes import Process
+from supervisor.values.errors import EngineError, EngineUnavailableError
+from supervisor.values.names import Digest
+from supervisor.values.state import ContainerSpec, ContainerState, Mount, Tmpfs
+from tests.contract.podman_world import monitors, podman_world
+from tests.contract.tiny_image import TinyImage, build
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
+]
+
+NET_BIND_SERVICE, NET_ADMIN = 10, 12
+SLEEP = ("/bin/sleep", "1000")
+
+
+@pytest.fixture(scope="module")
+def image() -> TinyImage:
+    return build("podman")
+
+
+@pytest.fixture(scope="module")
+def folders() -> Iterator[tuple[Path, Path]]:
+    with podman_world() as made:
+        yield made
+
+
+@pytest.fixture
+def engine(folders: tuple[Path, Path], image: TinyImage) -> Iterator[PodmanEngine]:
+    made = PodmanEngine(*folders)
+    made.start_service()
+    made.load(image.stream())
+    yield made
+    made.start_service()
+    for container in made.containers():
+        made.remove(container.name)
+    made.close()
+
+
+def spec_of(image: TinyImage, name: str = "one", command: tuple[str, ...] = SLEEP, **fields: object) -> ContainerSpec:
+    plain: dict[str, object] = {
+        "labels": (), "uid": 100, "gid": 101, "network": None, "memory_bytes": 32 << 20, "pids": 16, "nofile": 512,
+    }  # fmt: skip
+    return ContainerSpec(name=name, image=Digest(image.id), command=command, **(plain | fields))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def namespace() -> Iterator[str]:
+    name = f"vrt-engine-{os.getpid()}"
+    subprocess.run(["ip", "netns", "add", name], check=True, timeout=10)
+    yield f"/run/netns/{name}"
+    subprocess.run(["ip", "netns", "del", name], check=True, timeout=10)
+
+
+def test_every_field_reaches_the_kernel(engine: PodmanEngine, image: TinyImage, namespace: str, tmp_path: Path) -> None:
+    config, state = tmp_path / "config", tmp_path / "state"
+    config.mkdir()
+    state.mkdir()
+    os.chown(state, 100, 101)
+    (config / "file").write_text("rendered")
+    spec = spec_of(
+        image,
+        labels=(("io.vr-supervisor.service", "echo"),),
+        network=namespace,
+        memory_bytes=48 << 20,
+        pids=20,
+        nofile=700,
+        capabilities=("CAP_NET_BIND_SERVICE", "NET_ADMIN"),
+        devices=("/dev/full",),
+        environment=(("GREETING", "hello world"),),
+        mounts=(Mount(str(config), "/config", read_only=True), Mount(str(state), "/state", read_only=False)),
+        tmpfs=(Tmpfs("/tmp", 1 << 20, 0o1777), Tmpfs("/run", 2 << 20, 0o755)),
+        stop_signal="SIGUSR1",
+        stop_timeout=3,
+    )
+    engine.create(spec)
+    pid = engine.start("one").pid
+    assert pid is not None
+    status = dict(
+        line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line
+    )
+
+    assert Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:2] == [b"/bin/sleep", b"1000"]
+    assert (status["Uid"], status["Gid"]) == ("100\t" * 3 + "100", "101\t" * 3 + "101")
+    wanted = f"{1 << NET_BIND_SERVICE | 1 << NET_ADMIN:016x}"
+    assert [status[name] for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb")] == [wanted] * 4
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+
+    limits = {line[:25].strip(): line[25:].split()[:2] for line in Path(f"/proc/{pid}/limits").read_text().splitlines()}
+    assert limits["Max open files"] == ["700", "700"]
+    assert limits["Max processes"][0] == limits["Max processes"][1] != "unlimited"
+    assert control_group(pid, "memory", "memory.limit_in_bytes", "memory.max") == str(48 << 20)
+    assert control_group(pid, "memory", "memory.memsw.limit_in_bytes", "memory.swap.max") in (str(48 << 20), "0")
+    assert control_group(pid, "pids", "pids.max", "pids.max") == "20"
+
+    mounts = {line.split()[4]: line.split() for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines()}
+    assert mounts["/"][5].startswith("ro")
+    assert mounts["/config"][5].split(",")[:3] == ["ro", "nosuid", "nodev"]
+    assert mounts["/state"][5].split(",")[:3] == ["rw", "nosuid", "nodev"]
+    assert not [word for word in mounts["/state"][6:8] if word.startswith(("shared", "master"))]
+    assert "size=1024k" in mounts["/tmp"][-1]
+    assert "size=2048k" in mounts["/run"][-1]
+    assert "size=64k" in mounts["/dev/shm"][-1]
+    assert "/etc/hosts" not in mounts
+    assert "/etc/resolv.conf" not in mounts
+
+    assert Path(f"/proc/{pid}/ns/net").stat().st_ino == Path(namespace).stat().st_ino
+    assert b"GREETING=hello world" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    assert stdout(engine, "cat /config/file; cat /proc/sys/kernel/hostname") == "renderedone\n"
+    assert stdout(engine, "ls -ld /tmp").split()[0] == "drwxrwxrwt"
+    assert stdout(engine, "ls -ld /run").startswith("drwxr-xr-x")
+    assert stdout(engine, "touch /state/x && echo yes || echo no") == "yes\n"
+    assert stdout(engine, "touch /config/x 2>/dev/null && echo yes || echo no") == "no\n"
+    assert stdout(engine, "touch /bin/x 2>/dev/null && echo yes || echo no") == "no\n"
+    assert "No space left" in stdout(engine, "echo x 2>&1 > /dev/full; true")
+
+    inspected = engine._inspected("one")
+    assert inspected["HostConfig"]["LogConfig"]["Type"] == "k8s-file"
+    assert inspected["HostConfig"]["LogConfig"]["Size"] == "1.049MB"
+    assert inspected["HostConfig"]["RestartPolicy"]["Name"] in ("", "no")
+    assert inspected["Config"].get("Healthcheck", {}).get("Test", ["NONE"]) == ["NONE"]
+    assert inspected["Config"]["StopSignal"] == signal.SIGUSR1
+    assert inspected["Config"]["StopTimeout"] == 3
+    assert inspected["Config"]["Labels"]["io.vr-supervisor.service"] == "echo"
+
+
+def test_without_a_namespace_it_joins_the_network_of_the_supervisor(engine: PodmanEngine, image: TinyImage) -> None:
+    engine.create(spec_of(image))
+    pid = engine.start("one").pid
+    assert os.readlink(f"/proc/{pid}/ns/net") == os.readlink("/proc/self/ns/net")
+
+
+def test_temporary_folders_have_their_mode_in_checks_and_after_a_restart(
+    engine: PodmanEngine, image: TinyImage
+) -> None:
+    show = ("/bin/sh", "-c", "ls -ld /tmp /state; touch /tmp/x")
+    spec = spec_of(image, command=show, tmpfs=(Tmpfs("/tmp", 1 << 20, 0o1777), Tmpfs("/state", 1 << 20, 0o750)))
+    lines = engine.run(spec, 10).stdout.decode().splitlines()
+    assert [line.split()[0] for line in lines] == ["drwxr-x---", "drwxrwxrwt"]
+    engine.create(spec)
+    for _ in range(2):
+        engine.start("one")
+        engine.stop("one", 1)
+    assert len([line for line in engine.logs("one", 100, follow=False) if b"drwxrwxrwt" in line]) == 2
+
+
+def test_the_log_file_stays_bounded(engine: PodmanEngine, image: TinyImage) -> None:
+    engine.create(spec_of(image, command=("/bin/sh", "-c", "yes 0123456789 | head -c 6000000")))
+    engine.start("one")
+    for _ in range(500):
+        if engine.inspect("one").state is ContainerState.EXITED:
+            break
+        time.sleep(0.02)
+    assert Path(engine._inspected("one")["HostConfig"]["LogConfig"]["Path"]).stat().st_size <= 1024 * 1024 + 4096
+    assert len(list(engine.logs("one", 10, follow=False))) == 10
+
+
+def test_following_a_silent_log_hands_the_caller_the_word(engine: PodmanEngine, image: TinyImage) -> None:
+    engine.create(spec_of(image, command=("/bin/sh", "-c", "echo first; sleep 1000")))
+    engine.start("one")
+    followed = engine.logs("one", 5, follow=True)
+    seen = [next(followed), next(followed)]
+    assert b"first\n" in seen
+    assert b"" in seen
+    followed.close()  # type: ignore[attr-defined]
+    assert engine.ping()
+
+
+def test_containers_survive_the_death_of_the_service(engine: PodmanEngine, image: TinyImage) -> None:
+    engine.create(spec_of(image))
+    before = engine.start("one")
+    service = engine.service.process()
+    assert service is not None
+    service.signal(signal.SIGKILL)
+    assert service.wait(5)
+
+    with pytest.raises(EngineUnavailableError, match="engine's service"):
+        engine.inspect("one")
+    engine.start_service()
+    assert engine.inspect("one") == before
+    assert engine.containers() == (before,)
+    engine.stop("one", 0.1)
+    assert engine.inspect("one").exit_code == 137
+
+
+def test_a_container_that_died_with_its_monitor_is_seen_started_and_removed(
+    engine: PodmanEngine, image: TinyImage, folders: tuple[Path, Path]
+) -> None:
+    def kill_both() -> None:
+        process = Process.find(engine.inspect("one").pid or 0)
+        monitor = Process.find(int(engine._inspected("one")["State"]["ConmonPid"]))
+        assert process
+        assert monitor
+        for victim in (monitor, process):
+            victim.signal(signal.SIGKILL)
+            assert victim.wait(5)
+
+    engine.create(spec_of(image))
+    first = engine.start("one")
+    kill_both()
+    assert [(one.state, one.pid, one.exit_code) for one in engine.containers()] == [(ContainerState.EXITED, None, 255)]
+    again = engine.start("one")
+    assert again.state is ContainerState.RUNNING
+    assert again.pid != first.pid
+    kill_both()
+    engine.remove("one")
+    assert engine.containers() == ()
+
+
+def test_a_container_that_lost_its_monitor_is_removed(engine: PodmanEngine, image: TinyImage) -> None:
+    engine.create(spec_of(image))
+    pid = engine.start("one").pid
+    monitor = Process.find(int(engine._inspected("one")["State"]["ConmonPid"]))
+    assert monitor
+    monitor.signal(signal.SIGKILL)
+    assert monitor.wait(5)
+    engine.stop("one", 0.2)
+    engine.remove("one")
+    assert engine.containers() == ()
+    assert Process.find(pid or 0) is None
+
+
+def test_a_hung_service_is_an_error_in_time_and_is_replaced(
+    engine: PodmanEngine, folders: tuple[Path, Path], image: TinyImage
+) -> None:
+    engine.create(spec_of(image))
+    before = engine.start("one")
+    hasty = PodmanEngine(*folders, deadline=0.5)
+    hasty.start_service()
+    service = hasty.service.process()
+    assert service is not None
+    service.signal(signal.SIGSTOP)
+    for call in (
+        hasty.ping,
+        hasty.containers,
+        lambda: hasty.inspect("one"),
+        lambda: hasty.create(spec_of(image, "two")),
+    ):
+        began = time.monotonic()
+        with pytest.raises(EngineError, match=r"did not answer within 0\.5 s"):
+            call()
+        assert time.monotonic() - began < 1.5
+    hasty.start_service()
+    assert hasty.service.process() != service
+    assert not service.is_alive()
+    assert hasty.inspect("one") == before
+    hasty.close()
+
+
+def test_a_service_that_works_is_adopted(engine: PodmanEngine, folders: tuple[Path, Path]) -> None:
+    service = engine.service.process()
+    other = make_engine("podman", *folders)
+    other.start_service()
+    assert engine.service.process() == service
+    other.close()
+
+
+def test_service_and_containers_survive_the_supervisor(image: TinyImage) -> None:
+    """Killed with its whole process group, as a terminal or a careless init system would."""
+    with podman_world() as (state, runtime):
+        program = f"""
+            import os, signal
+            from pathlib import Path
+            from tests.contract.test_podman import spec_of
+            from tests.contract.tiny_image import build
+            from supervisor.edges.engine.podman import PodmanEngine
+            engine = PodmanEngine(Path({str(state)!r}), Path({str(runtime)!r}))
+            engine.start_service()
+            image = build("podman")
+            engine.load(image.stream())
+            engine.create(spec_of(image))
+            print(engine.start("one").pid, engine.service.process().pid, flush=True)
+            os.killpg(0, signal.SIGKILL)
+        """
+        child = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(program)],
+            capture_output=True, text=True, timeout=60, start_new_session=True, check=False,
+        )  # fmt: skip
+        assert child.returncode == -signal.SIGKILL, child.stderr
+        pid, service = (int(word) for word in child.stdout.split())
+
+        engine = PodmanEngine(state, runtime)
+        engine.start_service()
+        adopted = engine.service.process()
+        assert adopted is not None
+        assert adopted.pid == service
+        assert [container.pid for container in engine.containers()] == [pid]
+        engine.remove("one")
+        assert Process.find(pid) is None
+        engine.close()
+
+
+def test_stopping_the_service_leaves_nothing_behind(image: TinyImage) -> None:
+    with podman_world() as (state, runtime):
+        engine = PodmanEngine(state, runtime)
+        engine.start_service()
+        engine.load(image.stream())
+        engine.run(spec_of(image, command=("/bin/true",)), 10)
+        service = engine.service.process()
+        engine.stop_service()
+        engine.stop_service()
+        assert service is not None
+        assert not service.is_alive()
+        assert str(state) not in Path("/proc/mounts").read_text()
+        assert str(runtime) not in Path("/proc/mounts").read_text()
+        assert monitors(state.parent) == []
+        engine.close()
+
+
+def test_a_service_in_another_network_is_replaced(
+    engine: PodmanEngine, folders: tuple[Path, Path], namespace: str
+) -> None:
+    """The supervisor was started in another namespace: router-mode containers must join that one."""
+    before = engine.service.process()
+    program = f"""
+        from pathlib import Path
+        from supervisor.edges.engine.podman import PodmanEngine
+        engine = PodmanEngine(Path({str(folders[0])!r}), Path({str(folders[1])!r}))
+        engine.start_service()
+        print(engine.service.process().namespace("net"))
+    """
+    command = ["nsenter", f"--net={namespace}", sys.executable, "-c", textwrap.dedent(program)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == f"net:[{Path(namespace).stat().st_ino}]"
+    engine.start_service()
+    assert engine.service.process() != before
+    assert engine.ping()
+
+
+def test_no_space_is_said_before_anything_is_written(folders: tuple[Path, Path], image: TinyImage) -> None:
+    engine = PodmanEngine(*folders, space_reserve=1 << 60)
+    engine.start_service()
+    with pytest.raises(EngineError, match=r"cannot load an image: .* MiB free below"):
+        engine.load(image.stream())
+    engine.close()
+
+
+def test_truncated_and_foreign_archives_are_refused(engine: PodmanEngine, image: TinyImage) -> None:
+    for archive in (image.archive[: len(image.archive) // 2], b"not an archive" * 100):
+        with pytest.raises(EngineError, match="cannot load an image"):
+            engine.load(iter([archive]))
+    assert engine.load(image.stream()) == image.id
+
+
+def test_missing_programs_are_named_with_their_packages(tmp_path: Path) -> None:
+    (tmp_path / "podman").write_text("#!/bin/sh\n")
+    (tmp_path / "podman").chmod(0o755)
+    with pytest.raises(EngineUnavailableError, match=r"runc, conmon not found; .* apt-get install runc conmon"):
+        require_programs(str(tmp_path), str(tmp_path))
+
+
+def test_a_socket_path_too_long_is_refused(tmp_path: Path) -> None:
+    engine = PodmanEngine(tmp_path, tmp_path / ("x" * 100))
+    with pytest.raises(EngineUnavailableError, match="longer than 107 bytes"):
+        engine.start_service()
+    engine.close()
+
+
+def test_a_configuration_the_engine_refuses_is_said_with_its_last_words(tmp_path: Path) -> None:
+    engine = PodmanEngine(tmp_path / "state", tmp_path / "run")
+    (tmp_path / "state" / "podman" / "storage").mkdir(parents=True)
+    (tmp_path / "state" / "podman" / "storage" / "libpod").write_text("in the way")
+    with pytest.raises(EngineUnavailableError, match=r"cannot start the engine: it ended: .*not a directory"):
+        engine.start_service()
+    engine.stop_service()
+    engine.close()
+
+
+def test_only_root_may_start_it(tmp_path: Path) -> None:
+    program = """
+        import os
+        from pathlib import Path
+        from supervisor.edges.engine.podman import PodmanEngine
+        engine = PodmanEngine(Path("/nowhere"), Path("/nowhere"))
+        os.setuid(65534)
+        engine.start_service()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "EngineUnavailableError: cannot start the engine: it needs root" in done.stderr
+
+
+def test_an_unknown_engine_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EngineUnavailableError, match="known engines are podman"):
+        make_engine("abacus", tmp_path, tmp_path)
+
+
+def stdout(engine: PodmanEngine, script: str) -> str:
+    return engine.execute("one", ["/bin/sh", "-c", script], 10).stdout.decode()
+
+
+def control_group(pid: int, controller: str, first: str, second: str) -> str:
+    """The value of a limit, from either version of control groups."""
+    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controller in controllers.split(","):
+            return Path(f"/sys/fs/cgroup/{controller}{path}/{first}").read_text().strip()
+    unified = Path(f"/proc/{pid}/cgroup").read_text().rpartition("::")[2].strip()
+    return Path(f"/sys/fs/cgroup{unified}/{second}").read_text().strip()

@@ -1,0 +1,116 @@
+"""A small bundle made of synthetic images and services, and the means to make one that is wrong in one way."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from supervisor.edges.bundle import keys
+from supervisor.edges.bundle.build import build_bundle
+from supervisor.edges.bundle.medium import Medium
+from supervisor.edges.bundle.reader import host_architecture
+from supervisor.values.bundle import VOLUME_ID
+
+CREATED = datetime(2025, 1, 1, tzinfo=UTC)
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """A folder with all that a bundle is made of."""
+
+    folder: Path
+
+    @property
+    def images(self) -> Path:
+        return self.folder / "images"
+
+    @property
+    def services(self) -> Path:
+        return self.folder / "services"
+
+    @property
+    def key(self) -> Path:
+        return self.folder / "lab.key"
+
+    @property
+    def trusted(self) -> Path:
+        return self.folder / "trusted"
+
+    def write_image(self, name: str, layers: tuple[bytes, ...], architecture: str | None = None) -> None:
+        """Add an image of `layers` to the layout and to images.json."""
+        blobs = self.images / "oci" / "blobs" / "sha256"
+        blobs.mkdir(parents=True, exist_ok=True)
+
+        def store(content: bytes) -> str:
+            (blobs / sha256(content)).write_bytes(content)
+            return f"sha256:{sha256(content)}"
+
+        packed = [store(gzip.compress(layer, mtime=0)) for layer in layers]
+        diffs = [f"sha256:{sha256(layer)}" for layer in layers]
+        config = store(
+            json.dumps(
+                {
+                    "architecture": architecture or host_architecture(),
+                    "os": "linux",
+                    "config": {"Labels": {"name": name}},
+                    "rootfs": {"type": "layers", "diff_ids": diffs},
+                }
+            ).encode()
+        )
+        manifest = store(
+            json.dumps({"config": {"digest": config}, "layers": [{"digest": digest} for digest in packed]}).encode()
+        )
+        listing = self.images / "images.json"
+        known = json.loads(listing.read_text()) if listing.exists() else {}
+        known[name] = {"image": config, "manifest": manifest, "version": "1.0-1", "layers": packed}
+        listing.write_text(json.dumps(known))
+        (self.images / "oci" / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+        index = {"schemaVersion": 2, "manifests": [{"digest": facts["manifest"]} for facts in known.values()]}
+        (self.images / "oci" / "index.json").write_text(json.dumps(index))
+
+    def write_service(self, name: str) -> None:
+        folder = self.services / name
+        (folder / "templates").mkdir(parents=True, exist_ok=True)
+        (folder / "golden").mkdir(exist_ok=True)
+        (folder / "manifest.yaml").write_text(f"name: {name}\n")
+        (folder / "templates" / "daemon.conf.j2").write_text(f"# {name}\n")
+        (folder / "golden" / "daemon.conf").write_text("not for the bundle\n")
+        (folder / "README.md").write_text("not for the bundle\n")
+
+    def build(self, release: str = "1.0", output: str = "good.iso", **options: Any) -> Path:
+        path = self.folder / output
+        build_bundle(self.images, self.services, release, CREATED, key=self.key, output=path, **options)
+        return path
+
+    def variant(self, changes: Mapping[str, bytes | None], *, volume: str = VOLUME_ID, index: Any = None) -> Path:
+        """The good bundle with files replaced, added or (None) left out; a changed `index` is signed again."""
+        with Medium(self.build()) as medium:
+            content: dict[str, bytes | None] = {name: medium.read(name) for name in medium.files()}
+        if index is not None:
+            encoded = json.dumps(index).encode()
+            content |= {"bundle.json": encoded, "bundle.json.sig": keys.sign(encoded, self.key)}
+        tree = self.folder / "variant"
+        for name, data in (content | dict(changes)).items():
+            if data is not None:
+                place = tree / name
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(data)
+        path = self.folder / "variant.iso"
+        command = ["xorriso", "-as", "mkisofs", "-quiet", "-r", "-V", volume, "-no-pad", "-o", str(path), str(tree)]
+        subprocess.run(command, check=True, capture_output=True)
+        return path
+
+    def index(self) -> Any:
+        with Medium(self.build()) as medium:
+            return json.loads(medium.read("bundle.json"))

@@ -1,0 +1,329 @@
+"""Manifests in, definitions or faults out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from supervisor.edges.catalog import definition_from_files, json_schema, load_definition
+from supervisor.values.errors import ManifestError
+from supervisor.values.manifest import (
+    InsidePort,
+    NetworkMode,
+    OnChange,
+    Probe,
+    ProbeKind,
+    RuntimeFolder,
+    StateSharing,
+    StateVolume,
+    TmpfsMount,
+    User,
+)
+from tests.unit.catalog.samples import ISOLATED, ROUTER, TEMPLATES, document, files
+
+jsonschema = pytest.importorskip("jsonschema")
+Break = Callable[[dict[str, Any]], object]
+
+
+def faults(document: object, name: str = "web") -> dict[str, str]:
+    text = document if isinstance(document, str) else yaml.safe_dump(document)
+    with pytest.raises(ManifestError) as caught:
+        definition_from_files(name, files(text))
+    return {fault.path: fault.problem for fault in caught.value.faults}
+
+
+def test_every_form_becomes_a_value() -> None:
+    manifest = definition_from_files("web", files(ISOLATED)).manifest
+    assert manifest.limits.memory_bytes == 64 << 20
+    assert (manifest.readiness.interval, manifest.readiness.deadline, manifest.liveness.interval) == (0.1, 10.0, 5.0)
+    assert (manifest.drain.deadline, manifest.soak) == (150.0, 0.0)
+    assert manifest.ports == (InsidePort("http", 80),)
+    assert manifest.config[0].on_change is OnChange.RELOAD
+    assert [entry.is_secret for entry in manifest.config] == [False, False, False, True]
+    assert manifest.tmpfs == (TmpfsMount("/tmp", 8 << 20, 0o1777),)
+    assert manifest.frontends[0].port == "80"
+    assert manifest.readiness.probes[0] == Probe(
+        ProbeKind.HTTP, (("port", "80"), ("path", "/"), ("header_Host", "example.org"), ("status", "200")), 0.25
+    )
+
+
+def test_the_service_user_owns_folders_that_name_no_other() -> None:
+    manifest = definition_from_files("web", files(ISOLATED)).manifest
+    assert manifest.state[0].user == User(5, 6)
+    assert manifest.state[1] == StateVolume("leases", "/state/leases", StateSharing.COPIED, User(101, 102))
+    assert manifest.runtime == (RuntimeFolder("run", "/run/web", User(101, 102)),)
+
+
+def test_router_mode_takes_allocated_ports() -> None:
+    manifest = definition_from_files("names", files(ROUTER)).manifest
+    assert manifest.network is NetworkMode.ROUTER
+    assert manifest.ports == (InsidePort("dns"),)
+    assert manifest.readiness.probes[1].each == "router.networks"
+
+
+def test_templates_travel_with_the_manifest() -> None:
+    definition = definition_from_files("web", {**files(ISOLATED), "README.md": b"\xff", "golden/x": b""})
+    assert [name for name, _ in definition.templates] == sorted(name.removeprefix("templates/") for name in TEMPLATES)
+
+
+def test_the_folder_on_disk_gives_the_same(tmp_path: Path) -> None:
+    folder = tmp_path / "web"
+    for name, content in files(ISOLATED).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    assert load_definition(folder) == definition_from_files("web", files(ISOLATED))
+    (folder / "templates" / "link").symlink_to("/etc/passwd")
+    with pytest.raises(ManifestError, match="link is not a regular file"):
+        load_definition(folder)
+
+
+def test_a_folder_without_manifest_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match=r"cannot accept the manifest of .*there is no manifest\.yaml"):
+        load_definition(tmp_path)
+
+
+def test_all_faults_come_at_once() -> None:
+    broken = document()
+    broken["readiness"]["interval"] = "10 sec"
+    broken["config"][1]["template"] = "missing.j2"
+    broken["config"][2] |= {"colour": "red", "on_add": "never", "target": "{{ nobody }}"}
+    broken["readiness"]["probes"][0]["http"] |= {"port": "x", "timeout": "soon"}
+    del broken["liveness"]["threshold"], broken["runtime"][0]["mount"]
+    broken["limits"]["pids"] = 0
+    broken["state"][0]["mount"] = "relative"
+    broken["capabilities"] = ["CAP_NET_ADMIN"]
+    broken["frontends"][0]["address"] = "item..gateway"
+    broken["extra"] = 1
+    del broken["drain"], broken["reload"]
+    assert set(faults(broken, "other")) == {
+        "readiness.interval",
+        "config[1].template",
+        "config[2].colour",
+        "config[2].on_add",
+        "config[2].target",
+        "readiness.probes[0].http.port",
+        "readiness.probes[0].http.timeout",
+        "liveness.threshold",
+        "runtime[0].mount",
+        "config[0].on_change",
+        "limits.pids",
+        "state[0].mount",
+        "capabilities[0]",
+        "frontends[0].address",
+        "extra",
+        "drain",
+        "name",
+    }
+
+
+def put(path: str, value: object) -> Break:
+    """A change at a path like `config.0.template`."""
+
+    def change(target: Any) -> None:
+        *parents, last = [int(part) if part.isdecimal() else part for part in path.split(".")]
+        for part in parents:
+            target = target[part]
+        target[last] = value
+
+    return change
+
+
+def drop(key: str) -> Break:
+    return lambda target: target.pop(key)
+
+
+# what the JSON Schema can say, both must refuse: (change, path of the fault)
+SHAPES: list[tuple[Break, str]] = [
+    (put("schema", 2), "schema"),
+    (put("schema", True), "schema"),
+    (put("schema", "1"), "schema"),
+    (drop("schema"), "schema"),
+    (put("name", "Web"), "name"),
+    (put("name", "web\n"), "name"),
+    (put("summary", "two\nlines"), "summary"),
+    (put("summary", 3), "summary"),
+    (put("network", "host"), "network"),
+    (put("strategy", None), "strategy"),
+    (put("command", []), "command"),
+    (put("command", "webd -f"), "command"),
+    (put("command", [1]), "command[0]"),
+    (put("user.uid", -1), "user.uid"),
+    (put("user", {"uid": 1}), "user.gid"),
+    (put("limits.memory", "64MB"), "limits.memory"),
+    (put("limits.memory", "0MiB"), "limits.memory"),
+    (put("limits.memory", 0), "limits.memory"),
+    (put("limits.memory", 1.5), "limits.memory"),
+    (put("limits.nofile", True), "limits.nofile"),
+    (put("capabilities", ["NET_ADMIN", "NET_ADMIN"]), "capabilities"),
+    (put("capabilities", ["ALL"]), "capabilities[0]"),
+    (put("devices", ["/etc/passwd"]), "devices[0]"),
+    (put("devices", ["/dev/../etc"]), "devices[0]"),
+    (put("environment", {"A-B": "x"}), "environment.A-B"),
+    (put("environment", {"A": 1}), "environment.A"),
+    (put("ports", {"http": 65536}), "ports.http"),
+    (put("ports", [80]), "ports"),
+    (put("config.0.template", "../x"), "config[0].template"),
+    (put("config.0.template", ".hidden"), "config[0].template"),
+    (put("config.0.target", ""), "config[0].target"),
+    (put("config.0.on_add", "restart"), "config[0].on_add"),
+    (put("config.0.secret", "yes"), "config[0].secret"),
+    (put("state.0.sharing", "both"), "state[0].sharing"),
+    (put("state.0.mount", "/state/../etc"), "state[0].mount"),
+    (put("state.0.mount", "/state/"), "state[0].mount"),
+    (put("tmpfs.0.mode", "999"), "tmpfs[0].mode"),
+    (put("tmpfs.0.mode", 777), "tmpfs[0].mode"),
+    (put("checks.0.timeout", 0), "checks[0].timeout"),
+    (put("checks.0.timeout", "0.0s"), "checks[0].timeout"),
+    (put("checks.0.timeout", "-1s"), "checks[0].timeout"),
+    (put("checks.0.timeout", 90000), "checks[0].timeout"),
+    (put("checks.0.timeout", float("inf")), "checks[0].timeout"),
+    (put("reload", {}), "reload"),
+    (put("reload", {"signal": "SIGHUP", "command": ["x"]}), "reload"),
+    (put("reload.signal", "HUP"), "reload.signal"),
+    (drop("reload"), "config[0].on_change"),
+    (put("frontends.0.protocol", "sctp"), "frontends[0].protocol"),
+    (put("frontends.0.interfaces", "[]"), "frontends[0].interfaces"),
+    (lambda target: target["frontends"][0].pop("address"), "frontends[0].address"),
+    (put("readiness.probes", []), "readiness.probes"),
+    (put("readiness.probes", [{}]), "readiness.probes[0]"),
+    (put("readiness.probes", [{"smtp": {}}]), "readiness.probes[0].smtp"),
+    (put("readiness.probes", [{"tcp": {"port": 1}, "http": {}}]), "readiness.probes[0]"),
+    (put("readiness.probes", [{"tcp": {}}]), "readiness.probes[0].tcp.port"),
+    (put("readiness.probes", [{"tcp": {"port": 1, "path": "/"}}]), "readiness.probes[0].tcp.path"),
+    (put("readiness.probes", [{"tcp": {"port": 1, "timeout": "soon"}}]), "readiness.probes[0].tcp.timeout"),
+    (put("readiness.threshold", 0), "readiness.threshold"),
+    (put("liveness.deadline", "3s"), "liveness.deadline"),
+    (put("stop.signal", 15), "stop.signal"),
+    (put("drain", {"signal": "SIGUSR1"}), "drain.deadline"),
+    (put("soak", "-1s"), "soak"),
+    (put("masquerades", 1), "masquerades"),
+]
+
+
+@pytest.mark.parametrize(("change", "path"), SHAPES)
+def test_parser_and_json_schema_refuse_the_same(change: Break, path: str) -> None:
+    broken = document()
+    change(broken)
+    assert list(faults(broken)) == [path]
+    assert not jsonschema.Draft202012Validator(json_schema()).is_valid(broken)
+
+
+@pytest.mark.parametrize("text", [ISOLATED, ROUTER], ids=["isolated", "router"])
+def test_the_json_schema_accepts_what_the_parser_does(text: str) -> None:
+    jsonschema.Draft202012Validator.check_schema(json_schema())
+    jsonschema.Draft202012Validator(json_schema()).validate(document(text))
+
+
+# what only the parser sees
+REFERENCES: list[tuple[Break, str, str]] = [
+    (put("config.0.template", "none.j2"), "config[0].template", "there is no file templates/none.j2"),
+    (put("config.0.target", "{{ router.name"), "config[0].target", "unexpected end of template"),
+    (put("config.0.target", "{{ item.name }}"), "config[0].target", "unknown name item"),
+    (put("config.1.target", "{{ item.name | shout }}"), "config[1].target", "No filter named 'shout'"),
+    (put("config.1.each", "router.metadata |"), "config[1].each", "expected"),
+    (put("config.1.each", "item.x"), "config[1].each", "unknown name item"),
+    (put("config.2.when", "1 +"), "config[2].when", ""),
+    (put("config.3.secret", False), "config[3].template", "uses reveal"),
+    (put("config.1.target", "web.conf"), "config[1].target", "target of another entry"),
+    (put("state.1.name", "store"), "state[1].name", "there twice"),
+    (put("runtime.0.mount", "/tmp"), "tmpfs[0].mount", "mounted twice"),
+    (put("runtime.0.mount", "/config/run"), "runtime[0].mount", "lies in /config"),
+    (put("liveness.probes.0.tcp.port", "80a"), "liveness.probes[0].tcp.port", "is not a port"),
+    (put("readiness.probes.0.http.method", "FETCH"), "readiness.probes[0].http.method", "not known"),
+    (put("readiness.probes.0.http.status", "abc"), "readiness.probes[0].http.status", "not an HTTP status"),
+    (put("readiness.probes.1.socket.runtime", "no"), "readiness.probes[1].socket.runtime", "not one of `runtime`"),
+    (put("readiness.probes.1.socket.expect", "(("), "readiness.probes[1].socket.expect", "regular expression"),
+    (put("readiness.probes.1.socket.send", "{% if %}"), "readiness.probes[1].socket.send", "Expected an expression"),
+]
+
+
+@pytest.mark.parametrize(("change", "path", "problem"), REFERENCES)
+def test_references_that_lead_nowhere_are_refused(change: Break, path: str, problem: str) -> None:
+    broken = document()
+    change(broken)
+    found = faults(broken)
+    assert list(found) == [path]
+    assert problem in found[path]
+
+
+ROUTER_FAULTS: list[tuple[Break, str]] = [
+    (put("frontends.0.inside", "dhcp"), "frontends[0].inside"),
+    (put("frontends.0.address", "router.name"), "frontends[0].address"),
+    (lambda target: target["frontends"][0].pop("interfaces"), "frontends[0].interfaces"),
+    (put("ports.dns", 53), "ports.dns"),
+    (put("masquerades", True), "masquerades"),
+    (put("readiness.probes.3.exec.command", "'"), "readiness.probes[3].exec.command"),
+]
+
+
+@pytest.mark.parametrize(("change", "path"), ROUTER_FAULTS)
+def test_router_mode_has_rules_of_its_own(change: Break, path: str) -> None:
+    broken = document(ROUTER)
+    change(broken)
+    assert list(faults(broken, "names")) == [path]
+
+
+TEXTS: list[tuple[str, str, str]] = [
+    (ISOLATED + "soak: 3\n", "soak", "given twice"),
+    (ISOLATED.replace("uid: 5,", "uid: 5, uid: 6,"), "state[0].user.uid", "given twice"),
+    (ISOLATED + "a: &x 1\nb: *x\n", "", "alias"),
+    ("", "", "is empty"),
+    ("a: [", "", "is not YAML"),
+    ("- 1", "", "must be a mapping, not a list"),
+    ("a: !!python/name:os.system x", "", "is not YAML"),
+    ("a: " + "[" * 100_000, "", "nested more than"),
+    ("x: " + "y" * 300_000, "", "larger than"),
+]
+
+
+@pytest.mark.parametrize(("text", "path", "problem"), TEXTS, ids=range(len(TEXTS)))
+def test_texts_that_are_no_document_are_refused(text: str, path: str, problem: str) -> None:
+    assert problem in faults(text)[path]
+
+
+def test_bytes_that_are_no_text_are_refused() -> None:
+    with pytest.raises(ManifestError, match="not UTF-8"):
+        definition_from_files("web", {**files(ISOLATED), "manifest.yaml": b"\xff"})
+    with pytest.raises(ManifestError, match=r"templates/guest\.j2 is not UTF-8"):
+        definition_from_files("web", {**files(ISOLATED), "templates/guest.j2": b"\xff"})
+
+
+@pytest.mark.parametrize("text", ["{% include 'x' %}", "{% import 'x' as y %}", "{% extends 'x' %}"])
+def test_a_template_stands_alone(text: str) -> None:
+    with pytest.raises(ManifestError, match="stands alone"):
+        definition_from_files("web", {**files(ISOLATED), "templates/web.conf.j2": text.encode()})
+
+
+ODD: list[object] = [None, "", "x", "{{", 0, -1, 1.5, True, [], {}, [None], {"a": None}, {1: 2}]
+
+
+def places(node: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    keys = node.keys() if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ()
+    for key in keys:
+        yield (*at, key)
+        yield from places(node[key], (*at, key))
+
+
+@pytest.mark.parametrize("text", [ISOLATED, ROUTER], ids=["isolated", "router"])
+def test_whatever_stands_anywhere_is_read_or_refused_with_its_path(text: str) -> None:
+    """Every value of a good manifest replaced by odd ones: no other error, and nothing the JSON Schema would refuse."""
+    good, validator = document(text), jsonschema.Draft202012Validator(json_schema())
+    for place in places(good):
+        for odd in ODD:
+            changed: Any = deepcopy(good)
+            parent = changed
+            for key in place[:-1]:
+                parent = parent[key]
+            parent[place[-1]] = odd
+            try:
+                definition_from_files(str(good["name"]), files(json.dumps(changed)))
+            except ManifestError as error:
+                assert error.faults  # noqa: PT017 - either outcome is right
+            else:
+                assert validator.is_valid(changed), (place, odd)

@@ -1,0 +1,102 @@
+"""Plans: from desired and observed to one next action."""
+
+from __future__ import annotations
+
+import pytest
+
+from supervisor.decisions.plan import Change, NewGeneration, Next, Nothing, ReloadInPlace, Write, changes, next_action
+from supervisor.values.errors import RequestError, UnknownVersionError
+from supervisor.values.handover import Kind
+from supervisor.decisions.versions import match_version
+from supervisor.values.manifest import (
+    ConfigFile,
+    Drain,
+    Limits,
+    NetworkMode,
+    OnChange,
+    ServiceManifest,
+    Strategy,
+    User,
+    Watch,
+)
+from supervisor.values.names import Digest, ServiceName
+from supervisor.values.release import Version
+from supervisor.values.state import RenderedFile
+
+V1 = Version("1.0", "1", Digest("sha256:a"), Digest("sha256:d"))
+V2 = Version("2.0", "2", Digest("sha256:b"), Digest("sha256:d"))
+NEW_DEFINITION = Version("1.1", "1", Digest("sha256:a"), Digest("sha256:e"))
+LIVE, RELOAD, INSTANCE = (Change(f"{kind}.conf", kind) for kind in OnChange)
+
+
+@pytest.mark.parametrize(
+    ("desired", "running", "found", "action"),
+    [
+        pytest.param(None, None, (), Nothing(), id="nothing is wanted"),
+        pytest.param(V1, None, (), NewGeneration(Kind.START, "nothing runs"), id="first boot"),
+        pytest.param(V1, V1, (), Nothing(), id="already there"),
+        pytest.param(V2, V1, (), NewGeneration(Kind.SWAP, "version 2 is wanted"), id="new version"),
+        pytest.param(
+            NEW_DEFINITION, V1, (), NewGeneration(Kind.SWAP, "version 1 is wanted"), id="new definition, same image"
+        ),
+        pytest.param(V1, V1, (LIVE,), Write(("live.conf",)), id="the daemon notices"),
+        pytest.param(V1, V1, (LIVE, RELOAD), ReloadInPlace(("live.conf", "reload.conf")), id="the dearest counts"),
+        pytest.param(
+            V1,
+            V1,
+            (LIVE, INSTANCE),
+            NewGeneration(Kind.CONFIGURE, "1 files changed, instance.conf among them"),
+            id="a new generation",
+        ),
+    ],
+)
+def test_next_action(desired: Version | None, running: Version | None, found: tuple[Change, ...], action: Next) -> None:
+    assert (
+        next_action(desired=desired, running=running, found=found, desired_frontends=(), running_frontends=())
+        == action
+    )
+
+
+def manifest(*config: ConfigFile) -> ServiceManifest:
+    watch = Watch((), 1.0, 1)
+    return ServiceManifest(
+        name=ServiceName("x"),
+        summary="",
+        network=NetworkMode.ROUTER,
+        strategy=Strategy.OVERLAP,
+        command=("/x",),
+        user=User(0, 0),
+        limits=Limits(1, 1, 1),
+        readiness=watch,
+        liveness=watch,
+        drain=Drain(1.0),
+        config=config,
+    )
+
+
+HOSTS = ConfigFile("h.j2", "hosts/{{ item.name }}", each="x", on_add=OnChange.LIVE, on_change=OnChange.RELOAD)
+MAIN = ConfigFile("m.j2", "main.conf", on_change=OnChange.RELOAD)
+
+
+@pytest.mark.parametrize(
+    ("desired", "written", "expected"),
+    [
+        pytest.param({"hosts/a": "1"}, {"hosts/a": "1"}, (), id="equal"),
+        pytest.param({"hosts/a": "1"}, {}, (Change("hosts/a", OnChange.LIVE),), id="added"),
+        pytest.param({"hosts/a": "2"}, {"hosts/a": "1"}, (Change("hosts/a", OnChange.RELOAD),), id="changed"),
+        pytest.param({}, {"hosts/a": "1"}, (Change("hosts/a", OnChange.INSTANCE),), id="removed"),
+    ],
+)
+def test_changes(desired: dict[str, str], written: dict[str, str], expected: tuple[Change, ...]) -> None:
+    files = [RenderedFile(path, b"", is_secret=False, source=0) for path in desired]
+    assert changes(manifest(HOSTS, MAIN), files, written, desired) == expected
+
+
+def test_versions_are_named_whole_or_by_their_beginning() -> None:
+    known = ("2.90-4~deb12u2", "2.91-1", "2.910-1")
+    assert match_version("x", "2.91-1", known) == "2.91-1"
+    assert match_version("x", "2.91", known) == "2.91-1"
+    with pytest.raises(UnknownVersionError, match=r"2\.92"):
+        match_version("x", "2.92", known)
+    with pytest.raises(RequestError, match="match"):
+        match_version("x", "2", ("2.1", "2.2"))

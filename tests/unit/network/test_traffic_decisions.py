@@ -1,0 +1,127 @@
+"""What the table says about a set of instances, and what cannot be said."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+
+import pytest
+
+from supervisor.decisions.traffic import conflicts, endpoints, traffic_table
+from supervisor.values.manifest import Protocol
+from supervisor.values.names import Digest, ServiceName
+from supervisor.values.state import (
+    AddressFrontend,
+    AddressSwitch,
+    Endpoint,
+    Instance,
+    Link,
+    PortFrontend,
+    PortSwitch,
+    ResolvedFrontend,
+    TrafficTable,
+)
+
+TCP, UDP = Protocol.TCP, Protocol.UDP
+VIP = Endpoint(IPv4Address("203.0.113.10"), TCP, 80)
+OTHER_VIP = Endpoint(IPv4Address("203.0.113.11"), TCP, 80)
+
+
+def instance(service: str, generation: int, *frontends: ResolvedFrontend, number: int | None = None) -> Instance:
+    base = IPv4Address("198.18.0.0") + 4 * (number or 0)
+    link = None if number is None else Link(f"vrs-{service}-{generation}", f"vrs{number}", base + 1, base + 2)
+    digest = Digest("sha256:" + "0" * 64)
+    return Instance(ServiceName(service), generation, "1", "r1", digest, digest, link, (), frontends)
+
+
+def inner(number: int, port: int, protocol: Protocol = TCP) -> Endpoint:
+    return Endpoint(IPv4Address("198.18.0.2") + 4 * number, protocol, port)
+
+
+def dns(inside: int, protocol: Protocol = UDP, interfaces: tuple[str, ...] = ("eth0", "eth1")) -> PortFrontend:
+    return PortFrontend("dns", protocol, 53, inside, interfaces)
+
+
+WEB_1 = instance("web", 1, AddressFrontend("a", VIP, 8001), AddressFrontend("b", OTHER_VIP, 8002), number=0)
+WEB_2 = instance("web", 2, AddressFrontend("a", VIP, 8001), AddressFrontend("b", OTHER_VIP, 8002), number=1)
+NAMES_1 = instance("names", 1, dns(1053), dns(1053, TCP))
+NAMES_2 = instance("names", 2, dns(1153), dns(1153, TCP))
+KEYS = instance("keys", 1, PortFrontend("ike", UDP, 500, 500, ("eth2",)))
+
+
+def test_new_flows_follow_the_active_and_all_alive_may_answer() -> None:
+    table = traffic_table([WEB_2, NAMES_2], [WEB_1, WEB_2, NAMES_1, NAMES_2])
+    assert table.active_addresses == (
+        AddressSwitch(VIP, inner(1, 8001)),
+        AddressSwitch(OTHER_VIP, inner(1, 8002)),
+    )
+    assert {switch.inside for switch in table.alive_addresses} == {inner(n, p) for n in (0, 1) for p in (8001, 8002)}
+    assert {switch.inside for switch in table.active_ports} == {1153}
+    assert {switch.inside for switch in table.alive_ports} == {1053, 1153}
+
+
+def test_the_active_are_alive_and_the_order_of_instances_is_indifferent() -> None:
+    assert traffic_table([WEB_1, NAMES_1], []) == traffic_table([NAMES_1, WEB_1], [WEB_1, NAMES_1])
+
+
+@pytest.mark.parametrize(
+    "silent",
+    [
+        pytest.param(KEYS, id="a daemon that keeps its port is not rewritten"),
+        pytest.param(instance("names", 1, dns(1053, interfaces=())), id="no interfaces"),
+        pytest.param(instance("idle", 1), id="no frontends"),
+    ],
+)
+def test_nothing_to_switch(silent: Instance) -> None:
+    assert traffic_table([silent], []) == TrafficTable()
+
+
+def test_interfaces_are_listed_once_and_sorted() -> None:
+    table = traffic_table([instance("names", 1, dns(1053, interfaces=("eth1", "eth0", "eth1")))], [])
+    assert table.active_ports == (PortSwitch(UDP, 53, 1053, ("eth0", "eth1")),)
+
+
+@pytest.mark.parametrize(
+    ("instances", "messages"),
+    [
+        pytest.param((WEB_1, NAMES_1, KEYS), (), id="none"),
+        pytest.param(
+            (WEB_1, instance("meta", 1, AddressFrontend("m", VIP, 80), number=5)),
+            ("web and meta both claim 203.0.113.10:80/tcp",),
+            id="one address",
+        ),
+        pytest.param(
+            (NAMES_1, instance("other", 1, dns(1300, interfaces=("eth1", "eth9")))),
+            ("names and other both claim port 53/udp on eth1",),
+            id="one port on a shared interface",
+        ),
+        pytest.param((NAMES_1, instance("other", 1, dns(1300, interfaces=("eth9",)))), (), id="other interfaces"),
+        pytest.param(
+            (instance("web", 1, AddressFrontend("a", VIP, 80), AddressFrontend("b", OTHER_VIP, 80), number=0),),
+            ("web and web both claim inside port 80/tcp",),
+            id="the reverse map needs an inside port of its own for each frontend",
+        ),
+        pytest.param(
+            (
+                instance("a", 1, AddressFrontend("a", VIP, 80), number=0),
+                instance("b", 1, AddressFrontend("b", OTHER_VIP, 80), number=1),
+            ),
+            (),
+            id="inside ports of different services may be equal",
+        ),
+    ],
+)
+def test_conflicts(instances: tuple[Instance, ...], messages: tuple[str, ...]) -> None:
+    assert tuple(map(str, conflicts(instances))) == messages
+
+
+@pytest.mark.parametrize(
+    ("of", "protocol", "expected"),
+    [
+        pytest.param(WEB_2, None, (inner(1, 8001), inner(1, 8002)), id="isolated: the inner address"),
+        pytest.param(NAMES_2, None, (Endpoint(None, UDP, 1153), Endpoint(None, TCP, 1153)), id="router: any address"),
+        pytest.param(NAMES_2, TCP, (Endpoint(None, TCP, 1153),), id="of one protocol"),
+        pytest.param(KEYS, None, (), id="a port that all generations share"),
+    ],
+)
+def test_endpoints(of: Instance, protocol: Protocol | None, expected: tuple[Endpoint, ...]) -> None:
+    assert endpoints(of, protocol) == expected

@@ -8,11 +8,11 @@ PYTHON ?= python3
 RELEASES := 12.0:bookworm 13.0:trixie
 SOURCE_DATE_EPOCH ?= 1735689600
 
-PACKAGES := podman runc conmon nftables iptables conntrack iproute2 mmdebstrap xorriso openssl python3-venv \
+PACKAGES := podman runc conmon nftables iptables conntrack iproute2 xorriso openssl python3-venv \
 	dnsperf kea-admin wrk udhcpc isc-dhcp-client bind9-dnsutils curl iputils-ping tcpdump cloud-init \
 	charon-systemd strongswan-swanctl libcharon-extra-plugins libstrongswan-standard-plugins \
 	dnsmasq-base haproxy apache2-bin
-PROGRAMS := podman runc conmon nft iptables conntrack ip mmdebstrap xorriso openssl dnsperf perfdhcp wrk udhcpc \
+PROGRAMS := podman runc conmon nft iptables conntrack ip xorriso openssl dnsperf perfdhcp wrk udhcpc \
 	dhclient dig curl ping tcpdump swanctl dnsmasq haproxy cloud-init
 
 .PHONY: help venv system images bundle run stop demo test check bench proto clean
@@ -23,7 +23,7 @@ help: ## list the commands
 
 $(VENV)/.ready: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { $(MAKE) --no-print-directory system && $(PYTHON) -m venv $(VENV); }
-	@$(BIN)/pip install -q --disable-pip-version-check -e '.[dev,docker]' waitress 2> >(grep -v '^WARNING' >&2)
+	@$(BIN)/pip install -q --disable-pip-version-check -e '.[dev,docker]' 2> >(grep -v '^WARNING' >&2)
 	@touch $@
 
 venv: $(VENV)/.ready

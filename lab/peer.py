@@ -7,11 +7,13 @@ class can play the router's side, which is how the lab is tested without a super
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.backends import python_path
 from lab.commands import PSK
 from lab.network import folder, processes
 from lab.processes import Processes, Record
@@ -24,6 +26,7 @@ from lab.topology import (
     Lab,
 )
 
+KEEPER = "peer-keeper"
 DAEMON = "/usr/sbin/charon-systemd"
 PLUGINS = (
     "random nonce aes sha1 sha2 hmac kdf gmp curve25519 openssl pem pkcs1 pubkey x509 constraints "
@@ -160,7 +163,7 @@ class Gateway:
         """The state of the tunnel now, and from the log what happened to it since the first start."""
         record = running.find(self.name)
         is_running = record is not None and record.is_alive
-        listed = self._swanctl("--list-sas") if is_running else ""
+        listed = self.list_associations() if is_running else ""
         log = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
         return Tunnel(
             is_running,
@@ -168,6 +171,16 @@ class Gateway:
             len(re.findall(r"IKE_SA site\[\d+\] established", log)),
             len(re.findall(r"received DELETE for IKE_SA", log)),
         )
+
+    def list_associations(self) -> str:
+        """What the daemon says about its IKE_SAs; empty when it has none, not even one in the making."""
+        return self._swanctl("--list-sas")
+
+    def initiate(self) -> None:
+        self._swanctl("--initiate", "--child", "net", "--timeout", "3")
+
+    def terminate(self) -> None:
+        self._swanctl("--terminate", "--ike", "site", "--timeout", "3")
 
     def _wait_for_socket(self, record: Record) -> None:
         limit = time.monotonic() + 10.0
@@ -209,11 +222,16 @@ def stand_in_router(lab: Lab) -> Gateway:
 
 
 def start(lab: Lab) -> Record:
-    return gateway(lab).start(processes(lab))
+    running = processes(lab)
+    record = gateway(lab).start(running)
+    running.start(KEEPER, [sys.executable, "-m", "lab.keeper", lab.prefix], env=python_path())
+    return record
 
 
 def stop(lab: Lab) -> bool:
-    return processes(lab).stop("peer")
+    running = processes(lab)
+    running.stop(KEEPER)
+    return running.stop("peer")
 
 
 def status(lab: Lab) -> Tunnel:

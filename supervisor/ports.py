@@ -83,7 +83,11 @@ class Engine(Protocol):
     def logs(self, name: str, tail: int, follow: bool) -> Iterator[bytes]:
         """Lines of both streams, newest `tail` first shown in order; with `follow`, until the container ends."""
 
-    def close(self) -> None: ...
+    def stop_service(self) -> None:
+        """End the engine if it is ours; containers keep running."""
+
+    def close(self) -> None:
+        """Let go of it without ending it."""
 
 
 class Links(Protocol):

@@ -98,7 +98,7 @@ def _removal(manifest: ServiceManifest, path: str) -> OnChange:
     return max(asked, key=_COST.index, default=OnChange.INSTANCE)
 
 
-def next_action(
+def next_action(  # noqa: PLR0911 - a table of cases
     *,
     desired: Version | None,
     running: Version | None,

@@ -15,16 +15,19 @@ def show(router: RouterConfig) -> dict[str, object]:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, Secret):
-        return str(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, bytes):
-        return value.decode(errors="backslashreplace")
-    if isinstance(value, Enum):
-        return value.value
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    return str(value)
+    match value:
+        case None | bool() | int() | float():
+            plain: object = value
+        case Enum():
+            plain = value.value
+        case bytes():
+            plain = value.decode(errors="backslashreplace")
+        case tuple():
+            plain = [_plain(item) for item in value]
+        case Secret():
+            plain = str(value)
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            plain = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        case _:
+            plain = str(value)
+    return plain

@@ -17,7 +17,8 @@ def match_version(service: str, wanted: str, known: Sequence[str]) -> str:
         return wanted
     candidates = [version for version in known if re.match(re.escape(wanted) + r"(?![0-9A-Za-z])", version)]
     if len(candidates) > 1:
-        raise RequestError(f"cannot tell which version of {service} {wanted!r} is: {', '.join(sorted(candidates))} match")
+        matching = ", ".join(sorted(candidates))
+        raise RequestError(f"cannot tell which version of {service} {wanted!r} is: {matching} match")
     if not candidates:
         raise UnknownVersionError(service, wanted, sorted(known))
     return candidates[0]

@@ -74,14 +74,6 @@ class DiskFolders:
     def read(self, instance: Instance, manifest: ServiceManifest) -> tuple[RenderedFile, ...]:
         config = self._generation(instance) / _CONFIG
         with _explained("read the configuration of", instance):
-            return tuple(
-                RenderedFile(path, (config / path).read_bytes(), not (config / path).stat().st_mode & 0o044, source=0)
-                for path in _files_below(config)
-            )
-
-    def read(self, instance: Instance, manifest: ServiceManifest) -> tuple[RenderedFile, ...]:
-        config = self._generation(instance) / _CONFIG
-        with _explained("read the configuration of", instance):
             sources = self._sources(instance)
             return tuple(
                 RenderedFile(path, (config / path).read_bytes(), _is_secret(config / path), sources[path])
@@ -120,14 +112,6 @@ class DiskFolders:
                 safefs.mirror(source, self._volume(candidate, volume)) for source, volume in sources if source.is_dir()
             ]
         return any(changed)
-
-    def state_digest(self, instance: Instance, manifest: ServiceManifest) -> str:
-        with _explained("read the state of", instance):
-            found = hashlib.sha256()
-            for volume in manifest.state:
-                if volume.sharing is StateSharing.COPIED and self._volume(instance, volume).is_dir():
-                    found.update(f"{volume.name} {safefs.digest(self._volume(instance, volume))}\n".encode())
-            return found.hexdigest()
 
     def state_digest(self, instance: Instance, manifest: ServiceManifest) -> str:
         volumes = [volume for volume in manifest.state if volume.sharing is StateSharing.COPIED]

@@ -59,14 +59,6 @@ def mirror(source: Path, target: Path) -> bool:
 
 
 def digest(path: Path) -> str:
-    """Return a digest of the names and contents that `mirror` would copy."""
-    found = hashlib.sha256()
-    with _folder(path) as folder:
-        _feed(found, "", folder, _Budget(), 0)
-    return found.hexdigest()
-
-
-def digest(path: Path) -> str:
     """SHA-256 over names and content of the regular files and folders in a folder; nothing, when it is not there."""
     found = hashlib.sha256()
     try:
@@ -138,22 +130,6 @@ def _mirror(source: int, target: int, budget: _Budget, depth: int) -> bool:
     if changed:
         os.fsync(target)
     return changed
-
-
-def _feed(found: hashlib._Hash, prefix: str, folder: int, budget: _Budget, depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise OSError(errno.ELOOP, f"folders nested deeper than {MAX_DEPTH}")
-    for name in sorted(os.listdir(folder)):
-        budget.spend(entries=1)
-        status = _lstat(name, folder)
-        if status is None:
-            continue
-        if stat.S_ISDIR(status.st_mode):
-            with _folder(name, folder) as below:
-                _feed(found, f"{prefix}{name}/", below, budget, depth + 1)
-        elif stat.S_ISREG(status.st_mode) and (file := _read_settled(name, folder, budget)):
-            found.update(f"{prefix}{name} {len(file.content)}\n".encode())
-            found.update(file.content)
 
 
 def _mirror_folder(name: str, source: int, target: int, budget: _Budget, depth: int) -> bool:

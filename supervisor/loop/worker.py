@@ -9,20 +9,20 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
-from supervisor.decisions.container import SERVICE_LABEL
-from supervisor.decisions.handover import current, resume
 from supervisor.decisions.plan import NewGeneration, Next, Nothing, ReloadInPlace, Write, changes, next_action
+from supervisor.loop.adoption import adopt
 from supervisor.loop.allocation import Allocator, with_frontends
 from supervisor.loop.instances import discard, version_of
 from supervisor.loop.keeper import Keeper
 from supervisor.loop.walk import Listener, Wait, Walk
+from supervisor.loop.walking import carry_on, revert
 from supervisor.loop.world import World
-from supervisor.values.errors import BusyError, RequestError, StateError, SupervisorError
+from supervisor.values.errors import BusyError, EngineUnavailableError, RequestError, StateError, SupervisorError
 from supervisor.values.handover import Handover, Kind, Mode, Outcome, Step
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.names import Digest, ServiceName
@@ -153,11 +153,21 @@ class Worker:
         """The one boundary where everything is caught: one service cannot stop the rest."""
         try:
             work()
+        except EngineUnavailableError as error:
+            self._complain(str(error))
+            self._guarded_revival()
         except SupervisorError as error:
             self._complain(str(error))
         except Exception as error:
             log.exception("unexpected failure", extra={"service": self.name})
             self._complain(f"cannot go on with {self.name}: {error!r}")
+
+    def _guarded_revival(self) -> None:
+        """The engine went away; containers run on. Start it again, or try at the next turn."""
+        try:
+            self._world.engine.start_service()
+        except SupervisorError as error:
+            self._complain(str(error))
 
     def _complain(self, message: str) -> None:
         if message != self.message:
@@ -205,68 +215,23 @@ class Worker:
             walk is not None and walk.handover.mode is Mode.TAKEOVER and walk.step not in (None, Step.SOAK, Step.RETIRE)
         )
 
-    # ------------------------------------------------------------ coming back
-
     def _adopt(self) -> None:
-        """Take over what runs: by the journal, checked against the engine. Nothing that works is touched."""
-        store, engine = self._world.store, self._world.engine
-        instances = {instance.generation: (instance, state) for instance, state in store.instances(self.name)}
-        for handover in store.open_handovers():
-            if handover.service == self.name:
-                self._resume(handover, {number: instance for number, (instance, _) in instances.items()})
-        held = {walk.candidate.generation for walk in self._walks} | {
-            walk.former.generation for walk in self._walks if walk.former
-        }
-        names = {container.name for container in engine.containers() if container.label(SERVICE_LABEL) == self.name}
-        for instance, state in instances.values():
-            if state is InstanceState.ACTIVE and instance.container_name in names:
-                self._keep(instance, self._definition(instance.definition))
-            elif state is not InstanceState.ACTIVE and instance.generation not in held:
-                engine.remove(instance.container_name)
-                discard(self._world, instance, self._definition(instance.definition))
-        for stray in names - {instance.container_name for instance, _ in instances.values()}:
-            log.warning("stray container removed", extra={"service": self.name, "container": stray})
-            engine.remove(stray)
-
-    @property
-    def _walks(self) -> tuple[Walk, ...]:
-        return (*self.clearing, *((self.foreground,) if self.foreground else ()))
-
-    def _resume(self, handover: Handover, instances: Mapping[int, Instance]) -> None:
-        now, candidate = self._world.clock.now(), instances.get(handover.candidate)
-        former = instances.get(handover.former) if handover.former is not None else None
-        if candidate is None or handover.mode is Mode.RELOAD:
-            # Nothing of it is left, or it is cheaper to plan again: the same files are written, the daemon told again.
-            self._world.store.record(
-                replace(handover, outcome=Outcome.FAILED, reason="the supervisor ended meanwhile"), None, now
-            )
-            return
-        resumed = resume(handover)
-        if resumed != handover:
-            self._world.store.record(resumed, current(resumed), now)
-        walk = Walk(
-            self._world,
-            resumed,
-            self._definition(candidate.definition),
-            self._router or RouterConfig(),
-            candidate,
-            former,
-            self._definition(former.definition) if former else None,
-        )
-        walk.began, walk.began_at = self._world.clock.monotonic(), now
-        log.info("hand-over resumed", extra={"service": self.name, "step": walk.step, "direction": resumed.direction})
-        if walk.is_background:
-            self.clearing = (*self.clearing, walk)
-            self._clearing_due[resumed.id] = 0.0
-        elif not walk.is_over:
-            self.foreground = walk
+        found = adopt(self._world, self.name, self._router or RouterConfig(), self._definition)
+        if found.active:
+            self._keep(found.active, self._definition(found.active.definition))
+        for walk in found.walks:
+            if walk.is_background:
+                self.clearing = (*self.clearing, walk)
+                self._clearing_due[walk.handover.id] = 0.0
+            else:
+                self.foreground = walk
 
     # ------------------------------------------------------------ hand-overs
 
     def _walk(self, walk: Walk) -> None:
         wait: Wait | None = None
         while wait is None and not walk.is_over and not walk.is_background:
-            wait = walk.advance()
+            wait = carry_on(walk)
             self._follow(walk)
             if self._is_stopping:
                 return
@@ -334,7 +299,7 @@ class Worker:
             listener.put(last)
 
     def _clear(self, walk: Walk) -> None:
-        wait = walk.advance()
+        wait = carry_on(walk)
         if walk.is_over:
             self.clearing = tuple(other for other in self.clearing if other is not walk)
             del self._clearing_due[walk.handover.id]
@@ -353,9 +318,9 @@ class Worker:
         if walk is None or keeper is None or walk.step is not Step.SOAK or walk.former is None:
             return
         if keeper.is_down:
-            walk.revert(keeper.message)
+            revert(walk, keeper.message)
         elif keeper.readiness.is_known and not keeper.readiness.is_good:
-            walk.revert(f"{keeper.instance.container_name} stopped being ready: {keeper.readiness.message}")
+            revert(walk, f"{keeper.instance.container_name} stopped being ready: {keeper.readiness.message}")
         else:
             return
         self._not_before = 0.0
@@ -404,7 +369,7 @@ class Worker:
             return None
         listener: Listener = queue.SimpleQueue()
         walk.listeners.append(listener)
-        walk.revert("rolled back by the operator")
+        revert(walk, "rolled back by the operator")
         self._not_before = 0.0
         return listener
 
@@ -499,8 +464,18 @@ class Worker:
             Handover(0, self.name, kind, mode, former.generation if former else None, candidate.generation),
             self._world.clock.now(),
         )
-        walk = Walk(self._world, handover, definition, self._router, candidate, former, former_definition)
-        walk.listeners, walk.began, walk.began_at = listeners, began, self._world.clock.now()
+        walk = Walk(
+            self._world,
+            handover,
+            definition,
+            self._router,
+            candidate,
+            former,
+            former_definition,
+            began=began,
+            began_at=self._world.clock.now(),
+            listeners=listeners,
+        )
         self._world.store.record(handover, walk.step, self._world.clock.now())
         self.foreground, self._not_before = walk, 0.0
 
@@ -513,9 +488,19 @@ class Worker:
             Handover(0, self.name, Kind.CONFIGURE, Mode.RELOAD, None, keeper.instance.generation),
             self._world.clock.now(),
         )
-        walk = Walk(self._world, handover, keeper.definition, self._router, keeper.instance, None, None)
-        walk.files, walk.former_files = files, before
-        walk.began, walk.began_at = self._world.clock.monotonic(), self._world.clock.now()
+        walk = Walk(
+            self._world,
+            handover,
+            keeper.definition,
+            self._router,
+            keeper.instance,
+            None,
+            None,
+            began=self._world.clock.monotonic(),
+            began_at=self._world.clock.now(),
+            files=files,
+            former_files=before,
+        )
         self._world.store.record(handover, walk.step, self._world.clock.now())
         self.foreground, self._not_before = walk, 0.0
 

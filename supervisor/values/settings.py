@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
+DEFAULT_POOL = IPv4Network("198.18.0.0/15")
+"""Reserved for measuring network devices (RFC 2544): nobody's public or private network."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -21,7 +24,7 @@ class Settings:
     api_socket: Path = Path("/run/vr-supervisor/api.sock")
     metrics_address: str = "127.0.0.1"
     metrics_port: int = 9531
-    pool: IPv4Network = IPv4Network("198.18.0.0/15")
+    pool: IPv4Network = DEFAULT_POOL
     admit: bool = False  # keep accept rules for admitted packets in the router's own INPUT and FORWARD
     userspace_data_plane: bool = False  # no ESP in this kernel: the IKE daemon carries packets itself
     soak: float | None = None  # instead of the manifests' own

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from supervisor.edges.engine import podman_facts as facts
 from supervisor.edges.engine import streams
 from supervisor.edges.engine.podman_client import DeadlineError, PodmanClient, RefusedError
 from supervisor.edges.engine.podman_files import PodmanFiles
@@ -25,7 +26,7 @@ from supervisor.edges.engine.podman_spec import create_body, signal_number
 from supervisor.edges.engine.podman_tmpfs import apply_modes
 from supervisor.edges.engine.processes import Process
 from supervisor.values.errors import EngineError, NameTakenError, NoSuchContainerError, NoSuchImageError
-from supervisor.values.names import Digest, ImageId
+from supervisor.values.names import ImageId
 from supervisor.values.state import Container, ContainerSpec, ContainerState, ExecResult
 
 DEADLINE = 30.0
@@ -38,16 +39,6 @@ SPACE_RESERVE = 128 * 1024 * 1024  # kept free on the disk while an image is loa
 SPACE_STEP = 8 * 1024 * 1024
 
 _NOT_FOUND, _CONFLICT = 404, 409
-_STATES = {
-    "created": ContainerState.CREATED,
-    "configured": ContainerState.CREATED,
-    "initialized": ContainerState.CREATED,
-    "running": ContainerState.RUNNING,
-    "stopping": ContainerState.RUNNING,
-    "paused": ContainerState.PAUSED,
-    "stopped": ContainerState.EXITED,
-    "exited": ContainerState.EXITED,
-}
 
 
 class PodmanEngine:
@@ -96,22 +87,22 @@ class PodmanEngine:
         if len(names) != 1:
             raise EngineError(f"cannot load an image: the archive holds {len(names)} images instead of one")
         found = self._client.get(f"inspect image {names[0]}", f"/images/{names[0]}/json")
-        return _image_id(found["Id"])
+        return facts.image_id(found["Id"])
 
     def images(self) -> tuple[ImageId, ...]:
         return tuple(
-            sorted({_image_id(image["Id"]) for image in self._client.get("list images", "/images/json") or ()})
+            sorted({facts.image_id(image["Id"]) for image in self._client.get("list images", "/images/json") or ()})
         )
 
     def remove_image(self, image: ImageId) -> None:
         try:
-            self._client.delete(f"remove image {image}", f"/images/{_bare(image)}")
+            self._client.delete(f"remove image {image}", f"/images/{facts.bare(image)}")
         except RefusedError as error:
             if error.status != _NOT_FOUND and self._has_image(image):
                 raise
 
     def _has_image(self, image: ImageId) -> bool:
-        return self._client.exists(f"look for image {image}", f"/images/{_bare(image)}/exists")
+        return self._client.exists(f"look for image {image}", f"/images/{facts.bare(image)}/exists")
 
     def _with_space(self, stream: Iterable[bytes]) -> Iterator[bytes]:
         """Pass the archive on while there is room for it: the service spools archive and layers on the same disk."""
@@ -148,8 +139,7 @@ class PodmanEngine:
         found = self._inspected(name)
         if found["State"]["Status"] == "stopped":
             # Ended, and the engine's clean-up (a process of its own) is still to come: it must not meet the new run.
-            with contextlib.suppress(DeadlineError):
-                self._await_end(name, CLEANUP_DEADLINE)
+            self._await_cleanup(name)
         if not found["State"]["Running"]:
             self._start(name, found["HostConfig"].get("Tmpfs") or {})
         return self.inspect(name)
@@ -168,14 +158,15 @@ class PodmanEngine:
             found = self._inspected(name)
             if not found["State"]["Running"]:
                 return
-            process = _process(found)
+            process = facts.process(found)
             if process is not None:
                 self._signal(name, int(found["Config"]["StopSignal"]))
             if process is not None and not process.wait(timeout):
                 self._signal(name, signal.SIGKILL)
                 if not process.wait(self._deadline):
                     raise EngineError(f"cannot stop container {name}: it outlives SIGKILL by {self._deadline:g} s")
-            self._await_end(name, self._deadline)
+            self._inspected(name)
+            self._await_cleanup(name)
 
     def kill(self, name: str, signal: str) -> None:
         number = signal_number(signal)
@@ -193,12 +184,14 @@ class PodmanEngine:
                 )
 
     def inspect(self, name: str) -> Container:
-        return _container(self._inspected(name))
+        return facts.inspected(self._inspected(name))
 
     def containers(self) -> tuple[Container, ...]:
         filters = json.dumps({"label": [self._label]})
         listed = self._client.get("list containers", "/containers/json", all="true", filters=filters) or ()
-        return tuple(self._known(container) for container in sorted(map(_listed, listed), key=lambda one: one.name))
+        return tuple(
+            self._known(container) for container in sorted(map(facts.listed, listed), key=lambda one: one.name)
+        )
 
     # ------------------------------------------------------------ commands and output
 
@@ -220,7 +213,7 @@ class PodmanEngine:
 
     def execute(self, name: str, command: Sequence[str], timeout: float) -> ExecResult:
         action = f"run {command[0]} in container {name}"
-        init = _process(self._inspected(name))
+        init = facts.process(self._inspected(name))
         if init is None:
             raise EngineError(f"cannot {action}: it does not run")
         request = {"AttachStdout": True, "AttachStderr": True, "Cmd": list(command)}
@@ -282,7 +275,7 @@ class PodmanEngine:
     def _inspected(self, name: str) -> Any:
         found = self._asked(name)
         for _ in range(MONITOR_TURNS):
-            if _process(found) is not None or found["State"]["Status"] not in ("running", "stopping"):
+            if facts.process(found) is not None or found["State"]["Status"] not in ("running", "stopping"):
                 break
             # The process is gone and the engine does not know yet: its monitor is about to say so, or is gone as well.
             # Then nobody would ever, and the container could be neither started nor removed: say it in its place.
@@ -326,6 +319,10 @@ class PodmanEngine:
                 )
             )
 
+    def _await_cleanup(self, name: str) -> None:
+        with contextlib.suppress(DeadlineError, RefusedError):  # without its monitor nobody cleans up, and that is fine
+            self._await_end(name, CLEANUP_DEADLINE)
+
     def _end_session(self, action: str, session: str, init: Process) -> None:
         found = self._client.get(action, f"/exec/{session}/json")
         process = Process.find(int(found["Pid"])) if found["Running"] else None
@@ -343,43 +340,5 @@ def _about(name: str) -> Iterator[None]:
         raise
 
 
-def _process(found: Any) -> Process | None:
-    pid = int(found["State"]["Pid"])
-    return Process.find(pid) if pid else None
-
-
-def _container(found: Any) -> Container:
-    state = found["State"]
-    return _value(
-        found["Id"], found["Name"], found["Image"], state["Status"], state | {"Labels": found["Config"]["Labels"]}
-    )
-
-
-def _listed(entry: Any) -> Container:
-    return _value(entry["Id"], entry["Names"][0], entry["ImageID"], entry["State"], entry)
-
-
-def _value(identity: str, name: str, image: str, status: str, facts: Any) -> Container:
-    state = _STATES.get(status, ContainerState.OTHER)
-    is_alive = state in (ContainerState.RUNNING, ContainerState.PAUSED)
-    return Container(
-        id=identity,
-        name=name,
-        image=_image_id(image),
-        state=state,
-        pid=(facts["Pid"] or None) if is_alive else None,
-        exit_code=facts["ExitCode"] if state is ContainerState.EXITED else None,
-        labels=tuple(sorted((facts["Labels"] or {}).items())),
-    )
-
-
 def _both_streams(tail: int | None) -> dict[str, str]:
     return {"stdout": "true", "stderr": "true"} | ({} if tail is None else {"tail": str(tail)})
-
-
-def _image_id(bare: str) -> ImageId:
-    return Digest(bare if bare.startswith("sha256:") else f"sha256:{bare}")
-
-
-def _bare(image: ImageId) -> str:
-    return image.removeprefix("sha256:")

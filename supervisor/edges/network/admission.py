@@ -6,6 +6,8 @@ drops by default would drop what clients send to services.
 
 from __future__ import annotations
 
+import shutil
+
 from supervisor.edges.network.command import DEADLINE, run
 from supervisor.edges.network.table import MARK
 
@@ -29,7 +31,8 @@ class Admission:
 
     def remove(self) -> None:
         for command in COMMANDS:
-            self._amend(command, is_wanted=False)
+            if shutil.which(f"{command}-save"):  # without the tool there is no rule either
+                self._amend(command, is_wanted=False)
 
     def _amend(self, command: str, *, is_wanted: bool) -> bool:
         saved = run(f"list the {command} rules", (f"{command}-save",), deadline=self._deadline).stdout

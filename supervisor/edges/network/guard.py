@@ -20,10 +20,10 @@ from supervisor.values.errors import NetworkError
 
 log = logging.getLogger(__name__)
 
-FREE_RESTORATIONS = 10
+FREE_RESTORATIONS = 20
 WINDOW = 10.0
 LONGEST_PAUSE = 5.0
-POLL = 0.2  # how soon `close`, or the end of a pause, is noticed
+POLL = 0.2  # how soon `close` is noticed
 
 
 def pause_before(restorations: Iterable[float], now: float) -> float:
@@ -50,9 +50,15 @@ class _Target:
         if self._noticed is None and (is_due or not changed.isdisjoint(self._tables)):
             self._noticed = now
 
+    def wait(self, now: float) -> float:
+        """Return how long there is nothing to do for it, at most `POLL`."""
+        if self._noticed is None:
+            return POLL
+        return min(POLL, max(0.0, self._noticed + pause_before(self._former, self._noticed) - now))
+
     def settle(self, now: float) -> float | None:
         """Restore it if it needs that and its pause is over; return how long that took since it was noticed."""
-        if self._noticed is None or now - self._noticed < pause_before(self._former, self._noticed):
+        if self._noticed is None or self.wait(now) > 0:
             return None
         noticed, self._noticed = self._noticed, None
         try:
@@ -121,7 +127,8 @@ class NftGuard:
     def _watch(self, notifications: Notifications) -> None:
         looked = time.monotonic()
         while not self._closing.is_set():
-            changed = notifications.wait(POLL)
+            now = time.monotonic()
+            changed = notifications.wait(min(target.wait(now) for target in self._targets))
             now = time.monotonic()
             is_due = now - looked >= self._interval
             looked = now if is_due else looked

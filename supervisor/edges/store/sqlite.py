@@ -188,10 +188,10 @@ class SqliteStore:
         )
 
     def handover_totals(self) -> tuple[tuple[str, str, str, int], ...]:
-        return tuple(self._all("SELECT service, kind, outcome, count FROM handover_totals ORDER BY 1, 2, 3"))  # type: ignore[arg-type]
+        return tuple(self._all("SELECT service, kind, outcome, count FROM handover_totals ORDER BY 1, 2, 3"))
 
     def phase_totals(self) -> tuple[tuple[str, str, float, int], ...]:
-        return tuple(self._all("SELECT service, phase, seconds, count FROM phase_totals ORDER BY 1, 2"))  # type: ignore[arg-type]
+        return tuple(self._all("SELECT service, phase, seconds, count FROM phase_totals ORDER BY 1, 2"))
 
     # ------------------------------------------------------------ wishes
 

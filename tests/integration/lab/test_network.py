@@ -113,7 +113,7 @@ def test_down_leaves_nothing_even_of_a_half_made_lab(own_lab: Lab) -> None:
     backends.start(own_lab)
     peer.start(own_lab)
     pids = [record.pid for record in network.processes(own_lab).all()]
-    assert len(pids) == 3
+    assert len(pids) == 4
     run_inside(own_lab.wire, ["ip", "link", "del", "dev", "br-public"])
     network.down(own_lab)
     assert traces(own_lab) == []
@@ -194,6 +194,15 @@ def test_the_tunnel_comes_up_and_comes_back(own_lab: Lab) -> None:
     assert not peer.status(own_lab).is_established
 
 
+def test_a_tunnel_that_nobody_else_sets_up_is_set_up_by_the_peer(own_lab: Lab) -> None:
+    network.up(own_lab)
+    peer.stand_in_router(own_lab).start(network.processes(own_lab))
+    peer.start(own_lab)
+    wait_for_tunnel(own_lab)
+    peer.gateway(own_lab).terminate()
+    wait_for_tunnel(own_lab, established=2)
+
+
 def wait_for_tunnel(lab: Lab, established: int = 1, limit: float = 20.0) -> None:
     deadline = time.monotonic() + limit
     while not ((found := peer.status(lab)).is_established and found.established_count >= established):
@@ -208,7 +217,7 @@ def test_the_command_line(own_lab: Lab, tmp_path: Path) -> None:
     assert "nothing to do" in cli(own_lab, "up").stdout
     shown = json.loads(cli(own_lab, "status", "--json").stdout)
     assert all(shown["namespaces"].values())
-    assert shown["processes"] == {"peer": True, "web-vm-002": True, "web-vm-003": True}
+    assert shown["processes"] == {"peer": True, "peer-keeper": True, "web-vm-002": True, "web-vm-003": True}
     assert shown["firewall"] == "cloudstack"
     assert "wrote 609 command files" in cli(own_lab, "commands", str(tmp_path)).stdout
     assert cli(own_lab, "guest", "add", "x", "02:00:00:00:00:01").stdout.strip() == own_lab.namespace("x")

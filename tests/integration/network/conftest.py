@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable, Iterator
 
 import pytest
-from network_router import ROUTER, Router, entered, make_namespaces, remove_namespaces
+
+from tests.integration.network.network_router import ROUTER, Router, entered, make_namespaces, remove_namespaces
 
 log = logging.getLogger(__name__)
 

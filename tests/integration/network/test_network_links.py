@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from network_router import Router, entered, tool
 
 from supervisor.decisions.addresses import allocate_link
 from supervisor.edges.network.links import IpLinks
 from supervisor.values.errors import NetworkError
 from supervisor.values.names import ServiceName
 from supervisor.values.state import Link
+from tests.integration.network.network_router import Router, entered, tool
 
 pytestmark = pytest.mark.integration
 

@@ -116,9 +116,9 @@ def test_amendments(saved: str, is_wanted: bool, lines: list[str]) -> None:
     ("former", "pause"),
     [
         pytest.param((), 0.0, id="never restored"),
-        pytest.param((99.0,) * 9, 0.0, id="a router being configured"),
-        pytest.param((99.0,) * 10, 0.05, id="somebody insists"),
-        pytest.param((99.0,) * 12, 0.2, id="and goes on"),
+        pytest.param((99.0,) * 19, 0.0, id="a router being configured"),
+        pytest.param((99.0,) * 20, 0.05, id="somebody insists"),
+        pytest.param((99.0,) * 22, 0.2, id="and goes on"),
         pytest.param((99.0,) * 60, LONGEST_PAUSE, id="bounded"),
         pytest.param((1.0,) * 60, 0.0, id="long ago"),
     ],

@@ -1,0 +1,58 @@
+"""The intake of CloudStack's command files: parse, merge, keep, interpret. Holds nothing and touches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from supervisor.edges.intake import balancer, guests, networks, tunnels
+from supervisor.edges.intake.bags import Bags, bags_from_json, bags_to_json
+from supervisor.edges.intake.commands import parse
+from supervisor.edges.intake.faults import Faults
+from supervisor.edges.intake.merge import merge
+from supervisor.values.errors import ConfigurationError, Fault
+from supervisor.values.intake import Taken
+from supervisor.values.router import RouterConfig
+
+
+class CloudStackIntake:
+    """Satisfies `ports.Intake`."""
+
+    def take(self, kept: str | None, files: Sequence[tuple[str, bytes]]) -> Taken:
+        """A file that is refused changes nothing and stops no other. ConfigurationError: `kept` cannot be read."""
+        bags = bags_from_json(kept)
+        accepted: list[str] = []
+        refused: list[Fault] = []
+        notes: list[str] = []
+        for name, content in files:
+            try:
+                command = parse(name, content)
+            except ConfigurationError as error:
+                refused.append(Fault(name, str(error).removeprefix(f"cannot accept {name}: ")))
+                continue
+            if command.note:
+                notes.append(f"{name} is passed over: {command.type} {command.note}")
+            bags = merge(bags, command)
+            accepted.append(name)
+        return Taken(bags_to_json(bags), tuple(accepted), tuple(refused), tuple(notes))
+
+    def interpret(self, kept: str | None) -> tuple[RouterConfig, tuple[Fault, ...]]:
+        return interpret(bags_from_json(kept))
+
+
+def interpret(bags: Bags) -> tuple[RouterConfig, tuple[Fault, ...]]:
+    """What the bags mean, and every part of them that had to be left out."""
+    faults = Faults()
+    found = networks.networks(bags, faults)
+    config = RouterConfig(
+        name=networks.router_name(bags, faults),
+        domain=networks.router_domain(bags, faults),
+        networks=found,
+        public_addresses=networks.public_addresses(bags, faults),
+        hosts=guests.hosts(bags, found, faults),
+        dns=networks.dns(bags, faults),
+        load_balancing=balancer.load_balancing(bags, faults),
+        metadata=guests.metadata(bags, faults),
+        passwords=guests.passwords(bags, faults),
+        vpn=tunnels.vpn(bags, faults),
+    )
+    return config, faults.found

@@ -1,0 +1,154 @@
+"""First step of the intake: a command file becomes a `Command`, or is refused whole with its name, field and reason."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from supervisor.edges.intake.fields import (
+    Field,
+    address,
+    boolean,
+    device,
+    device_number,
+    fault_of,
+    list_of,
+    mac,
+    map_of_texts,
+    netmask,
+    number,
+    rows,
+    text,
+    texts,
+)
+from supervisor.values.errors import ConfigurationError
+
+MAX_BYTES = 32 * 1024 * 1024
+
+_CERTIFICATE = (Field("name", text), Field("cert", text), Field("key", text), Field("chain", text, is_required=False))
+FIELDS: Mapping[str, tuple[Field, ...]] = {
+    "cmdline": (Field("cmd_line", map_of_texts),),
+    "guestnetwork": (
+        Field("add", boolean),
+        Field("device", device),
+        Field("router_guest_ip", address),
+        Field("router_guest_netmask", netmask),
+        Field("router_guest_gateway", address, is_required=False),
+        Field("dns", text, is_required=False),
+        Field("domain_name", text, is_required=False),
+        Field("is_vr_guest_gateway", boolean, is_required=False),
+        Field("mtu", number, is_required=False),
+    ),
+    "ips": (
+        Field(
+            "ip_address",
+            list_of(
+                (
+                    Field("public_ip", address),
+                    Field("netmask", netmask),
+                    Field("add", boolean),
+                    Field("nic_dev_id", device_number),
+                    Field("nw_type", text, is_required=False),
+                    Field("source_nat", boolean, is_required=False),
+                )
+            ),
+        ),
+    ),
+    "dhcpentry": (
+        Field("ipv4_address", address),
+        Field("mac_address", mac),
+        Field("host_name", text, is_required=False),
+        Field("default_gateway", text, is_required=False),
+        Field("default_entry", boolean, is_required=False),
+        Field("lease_time", number, is_required=False),
+        Field("remove", boolean, is_required=False),
+    ),
+    "vmdata": (Field("vm_ip_address", address), Field("vm_metadata", rows)),
+    "vmpassword": (Field("ip_address", address), Field("password", text)),
+    "loadbalancer": (
+        Field(
+            "rules",
+            list_of((Field("configuration", texts), Field("ssl_certs", list_of(_CERTIFICATE), is_required=False))),
+        ),
+    ),
+    "site2sitevpn": (
+        Field("peer_gateway_ip", address),
+        Field("create", boolean),
+        Field("local_public_ip", address),
+        Field("local_guest_cidr", text),
+        Field("peer_guest_cidr_list", text),
+        Field("ike_policy", text),
+        Field("esp_policy", text),
+        Field("ipsec_psk", text),
+        Field("ike_lifetime", number, is_required=False),
+        Field("esp_lifetime", number, is_required=False),
+        Field("ike_version", text, is_required=False),
+        Field("dpd", boolean, is_required=False),
+        Field("encap", boolean, is_required=False),
+        Field("split_connections", boolean, is_required=False),
+    ),
+}
+PASSED_OVER: Mapping[str, str] = {
+    **dict.fromkeys(
+        (
+            "bgppeers",
+            "firewallrules",
+            "forwardrules",
+            "ipv6firewallrules",
+            "networkacl",
+            "staticnatrules",
+            "staticroutes",
+        ),
+        "is core networking, which the router's own software does",
+    ),
+    "dhcpconfig": "is obsolete: the entries of its guests say the same",
+    **dict.fromkeys(("ipaliases", "remoteaccessvpn", "vpnuserlist"), "is not supported yet"),
+    "monitorservice": "is for the router's own monitor",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command of the management server whose fields may be trusted. `identity` differs for every file and content."""
+
+    name: str
+    type: str
+    body: Mapping[str, Any]
+    identity: str
+
+    @property
+    def note(self) -> str | None:
+        """Why it is passed over; None: it is ours."""
+        return PASSED_OVER.get(self.type)
+
+
+def parse(name: str, content: bytes) -> Command:
+    """ConfigurationError names file, field and reason."""
+    if len(content) > MAX_BYTES:
+        raise _refusal(name, f"is larger than {MAX_BYTES // 1024 // 1024} MiB")
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        reason = (
+            f"{error.msg} (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else type(error).__name__
+        )
+        raise _refusal(name, f"is not JSON: {reason}") from None  # the document may hold a password
+    if not isinstance(body, dict):
+        raise _refusal(name, "is not a JSON object")
+    type_ = body.get("type")
+    if not isinstance(type_, str):
+        raise _refusal(name, "type: is missing")
+    if type_ not in PASSED_OVER:
+        if type_ not in FIELDS:
+            raise _refusal(name, f"type: {type_!r:.40} is unknown")
+        if fault := fault_of(body, FIELDS[type_]):
+            raise _refusal(name, fault)
+    identity = hashlib.sha256(name.encode(errors="surrogateescape") + b"\0" + content).hexdigest()
+    return Command(name, type_, body, identity)
+
+
+def _refusal(name: str, reason: str) -> ConfigurationError:
+    return ConfigurationError(f"cannot accept {name}: {reason}")

@@ -1,0 +1,89 @@
+"""Coming back: what the journal says of a service, checked against the engine. Nothing that works is touched."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from supervisor.decisions.container import SERVICE_LABEL
+from supervisor.decisions.handover import current, resume
+from supervisor.loop.instances import discard
+from supervisor.loop.walk import Walk
+from supervisor.loop.world import World
+from supervisor.values.handover import Handover, Mode, Outcome
+from supervisor.values.manifest import ServiceDefinition
+from supervisor.values.names import Digest, ServiceName
+from supervisor.values.release import InstanceState
+from supervisor.values.router import RouterConfig
+from supervisor.values.state import Instance
+
+log = logging.getLogger(__name__)
+
+FindDefinition = Callable[[Digest], ServiceDefinition]
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What was found: the instance that serves, and the hand-overs to carry on."""
+
+    active: Instance | None
+    walks: tuple[Walk, ...]
+
+
+def adopt(world: World, service: ServiceName, router: RouterConfig, definition_of: FindDefinition) -> Adopted:
+    """Resume open hand-overs, remove what belongs to none, and return what serves.
+
+    An active whose container is gone (a reboot) is not returned: the worker starts a new generation from its state.
+    """
+    known = {instance.generation: instance for instance, _ in world.store.instances(service)}
+    walks = tuple(
+        walk
+        for handover in world.store.open_handovers()
+        if handover.service == service and (walk := _resume(world, handover, known, router, definition_of))
+    )
+    held = {instance.generation for walk in walks for instance in (walk.candidate, walk.former) if instance}
+    names = {container.name for container in world.engine.containers() if container.label(SERVICE_LABEL) == service}
+    active = None
+    for instance, state in world.store.instances(service):
+        if state is InstanceState.ACTIVE:
+            active = instance if instance.container_name in names else None
+        elif instance.generation not in held:
+            world.engine.remove(instance.container_name)
+            discard(world, instance, definition_of(instance.definition))
+    for stray in names - {instance.container_name for instance in known.values()}:
+        log.warning("stray container removed", extra={"service": service, "container": stray})
+        world.engine.remove(stray)
+    return Adopted(active, walks)
+
+
+def _resume(
+    world: World,
+    handover: Handover,
+    known: Mapping[int, Instance],
+    router: RouterConfig,
+    definition_of: FindDefinition,
+) -> Walk | None:
+    now, candidate = world.clock.now(), known.get(handover.candidate)
+    former = known.get(handover.former) if handover.former is not None else None
+    if candidate is None or handover.mode is Mode.RELOAD:
+        # Nothing of it is left, or planning again is cheaper: the same files are written and the daemon told again.
+        ended = replace(handover, outcome=Outcome.FAILED, reason="the supervisor ended meanwhile")
+        world.store.record(ended, None, now)
+        return None
+    resumed = resume(handover)
+    if resumed != handover:
+        world.store.record(resumed, current(resumed), now)
+    walk = Walk(
+        world,
+        resumed,
+        definition_of(candidate.definition),
+        router,
+        candidate,
+        former,
+        definition_of(former.definition) if former else None,
+        began=world.clock.monotonic(),
+        began_at=now,
+    )
+    log.info("hand-over resumed", extra={"service": handover.service, "step": walk.step, "way": resumed.direction})
+    return None if walk.is_over else walk

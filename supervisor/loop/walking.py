@@ -1,0 +1,107 @@
+"""Carries a hand-over on: the machine says what is next, the journal hears it first, then the step is done."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from supervisor.decisions.handover import advance, current
+from supervisor.loop import back, forward
+from supervisor.loop.walk import Wait, Walk
+from supervisor.values.errors import EngineUnavailableError, SupervisorError
+from supervisor.values.handover import Event, RevertAsked, Step, StepDone, StepFailed
+from supervisor.values.status import Progress
+
+log = logging.getLogger(__name__)
+
+ENGINE_SECONDS = 20.0  # how long a step waits for an engine that went away
+RETRY_SECONDS = 1.0  # after a failed undo or clearing step
+
+STEPS: Mapping[Step, Callable[[Walk], Wait | None]] = MappingProxyType(
+    {
+        Step.STAGE: forward.stage,
+        Step.CHECK: forward.check,
+        Step.CREATE: forward.create,
+        Step.START: forward.start,
+        Step.READY: forward.ready,
+        Step.SYNC: forward.sync,
+        Step.KILL_FORMER: forward.kill_former,
+        Step.CUT_OVER: forward.cut_over,
+        Step.VERIFY: forward.verify,
+        Step.SOAK: forward.soak,
+        Step.DRAIN: forward.drain,
+        Step.RETIRE: forward.retire,
+        Step.APPLY: forward.apply,
+        Step.SWITCH_BACK: back.switch_back,
+        Step.REVIVE_FORMER: back.revive_former,
+        Step.REMOVE_CANDIDATE: back.remove_candidate,
+        Step.UNSTAGE: back.unstage,
+        Step.UNAPPLY: back.unapply,
+    }
+)
+
+
+def carry_on(walk: Walk) -> Wait | None:
+    """Do the current step once; return how long to wait before the next call, None to go on at once."""
+    step = walk.step
+    if step is None:
+        return None
+    if walk.step_began is None:
+        walk.step_began = walk.world.clock.monotonic()
+        _tell(walk, step)
+    try:
+        wait = STEPS[step](walk)
+    except EngineUnavailableError as error:
+        return _revive_engine(walk, step, error)
+    except SupervisorError as error:
+        return _fail(walk, step, str(error))
+    except Exception as error:
+        log.exception("unexpected failure", extra={"service": walk.handover.service, "step": step})
+        return _fail(walk, step, f"cannot {step} {walk.candidate.container_name}: {error!r}")
+    if wait is None:
+        _take(walk, StepDone())
+    return wait
+
+
+def revert(walk: Walk, reason: str) -> None:
+    """Turn round: the former active is wanted back."""
+    _take(walk, RevertAsked(reason))
+
+
+def _fail(walk: Walk, step: Step, reason: str) -> Wait | None:
+    before = walk.handover
+    log.warning("step failed", extra={"service": before.service, "step": step, "reason": reason})
+    _take(walk, StepFailed(reason))
+    return Wait(RETRY_SECONDS) if walk.handover == before else None
+
+
+def _revive_engine(walk: Walk, step: Step, error: EngineUnavailableError) -> Wait | None:
+    """An engine that went away is started again and the step repeated; containers did not notice."""
+    if walk.elapsed > ENGINE_SECONDS:
+        return _fail(walk, step, str(error))
+    try:
+        walk.world.engine.start_service()
+    except SupervisorError as failure:
+        log.warning("engine not back", extra={"service": walk.handover.service, "reason": str(failure)})
+    return Wait(RETRY_SECONDS / 4)
+
+
+def _take(walk: Walk, event: Event) -> None:
+    after = advance(walk.handover, event)
+    if after == walk.handover:
+        return
+    walk.world.store.record(after, current(after), walk.world.clock.now())
+    walk.handover, walk.step_began, walk.good = after, None, 0
+    if walk.is_over:
+        log.info(
+            "hand-over ended",
+            extra={"service": after.service, "outcome": after.outcome, "generation": walk.candidate.generation},
+        )
+
+
+def _tell(walk: Walk, step: Step) -> None:
+    log.debug("step", extra={"service": walk.handover.service, "step": step})
+    elapsed = walk.world.clock.monotonic() - walk.began
+    for listener in walk.listeners:
+        listener.put(Progress(walk.handover.service, step, "", elapsed=elapsed))

@@ -1,0 +1,1 @@
+"""The kernel's part: links, switches and guard, in namespaces of their own."""

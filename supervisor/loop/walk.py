@@ -82,9 +82,8 @@ class Walk:
 
 
 def forget_datagrams(walk: Walk, instance: Instance) -> None:
-    """Datagram flows through address translation would stay with the instance that had them."""
-    if instance.link:
-        walk.world.connections.delete(endpoints(instance, Protocol.UDP))
+    """Tracked datagram flows (translated ones, and the router's own) would stay with the instance that had them."""
+    walk.world.connections.delete(endpoints(instance, Protocol.UDP))
 
 
 def tell_daemon(walk: Walk) -> None:

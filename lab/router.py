@@ -80,6 +80,8 @@ class Router:
             "commands": str(intake),
             "userspace_data_plane": True,
             "admit": True,
+            "soak": 3.0,
+            "namespaces": "vrs-" if self.lab.prefix == DEFAULT_PREFIX else f"{self.lab.prefix}-sv-",
             **overrides,
         }
         self.settings.write_text(yaml.safe_dump(values, sort_keys=True))

@@ -36,6 +36,7 @@ def allocate_link(
     used: Iterable[Link] = (),
     taken: Iterable[str] = (),
     pool: IPv4Network = DEFAULT_POOL,
+    namespaces: str = NAMESPACE_PREFIX,
 ) -> Link:
     """Return the place of a new isolated generation: the lowest free /30 of `pool`.
 
@@ -49,7 +50,7 @@ def allocate_link(
         if number in numbers or any(_within(base, network) for network in blocked):
             continue
         return Link(
-            namespace=namespace_name(service, generation),
+            namespace=f"{namespaces}{service}-{generation}",
             interface=f"{INTERFACE_PREFIX}{number}",
             outer=base + 1,
             inner=base + 2,
@@ -59,10 +60,6 @@ def allocate_link(
         f"cannot allocate addresses for {service} generation {generation}: every /30 of {pool} is in use"
         " or overlaps a network of the router"
     )
-
-
-def namespace_name(service: ServiceName, generation: int) -> str:
-    return f"{NAMESPACE_PREFIX}{service}-{generation}"
 
 
 def link_number(link: Link) -> int:

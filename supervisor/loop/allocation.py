@@ -30,9 +30,8 @@ class Allocator:
             ports: tuple[tuple[str, int], ...] = tuple((port.name, port.number or 0) for port in manifest.ports)
             if manifest.network is NetworkMode.ISOLATED:
                 used = tuple(instance.link for instance in known if instance.link)
-                link = allocate_link(
-                    manifest.name, generation, used, self._world.links.taken(), self._world.settings.pool
-                )
+                settings, networks = self._world.settings, self._world.links.taken()
+                link = allocate_link(manifest.name, generation, used, networks, settings.pool, settings.namespaces)
             else:
                 taken = frozenset(number for instance in known if not instance.link for _, number in instance.ports)
                 ports = allocate_ports(manifest.ports, taken)

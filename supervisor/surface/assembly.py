@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -55,18 +56,18 @@ class TrustedMedia:
         return Bundle.open(Path(path), self._trusted_keys)
 
 
-class LocalIntake(CloudStackIntake):
-    """What the settings know of this machine, added to what the management server says of the router."""
+class LocalIntake:
+    """Satisfies `ports.Intake`: what the settings know of this machine, added to what the management server says."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__()
         self._settings = settings
+        self._commands = CloudStackIntake()
 
-    def take(self, kept: str | None, files: object) -> Taken:
-        return super().take(kept, files)  # type: ignore[arg-type]
+    def take(self, kept: str | None, files: Sequence[tuple[str, bytes]]) -> Taken:
+        return self._commands.take(kept, files)
 
     def interpret(self, kept: str | None) -> tuple[RouterConfig, tuple[Fault, ...]]:
-        router, faults = super().interpret(kept)
+        router, faults = self._commands.interpret(kept)
         vpn = replace(router.vpn, userspace_data_plane=self._settings.userspace_data_plane)
         return replace(router, vpn=vpn), faults
 
@@ -105,7 +106,7 @@ def assemble(settings: Settings) -> Assembly:
     folders.ensure_tmpfs()
     store = SqliteStore(settings.state_dir)
     engine = make_engine(engine_kind(settings), settings.state_dir, settings.runtime_dir)
-    traffic, links, exits = NftTraffic(), IpLinks(), PidfdExitWatch()
+    traffic, links, exits = NftTraffic(), IpLinks(settings.namespaces), PidfdExitWatch()
     world = World(
         settings=settings,
         engine=engine,

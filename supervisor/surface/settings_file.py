@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import fields
 from ipaddress import IPv4Network
@@ -70,6 +71,12 @@ def _engine(value: Any) -> str:
     return str(value)
 
 
+def _name_beginning(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[a-z][a-z0-9-]{0,30}-", value):
+        raise ValueError(f"must be lower case letters, digits and dashes that end with a dash, not {value!r}")
+    return value
+
+
 def _port(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 65536:
         raise ValueError(f"must be a port number, not {value!r}")
@@ -100,6 +107,7 @@ _PARSERS: dict[str, Callable[[Any], Any]] = {
     "metrics_address": _text,
     "metrics_port": _port,
     "pool": IPv4Network,
+    "namespaces": _name_beginning,
     "admit": _flag,
     "userspace_data_plane": _flag,
     "soak": _seconds,

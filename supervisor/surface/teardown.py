@@ -24,7 +24,7 @@ def tear_down(settings: Settings) -> None:
             engine.remove(container.name)
         engine.stop_service()
         engine.close()
-        links = IpLinks()
+        links = IpLinks(settings.namespaces)
         for namespace in links.present():
             links.remove_namespace(namespace)
         traffic = NftTraffic()

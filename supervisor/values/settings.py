@@ -25,6 +25,7 @@ class Settings:
     metrics_address: str = "127.0.0.1"
     metrics_port: int = 9531
     pool: IPv4Network = DEFAULT_POOL
+    namespaces: str = "vrs-"  # begins the names of network namespaces; another supervisor on this machine has another
     admit: bool = False  # keep accept rules for admitted packets in the router's own INPUT and FORWARD
     userspace_data_plane: bool = False  # no ESP in this kernel: the IKE daemon carries packets itself
     soak: float | None = None  # instead of the manifests' own

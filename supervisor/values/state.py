@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address
 
@@ -106,7 +106,7 @@ class AddressFrontend:
     name: str
     outside: Endpoint
     inside_port: int
-    item: object = None  # what `each` gave, for templates
+    item: object = field(default=None, compare=False)  # what `each` gave, for templates; not kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class PortFrontend:
     port: int
     inside_port: int
     interfaces: tuple[str, ...]
-    item: object = None
+    item: object = field(default=None, compare=False)
 
 
 ResolvedFrontend = AddressFrontend | PortFrontend

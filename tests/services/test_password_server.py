@@ -83,12 +83,12 @@ class Site:
         self.processes.clear()
 
 
-@pytest.fixture()
+@pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     site = Site(tmp_path)
     yield site
     site.stop()
-    print(site.log.decode())  # shown when a test fails
+    sys.stdout.write(site.log.decode())  # shown when a test fails
 
 
 def test_an_offered_password_is_served_until_it_is_acknowledged(site: Site) -> None:

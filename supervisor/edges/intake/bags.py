@@ -1,4 +1,4 @@
-"""The kept form of the configuration: one JSON object ("bag") for each kind of command, merged from all commands so far."""
+"""The kept form of the configuration: a JSON object ("bag") for each kind of command, merged from all so far."""
 
 from __future__ import annotations
 

@@ -36,5 +36,5 @@ class Faults:
             yield
         except BadPartError as error:
             self.add(path, str(error))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             self.add(path, f"{type(error).__name__}: {error}")

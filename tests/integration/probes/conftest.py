@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from probe_servers import Ask, Lab, Misbehaving, Namespace, Run, Serve, ip, probe
+from tests.integration.probes.probe_servers import Ask, Lab, Misbehaving, Namespace, Run, Serve, ip, probe
 
 from supervisor.edges.probes import ProtocolProber
 from supervisor.values.state import ExecResult, ProbeTarget

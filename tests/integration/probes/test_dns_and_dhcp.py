@@ -11,7 +11,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from probe_servers import Ask, Lab, Run, Serve, close, hang, ip, say, wait_until
+from tests.integration.probes.probe_servers import Ask, Lab, Run, Serve, close, hang, ip, say, wait_until
 
 from supervisor.edges.probes.dhcp_packet import (
     DhcpMessage,

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from probe_servers import Ask, Lab, Run, Serve, close, drip, hang, say, wait_until
+from tests.integration.probes.probe_servers import Ask, Lab, Run, Serve, close, drip, hang, say, wait_until
 
 pytestmark = pytest.mark.integration
 

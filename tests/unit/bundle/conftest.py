@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bundle_workshop import Workshop
+from tests.unit.bundle.bundle_workshop import Workshop
 
 from supervisor.edges.bundle import keys
 

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from bundle_workshop import CREATED, Workshop
+from tests.unit.bundle.bundle_workshop import CREATED, Workshop
 from click.testing import CliRunner
 
 from supervisor.edges.bundle import keys

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bundle_workshop import Workshop, sha256
+from tests.unit.bundle.bundle_workshop import Workshop, sha256
 
 from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.medium import CHUNK, Medium

@@ -1,0 +1,353 @@
+"""Bags into the router's configuration: what the samples mean, and that a bad part blocks nothing else."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from supervisor.edges.intake import CloudStackIntake, interpret
+from supervisor.values.errors import Fault
+from supervisor.values.router import (
+    Backend,
+    Balance,
+    CookieMode,
+    CookieStickiness,
+    Dns,
+    GuestNetwork,
+    Host,
+    IkeVersion,
+    LearnedCookieStickiness,
+    Listener,
+    RouterConfig,
+    SiteToSite,
+    SourceStickiness,
+    Statistics,
+)
+from supervisor.values.secret import Secret
+
+SAMPLES = Path(__file__).parents[2] / "data" / "cloudstack"
+LINE = json.loads((SAMPLES / "bag_cmdline_router.json").read_text())
+A = IPv4Address
+
+
+def configured(*names: str) -> tuple[RouterConfig, tuple[Fault, ...]]:
+    intake = CloudStackIntake()
+    files = [(name, (SAMPLES / f"{name}.json").read_bytes()) for name in names]
+    return intake.interpret(intake.take(None, files).kept)
+
+
+def test_nothing_kept_is_an_empty_router() -> None:
+    assert CloudStackIntake().interpret(None) == (RouterConfig(), ())
+
+
+def test_an_isolated_networks_router() -> None:
+    router, faults = configured(
+        "cmd_cmd_line_router",
+        "cmd_ip_associations",
+        "cmd_vm_dhcp_entry_default_nic",
+        "cmd_vm_dhcp_entry_nondefault_nic",
+    )
+    assert faults == ()
+    assert (router.name, router.domain) == ("r-41-VM", "acme.internal")
+    resolvers = (A("10.1.1.1"), A("192.0.2.53"), A("192.0.2.54"))
+    network = GuestNetwork("eth0", IPv4Interface("10.1.1.1/24"), A("10.1.1.1"), "acme.internal", resolvers, 1500)
+    assert router.networks == (network,)
+    assert router.public_addresses == (IPv4Interface("203.0.113.10/24"), IPv4Interface("203.0.113.23/24"))
+    assert router.dns == Dns((A("192.0.2.53"), A("192.0.2.54")))
+    assert router.hosts == (
+        Host("02:00:4f:10:00:05", A("10.1.1.21"), "web-01", None, True, "eth0", A("10.1.1.1")),
+        Host("02:00:4f:10:00:06", A("10.1.1.22"), "db-01", 7200, False, "eth0", A("10.1.1.1")),
+    )
+
+
+def test_the_tiers_of_a_redundant_pair() -> None:
+    router, faults = configured(
+        "cmd_cmd_line_vpcrouter_redundant", "cmd_guest_network_add", "cmd_guest_network_add_dualstack"
+    )
+    assert faults == ()
+    assert [(one.interface, one.gateway, one.domain, one.mtu) for one in router.networks] == [
+        ("eth2", A("10.20.1.1"), "vpc1.internal", 1500),
+        ("eth3", A("10.20.2.1"), "vpc1.internal", 1500),
+    ]
+    assert router.networks[0].dns == (A("10.20.1.1"), A("192.0.2.53"), A("192.0.2.54"))
+    assert router.service_addresses == (A("10.20.1.1"), A("10.20.2.1"))
+
+
+def test_a_shared_networks_server_is_not_the_gateway_and_may_leave_names_to_others() -> None:
+    router, faults = configured("cmd_cmd_line_dhcpsrvr")
+    assert faults == ()
+    (network,) = router.networks
+    assert (network.address, network.gateway) == (IPv4Interface("198.18.5.4/24"), A("198.18.5.1"))
+    assert network.dns == (A("192.0.2.53"),)
+    assert network.search == ("corp.example", "lab.example")
+    assert router.service_addresses == (A("198.18.5.4"),)
+    assert not router.dns.is_served
+
+
+def test_a_host_that_is_removed_is_gone() -> None:
+    router, _ = configured("cmd_cmd_line_router", "cmd_vm_dhcp_entry_default_nic", "cmd_vm_dhcp_entry_remove")
+    assert router.hosts == ()
+
+
+def test_metadata_and_passwords() -> None:
+    router, faults = configured("cmd_vm_metadata", "cmd_vm_metadata_no_userdata", "cmd_vm_password")
+    assert faults == ()
+    web, database = router.metadata
+    assert web.user_data == b"#cloud-config\npackages:\n  - nginx\n"
+    assert dict(web.items)["tier"] == "frontend"
+    assert [key for key, _ in web.items][:3] == ["service-offering", "availability-zone", "local-ipv4"]
+    assert database.user_data is None
+    assert dict(database.items)["public-keys"] is None
+    assert "cloud-identifier" not in dict(database.items), "an empty text takes the key away"
+    (password,) = router.passwords
+    assert (password.address, password.secret) == (A("10.1.1.21"), Secret("Kt7pXq2Zr9"))
+    assert len(password.offer) == 64
+
+
+def test_load_balancing() -> None:
+    router, faults = configured("cmd_load_balancer")
+    assert faults == ()
+    balancing = router.load_balancing
+    assert (balancing.max_connections, balancing.connect_timeout_ms) == (4096, 5000)
+    assert (balancing.client_timeout_ms, balancing.server_timeout_ms) == (50000, 50000)
+    vip = A("203.0.113.23")
+    assert balancing.listeners == (
+        Listener(
+            "203_0_113_23-80",
+            vip,
+            80,
+            True,
+            Balance.ROUND_ROBIN,
+            (
+                Backend("203_0_113_23-80_0", A("10.1.1.21"), 8080, "10_1_1_21-8080"),
+                Backend("203_0_113_23-80_1", A("10.1.1.22"), 8080, "10_1_1_22-8080"),
+            ),
+            keep_alive=False,
+            stickiness=CookieStickiness("acmesrv", CookieMode.INSERT, ("indirect", "nocache")),
+            allowed_sources=(IPv4Network("198.51.100.0/24"), IPv4Network("203.0.113.0/24")),
+        ),
+        Listener(
+            "203_0_113_23-3306",
+            vip,
+            3306,
+            False,
+            Balance.SOURCE,
+            (Backend("203_0_113_23-3306_0", A("10.1.1.22"), 3306, proxy_protocol=True),),
+            keep_alive=False,
+            stickiness=SourceStickiness("200k", "30m"),
+        ),
+    )
+    assert balancing.statistics == (
+        Statistics(
+            "stats_on_public",
+            A("203.0.113.10"),
+            8081,
+            "/admin?stats",
+            "Haproxy Statistics",
+            "admin1",
+            Secret("ChangeMe"),
+        ),
+    )
+
+
+def test_no_rules_leave_the_statistics_and_no_stand_in() -> None:
+    router, faults = configured("cmd_load_balancer_all_rules_removed")
+    assert faults == ()
+    assert router.load_balancing.listeners == ()
+    assert len(router.load_balancing.statistics) == 1
+
+
+@pytest.mark.parametrize(
+    ("sample", "version", "is_split"),
+    [("cmd_site_2_site_vpn", IkeVersion.V2, False), ("cmd_site_2_site_vpn_split", IkeVersion.V1, True)],
+)
+def test_tunnels(sample: str, version: IkeVersion, is_split: bool) -> None:
+    router, faults = configured(sample)
+    assert faults == ()
+    assert router.vpn.site_to_site == (
+        SiteToSite(
+            name="vpn-198.51.100.7",
+            local_address=A("203.0.113.80"),
+            local_networks=(IPv4Network("10.20.0.0/16"),),
+            peer_address=A("198.51.100.7"),
+            peer_networks=(IPv4Network("172.31.10.0/24"), IPv4Network("172.31.20.0/24")),
+            ike_proposals=("aes256-sha256-modp2048",),
+            esp_proposals=("aes256-sha256-modp2048",),
+            ike_version=version,
+            ike_lifetime=86400,
+            esp_lifetime=3600,
+            psk=Secret("0nly-F0r-T3sts"),
+            has_dead_peer_detection=True,
+            has_split_connections=is_split,
+        ),
+    )
+
+
+def _balanced(*lines: str, **rules: Any) -> tuple[tuple[Listener, ...], tuple[Fault, ...]]:
+    text = ["defaults", "\tmode tcp", "\tno option httpclose", "\t ", *lines]
+    router, faults = interpret({"loadbalancer": {"config": [{"configuration": text, **rules}]}})
+    return router.load_balancing.listeners, faults
+
+
+_RULE = ("listen a-80", "\tbind 203.0.113.23:80", "\tmode http", "\tserver a_0 10.1.1.21:80 check")
+
+
+def test_an_offering_with_keep_alive_sends_a_line_that_no_daemon_takes_any_more() -> None:
+    (listener,), faults = _balanced(*_RULE, "\tno option forceclose")
+    assert faults == ()
+    assert listener.keep_alive
+
+
+def test_following_an_applications_cookie_is_translated() -> None:
+    (listener,), faults = _balanced(
+        *_RULE, "\tappsession JSESSIONID len 40 timeout 2h request-learn prefix mode query-string"
+    )
+    assert faults == ()
+    assert listener.stickiness == LearnedCookieStickiness("JSESSIONID", 40, "2h")
+
+
+def test_a_certificate_is_one_text_and_tls_words_on_servers_are_left_out() -> None:
+    entry = {"name": "203_0_113_23-443", "cert": "CERT\n", "chain": "CHAIN", "key": "KEY\n"}
+    (listener,), faults = _balanced(
+        "listen 203_0_113_23-443",
+        "\tbind 203.0.113.23:443 ssl crt /etc/cloudstack/ssl/203_0_113_23-443.pem alpn h2,http/1.1 no-tls-tickets",
+        "\tmode http",
+        "\thttp-request set-header X-Forwarded-Proto https",
+        "\tserver s 10.1.1.21:80 check alpn h2,http/1.1 ssl-min-ver TLSv1.2 no-tls-tickets ciphers A:B ciphersuites C",
+        ssl_certs=[entry],
+    )
+    assert faults == ()
+    assert listener.certificate is not None
+    assert listener.certificate.pem == Secret("CERT\nCHAIN\nKEY\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("\tunknown thing", "'unknown thing' is unknown: left out"),
+        ("\tserver a_1 10.1.1.22:80 check maxconn", "'maxconn' is unknown: left out"),
+        ("\tserver a_1 elsewhere:80 check", "AddressValueError"),
+        ("\tbalance hdr(X)", "ValueError"),
+    ],
+)
+def test_a_directive_that_is_not_known_is_named_by_its_line_and_the_listener_serves(line: str, problem: str) -> None:
+    (listener,), (fault,) = _balanced(*_RULE, line)
+    assert listener.backends[0].address == A("10.1.1.21")
+    assert fault.path == "loadbalancer.configuration line 9"
+    assert fault.problem.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "\tacl other src 192.0.2.1",
+        "\ttcp-request connection reject",
+        "\ttcp-request connection reject if !network_allowed",
+        "\tacl network_allowed src anywhere",
+        "\tcookie a rewrite evil",
+        "\tbind 203.0.113.24:80",
+        "\tappsession",
+    ],
+)
+def test_a_listener_that_would_let_in_more_than_it_should_or_make_no_sense_is_refused_alone(line: str) -> None:
+    other = ("listen b-81", "\tbind 203.0.113.23:81", "\tserver b_0 10.1.1.21:81 check")
+    (listener,), faults = _balanced(*_RULE, line, *other)
+    assert listener.port == 81
+    assert faults
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        ("listen a-80", "\tbind 0.0.0.0:80"),
+        ("listen a-80", "\tbind 203.0.113.23:http"),
+        ("listen a-80",),
+        ("listen a;rm", "\tbind 203.0.113.23:82"),
+        ("listen s", "\tbind 203.0.113.23:443 ssl crt /x/missing.pem"),
+        ("listen s", "\tbind 203.0.113.23:443 ssl crt"),
+        ("listen twice", "\tbind 203.0.113.23:80"),
+        ("listen page", "\tbind 203.0.113.23:8081", "\tstats enable"),
+        ("frontend x", "\tbind 203.0.113.23:83"),
+    ],
+)
+def test_a_rule_that_cannot_be_used_does_not_block_the_rest(rule: tuple[str, ...]) -> None:
+    (listener,), faults = _balanced(*_RULE, *rule)
+    assert listener.port == 80
+    assert len(faults) == 1
+
+
+_ENTRY = {"ipv4_address": "10.1.1.30", "mac_address": "02:00:00:00:00:01", "host_name": "good"}
+_ADDRESS = {"add": True, "nw_type": "guest", "device": "eth0", "cidr": "10.1.1.1/24", "public_ip": "10.1.1.1"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem", "count"),
+    [
+        ({"ipv4_address": "10.9.9.9"}, "is in none of the guest networks", 1),
+        ({"ipv4_address": "10.1.1.1"}, "is the router's own address", 1),
+        ({"lease_time": -5}, "lease_time -5 is not a number of seconds", 1),
+        ({"host_name": "a\naddress=/#/6.6.6.6"}, "is not a host name: leased without one", 2),
+    ],
+)
+def test_a_bad_host_is_named_and_the_others_are_served(entry: dict[str, Any], problem: str, count: int) -> None:
+    bad = _ENTRY | {"ipv4_address": "10.1.1.31"} | entry
+    bags = {"cmdline": LINE, "ips": {"eth0": [_ADDRESS]}, "dhcpentry": {"10.1.1.30": _ENTRY, "10.1.1.31": bad}}
+    router, (fault,) = interpret(bags)
+    assert fault.problem.endswith(problem)
+    assert len(router.hosts) == count
+
+
+def test_hostile_keys_of_metadata_are_left_out_and_named() -> None:
+    keys = ["../../x", "", ".hidden", "a/b", "a\nb", "x" * 300, "ok-key"]
+    rows = [["metadata", key, "v"] for key in keys] + [["password", "vm_password", "x"]]
+    router, faults = interpret({"vmdata": {"10.1.1.21": rows}})
+    assert router.metadata[0].items == (("ok-key", "v"),)
+    assert len(faults) == len(keys) - 1
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("aGk", b"hi"), ("aGk=", b"hi"), ("/wD+", b"\xff\x00\xfe"), ("", b""), ("a&b", None)]
+)
+def test_user_data_is_binary_and_its_padding_may_be_lost(text: str, found: bytes | None) -> None:
+    router, faults = interpret({"vmdata": {"10.1.1.21": [["userdata", "user-data", text], ["metadata", "a", "b"]]}})
+    assert router.metadata[0].user_data == found
+    assert router.metadata[0].items == (("a", "b"),)
+    assert bool(faults) == (found is None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ike_policy": "aes256-sha256;modp2048\n}"},
+        {"ike_version": "ikev3"},
+        {"ipsec_psk": ""},
+        {"peer_guest_cidr_list": " , "},
+        {"local_public_ip": None},
+        {"ike_lifetime": 5},
+    ],
+)
+def test_a_bad_tunnel_does_not_block_the_others(change: dict[str, Any]) -> None:
+    good = json.loads((SAMPLES / "bag_site2sitevpn.json").read_text())["198.51.100.7"]
+    bad = good | {"peer_gateway_ip": "198.51.100.8"} | change
+    router, (fault,) = interpret({"site2sitevpn": {"198.51.100.7": good, "198.51.100.8": bad}})
+    assert [tunnel.name for tunnel in router.vpn.site_to_site] == ["vpn-198.51.100.7"]
+    assert fault.path == "site2sitevpn.198.51.100.8"
+
+
+def test_a_hostile_boot_line_leaves_a_router_with_plain_names() -> None:
+    line = LINE["config"] | {"name": "r\nx", "domain": "a b", "dns1": "x", "dns2": "192.0.2.54"}
+    router, faults = interpret({"cmdline": {"config": line}})
+    assert (router.name, router.domain, router.dns.upstreams) == ("router", "", (A("192.0.2.54"),))
+    assert [fault.path for fault in faults] == ["cmdline.name", "cmdline.domain", "cmdline.dns1"]
+
+
+def test_networks_that_overlap_are_refused_but_the_first() -> None:
+    base = {"router_guest_netmask": "255.255.255.0", "add": True}
+    bag = {"eth2": [base | {"router_guest_ip": "10.1.1.1"}], "eth3": [base | {"router_guest_ip": "10.1.1.2"}]}
+    router, (fault,) = interpret({"guestnetwork": bag})
+    assert [network.interface for network in router.networks] == ["eth2"]
+    assert "overlaps" in fault.problem

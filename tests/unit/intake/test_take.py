@@ -1,0 +1,159 @@
+"""Command files into bags: the samples give the bags that the management server's own scripts keep."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from supervisor.edges.intake import Bags, CloudStackIntake, bags_from_json, bags_to_json, merge, parse
+from supervisor.values.errors import ConfigurationError
+
+SAMPLES = Path(__file__).parents[2] / "data" / "cloudstack"
+
+
+def content(name: str) -> bytes:
+    return (SAMPLES / f"{name}.json").read_bytes()
+
+
+def merged(*names: str, into: Bags | None = None) -> Bags:
+    bags = into or {}
+    for name in names:
+        bags = merge(bags, parse(f"{name}.json", content(name)))
+    return bags
+
+
+@pytest.mark.parametrize(
+    ("commands", "bag", "sample"),
+    [
+        (["cmd_cmd_line_router"], "cmdline", "bag_cmdline_router"),
+        (["cmd_cmd_line_vpcrouter_redundant"], "cmdline", "bag_cmdline_vpcrouter_redundant"),
+        (["cmd_cmd_line_router", "cmd_ip_associations"], "ips", "bag_ips_router"),
+        (["cmd_guest_network_add", "cmd_guest_network_add_dualstack"], "guestnetwork", "bag_guestnetwork_vpc"),
+        (["cmd_vm_dhcp_entry_default_nic", "cmd_vm_dhcp_entry_nondefault_nic"], "dhcpentry", "bag_dhcpentry"),
+        (
+            ["cmd_vm_dhcp_entry_default_nic", "cmd_vm_dhcp_entry_nondefault_nic", "cmd_vm_dhcp_entry_remove"],
+            "dhcpentry",
+            "bag_dhcpentry_after_remove",
+        ),
+        (["cmd_vm_metadata", "cmd_vm_metadata_no_userdata"], "vmdata", "bag_vmdata"),
+        (["cmd_load_balancer"], "loadbalancer", "bag_loadbalancer"),
+        (["cmd_site_2_site_vpn"], "site2sitevpn", "bag_site2sitevpn"),
+    ],
+)
+def test_commands_give_the_bag_that_the_samples_hold(commands: list[str], bag: str, sample: str) -> None:
+    assert merged(*commands)[bag] == json.loads(content(sample))
+
+
+def test_every_command_sample_is_accepted_and_the_bags_survive_being_kept() -> None:
+    files = [(path.name, path.read_bytes()) for path in sorted(SAMPLES.glob("cmd_*.json"))]
+    taken = CloudStackIntake().take(None, files)
+    assert taken.refused == ()
+    assert taken.accepted == tuple(name for name, _ in files)
+    assert bags_to_json(bags_from_json(taken.kept)) == taken.kept
+    passed_over = [note.partition(" ")[0] for note in taken.notes]
+    assert passed_over == [
+        "cmd_dhcp.json",
+        "cmd_ip_aliases.json",
+        "cmd_monitor_service_refresh.json",
+        "cmd_monitor_service_start.json",
+        "cmd_remote_access_vpn.json",
+        "cmd_remote_access_vpn_remove.json",
+        "cmd_vpn_user_list.json",
+    ]
+
+
+def test_the_passwords_of_all_guests_are_kept_each_with_an_offer_of_its_own() -> None:
+    def command(name: str, ip: str) -> Any:
+        return parse(name, json.dumps({"type": "vmpassword", "ip_address": ip, "password": "same"}).encode())
+
+    bags: Bags = {}
+    for name, ip in (("a.json.1", "10.1.1.21"), ("b.json.2", "10.1.1.22"), ("c.json.3", "10.1.1.21")):
+        bags = merge(bags, command(name, ip))
+    bag = bags["vmpassword"]
+    assert sorted(key for key in bag if key != "id") == ["10.1.1.21", "10.1.1.22"]
+    assert bag["10.1.1.21"] == {"password": "same", "offer": command("c.json.3", "10.1.1.21").identity}
+    assert command("a.json.1", "10.1.1.21").identity != command("c.json.3", "10.1.1.21").identity
+
+
+def test_a_network_card_that_gets_another_address_leaves_the_former_one() -> None:
+    moved = json.loads(content("cmd_vm_dhcp_entry_default_nic")) | {"ipv4_address": "10.1.1.99"}
+    bags = merge(merged("cmd_vm_dhcp_entry_default_nic"), parse("x", json.dumps(moved).encode()))
+    assert set(bags["dhcpentry"]) == {"id", "10.1.1.99"}
+
+
+def test_a_network_that_comes_again_replaces_itself_and_can_be_taken_away() -> None:
+    changed = json.loads(content("cmd_guest_network_add")) | {"mtu": 1400}
+    bags = merge(merged("cmd_guest_network_add"), parse("x", json.dumps(changed).encode()))
+    device = changed["device"]
+    assert [entry["mtu"] for entry in bags["guestnetwork"][device]] == [1400]
+    gone = merge(bags, parse("y", json.dumps(changed | {"add": False}).encode()))
+    assert gone["guestnetwork"][device] == []
+    again = merge(gone, parse("y", json.dumps(changed | {"add": False}).encode()))
+    assert again["guestnetwork"][device] == []
+
+
+def test_a_tunnel_that_is_taken_away_is_gone_and_taking_it_away_twice_changes_nothing() -> None:
+    bags = merged("cmd_site_2_site_vpn", "cmd_site_2_site_vpn_remove")
+    assert bags["site2sitevpn"] == {"id": "site2sitevpn"}
+    assert merged("cmd_site_2_site_vpn_remove", into=bags) == bags
+
+
+def test_merging_leaves_the_former_bags_as_they_were() -> None:
+    before = merged("cmd_cmd_line_router", "cmd_vm_dhcp_entry_default_nic", "cmd_guest_network_add")
+    kept = bags_to_json(before)
+    merged("cmd_vm_dhcp_entry_remove", "cmd_ip_associations", "cmd_guest_network_remove", into=before)
+    assert bags_to_json(before) == kept
+
+
+_ENTRY = {"type": "dhcpentry", "ipv4_address": "10.1.1.21", "mac_address": "02:00:4f:10:00:05"}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "is not JSON"),
+        ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ("\x80", "is not JSON"),
+        ("[]", "is not a JSON object"),
+        ("{}", "type: is missing"),
+        ('{"type": 5}', "type: is missing"),
+        ('{"type": "surprise"}', "type: 'surprise' is unknown"),
+        ('{"type": "vmpassword", "ip_address": "10.1.1.21"}', "password: is missing"),
+        ('{"type": "vmpassword", "ip_address": "10.1.1", "password": "x"}', "ip_address: '10.1.1' is not an IPv4"),
+        (json.dumps(_ENTRY | {"ipv4_address": "../../x"}), "ipv4_address: '../../x' is not an IPv4 address"),
+        (json.dumps(_ENTRY | {"mac_address": "02:00\n"}), "mac_address: '02:00\\n' is not an Ethernet address"),
+        (json.dumps(_ENTRY | {"remove": "yes"}), "remove: must be true or false, not a text"),
+        (json.dumps(_ENTRY | {"lease_time": True}), "lease_time: must be a number, not true or false"),
+        ('{"type": "vmdata", "vm_ip_address": "10.1.1.21", "vm_metadata": [["metadata", "a"]]}', "vm_metadata[0] must"),
+        ('{"type": "ips", "ip_address": [{"public_ip": "x"}]}', "ip_address[0].public_ip: 'x' is not an IPv4 address"),
+        ('{"type": "cmdline", "cmd_line": {"name": 1}}', "cmd_line: name must be a text, not a number"),
+        ('{"type": "loadbalancer", "rules": [{"configuration": "x"}]}', "rules[0].configuration: must be a list of"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_with_field_and_reason_and_changes_nothing(text: str, reason: str) -> None:
+    good = ("good.json", content("cmd_vm_password"))
+    intake = CloudStackIntake()
+    before = intake.take(None, [good]).kept
+    taken = intake.take(before, [("0001-bad.json", text.encode("latin-1")), good])
+    assert taken.kept == before
+    assert taken.accepted == ("good.json",)
+    ((fault),) = taken.refused
+    assert fault.path == "0001-bad.json"
+    assert fault.problem.startswith(reason)
+
+
+def test_an_error_message_does_not_hold_the_document() -> None:
+    with pytest.raises(ConfigurationError) as error:
+        parse("vm_password.json.1", b'{"type": "vmpassword", "password": "s3cret", ')
+    assert str(error.value).startswith("cannot accept vm_password.json.1: is not JSON: ")
+    assert "s3cret" not in str(error.value)
+
+
+@pytest.mark.parametrize("kept", ["", "[]", '{"cmdline": 1}'])
+def test_kept_bags_that_cannot_be_read_are_refused(kept: str) -> None:
+    with pytest.raises(ConfigurationError, match="cannot read the kept configuration"):
+        CloudStackIntake().interpret(kept)

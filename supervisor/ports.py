@@ -218,6 +218,9 @@ class Media(Protocol):
     def open(self, path: str) -> OpenedBundle:
         """Open an ISO in a file or block device. Every way this can fail is a BundleError of its own type."""
 
+    def fingerprint(self, path: str) -> str | None:
+        """What stays the same as long as a file was not written again; None for a device, which may be exchanged."""
+
 
 class Intake(Protocol):
     """Turns configuration files of a management server into the router's configuration."""
@@ -283,6 +286,11 @@ class Store(Protocol):
         """Oldest import first."""
 
     def remove_release(self, release: str) -> None: ...
+
+    def attached(self, path: str) -> str | None:
+        """The fingerprint that a medium had when it was taken in."""
+
+    def set_attached(self, path: str, fingerprint: str) -> None: ...
 
     def current_release(self) -> str | None: ...
 

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 SYNC_ATTEMPTS = 5  # copies of the state before a cut-over that accepts a small difference
 DRAIN_POLL_SECONDS = 0.5
+CONFIGURE_SOAK_SECONDS = 5.0  # the version has proved itself, and the next change of configuration waits behind this
 
 
 def stage(walk: Walk) -> Wait | None:
@@ -179,7 +180,10 @@ def soak(walk: Walk) -> Wait | None:
     if walk.former is None or walk.is_confirmed or walk.handover.kind is Kind.START:
         return None
     settings = walk.world.settings
-    left = (walk.definition.manifest.soak if settings.soak is None else settings.soak) - walk.elapsed
+    seconds = walk.definition.manifest.soak if settings.soak is None else settings.soak
+    if walk.handover.kind is Kind.CONFIGURE:
+        seconds = min(seconds, CONFIGURE_SOAK_SECONDS)
+    left = seconds - walk.elapsed
     return Wait(left) if left > 0 else None
 
 

@@ -141,6 +141,7 @@ class Keeper:
             if container.pid != self._pid:
                 self.release()
                 self._pid = container.pid
+                self.since = container.started or self.since
                 self._watch = self._world.exits.watch(container.pid, self._notice)
                 self._watch.__enter__()
         elif container.state is not ContainerState.PAUSED:

@@ -99,7 +99,7 @@ class Supervision:
     def _attach(self, path: str) -> None:
         """Import a medium that was there at boot. One that cannot be used is reported; what is stored still runs."""
         try:
-            for progress in self._library.take_in(path, allow_downgrade=True):
+            for progress in self._library.attach(path):
                 log.debug("import", extra={"medium": path, "done": progress.message})
         except SupervisorError as error:
             log.error("medium refused", extra={"medium": path, "reason": str(error)})

@@ -197,6 +197,9 @@ class Worker:
         if self.foreground is None and now >= self._not_before and self._wants_a_look(now):
             self._is_dirty = False
             self._reconcile()
+        elif self.foreground and self.foreground.step is Step.SOAK and self._is_dirty:
+            self._is_dirty = False
+            self._write_live_changes()
         if self.keeper and not self._is_taking_over:
             self.keeper.turn()
             self._judge_soak()
@@ -440,6 +443,13 @@ class Worker:
             running_frontends=keeper.instance.frontends,
         )
         return files, action
+
+    def _write_live_changes(self) -> None:
+        """A guest that comes while a hand-over soaks is not kept waiting; what is dearer waits until the soak is over."""
+        if self.keeper and self._router:
+            files, action = self._plan(version_of(self.keeper.instance), self._router)
+            if isinstance(action, Write):
+                self._write(files)
 
     def _is_refused(self, desired: Version, router: RouterConfig) -> bool:
         refusal = self._refusal

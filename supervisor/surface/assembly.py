@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from supervisor.edges.bundle.reader import Bundle
 from supervisor.edges.catalog.definition import definition_from_files
 from supervisor.edges.engine import make_engine
 from supervisor.edges.folders import DiskFolders
@@ -53,7 +53,16 @@ class TrustedMedia:
         self._trusted_keys = trusted_keys
 
     def open(self, path: str) -> OpenedBundle:
+        # Opened seldom, and what checks signatures and reads media is a tenth of the daemon's memory.
+        from supervisor.edges.bundle.reader import Bundle  # noqa: PLC0415
+
         return Bundle.open(Path(path), self._trusted_keys)
+
+    def fingerprint(self, path: str) -> str | None:
+        found = Path(path).stat() if Path(path).exists() else None
+        if found is None or not stat.S_ISREG(found.st_mode):
+            return None
+        return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}"
 
 
 class LocalIntake:

@@ -12,9 +12,15 @@ from pathlib import Path
 import click
 
 import supervisor
+from supervisor.surface.api.server import ApiServer
+from supervisor.surface.assembly import assemble
 from supervisor.surface.bundle_commands import bundle
+from supervisor.surface.log_format import configure_logging
 from supervisor.surface.manifest_commands import manifest
+from supervisor.surface.metrics import MetricsServer
+from supervisor.surface.notify import Notifier
 from supervisor.surface.settings_file import read_settings
+from supervisor.surface.teardown import tear_down
 from supervisor.values.errors import SupervisorError
 from supervisor.values.settings import Settings
 
@@ -43,11 +49,11 @@ cli.add_command(manifest)
 @cli.command()
 @_SETTINGS
 @click.option("--stop-services", is_flag=True, help="Take the services along when the daemon is told to end.")
-@click.option("--log-level", default="info", show_default=True, type=click.Choice(["debug", "info", "warning", "error"]))
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+)
 def run(path: Path, stop_services: bool, log_level: str) -> None:
     """Run the daemon in this network namespace until SIGTERM. Services keep running when it ends."""
-    from supervisor.surface.log_format import configure_logging
-
     configure_logging(log_level)
     settings = read_settings(path)
     ended = threading.Event()
@@ -57,11 +63,6 @@ def run(path: Path, stop_services: bool, log_level: str) -> None:
 
 
 def _serve(settings: Settings, ended: threading.Event, stop_services: bool) -> None:
-    from supervisor.surface.api.server import ApiServer
-    from supervisor.surface.assembly import assemble
-    from supervisor.surface.metrics import MetricsServer
-    from supervisor.surface.notify import Notifier
-
     notifier = Notifier.from_environment()
     parts = assemble(settings)
     api = ApiServer(parts.supervision, settings.api_socket)
@@ -101,8 +102,6 @@ def _commands(settings: Settings) -> list[tuple[str, bytes]]:
 @_SETTINGS
 def teardown(path: Path) -> None:
     """Remove every container, namespace and rule of the supervisor from this router. The daemon must not run."""
-    from supervisor.surface.teardown import tear_down
-
     tear_down(read_settings(path))
 
 

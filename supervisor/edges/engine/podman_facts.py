@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from supervisor.edges.engine.processes import Process
@@ -27,9 +30,9 @@ def process(found: Any) -> Process | None:
 
 def inspected(found: Any) -> Container:
     state = found["State"]
-    return _value(
-        found["Id"], found["Name"], found["Image"], state["Status"], state | {"Labels": found["Config"]["Labels"]}
-    )
+    facts = state | {"Labels": found["Config"]["Labels"]}
+    container = _value(found["Id"], found["Name"], found["Image"], state["Status"], facts)
+    return replace(container, started=_seconds(state["StartedAt"])) if container.pid else container
 
 
 def listed(entry: Any) -> Container:
@@ -48,6 +51,11 @@ def _value(identity: str, name: str, image: str, status: str, facts: Any) -> Con
         exit_code=facts["ExitCode"] if state is ContainerState.EXITED else None,
         labels=tuple(sorted((facts["Labels"] or {}).items())),
     )
+
+
+def _seconds(text: str) -> float:
+    """Podman writes nanoseconds (2025-01-31T12:00:00.123456789Z); more than six digits are not ISO 8601 for Python."""
+    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)).timestamp()
 
 
 def image_id(text: str) -> ImageId:

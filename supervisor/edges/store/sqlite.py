@@ -272,6 +272,12 @@ class SqliteStore:
                 if digest not in kept:
                     database.execute("DELETE FROM definitions WHERE digest = ?", (digest,))
 
+    def attached(self, path: str) -> str | None:
+        return self._fact(f"medium {path}")
+
+    def set_attached(self, path: str, fingerprint: str) -> None:
+        self._set_fact(f"medium {path}", fingerprint)
+
     def current_release(self) -> str | None:
         return self._fact("release")
 

@@ -1,4 +1,4 @@
-"""`python3 -m vr_password [--check] CONFIGURATION`: read the configuration (JSON), then serve; or only say if it is good."""
+"""`python3 -m vr_password [--check] CONFIGURATION` (JSON): serve, or only say whether the configuration is good."""
 
 from __future__ import annotations
 

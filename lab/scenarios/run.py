@@ -1,0 +1,134 @@
+"""Hands a service over while its clients are at work, and says what they saw."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from typing import Any
+
+from lab import network
+from lab.clients import Running, launch
+from lab.router import Router, program
+from lab.scenarios import checks, facts
+from lab.scenarios.loads import Load, loads_of
+from lab.scenarios.report import Check, Report, Seen
+from lab.tools import LabError
+
+WARM_UP = 2.0
+CUT = 2.5  # what a hand-over to the cut may take, generously
+TAIL = 1.5
+DRAIN_LIMIT = 60.0
+
+Begin = Callable[[str], None]
+"""Told each step of the hand-over as it begins."""
+Action = Callable[[Begin], None]
+
+
+def hand_over_under_load(
+    router: Router,
+    service: str,
+    to_version: str | None = None,
+    *,
+    action: str = "swap",
+    part: str | None = None,
+    seconds: float | None = None,
+) -> Report:
+    """Swap (or roll back) a service under the loads of the table; returns when the former generation is gone.
+
+    `part` chooses some of the clients; `seconds` is how long they work, by default as long as the hand-over needs.
+    """
+    length = seconds or WARM_UP + CUT + facts.soak_of(router) + TAIL
+    loads = loads_of(service, length, part)
+    was = facts.service(router, service)["version"]
+    afterwards = checks.before(router, service, loads)
+    words = [action, service, *(["--to", to_version] if to_version else [])]
+    began, told = time.time(), time.monotonic()
+
+    def act(begin: Begin) -> None:
+        nonlocal began, told
+        began, told = time.time(), time.monotonic()
+        follow(router, words, begin)
+
+    seen, held = under_load(router, loads, act)
+    await_quiet(router, service)
+    total = time.monotonic() - told
+    now, record = facts.service(router, service), facts.newest_handover(router, service)
+    to_cut = record["seconds_to_cutover"]
+    from_command = datetime.fromisoformat(record["started"]).timestamp() + to_cut - began if to_cut else None
+    expected = to_version or record["to_version"]
+    found = f"{now['version']}, {now['state']}, hand-over {record['outcome']}: {record['reason']}"
+    is_there = now["version"] == expected and now["ready"] and record["outcome"] == "succeeded"
+    return Report(
+        service,
+        action,
+        str(was),
+        str(now["version"]),
+        seen,
+        (*held, Check(f"{expected} serves", is_there, found), *afterwards()),
+        to_cut,
+        from_command,
+        total,
+    )
+
+
+def under_load(router: Router, loads: Sequence[Load], act: Action) -> tuple[tuple[Seen, ...], tuple[Check, ...]]:
+    """Start the clients, do something to the router, and wait until every client has ended by itself."""
+    with ExitStack() as stack:
+        running: dict[str, Running] = {}
+
+        def start(load: Load) -> None:
+            if load.label not in running:
+                running[load.label] = stack.enter_context(launch(load.client, router.lab.namespace(load.role)))
+
+        for load in loads:
+            if load.guest:
+                stack.callback(network.remove_guest, router.lab, load.role)
+                network.add_guest(router.lab, load.role, load.guest.mac)
+        for load in loads:
+            if load.begins_at is None:
+                start(load)
+        time.sleep(WARM_UP)
+
+        def begin(step: str) -> None:
+            for load in loads:
+                if load.begins_at == step:
+                    start(load)
+
+        act(begin)
+        early = [load.label for load in loads if load.begins_at is None and not running[load.label].is_running]
+        late = [load.label for load in loads if load.label not in running]
+        found = f"ended before: {early}; never began: {late}"
+        seen = tuple(Seen(load, running[load.label].result()) for load in loads if load.label in running)
+        return seen, (Check("every client was at work throughout", not early and not late, found),)
+
+
+def follow(router: Router, words: Sequence[str], begin: Begin) -> dict[str, Any]:
+    """Run a `vrctl` command that tells its progress; returns its last word. LabError when it does not succeed."""
+    argv = [program("vrctl"), "--socket", str(router.socket), *words, "--json"]
+    last: dict[str, Any] = {}
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        for line in process.stdout:
+            last = json.loads(line)
+            begin(str(last["phase"]))
+        said = process.stderr.read()
+    if process.returncode != 0:
+        raise LabError(f"vrctl {' '.join(words)} ended with {process.returncode}: {said.strip()}")
+    return last
+
+
+def await_quiet(router: Router, name: str, limit: float = DRAIN_LIMIT) -> None:
+    """Wait until no hand-over of the service is under way and no former generation drains."""
+    deadline = time.monotonic() + limit
+    while True:
+        now = facts.service(router, name)
+        if now["handover"] is None and not now["draining"]:
+            return
+        if time.monotonic() > deadline:
+            raise LabError(f"{name} does not come to rest in {limit:g} s: {now}")
+        time.sleep(0.1)

@@ -7,16 +7,16 @@ import os
 import signal
 import sys
 import threading
+from importlib import import_module
 from pathlib import Path
+from typing import ClassVar
 
 import click
 
 import supervisor
 from supervisor.surface.api.server import ApiServer
 from supervisor.surface.assembly import assemble
-from supervisor.surface.bundle_commands import bundle
 from supervisor.surface.log_format import configure_logging
-from supervisor.surface.manifest_commands import manifest
 from supervisor.surface.metrics import MetricsServer
 from supervisor.surface.notify import Notifier
 from supervisor.surface.settings_file import read_settings
@@ -36,14 +36,28 @@ _SETTINGS = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Program(click.Group):
+    """Loads the tools that a running daemon never needs only when they are called: they would stay in its memory."""
+
+    apart: ClassVar = {
+        "bundle": "supervisor.surface.bundle_commands",
+        "manifest": "supervisor.surface.manifest_commands",
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *self.apart])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self.apart:
+            command: click.Command = getattr(import_module(self.apart[cmd_name]), cmd_name)
+            return command
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(supervisor.__version__, prog_name="vr-supervisor")
 def cli() -> None:
     """Runs the services of a virtual router as containers and hot-swaps each one without loss."""
-
-
-cli.add_command(bundle)
-cli.add_command(manifest)
 
 
 @cli.command()

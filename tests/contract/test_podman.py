@@ -23,10 +23,7 @@ from supervisor.values.state import ContainerSpec, ContainerState, Mount, Tmpfs
 from tests.contract.podman_world import monitors, podman_world
 from tests.contract.tiny_image import TinyImage, build
 
-pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
-]
+pytestmark = pytest.mark.integration
 
 NET_BIND_SERVICE, NET_ADMIN = 10, 12
 SLEEP = ("/bin/sleep", "1000")

@@ -11,10 +11,10 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from tests.integration.probes.probe_servers import Ask, Lab, Misbehaving, Namespace, Run, Serve, ip, probe
 
 from supervisor.edges.probes import ProtocolProber
 from supervisor.values.state import ExecResult, ProbeTarget
+from tests.integration.probes.probe_servers import Ask, Lab, Misbehaving, Namespace, Run, Serve, ip, probe
 
 
 @pytest.fixture

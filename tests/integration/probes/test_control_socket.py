@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
+
 from tests.integration.probes.probe_servers import Ask, Run, Serve, close, drip, hang, say, wait_until
 
 pytestmark = pytest.mark.integration

@@ -11,7 +11,6 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from tests.integration.probes.probe_servers import Ask, Lab, Run, Serve, close, hang, ip, say, wait_until
 
 from supervisor.edges.probes.dhcp_packet import (
     DhcpMessage,
@@ -25,6 +24,7 @@ from supervisor.edges.probes.dhcp_packet import (
 )
 from supervisor.values.errors import ProbeError
 from supervisor.values.state import ProbeResult
+from tests.integration.probes.probe_servers import Ask, Lab, Run, Serve, close, hang, ip, say, wait_until
 
 pytestmark = pytest.mark.integration
 

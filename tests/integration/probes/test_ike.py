@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from tests.integration.probes.probe_servers import Ask, Lab, Run, Serve, close, drip, hang, say, wait_until
 
 pytestmark = pytest.mark.integration

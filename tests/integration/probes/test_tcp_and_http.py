@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
 from tests.integration.probes.probe_servers import Ask, Serve, close, drip, hang, say
 
 pytestmark = pytest.mark.integration

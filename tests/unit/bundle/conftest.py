@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.unit.bundle.bundle_workshop import Workshop
 
 from supervisor.edges.bundle import keys
+from tests.unit.bundle.bundle_workshop import Workshop
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import stat
 from pathlib import Path
 
 import pytest
-from tests.unit.bundle.bundle_workshop import CREATED, Workshop
 from click.testing import CliRunner
 
 from supervisor.edges.bundle import keys
@@ -16,6 +15,7 @@ from supervisor.edges.bundle.medium import Medium
 from supervisor.surface.bundle_commands import bundle
 from supervisor.values.bundle import BundleIndex
 from supervisor.values.errors import BundleBuildError, BundleError
+from tests.unit.bundle.bundle_workshop import CREATED, Workshop
 
 
 def test_the_same_inputs_give_the_same_iso(workshop: Workshop) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.bundle.bundle_workshop import Workshop, sha256
 
 from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.medium import CHUNK, Medium
@@ -33,6 +32,7 @@ from supervisor.values.errors import (
     UnsupportedFormatError,
     UntrustedBundleError,
 )
+from tests.unit.bundle.bundle_workshop import Workshop, sha256
 
 OTHER = "riscv64"
 

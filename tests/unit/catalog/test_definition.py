@@ -8,6 +8,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -27,7 +28,6 @@ from supervisor.values.manifest import (
 )
 from tests.unit.catalog.samples import ISOLATED, ROUTER, TEMPLATES, document, files
 
-jsonschema = pytest.importorskip("jsonschema")
 Break = Callable[[dict[str, Any]], object]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from supervisor.decisions.plan import Change, NewGeneration, Next, Nothing, ReloadInPlace, Write, changes, next_action
+from supervisor.decisions.versions import match_version
 from supervisor.values.errors import RequestError, UnknownVersionError
 from supervisor.values.handover import Kind
-from supervisor.decisions.versions import match_version
 from supervisor.values.manifest import (
     ConfigFile,
     Drain,
@@ -52,8 +52,7 @@ LIVE, RELOAD, INSTANCE = (Change(f"{kind}.conf", kind) for kind in OnChange)
 )
 def test_next_action(desired: Version | None, running: Version | None, found: tuple[Change, ...], action: Next) -> None:
     assert (
-        next_action(desired=desired, running=running, found=found, desired_frontends=(), running_frontends=())
-        == action
+        next_action(desired=desired, running=running, found=found, desired_frontends=(), running_frontends=()) == action
     )
 
 

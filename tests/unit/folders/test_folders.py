@@ -33,7 +33,7 @@ from supervisor.values.manifest import (
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.state import Instance, Link, RenderedFile
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="changes owners of files")
+pytestmark = pytest.mark.root
 
 MANIFEST = ServiceManifest(
     name=ServiceName("web"),

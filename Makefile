@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 RELEASES := 12.0:bookworm 13.0:trixie
 SOURCE_DATE_EPOCH ?= 1735689600
+# Root's PATH has no sbin folders after a plain `su`, and the router's tools live there.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 PACKAGES := podman runc conmon nftables iptables conntrack iproute2 xorriso openssl python3-venv \
 	dnsperf kea-admin wrk udhcpc isc-dhcp-client bind9-dnsutils curl iputils-ping tcpdump cloud-init \
@@ -17,21 +19,25 @@ PROGRAMS := podman runc conmon nft iptables conntrack ip xorriso openssl dnsperf
 
 .PHONY: help venv system images bundle run stop demo test check bench proto clean
 .DEFAULT_GOAL := help
+# Two of the targets may install packages, and apt runs once at a time.
+.NOTPARALLEL:
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(VENV)/.ready: pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { $(MAKE) --no-print-directory system && $(PYTHON) -m venv $(VENV); }
-	@$(BIN)/pip install -q --disable-pip-version-check -e '.[dev,docker]' 2> >(grep -v '^WARNING' >&2)
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(MAKE) --no-print-directory system
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install -qq --disable-pip-version-check -e '.[dev,docker]'
 	@touch $@
 
-venv: $(VENV)/.ready
+venv: $(VENV)/.ready ## make the Python environment
 
 system: ## install the Debian packages that are missing (as root)
 	@for program in $(PROGRAMS); do command -v $$program >/dev/null || missing=1; done; \
 	test -e /usr/sbin/charon-systemd -o -e /usr/lib/ipsec/charon || missing=1; \
 	test -e /usr/sbin/apache2 || missing=1; \
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing=1; \
 	if [ -n "$$missing" ]; then \
 		test "$$(id -u)" = 0 || { echo "error: cannot install packages: run make as root" >&2; exit 1; }; \
 		echo "installing Debian packages"; deploy/install-packages $(PACKAGES); \
@@ -41,7 +47,7 @@ images: venv system ## build the container images of both releases
 	@$(BIN)/python images/build.py --release bookworm --release trixie --output build/images
 
 bundle: images ## write the signed ISO of each release
-	@$(MAKE) --no-print-directory $(foreach pair,$(RELEASES),build/bundles/vr-services-$(firstword $(subst :, ,$(pair))).iso)
+	@$(MAKE) -s --no-print-directory $(foreach pair,$(RELEASES),build/bundles/vr-services-$(firstword $(subst :, ,$(pair))).iso)
 
 build/keys/lab.key:
 	@mkdir -p build/keys/trusted
@@ -60,7 +66,7 @@ run: bundle ## start the lab router with all five services, and show their statu
 	@$(BIN)/python -m lab run --engine $(ENGINE)
 
 stop: ## end the lab and remove every trace of it
-	@test ! -x $(BIN)/python || $(BIN)/python -m lab stop --engine $(ENGINE)
+	@test ! -e $(VENV)/.ready || $(BIN)/python -m lab stop --engine $(ENGINE)
 
 demo: run ## swap every service under load and print what its clients lost
 	@$(BIN)/python -m bench.demo --engine $(ENGINE)
@@ -71,12 +77,12 @@ bench: run ## measure times, sizes and memory
 test: bundle ## run the whole test suite
 	@$(BIN)/python -m pytest -q
 
-check: venv ## format, lint, types, import contracts, unit tests
+check: venv system ## format, lint, types, import contracts, unit tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -q tests/unit
+	@$(BIN)/python -m pytest -q tests/unit tests/services
 
 proto: venv ## generate the API's code from supervisor.proto
 	@cd $(CURDIR) && $(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. supervisor/surface/api/supervisor.proto

@@ -128,6 +128,11 @@ class Connections(Protocol):
         """Forget every tracked flow whose reply comes from one of `endpoints`."""
 
 
+class ReceiveBuffers(Protocol):
+    def enlarge(self, pid: int, size: int) -> int:
+        """Let every UDP socket of a process hold `size` bytes of datagrams; return how many were changed."""
+
+
 class Prober(Protocol):
     def ask(self, probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
         """Carry out one probe; a probe that fails is a result, not an error. ProbeError when it cannot be asked."""

@@ -10,7 +10,15 @@ from dataclasses import replace
 
 from supervisor.decisions.container import check_spec
 from supervisor.decisions.traffic import endpoints
-from supervisor.loop.instances import discard, is_running, spec_of, version_of, with_instance, without_instance
+from supervisor.loop.instances import (
+    discard,
+    enlarge_buffers,
+    is_running,
+    spec_of,
+    version_of,
+    with_instance,
+    without_instance,
+)
 from supervisor.loop.switchboard import Serving
 from supervisor.loop.walk import Wait, Walk, forget_datagrams, tell_daemon
 from supervisor.values.errors import SupervisorError
@@ -83,6 +91,7 @@ def ready(walk: Walk) -> Wait | None:
     message = walk.probe(walk.candidate, walk.definition)
     walk.good = 0 if message else walk.good + 1
     if walk.good >= watch.threshold:
+        enlarge_buffers(walk.world, walk.candidate, walk.definition)
         return None
     container = walk.world.engine.inspect(walk.candidate.container_name)
     if container.state is not ContainerState.RUNNING:

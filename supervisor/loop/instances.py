@@ -61,6 +61,15 @@ def probe_once(world: World, instance: Instance, definition: ServiceDefinition, 
     return ""
 
 
+def enlarge_buffers(world: World, instance: Instance, definition: ServiceDefinition) -> None:
+    """Give the sockets of a ready instance the room that its manifest asks for."""
+    size = definition.manifest.receive_buffer_bytes
+    if size is not None:
+        container = world.engine.inspect(instance.container_name)
+        if container.pid:
+            world.buffers.enlarge(container.pid, size)
+
+
 def with_instance(instances: tuple[Instance, ...], instance: Instance) -> tuple[Instance, ...]:
     return (*without_instance(instances, instance), instance)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from supervisor.decisions import backoff, health
-from supervisor.loop.instances import target_of
+from supervisor.loop.instances import enlarge_buffers, target_of
 from supervisor.loop.world import World
 from supervisor.values.errors import NoSuchContainerError, SupervisorError
 from supervisor.values.manifest import ServiceDefinition, Watch
@@ -117,6 +117,8 @@ class Keeper:
             liveness = self.definition.manifest.liveness
             steady = health.postpone(steady, max(watch.interval, liveness.interval))
         if steady.is_good != before.is_good or steady.is_known != before.is_known:
+            if steady.is_good:
+                enlarge_buffers(self._world, self.instance, self.definition)
             which = "readiness" if watch is self.definition.manifest.readiness else "liveness"
             log.info(
                 "health changed",

@@ -24,7 +24,13 @@ from supervisor.loop.walk import Listener
 from supervisor.loop.worker import Worker
 from supervisor.loop.world import World
 from supervisor.ports import Intake
-from supervisor.values.errors import ConfigurationError, RequestError, SupervisorError, UnknownServiceError
+from supervisor.values.errors import (
+    ConfigurationError,
+    RequestError,
+    SupervisorError,
+    UnknownReleaseError,
+    UnknownServiceError,
+)
 from supervisor.values.handover import Kind
 from supervisor.values.names import ServiceName
 from supervisor.values.release import InstanceState, Release, Version
@@ -336,8 +342,7 @@ class Supervision:
         for release in reversed(known):
             if name in (None, release.name):
                 return release
-        names = ", ".join(release.name for release in known) or "none"
-        raise RequestError(f"cannot find release {name!r}: imported releases are {names}")
+        raise UnknownReleaseError(name, [release.name for release in known])
 
     def _event(self, service: str, name: str, message: str) -> None:
         self._world.store.log_event(EventRecord(self._world.clock.now(), service, name, message))

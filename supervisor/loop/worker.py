@@ -445,7 +445,7 @@ class Worker:
         return files, action
 
     def _write_live_changes(self) -> None:
-        """A guest that comes while a hand-over soaks is not kept waiting; what is dearer waits until the soak is over."""
+        """A guest that comes during a soak is not kept waiting; what is dearer waits until the soak is over."""
         if self.keeper and self._router:
             files, action = self._plan(version_of(self.keeper.instance), self._router)
             if isinstance(action, Write):

@@ -6,7 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from supervisor.loop.switchboard import Switchboard
-from supervisor.ports import Clock, Connections, Engine, ExitWatch, Folders, Links, Prober, Renderer, Store
+from supervisor.ports import (
+    Clock,
+    Connections,
+    Engine,
+    ExitWatch,
+    Folders,
+    Links,
+    Prober,
+    ReceiveBuffers,
+    Renderer,
+    Store,
+)
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.settings import Settings
 
@@ -26,5 +37,6 @@ class World:
     store: Store
     clock: Clock
     exits: ExitWatch
+    buffers: ReceiveBuffers
     switchboard: Switchboard
     read_definition: ReadDefinition

@@ -18,6 +18,7 @@ from supervisor.edges.network.connections import ConntrackConnections
 from supervisor.edges.network.exits import PidfdExitWatch
 from supervisor.edges.network.guard import NftGuard
 from supervisor.edges.network.links import IpLinks
+from supervisor.edges.network.sockets import ReceiveBuffers
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.edges.probes.prober import ProtocolProber
 from supervisor.edges.render import TemplateRenderer
@@ -127,6 +128,7 @@ def assemble(settings: Settings) -> Assembly:
         store=store,
         clock=SystemClock(),
         exits=exits,
+        buffers=ReceiveBuffers(),
         switchboard=Switchboard(traffic),
         read_definition=definition_from_files,
     )

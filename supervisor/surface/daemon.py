@@ -30,7 +30,7 @@ _SETTINGS = click.option(
     "--config",
     "path",
     type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("/etc/vr-supervisor/config.yaml"),
+    default=Path("/etc/vr-supervisor/supervisor.yaml"),
     show_default=True,
     help="The settings file.",
 )
@@ -124,5 +124,5 @@ def main() -> None:
     try:
         cli()
     except SupervisorError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {' '.join(str(error).split())}", err=True)
         sys.exit(1)

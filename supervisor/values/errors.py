@@ -31,6 +31,7 @@
     └── RequestError          what an operator asked for cannot be done
         ├── UnknownServiceError
         ├── UnknownVersionError
+        ├── UnknownReleaseError
         └── BusyError
 
 A message starts with "cannot", names the object and ends with the cause.
@@ -262,6 +263,15 @@ class UnknownVersionError(RequestError):
             f"cannot find version {version!r} of {service}: imported versions are {', '.join(known) or 'none'}"
         )
         self.service, self.version, self.known = service, version, tuple(known)
+
+
+class UnknownReleaseError(RequestError):
+    """No imported bundle is that release."""
+
+    def __init__(self, name: str | None, known: Sequence[str]) -> None:
+        what = "a release" if name is None else f"release {name!r}"
+        super().__init__(f"cannot find {what}: imported releases are {', '.join(known) or 'none'}")
+        self.name, self.known = name, tuple(known)
 
 
 class BusyError(RequestError):

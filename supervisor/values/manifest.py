@@ -208,6 +208,7 @@ class ServiceManifest:
     frontends: tuple[Frontend, ...] = ()
     stop: Stop = Stop()
     soak: float = 30.0
+    receive_buffer_bytes: int | None = None  # of its UDP sockets; None: the kernel's default
     masquerades: bool = False  # isolated: what it sends to others leaves with the router's address
 
 

@@ -254,6 +254,7 @@ MANIFEST = Record(
         Field("stop", Record(Stop, (Field("signal", SIGNAL), Field("timeout", DURATION)))),
         Field("drain", Record(Drain, (Field("deadline", DURATION_OR_ZERO, True), Field("signal", SIGNAL))), True),
         Field("soak", DURATION_OR_ZERO),
+        Field("receive_buffer", SIZE, name="receive_buffer_bytes", about="of the daemon's UDP sockets"),
         Field("masquerades", Boolean()),
     ),
     conditions=(

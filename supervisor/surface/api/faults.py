@@ -14,6 +14,7 @@ from supervisor.values.errors import (
     ManifestError,
     RequestError,
     SupervisorError,
+    UnknownReleaseError,
     UnknownServiceError,
     UnknownVersionError,
 )
@@ -25,6 +26,7 @@ MAX_METADATA_BYTES = 1 << 20  # a manifest with a hundred faults still fits into
 _CODES: tuple[tuple[type[SupervisorError], grpc.StatusCode], ...] = (  # the first that matches holds
     (UnknownServiceError, grpc.StatusCode.NOT_FOUND),
     (UnknownVersionError, grpc.StatusCode.NOT_FOUND),
+    (UnknownReleaseError, grpc.StatusCode.NOT_FOUND),
     (BusyError, grpc.StatusCode.ABORTED),
     (RequestError, grpc.StatusCode.FAILED_PRECONDITION),
     (ConfigurationError, grpc.StatusCode.INVALID_ARGUMENT),

@@ -1,0 +1,79 @@
+"""Something dies that should not: the engine's service, a daemon in a container, a container itself."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.integration.live_router import SERVICES, Live, kill, until
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+
+
+def engine_pid(live: Live) -> int:
+    for record in live.router.runtime.rglob("*.json"):
+        try:
+            found = json.loads(record.read_text())
+        except ValueError:
+            continue
+        if isinstance(found, dict) and found.keys() == {"pid", "started", "configuration"}:
+            return int(found["pid"])
+    raise AssertionError("no record of the engine's service")
+
+
+def test_services_outlive_the_engine_and_the_next_operation_works(live: Live) -> None:
+    before, services = live.containers(), live.services()
+    first = engine_pid(live)
+    kill(first)
+    done = live.router.vrctl("restart", "password", check=False)
+    assert done.returncode == 0, done.stderr
+    live.ready()
+    after = live.containers()
+    others = {name: pid for name, pid in before.items() if "-password-" not in name}
+    assert {name: after.get(name) for name in others} == others
+    assert engine_pid(live) != first
+    changed = {name: one["restarts"] for name, one in live.services().items()}
+    assert changed == {name: one["restarts"] for name, one in services.items()}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_killed_daemon_serves_again(live: Live, service: str, record_property: pytest.RecordProperty) -> None:
+    before = live.services()[service]
+    name = f"vrs-{service}-{before['generation']}"
+    kill(live.containers()[name])
+
+    def serves() -> bool:
+        one = live.services()[service]
+        return bool(one["ready"]) and one["restarts"] == before["restarts"] + 1
+
+    seconds = until(f"{service} serves again", serves, 30.0, step=0.02)
+    record_property("seconds_to_serve", round(seconds, 2))
+    print(f"{service} serves again after {seconds:.2f} s")
+    after = live.services()[service]
+    assert (after["generation"], after["state"]) == (before["generation"], "running")
+    events = live.router.vrctl("status", "--json").stdout
+    assert json.loads(events)["supervisor"]["ready"] is True
+
+
+@pytest.mark.parametrize("service", ["haproxy", "dnsmasq"])
+def test_a_container_removed_by_hand_is_replaced(
+    live: Live, service: str, record_property: pytest.RecordProperty
+) -> None:
+    before = live.services()[service]
+    name = f"vrs-{service}-{before['generation']}"
+    others = {one: pid for one, pid in live.containers().items() if one != name}
+    live.podman("rm", "--force", "--time", "0", name)
+
+    def serves() -> bool:
+        one = live.services()[service]
+        return bool(one["ready"]) and one["generation"] != before["generation"]
+
+    seconds = until(f"{service} is replaced", serves, 40.0)
+    record_property("seconds_to_replace", round(seconds, 2))
+    print(f"{service} is replaced after {seconds:.2f} s")
+    live.ready()
+    after = live.containers()
+    assert name not in after
+    assert {one: after.get(one) for one in others} == others
+    assert f"{live.lab.prefix}-sv-{service}-{before['generation']}" not in live.namespaces()

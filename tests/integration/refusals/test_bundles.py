@@ -1,0 +1,84 @@
+"""`vrctl bundle` with media that cannot be trusted or used: a code, one line, and a router that did not notice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from supervisor.surface.cli.exits import Exit
+from tests.integration.live_router import Live, assert_one_line
+from tests.integration.refusals.bad_bundles import BadBundles
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+
+BAD_MANIFEST = """\
+schema: 1
+name: alpha
+colour: green
+network: sideways
+strategy: overlap
+command: [/bin/true]
+readiness: {probes: [], interval: soon}
+"""
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        pytest.param(BadBundles.not_an_iso, ["letter.iso", "not an ISO 9660"], id="not an ISO"),
+        pytest.param(BadBundles.truncated, ["to its end", "bytes were promised"], id="truncated"),
+        pytest.param(BadBundles.other_volume, ["variant.iso", "volume id is 'DEBIAN_12'"], id="wrong volume id"),
+        pytest.param(BadBundles.unsigned, ["cannot trust", "no bundle.json.sig"], id="signature missing"),
+        pytest.param(BadBundles.wrong_key, ["cannot trust", "test.pub"], id="wrong key"),
+        pytest.param(BadBundles.wrong_digest, ["services/beta/manifest.yaml", "index says"], id="digest mismatch"),
+        pytest.param(
+            lambda bad: bad.changed_index(format=2), ["bundle format 2", "reads format 1"], id="unsupported format"
+        ),
+        pytest.param(BadBundles.other_architecture, ["built for s390x", "this machine is"], id="other architecture"),
+        pytest.param(
+            lambda bad: bad.changed_index(supervisor="99.1"), ["needs supervisor 99.1"], id="newer supervisor needed"
+        ),
+        pytest.param(
+            lambda bad: bad.changed_index(release="../up", created="yesterday"),
+            ["release: ", "created: "],
+            id="every fault of the index",
+        ),
+        pytest.param(
+            lambda bad: bad.bad_manifest(BAD_MANIFEST),
+            ["manifest of alpha", "colour: ", "network: ", "readiness.interval: ", "limits: "],
+            id="every fault of a manifest",
+        ),
+        pytest.param(lambda bad: bad.changed_index(release="1.0"), ["release 1.0", "older than 12.0"], id="downgrade"),
+        pytest.param(lambda bad: bad.folder / "absent.iso", ["absent.iso", "no such file"], id="no such file"),
+        pytest.param(lambda bad: bad.folder, ["bad-bundles", "directory"], id="a folder"),
+    ],
+)
+def test_a_bad_bundle_is_refused(
+    live: Live, bad: BadBundles, make: Callable[[BadBundles], Path], words: list[str]
+) -> None:
+    path = make(bad)
+    before = live.snapshot()
+    done = live.router.vrctl("bundle", "import", str(path), check=False)
+    assert done.returncode == Exit.BAD_INPUT, done.stderr
+    assert_one_line(done.stderr.lower(), "vrctl: cannot ", *(word.lower() for word in words))
+    assert live.snapshot() == before
+
+
+def test_one_flipped_bit_in_any_file_is_found(live: Live, bad: BadBundles) -> None:
+    before = live.snapshot()
+    seen = []
+    for name, path in bad.flipped():
+        done = live.router.vrctl("bundle", "verify", str(path), check=False)
+        assert done.returncode == Exit.BAD_INPUT, f"{name}: {done.stdout}"
+        told = str(path) if name.startswith("bundle.json") else name
+        assert_one_line(done.stderr, told)
+        seen.append(name)
+    assert len(seen) > 8
+    assert live.snapshot() == before
+
+
+def test_guests_are_served_all_the_while(live: Live) -> None:
+    done = live.run("curl", "-sS", "-m", "3", "http://127.0.0.1:9531/readyz")
+    assert (done.returncode, done.stdout) == (0, "ready\n")

@@ -1,0 +1,99 @@
+"""Two services that claim one frontend: one serves, the other is refused by name, and nobody else suffers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab import commands
+from lab.router import ROOT, program
+from lab.tools import inside
+from supervisor.edges.bundle import keys
+from supervisor.edges.bundle.build import build_bundle
+from tests.integration.live_router import bare_namespace
+from tests.unit.bundle.bundle_workshop import CREATED
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
+ONE, OTHER = "password", "rival"
+
+
+def two_of_a_kind(folder: Path) -> Path:
+    built, images, services = ROOT / "build" / "images" / "bookworm", folder / "images", folder / "services"
+    images.mkdir()
+    (images / "oci").symlink_to(built / "oci")
+    facts = json.loads((built / "images.json").read_text())[ONE]
+    (images / "images.json").write_text(json.dumps({ONE: facts, OTHER: facts}))
+    for name in (ONE, OTHER):
+        shutil.copytree(ROOT / "services" / ONE, services / name)
+        manifest = services / name / "manifest.yaml"
+        manifest.write_text(manifest.read_text().replace(f"\nname: {ONE}\n", f"\nname: {name}\n"))
+    keys.generate(folder / "lab.key", folder / "trusted" / "lab.pub")
+    build_bundle(images, services, "1.0", CREATED, key=folder / "lab.key", output=folder / "two.iso")
+    return folder / "two.iso"
+
+
+@contextlib.contextmanager
+def daemon(namespace: str, settings: Path) -> Iterator[None]:
+    command = [program("vr-supervisor"), "run", "--stop-services", "--config", str(settings)]
+    with (settings.parent / "log").open("w") as log:
+        process = subprocess.Popen(inside(namespace, command), stdout=log, stderr=log)
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(20)
+            teardown = [program("vr-supervisor"), "teardown", "--config", str(settings)]
+            subprocess.run(inside(namespace, teardown), check=True, timeout=60)
+
+
+def test_two_services_claim_one_frontend() -> None:
+    with bare_namespace("vrr-two") as namespace:
+        folder = Path("/run") / namespace
+        folder.mkdir()
+        try:
+            intake = folder / "commands"
+            intake.mkdir()
+            for number, command in enumerate((commands.cmd_line(), commands.ip_associations(), commands.guest_network())):
+                (intake / f"{number}.json").write_text(json.dumps(command))
+            for words in ("link add eth0 type bridge", "addr add 10.1.1.1/24 dev eth0", "link set eth0 up"):
+                subprocess.run(["ip", "-n", namespace, *words.split()], check=True)
+            socket = folder / "run" / "api.sock"
+            settings = folder / "settings.yaml"
+            values = {"state_dir": "state", "runtime_dir": "run", "trusted_keys": "trusted", "commands": "commands"}
+            document: dict[str, Any] = {key: str(folder / value) for key, value in values.items()}
+            document |= {"api_socket": str(socket), "media": [str(two_of_a_kind(folder))], "namespaces": f"{namespace}-"}
+            settings.write_text(yaml.safe_dump(document))
+            with daemon(namespace, settings):
+                loser, winner = settled(socket)
+                assert loser["state"] == "failed"
+                assert all(word in loser["message"] for word in (ONE, OTHER, "both claim", "8080")), loser["message"]
+                first = winner["generation"], winner["restarts"]
+                time.sleep(2.0)  # the refused one is tried again now and then
+                again = settled(socket)[1]
+                assert (again["name"], again["generation"], again["restarts"]) == (winner["name"], *first)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def settled(socket: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Wait until one serves and the other has been refused; return the refused one, then the other."""
+    found: list[dict[str, Any]] = []
+    for _ in range(100):
+        command = [program("vrctl"), "--socket", str(socket), "status", "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        found = json.loads(done.stdout)["services"] if done.returncode == 0 else []
+        if [one["ready"] for one in found].count(True) == 1 and any(one["message"] for one in found):
+            found.sort(key=lambda one: bool(one["ready"]))
+            return found[0], found[1]
+        time.sleep(0.2)
+    raise AssertionError(f"neither of them won: {found}")

@@ -1,0 +1,138 @@
+"""`vr-supervisor run` where it cannot run: in a bare namespace of its own, with folders of its own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lab.router import program
+from lab.tools import inside
+from tests.integration.live_router import Live, assert_one_line, bare_namespace
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    namespace: str
+    folder: Path
+
+    def settings(self, **values: object) -> Path:
+        path = self.folder / "settings.yaml"
+        own = {"state_dir": str(self.folder / "state"), "runtime_dir": str(self.folder / "run")}
+        path.write_text(yaml.safe_dump({**own, "api_socket": str(self.folder / "run" / "api.sock"), **values}))
+        return path
+
+    def run(self, path: Path, *wrap: str, command: str = "run") -> subprocess.CompletedProcess[str]:
+        argv = [*wrap, program("vr-supervisor"), command, "--config", str(path)]
+        return subprocess.run(
+            inside(self.namespace, argv), capture_output=True, text=True, timeout=60, check=False, cwd="/"
+        )
+
+    def is_untouched(self) -> bool:
+        listed = subprocess.run(
+            inside(self.namespace, ["nft", "list", "ruleset"]), capture_output=True, text=True, check=True
+        )
+        return listed.stdout == "" and str(self.folder) not in Path("/proc/mounts").read_text()
+
+
+@pytest.fixture(scope="module")
+def namespace() -> Iterator[str]:
+    with bare_namespace("vrr-bare") as name:
+        yield name
+
+
+@pytest.fixture
+def bare(namespace: str) -> Iterator[Bare]:
+    """Below /run, which everybody may look into: a test as nobody has to fail for the right reason."""
+    folder = Path("/run") / namespace
+    folder.mkdir()
+    try:
+        yield Bare(namespace, folder)
+    finally:
+        subprocess.run(["umount", str(folder / "run")], capture_output=True, check=False)
+        shutil.rmtree(folder)
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    assert done.returncode == 1, done.stderr
+    assert_one_line(done.stderr, "error: cannot ", *words)
+
+
+def test_no_settings_file(bare: Bare) -> None:
+    path = bare.folder / "absent.yaml"
+    assert_refused(bare.run(path), str(path), "No such file")
+    assert bare.is_untouched()
+
+
+@pytest.mark.parametrize("command", ["run", "teardown"])
+def test_every_fault_of_the_settings_file(bare: Bare, command: str) -> None:
+    path = bare.settings(engine="lxc", metrics_port=0, state_dir="here", media="x.iso", coulour=1, pool="300.0.0.0/8")
+    words = ["engine: ", "metrics_port: ", "state_dir: ", "media: ", "coulour: ", "pool: "]
+    assert_refused(bare.run(path, command=command), str(path), *words)
+    assert bare.is_untouched()
+
+
+@pytest.mark.parametrize("text", ["a: [1", "- a list", "\x00", "a: b: c"])
+def test_a_settings_file_that_is_no_mapping(bare: Bare, text: str) -> None:
+    path = bare.settings()
+    path.write_text(text)
+    assert_refused(bare.run(path), str(path))
+    assert bare.is_untouched()
+
+
+def test_not_root(bare: Bare) -> None:
+    assert_refused(bare.run(bare.settings(), *NOBODY), "root")
+    assert not (bare.folder / "state").exists()
+    assert bare.is_untouched()
+
+
+def test_teardown_not_root(bare: Bare) -> None:
+    assert_refused(bare.run(bare.settings(), *NOBODY, command="teardown"), "root")
+
+
+def test_no_engine_is_installed(bare: Bare) -> None:
+    """Seen from a mount namespace where the program is not one."""
+    hide = ("unshare", "--mount", "sh", "-c", 'mount --bind /dev/null "$(command -v podman)" && exec "$@"', "sh")
+    done = bare.run(bare.settings(), *hide)
+    assert_refused(done, "podman not found", "apt-get install podman")
+    assert bare.is_untouched()
+
+
+def test_the_engine_is_broken(bare: Bare) -> None:
+    broken = bare.folder / "broken"
+    broken.write_text("#!/bin/sh\necho 'cannot reach the moon' >&2\nexit 3\n")
+    broken.chmod(0o755)
+    swap = f'mount --bind {broken} "$(command -v podman)" && exec "$@"'
+    done = bare.run(bare.settings(), "unshare", "--mount", "sh", "-c", swap, "sh")
+    assert_refused(done, "engine", "cannot reach the moon")
+    assert bare.is_untouched()
+
+
+def test_engine_that_is_not_there_yet(bare: Bare) -> None:
+    assert_refused(bare.run(bare.settings(engine="docker")), "docker")
+    assert bare.is_untouched()
+
+
+def test_second_supervisor_on_one_state_folder(live: Live, bare: Bare) -> None:
+    before = live.snapshot()
+    for command in ("run", "teardown"):
+        done = live.run(program("vr-supervisor"), command, "--config", str(live.router.settings))
+        assert_refused(done, str(live.router.state), f"process {before_pid(live)}")
+    path = bare.settings(state_dir=str(live.router.state))
+    assert_refused(bare.run(path), str(live.router.state))
+    assert live.snapshot() == before
+
+
+def before_pid(live: Live) -> int:
+    record = live.router.processes.find("supervisor")
+    assert record is not None
+    return record.pid

@@ -1,0 +1,147 @@
+"""Promises about the repository as a whole that are cheap to check: what is named where, how long, how documented."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import yaml
+
+from supervisor.values.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICES = sorted(path.parent.name for path in ROOT.glob("services/*/manifest.yaml"))
+PACKAGES = ("supervisor", "lab", "bench")
+LONGEST_MODULE = 400
+STILL_TOO_LONG = {"supervisor/loop/worker.py": 560}  # to be split; it may only become shorter
+SLEEPERS = {
+    "supervisor/surface/assembly.py",  # the clock itself
+    "supervisor/surface/cli/observe.py",  # `status --watch` asks again; the process does nothing else
+    "supervisor/edges/safefs.py",  # a few milliseconds, a few times: a daemon tells nobody that it has rewritten a file
+}
+OUR_MODULES = sorted(
+    path
+    for package in PACKAGES
+    for path in (ROOT / package).rglob("*.py")
+    if not re.search(r"_pb2(_grpc)?$", path.stem)
+)
+SUPERVISOR = [path for path in OUR_MODULES if path.is_relative_to(ROOT / "supervisor")]
+TEXTS = {".py", ".pyi", ".md", ".toml", ".yaml", ".yml", ".j2", ".service", ".proto", ".sh", ".json", ""}
+
+# Words of daemons that the supervisor may use for ideas of its own: its password model, a command's configuration.
+COMMON_WORDS = {"password", "metadata"}
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def service_words() -> set[str]:
+    """What gives a service away: its folder's name, the parts of it, the daemon it runs."""
+    words = {"charon", "apache"}
+    for service in SERVICES:
+        manifest = yaml.safe_load((ROOT / "services" / service / "manifest.yaml").read_text())
+        words |= {service, *service.split("-"), Path(manifest["command"][0]).name}
+    return {word for word in words if word not in COMMON_WORDS and not word.startswith("python")}
+
+
+def files() -> Iterator[Path]:
+    """Everything that is, or may become, part of the repository."""
+    listed = subprocess.run(
+        ["git", "-c", f"safe.directory={ROOT}", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode == 0:
+        found = [ROOT / line for line in listed.stdout.splitlines()]
+    else:  # an unpacked archive
+        hidden = re.compile(r"/(\.git|\.venv|build|__pycache__|\.[a-z_]+_cache|\.hypothesis)/|\.egg-info/")
+        found = [path for path in ROOT.rglob("*") if not hidden.search(f"/{name(path)}")]
+    return (path for path in found if path.is_file() and path.suffix in TEXTS)
+
+
+def test_there_are_services() -> None:
+    assert len(SERVICES) >= 5
+
+
+@pytest.mark.parametrize("path", SUPERVISOR, ids=name)
+def test_the_supervisor_names_no_service(path: Path) -> None:
+    pattern = re.compile(rf"(?i)\b({'|'.join(sorted(map(re.escape, service_words())))})(?![a-z])")
+    named = [
+        f"{number}: {line.strip()}"
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if pattern.search(line)
+    ]
+    assert not named
+
+
+@pytest.mark.parametrize("path", OUR_MODULES, ids=name)
+def test_a_module_opens_with_its_place_in_the_flow(path: Path) -> None:
+    text = path.read_text()
+    assert not text.strip() or ast.get_docstring(ast.parse(text))
+
+
+@pytest.mark.parametrize("path", OUR_MODULES, ids=name)
+def test_a_module_is_not_too_long_to_hold_in_mind(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= STILL_TOO_LONG.get(name(path), LONGEST_MODULE)
+
+
+def test_waiting_is_for_an_event_never_a_bare_sleep() -> None:
+    """The loop waits by its clock and its inbox: whoever waits says for what, and can be woken."""
+    sleeping = {name(path) for path in SUPERVISOR if "time.sleep(" in path.read_text()}
+    assert sleeping <= SLEEPERS
+
+
+def test_no_file_knows_where_somebody_keeps_the_project() -> None:
+    private = re.compile(r"(?<![\w/.])/(?:home|root|work|Users)/[\w.]")
+    found = [
+        f"{name(path)}:{number}: {line.strip()}"
+        for path in files()
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1)
+        if private.search(line)
+    ]
+    assert not found
+
+
+def targets() -> dict[str, str]:
+    """Each target of the Makefile that is a command, with what `make help` says about it."""
+    makefile = (ROOT / "Makefile").read_text()
+    commands = re.findall(r"(?m)^\.PHONY:(.*)$", makefile)
+    said = dict(re.findall(r"(?m)^([a-z-]+):.*?## (.+)$", makefile))
+    return {target: said.get(target, "") for line in commands for target in line.split()}
+
+
+@pytest.mark.parametrize("target", sorted(targets()))
+def test_help_lists_every_command(target: str) -> None:
+    listed = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert targets()[target]
+    assert re.search(rf"(?m)^  make {target} +\S", listed.stdout)
+
+
+def test_the_readme_names_the_two_commands_and_only_commands_that_exist() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert re.search(r"(?m)^    make run$", readme)
+    assert re.search(r"(?m)^    make test$", readme)
+    assert set(re.findall(r"`make ([a-z-]+)`", readme)) <= set(targets())
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md")), ids=name)
+def test_links_and_named_modules_exist(path: Path) -> None:
+    text = path.read_text()
+    links = [path.parent / link for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)]
+    modules = [ROOT / module for module in re.findall(r"`((?:supervisor|lab|tests|docs|deploy)/[\w./-]+)`", text)]
+    assert not [str(missing) for missing in (*links, *modules) if not missing.exists()]
+
+
+def test_every_setting_is_documented() -> None:
+    documented = set(re.findall(r"(?m)^\| `(\w+)` \|", (ROOT / "docs/settings.md").read_text()))
+    assert documented == {field.name for field in fields(Settings)}

@@ -86,10 +86,13 @@ def _password(seconds: float) -> tuple[Load, ...]:
 
 
 def _haproxy(seconds: float) -> tuple[Load, ...]:
+    return (Load("download of 20 s", "public", Download("http", seconds=max(20.0, seconds))), *_web(seconds))
+
+
+def _web(seconds: float) -> tuple[Load, ...]:
     root = f"http://{VIP}/"
     own = {"expected": CLIENT_IP, "source": CLIENT_IP, "seconds": seconds}
     return (
-        Load("download of 20 s", "public", Download("http", seconds=max(20.0, seconds))),
         Load("keep-alive, 50 connections", "public", Wrk(root, seconds, connections=50)),
         Load("one per connection", "public", Wrk(root, seconds, connections=2, keep_alive=False)),
         Load("tcp line", "public", LineEcho(seconds=seconds)),
@@ -117,7 +120,7 @@ SERVICES: Mapping[str, Callable[[float], tuple[Load, ...]]] = MappingProxyType(
         "strongswan": _strongswan,
     }
 )
-PARTS: Mapping[str, Callable[[float], tuple[Load, ...]]] = MappingProxyType({"dns": _dns, "dhcp": _dhcp})
+PARTS: Mapping[str, Callable[[float], tuple[Load, ...]]] = MappingProxyType({"dns": _dns, "dhcp": _dhcp, "web": _web})
 
 
 def loads_of(service: str, seconds: float, part: str | None = None) -> tuple[Load, ...]:

@@ -46,19 +46,18 @@ def hand_over_under_load(
     was = facts.service(router, service)["version"]
     afterwards = checks.before(router, service, loads)
     words = [action, service, *(["--to", to_version] if to_version else [])]
-    began, told = time.time(), time.monotonic()
+    began = time.time()
 
     def act(begin: Begin) -> None:
-        nonlocal began, told
-        began, told = time.time(), time.monotonic()
+        nonlocal began
+        began = time.time()
         follow(router, words, begin)
 
     seen, held = under_load(router, loads, act)
     await_quiet(router, service)
-    total = time.monotonic() - told
     now, record = facts.service(router, service), facts.newest_handover(router, service)
     to_cut = record["seconds_to_cutover"]
-    from_command = datetime.fromisoformat(record["started"]).timestamp() + to_cut - began if to_cut else None
+    from_command = _moment(record["started"]) + to_cut - began if to_cut else None
     expected = to_version or record["to_version"]
     found = f"{now['version']}, {now['state']}, hand-over {record['outcome']}: {record['reason']}"
     is_there = now["version"] == expected and now["ready"] and record["outcome"] == "succeeded"
@@ -71,7 +70,7 @@ def hand_over_under_load(
         (*held, Check(f"{expected} serves", is_there, found), *afterwards()),
         to_cut,
         from_command,
-        total,
+        _moment(record["finished"]) - began,
     )
 
 
@@ -106,7 +105,7 @@ def under_load(router: Router, loads: Sequence[Load], act: Action) -> tuple[tupl
         return seen, (Check("every client was at work throughout", not early and not late, found),)
 
 
-def follow(router: Router, words: Sequence[str], begin: Begin) -> dict[str, Any]:
+def follow(router: Router, words: Sequence[str], begin: Begin, *, expect_success: bool = True) -> dict[str, Any]:
     """Run a `vrctl` command that tells its progress; returns its last word. LabError when it does not succeed."""
     argv = [program("vrctl"), "--socket", str(router.socket), *words, "--json"]
     last: dict[str, Any] = {}
@@ -117,9 +116,13 @@ def follow(router: Router, words: Sequence[str], begin: Begin) -> dict[str, Any]
             last = json.loads(line)
             begin(str(last["phase"]))
         said = process.stderr.read()
-    if process.returncode != 0:
+    if expect_success and process.returncode != 0:
         raise LabError(f"vrctl {' '.join(words)} ended with {process.returncode}: {said.strip()}")
     return last
+
+
+def _moment(told: str) -> float:
+    return datetime.fromisoformat(told).timestamp()
 
 
 def await_quiet(router: Router, name: str, limit: float = DRAIN_LIMIT) -> None:

@@ -51,7 +51,7 @@ def _state(worker: Worker, is_desired: bool) -> ServiceState:
         return ServiceState.FAILED
     if not keeper.readiness.is_known:
         return ServiceState.STARTING
-    return ServiceState.DEGRADED if worker.message else ServiceState.RUNNING
+    return ServiceState.DEGRADED if worker.is_degraded else ServiceState.RUNNING
 
 
 def _handover(walk: Walk) -> HandoverStatus | None:

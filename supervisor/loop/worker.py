@@ -14,19 +14,23 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeVar
 
-from supervisor.decisions.plan import NewGeneration, Next, Nothing, ReloadInPlace, Write, changes, next_action
+from supervisor.decisions.plan import NewGeneration, Next, Nothing, ReloadInPlace, Write
 from supervisor.loop.adoption import adopt
-from supervisor.loop.allocation import Allocator, with_frontends
+from supervisor.loop.allocation import Allocator
+from supervisor.loop.announcement import announce
+from supervisor.loop.comparison import compare
+from supervisor.loop.definitions import Definitions
 from supervisor.loop.instances import discard, version_of
 from supervisor.loop.keeper import Keeper
+from supervisor.loop.opening import Opening
 from supervisor.loop.walk import Listener, Wait, Walk
 from supervisor.loop.walking import carry_on, revert
 from supervisor.loop.world import World
-from supervisor.values.errors import BusyError, EngineUnavailableError, RequestError, StateError, SupervisorError
-from supervisor.values.handover import Handover, Kind, Mode, Outcome, Step
+from supervisor.values.errors import BusyError, EngineUnavailableError, RequestError, SupervisorError
+from supervisor.values.handover import Kind, Mode, Outcome, Step
 from supervisor.values.manifest import ServiceDefinition
-from supervisor.values.names import Digest, ServiceName
-from supervisor.values.release import InstanceState, Version
+from supervisor.values.names import ServiceName
+from supervisor.values.release import Version
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import Instance, RenderedFile
 from supervisor.values.status import EventRecord, Progress
@@ -39,6 +43,7 @@ MOST_ALIVE = 3  # generations of one service
 REFUSED_RETRY_SECONDS = 300.0
 NOTHING_SERVES_RETRY_SECONDS = 5.0
 IDLE_SECONDS = 60.0
+PAUSE_SECONDS = 1.0
 ANSWER_SECONDS = 60.0
 
 
@@ -64,7 +69,7 @@ class Worker:
         router: RouterConfig | None,
     ) -> None:
         self.name = name
-        self._world, self._allocator, self._digest = world, allocator, digest
+        self._world, self._digest = world, digest
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=f"worker-{name}", daemon=True)
         self._is_stopping = False
@@ -72,13 +77,16 @@ class Worker:
         self._is_dirty = True
         self._refusal: Refusal | None = None
         self._not_before = 0.0  # when the foreground walk wants to be carried on
+        self._pause_until = 0.0  # after something unexpected nothing is tried for a moment
         self._clearing_due: dict[int, float] = {}
-        self._definitions: dict[Digest, ServiceDefinition] = {}
+        self._definition_of = Definitions(world, name)
+        self._opening = Opening(world, name, allocator, self._definition_of)
         # Read by status from other threads; each is replaced whole.
         self.keeper: Keeper | None = None
         self.foreground: Walk | None = None
         self.clearing: tuple[Walk, ...] = ()
         self.message = ""
+        self.is_degraded = False  # what runs is not what is desired
 
     # ------------------------------------------------------------ from other threads
 
@@ -172,8 +180,9 @@ class Worker:
     def _complain(self, message: str) -> None:
         if message != self.message:
             log.warning("service degraded", extra={"service": self.name, "reason": message})
-        self.message = message
-        self._not_before = self._world.clock.monotonic() + 1.0
+        self.message, self.is_degraded = message, True
+        self._is_dirty = True
+        self._pause_until = self._world.clock.monotonic() + PAUSE_SECONDS
 
     def _due_in(self) -> float:
         now = self._world.clock.monotonic()
@@ -185,16 +194,20 @@ class Worker:
             due.append(self._refusal.until - now)
         if self.keeper and not self._is_taking_over:
             due.append(self.keeper.due_in())
-        return max(0.0, min(due))
+        return max(0.0, min(due), self._pause_until - now)
 
     def _turn(self) -> None:
         now = self._world.clock.monotonic()
+        if now < self._pause_until:
+            return
+        if self._refusal and now >= self._refusal.until:
+            self._refusal, self._is_dirty = None, True
         if self.foreground and now >= self._not_before:
             self._walk(self.foreground)
         for walk in self.clearing:
             if now >= self._clearing_due[walk.handover.id]:
                 self._clear(walk)
-        if self.foreground is None and now >= self._not_before and self._wants_a_look(now):
+        if self.foreground is None and now >= self._not_before and self._is_dirty and self._router is not None:
             self._is_dirty = False
             self._reconcile()
         elif self.foreground and self.foreground.step is Step.SOAK and self._is_dirty:
@@ -205,11 +218,6 @@ class Worker:
             self._judge_soak()
             self._replace_what_is_gone()
 
-    def _wants_a_look(self, now: float) -> bool:
-        return self._router is not None and (
-            self._is_dirty or (self._refusal is not None and now >= self._refusal.until)
-        )
-
     @property
     def _is_taking_over(self) -> bool:
         """Is the active down, or may it be, because the hand-over says so?"""
@@ -219,9 +227,9 @@ class Worker:
         )
 
     def _adopt(self) -> None:
-        found = adopt(self._world, self.name, self._router or RouterConfig(), self._definition)
+        found = adopt(self._world, self.name, self._router or RouterConfig(), self._definition_of)
         if found.active:
-            self._keep(found.active, self._definition(found.active.definition))
+            self._keep(found.active, self._definition_of(found.active.definition))
         for walk in found.walks:
             if walk.is_background:
                 self.clearing = (*self.clearing, walk)
@@ -261,7 +269,7 @@ class Worker:
         if handover.outcome in (Outcome.FAILED, Outcome.REVERTED):
             self._refuse(walk)
         else:
-            self.message = ""
+            self.message, self.is_degraded = "", False
             self._refusal = None
             if (
                 handover.mode is not Mode.RELOAD
@@ -272,34 +280,17 @@ class Worker:
         if walk.is_background:
             self.clearing = (*self.clearing, walk)
             self._clearing_due[handover.id] = 0.0
-        self._announce(walk)
+        announce(walk)
         self._is_dirty = True
 
     def _refuse(self, walk: Walk) -> None:
         handover = walk.handover
-        self.message = handover.reason
+        self.message = f"{handover.kind} to {walk.candidate.version} {handover.outcome}: {handover.reason}"
+        self.is_degraded = handover.kind in (Kind.CONFIGURE, Kind.START)  # others leave what is desired as it was
         seconds = REFUSED_RETRY_SECONDS if walk.former else NOTHING_SERVES_RETRY_SECONDS
         self._refusal = Refusal(
             version_of(walk.candidate), walk.router, self._world.clock.monotonic() + seconds, handover.reason
         )
-
-    def _announce(self, walk: Walk) -> None:
-        handover = walk.handover
-        is_good = handover.outcome in (Outcome.SUCCEEDED, Outcome.RUNNING)
-        done = Outcome.SUCCEEDED if is_good else handover.outcome
-        text = f"{handover.kind} to {walk.candidate.version} {done}"
-        self._world.store.log_event(EventRecord(self._world.clock.now(), self.name, done, text + _because(handover)))
-        last = Progress(
-            self.name,
-            done,
-            text,
-            fraction=1.0,
-            elapsed=self._world.clock.monotonic() - walk.began,
-            is_final=True,
-            error=None if is_good else handover.reason,
-        )
-        for listener in walk.listeners:
-            listener.put(last)
 
     def _clear(self, walk: Walk) -> None:
         wait = carry_on(walk)
@@ -362,9 +353,13 @@ class Worker:
                 f"{handover.kind} to {self.foreground.candidate.version} (hand-over {handover.id})"
                 f" is at {self.foreground.step}",
             )
-        if len(self.clearing) + 2 > MOST_ALIVE:
+        if self._is_crowded:
             held = ", ".join(str(walk.former.generation) for walk in self.clearing if walk.former)
             raise BusyError(self.name, f"generations {held} still drain; at most {MOST_ALIVE} may be alive")
+
+    @property
+    def _is_crowded(self) -> bool:
+        return len(self.clearing) + 2 > MOST_ALIVE  # with the active and a candidate
 
     def _revert(self) -> Listener | None:
         walk = self.foreground
@@ -386,7 +381,7 @@ class Worker:
     def _stop_service(self) -> None:
         for instance, _ in self._world.store.instances(self.name):
             self._world.engine.remove(instance.container_name)
-            discard(self._world, instance, self._definition(instance.definition))
+            discard(self._world, instance, self._definition_of(instance.definition))
         self._keep(None, None)
         self._is_stopping = True
 
@@ -397,15 +392,17 @@ class Worker:
         desired = self._world.store.desired(self.name)
         if desired is None:
             return
-        files, action = self._plan(desired, self._router)
+        files, action = compare(self._world, self._active, desired, self._router, self._digest)
         if isinstance(action, Nothing):
             if self._refusal is None:
-                self.message = ""
+                self.message, self.is_degraded = "", False
             return
         if self._is_refused(desired, self._router):
             return
         log.info("plan", extra={"service": self.name, "action": repr(action)})
         match action:
+            case NewGeneration() if self._is_crowded:
+                self._is_dirty, self._not_before = True, self._world.clock.monotonic() + PAUSE_SECONDS
             case NewGeneration(kind=kind):
                 self._open(kind, desired, [])
             case Write(changed=changed):
@@ -413,41 +410,28 @@ class Worker:
                 self._world.store.log_event(
                     EventRecord(self._world.clock.now(), self.name, "configured", f"{len(changed)} files written")
                 )
-            case ReloadInPlace():
-                self._open_reload(files)
+            case ReloadInPlace() if self.keeper:
+                self.foreground = self._opening.reload(
+                    self.keeper.instance, self.keeper.definition, self._router, files
+                )
+                self._not_before = 0.0
 
     def plan(self, desired: Version | None) -> Next:
         """What would be done for `desired`; may be asked from any thread."""
-        keeper, router = self.keeper, self._router
-        if desired is None or router is None:
+        if desired is None or self._router is None:
             return Nothing()
-        if keeper is None:
-            return NewGeneration(Kind.START, "nothing runs")
-        return self._plan(desired, router)[1]
+        return compare(self._world, self._active, desired, self._router, self._digest)[1]
 
-    def _plan(self, desired: Version, router: RouterConfig) -> tuple[tuple[RenderedFile, ...], Next]:
+    @property
+    def _active(self) -> tuple[Instance, ServiceDefinition] | None:
         keeper = self.keeper
-        if keeper is None:
-            return (), NewGeneration(Kind.START, "nothing runs")
-        running = version_of(keeper.instance)
-        if running != desired:
-            return (), NewGeneration(Kind.SWAP, f"version {desired.version} is wanted")
-        fresh = with_frontends(self._world, keeper.definition, router, keeper.instance)
-        files = self._world.renderer.files(keeper.definition, router, fresh)
-        digests = {file.path: self._digest(file.content) for file in files}
-        action = next_action(
-            desired=desired,
-            running=running,
-            found=changes(keeper.definition.manifest, files, self._world.folders.written(keeper.instance), digests),
-            desired_frontends=fresh.frontends,
-            running_frontends=keeper.instance.frontends,
-        )
-        return files, action
+        return (keeper.instance, keeper.definition) if keeper else None
 
     def _write_live_changes(self) -> None:
         """A guest that comes during a soak is not kept waiting; what is dearer waits until the soak is over."""
         if self.keeper and self._router:
-            files, action = self._plan(version_of(self.keeper.instance), self._router)
+            running = version_of(self.keeper.instance)
+            files, action = compare(self._world, self._active, running, self._router, self._digest)
             if isinstance(action, Write):
                 self._write(files)
 
@@ -462,74 +446,10 @@ class Worker:
         self._world.folders.write(self.keeper.instance, self.keeper.definition.manifest, files)
 
     def _open(self, kind: Kind, version: Version, listeners: list[Listener]) -> None:
-        """Record a hand-over and make it the foreground walk."""
         if self._router is None:
             raise RequestError(f"cannot {kind} {self.name}: the router has no configuration yet")
-        began = self._world.clock.monotonic()
-        definition = self._definition(version.definition)
-        candidate = self._allocator.new_instance(definition, version, self._router)
-        former, former_definition = self._former()
-        mode = Mode(definition.manifest.strategy)
-        handover = self._world.store.open_handover(
-            Handover(0, self.name, kind, mode, former.generation if former else None, candidate.generation),
-            self._world.clock.now(),
-        )
-        walk = Walk(
-            self._world,
-            handover,
-            definition,
-            self._router,
-            candidate,
-            former,
-            former_definition,
-            began=began,
-            began_at=self._world.clock.now(),
-            listeners=listeners,
-        )
-        self._world.store.record(handover, walk.step, self._world.clock.now())
-        self.foreground, self._not_before = walk, 0.0
-
-    def _open_reload(self, files: tuple[RenderedFile, ...]) -> None:
-        assert self.keeper is not None
-        assert self._router is not None
-        keeper = self.keeper
-        before = self._world.folders.read(keeper.instance, keeper.definition.manifest)
-        handover = self._world.store.open_handover(
-            Handover(0, self.name, Kind.CONFIGURE, Mode.RELOAD, None, keeper.instance.generation),
-            self._world.clock.now(),
-        )
-        walk = Walk(
-            self._world,
-            handover,
-            keeper.definition,
-            self._router,
-            keeper.instance,
-            None,
-            None,
-            began=self._world.clock.monotonic(),
-            began_at=self._world.clock.now(),
-            files=files,
-            former_files=before,
-        )
-        self._world.store.record(handover, walk.step, self._world.clock.now())
-        self.foreground, self._not_before = walk, 0.0
-
-    def _former(self) -> tuple[Instance | None, ServiceDefinition | None]:
-        """The instance that is to be replaced: the active, or what the journal says was active before a reboot."""
-        if self.keeper:
-            return self.keeper.instance, self.keeper.definition
-        for instance, state in self._world.store.instances(self.name):
-            if state is InstanceState.ACTIVE:
-                return instance, self._definition(instance.definition)
-        return None, None
-
-    def _definition(self, digest: Digest) -> ServiceDefinition:
-        if digest not in self._definitions:
-            files = self._world.store.definition(digest)
-            if files is None:
-                raise StateError(f"cannot find definition {digest} of {self.name}: the store does not hold it")
-            self._definitions[digest] = self._world.read_definition(self.name, files)
-        return self._definitions[digest]
+        self.foreground = self._opening.new_generation(kind, version, self._router, listeners)
+        self._not_before = 0.0
 
     def _keep(self, instance: Instance | None, definition: ServiceDefinition | None) -> None:
         if self.keeper:
@@ -542,7 +462,3 @@ class Worker:
     def _on_exit(self) -> None:
         """From the thread that watches processes."""
         self._inbox.put(lambda: self.keeper.exited() if self.keeper else None)
-
-
-def _because(handover: Handover) -> str:
-    return f": {handover.reason}" if handover.reason else ""

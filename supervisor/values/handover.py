@@ -17,7 +17,6 @@ class Step(StrEnum):
     START = "start"  # the candidate runs
     READY = "ready"  # its readiness probes hold
     SYNC = "sync"  # copied state is as the former active left it
-    HOLD = "hold"  # takeover: the kernel keeps the data plane while no daemon runs
     KILL_FORMER = "kill-former"  # takeover: SIGKILL, never a graceful stop
     CUT_OVER = "cut-over"  # new work goes to the candidate
     VERIFY = "verify"  # the candidate answers, now as the active

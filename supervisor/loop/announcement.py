@@ -1,0 +1,21 @@
+"""Tells how a hand-over ended: the audit log, and everybody who waits for it."""
+
+from __future__ import annotations
+
+from supervisor.loop.walk import Walk
+from supervisor.values.handover import Outcome
+from supervisor.values.status import EventRecord, Progress
+
+
+def announce(walk: Walk) -> None:
+    """From here a hand-over is decided: it ended, or only clearing is left."""
+    handover, world = walk.handover, walk.world
+    is_good = handover.outcome in (Outcome.SUCCEEDED, Outcome.RUNNING)
+    done = Outcome.SUCCEEDED if is_good else handover.outcome
+    text = f"{handover.kind} to {walk.candidate.version} {done}"
+    because = f": {handover.reason}" if handover.reason else ""
+    world.store.log_event(EventRecord(world.clock.now(), handover.service, done, text + because))
+    elapsed = world.clock.monotonic() - walk.began
+    error = None if is_good else handover.reason
+    for listener in walk.listeners:
+        listener.put(Progress(handover.service, done, text, 1.0, elapsed, is_final=True, error=error))

@@ -1,0 +1,46 @@
+"""Compares what a service should be with what it is: renders, reads what is written, and lets the plan decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from supervisor.decisions.plan import NewGeneration, Next, changes, next_action
+from supervisor.loop.allocation import with_frontends
+from supervisor.loop.instances import version_of
+from supervisor.loop.world import World
+from supervisor.values.handover import Kind
+from supervisor.values.manifest import ServiceDefinition
+from supervisor.values.release import Version
+from supervisor.values.router import RouterConfig
+from supervisor.values.state import Instance, RenderedFile
+
+
+def compare(
+    world: World,
+    active: tuple[Instance, ServiceDefinition] | None,
+    desired: Version,
+    router: RouterConfig,
+    digest: Callable[[bytes], str],
+) -> tuple[tuple[RenderedFile, ...], Next]:
+    """Return the next action, and the files it would write into the running instance."""
+    if active is None:
+        return (), NewGeneration(Kind.START, "nothing runs")
+    instance, definition = active
+    running = version_of(instance)
+    if (running.image, running.definition) != (desired.image, desired.definition):
+        return (), NewGeneration(Kind.SWAP, f"version {desired.version} is wanted")
+    fresh = with_frontends(world, definition, router, instance)
+    files = world.renderer.files(definition, router, fresh)
+    action = next_action(
+        desired=desired,
+        running=running,
+        found=changes(
+            definition.manifest,
+            files,
+            world.folders.written(instance),
+            {file.path: digest(file.content) for file in files},
+        ),
+        desired_frontends=fresh.frontends,
+        running_frontends=instance.frontends,
+    )
+    return files, action

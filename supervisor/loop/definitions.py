@@ -1,0 +1,25 @@
+"""Service definitions by digest, read once: the store keeps the files of every imported release."""
+
+from __future__ import annotations
+
+from supervisor.loop.world import World
+from supervisor.values.errors import StateError
+from supervisor.values.manifest import ServiceDefinition
+from supervisor.values.names import Digest, ServiceName
+
+
+class Definitions:
+    """Lives on one worker's thread."""
+
+    def __init__(self, world: World, service: ServiceName) -> None:
+        self._world, self._service = world, service
+        self._known: dict[Digest, ServiceDefinition] = {}
+
+    def __call__(self, digest: Digest) -> ServiceDefinition:
+        """StateError when the store does not hold it; ManifestError when this supervisor cannot read it."""
+        if digest not in self._known:
+            files = self._world.store.definition(digest)
+            if files is None:
+                raise StateError(f"cannot find definition {digest} of {self._service}: the store does not hold it")
+            self._known[digest] = self._world.read_definition(self._service, files)
+        return self._known[digest]

@@ -1,0 +1,76 @@
+"""Opens hand-overs: everything is recorded before anything is done."""
+
+from __future__ import annotations
+
+from supervisor.loop.allocation import Allocator
+from supervisor.loop.definitions import Definitions
+from supervisor.loop.walk import Listener, Walk
+from supervisor.loop.world import World
+from supervisor.values.handover import Handover, Kind, Mode
+from supervisor.values.manifest import ServiceDefinition
+from supervisor.values.names import ServiceName
+from supervisor.values.release import InstanceState, Version
+from supervisor.values.router import RouterConfig
+from supervisor.values.state import Instance, RenderedFile
+
+
+class Opening:
+    """What a worker needs to begin a hand-over of its service."""
+
+    def __init__(self, world: World, service: ServiceName, allocator: Allocator, definition_of: Definitions) -> None:
+        self._world, self._service, self._allocator, self._definition_of = world, service, allocator, definition_of
+
+    def new_generation(self, kind: Kind, version: Version, router: RouterConfig, listeners: list[Listener]) -> Walk:
+        """Record a candidate and its hand-over from what the store says is active, which may be dead (a reboot)."""
+        began = self._world.clock.monotonic()
+        definition = self._definition_of(version.definition)
+        candidate = self._allocator.new_instance(definition, version, router)
+        former = self._active()
+        former_definition = self._definition_of(former.definition) if former else None
+        mode = Mode(definition.manifest.strategy)
+        handover = Handover(0, self._service, kind, mode, former.generation if former else None, candidate.generation)
+        walk = self._walk(handover, definition, router, candidate, began, listeners)
+        walk.former, walk.former_definition = former, former_definition
+        return walk
+
+    def reload(
+        self, instance: Instance, definition: ServiceDefinition, router: RouterConfig, files: tuple[RenderedFile, ...]
+    ) -> Walk:
+        """Record a change of configuration in place."""
+        before = self._world.folders.read(instance, definition.manifest)
+        handover = Handover(0, self._service, Kind.CONFIGURE, Mode.RELOAD, None, instance.generation)
+        walk = self._walk(handover, definition, router, instance, self._world.clock.monotonic(), [])
+        walk.files, walk.former_files = files, before
+        return walk
+
+    def _walk(
+        self,
+        handover: Handover,
+        definition: ServiceDefinition,
+        router: RouterConfig,
+        candidate: Instance,
+        began: float,
+        listeners: list[Listener],
+    ) -> Walk:
+        now = self._world.clock.now()
+        recorded = self._world.store.open_handover(handover, now)
+        walk = Walk(
+            self._world,
+            recorded,
+            definition,
+            router,
+            candidate,
+            None,
+            None,
+            began=began,
+            began_at=now,
+            listeners=listeners,
+        )
+        self._world.store.record(recorded, walk.step, now)
+        return walk
+
+    def _active(self) -> Instance | None:
+        for instance, state in self._world.store.instances(self._service):
+            if state is InstanceState.ACTIVE:
+                return instance
+        return None

@@ -1,0 +1,68 @@
+"""One lab for the session with a router that drops by default, and a look around after each test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from lab import network
+from lab.router import NEWER, OLDER, Router, bundle_path
+from lab.scenarios.facts import service, version_in
+from lab.session import bring_up
+from lab.topology import Lab
+from tests.integration.handover.invariants import SERVICES, await_rest, violations
+
+PREFIX = "vrh"
+
+
+@pytest.fixture(scope="session")
+def router() -> Iterator[Router]:
+    """Both releases imported, the older one running. What a killed session left behind goes first."""
+    if os.geteuid() != 0:
+        pytest.skip("network namespaces need root")
+    for release in (OLDER, NEWER):
+        if not bundle_path(release).is_file():
+            pytest.skip(f"{bundle_path(release)} is missing: run `make bundle`")
+    made = Router(Lab(PREFIX))
+    _remove(made)
+    try:
+        bring_up(made, "cloudstack", say=lambda _: None, soak=0.7)
+        yield made
+    finally:
+        _remove(made)
+
+
+def _remove(router: Router) -> None:
+    try:
+        router.stop()
+    finally:
+        network.down(router.lab)
+
+
+@pytest.fixture(autouse=True)
+def _tidy(router: Router) -> Iterator[None]:
+    """Each test begins with every service on the older release, and leaves nothing behind."""
+    if router.status() is None:
+        bring_up(router, "cloudstack", say=lambda _: None)
+    for name in SERVICES:
+        wanted = version_in(router, OLDER, name)
+        if service(router, name)["version"] != wanted:
+            router.vrctl("swap", name, "--to", wanted)
+    await_rest(router)
+    yield
+    await_rest(router)
+    found = violations(router)
+    assert not found, found
+
+
+@pytest.fixture
+def newer(router: Router) -> dict[str, str]:
+    """The versions of the newer release by service."""
+    return {name: version_in(router, NEWER, name) for name in SERVICES}
+
+
+@pytest.fixture
+def older(router: Router) -> dict[str, str]:
+    return {name: version_in(router, OLDER, name) for name in SERVICES}

@@ -1,0 +1,110 @@
+"""What must be true of a router at rest: read from the engine, the kernel and the supervisor, and compared."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from lab.router import Router
+from lab.scenarios import await_quiet
+from lab.session import SERVICES
+from lab.tools import NAMESPACES, run, run_inside
+
+ISOLATED = ("apache-metadata", "haproxy", "password")
+__all__ = ["SERVICES", "await_rest", "containers", "pids", "violations"]
+
+
+def await_rest(router: Router) -> None:
+    router.await_ready(30.0, SERVICES)
+    for name in SERVICES:
+        await_quiet(router, name)
+
+
+def violations(router: Router) -> list[str]:
+    """Nothing when there is exactly what five generations need: no more, no less."""
+    status = router.status()
+    if status is None:
+        return ["the supervisor does not answer"]
+    services: list[dict[str, Any]] = status["services"]  # type: ignore[assignment]
+    generation = {one["name"]: one["generation"] for one in services}
+    wanted = {f"vrs-{name}-{number}" for name, number in generation.items()}
+    isolated = {f"{name}-{generation[name]}" for name in ISOLATED}
+    found = [f"{one['name']} is {one['state']}: {one['message']}" for one in services if one["state"] != "running"]
+    found += _differ("containers", {one["name"] for one in containers(router)}, wanted)
+    found += _differ("namespaces", _namespaces(router), isolated)
+    interfaces = _interfaces(router)
+    if len(interfaces) != len(ISOLATED):
+        found.append(f"interfaces of the supervisor: {sorted(interfaces)}")
+    found += _differ("runtime folders", _folders(router), {f"{name}/{number}" for name, number in generation.items()})
+    found += _stale_elements(router, interfaces)
+    found += [f"history: {one}" for one in _history(router) if one["outcome"] == "running" or one["finished"] is None]
+    return found
+
+
+def containers(router: Router) -> list[dict[str, Any]]:
+    """Every container of the engine, running or not: name, pid."""
+    url = "http://d/v4.0.0/libpod/containers/json?all=true"
+    answer = run(["curl", "-sS", "--unix-socket", str(router.runtime / "engine.sock"), url])
+    return [{"name": one["Names"][0], "pid": one["Pid"], "state": one["State"]} for one in json.loads(answer)]
+
+
+def pids(router: Router) -> dict[str, int]:
+    return {one["name"]: one["pid"] for one in containers(router)}
+
+
+def engine_answers(router: Router) -> bool:
+    command = ["curl", "-sS", "--unix-socket", str(router.runtime / "engine.sock"), "http://d/_ping"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _namespaces(router: Router) -> set[str]:
+    begin = f"{router.lab.prefix}-sv-"
+    return {path.name.removeprefix(begin) for path in NAMESPACES.iterdir() if path.name.startswith(begin)}
+
+
+def _interfaces(router: Router) -> dict[str, str]:
+    """The supervisor's interfaces in the router's namespace with the other end's address."""
+    listed = json.loads(run(["ip", "-n", router.lab.router, "-4", "-j", "addr", "show"]))
+    return {
+        one["ifname"]: one["addr_info"][0]["local"]
+        for one in listed
+        if one["ifname"].startswith("vrs") and one.get("addr_info")
+    }
+
+
+def _folders(router: Router) -> set[str]:
+    found = set()
+    for name in SERVICES:
+        folder: Path = router.runtime / name
+        found |= {f"{name}/{one.name}" for one in folder.iterdir()} if folder.is_dir() else set()
+    return found
+
+
+def _stale_elements(router: Router, interfaces: dict[str, str]) -> list[str]:
+    """Map elements that lead to an inside address nobody has, or to a second inside port of a router's service."""
+    text = run_inside(router.lab.router, ["nft", "list", "table", "inet", "vr_supervisor"])
+    inside = set(re.findall(r"\b198\.1[89]\.\d+\.\d+\b", text))
+    outer = {address.rpartition(".") for address in interfaces.values()}
+    living = {f"{net}.{int(last) + 1}" for net, _, last in outer}
+    found = [f"map elements lead to {address}" for address in sorted(inside - living)]
+    for name in ("udp_inside", "tcp_inside"):
+        block = re.search(rf"set {name} {{.*?elements = {{ ([^}}]*)}}", text, re.DOTALL)
+        ports = re.findall(r"\d+", block[1]) if block else []
+        expected = 2 if name == "udp_inside" else 1  # DNS and DHCP; DNS
+        if len(ports) != expected:
+            found.append(f"{name} has {ports}")
+    return found
+
+
+def _history(router: Router) -> list[dict[str, Any]]:
+    told: list[dict[str, Any]] = json.loads(router.vrctl("history", "--limit", "50", "--json").stdout)
+    return told
+
+
+def _differ(what: str, found: set[str], wanted: set[str]) -> list[str]:
+    if found == wanted:
+        return []
+    return [f"{what}: {sorted(found - wanted)} too many, {sorted(wanted - found)} missing"]

@@ -182,7 +182,7 @@ class Folders(Protocol):
     def state_digest(self, instance: Instance, manifest: ServiceManifest) -> str:
         """Digest of the content of the instance's copied volumes."""
 
-    def remove(self, instance: Instance, manifest: ServiceManifest) -> None:
+    def remove(self, instance: Instance, manifest: ServiceManifest, *, keep_state: bool = False) -> None:
         """Remove what belongs to this generation alone."""
 
 
@@ -260,6 +260,9 @@ class Store(Protocol):
 
     def record(self, handover: Handover, phase: Step | None, now: float) -> None:
         """Record where it stands, before that is acted on; the phase before it is closed."""
+
+    def amend(self, handover: Handover) -> None:
+        """Record facts about a hand-over within its phase."""
 
     def open_handovers(self) -> tuple[Handover, ...]: ...
 

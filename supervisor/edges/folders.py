@@ -119,11 +119,11 @@ class DiskFolders:
             found = "".join(f"{volume.name} {safefs.digest(self._volume(instance, volume))}\n" for volume in volumes)
         return _digest(found.encode())
 
-    def remove(self, instance: Instance, manifest: ServiceManifest) -> None:
+    def remove(self, instance: Instance, manifest: ServiceManifest, *, keep_state: bool = False) -> None:
         with _explained("remove the folders of", instance):
             safefs.remove_tree(self._generation(instance))
             for volume in manifest.state:
-                if volume.sharing is StateSharing.COPIED:
+                if volume.sharing is StateSharing.COPIED and not keep_state:
                     safefs.remove_tree(self._volume(instance, volume))
             for parent in (self._generation(instance).parent, self._volumes(instance)):
                 _remove_if_empty(parent)

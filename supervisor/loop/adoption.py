@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from supervisor.decisions.container import SERVICE_LABEL
-from supervisor.decisions.handover import current, resume
-from supervisor.loop.instances import discard
+from supervisor.decisions.handover import current, resume, step_index
+from supervisor.loop.instances import discard, without_instance
+from supervisor.loop.switchboard import Serving
 from supervisor.loop.walk import Walk
 from supervisor.loop.world import World
-from supervisor.values.handover import Handover, Mode, Outcome
+from supervisor.values.handover import Direction, Handover, Mode, Outcome, Step
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.release import InstanceState
@@ -50,6 +51,8 @@ def adopt(world: World, service: ServiceName, router: RouterConfig, definition_o
             active = instance if instance.container_name in names else None
         elif instance.generation not in held:
             world.engine.remove(instance.container_name)
+            serving = world.switchboard.serving(service)
+            world.switchboard.serve(service, Serving(serving.active, without_instance(serving.alive, instance)))
             discard(world, instance, definition_of(instance.definition))
     for stray in names - {instance.container_name for instance in known.values()}:
         log.warning("stray container removed", extra={"service": service, "container": stray})
@@ -66,11 +69,12 @@ def _resume(
 ) -> Walk | None:
     now, candidate = world.clock.now(), known.get(handover.candidate)
     former = known.get(handover.former) if handover.former is not None else None
-    if candidate is None or handover.mode is Mode.RELOAD:
-        # Nothing of it is left, or planning again is cheaper: the same files are written and the daemon told again.
+    if candidate is None:
         ended = replace(handover, outcome=Outcome.FAILED, reason="the supervisor ended meanwhile")
         world.store.record(ended, None, now)
         return None
+    if handover.mode is Mode.RELOAD:  # the files may be written and the daemon not told: tell it again
+        handover = replace(handover, direction=Direction.FORWARD, index=step_index(Mode.RELOAD, Step.APPLY))
     resumed = resume(handover)
     if resumed != handover:
         world.store.record(resumed, current(resumed), now)
@@ -85,5 +89,7 @@ def _resume(
         began=world.clock.monotonic(),
         began_at=now,
     )
+    if handover.mode is Mode.RELOAD:
+        walk.files = walk.former_files = world.folders.read(candidate, walk.definition.manifest)
     log.info("hand-over resumed", extra={"service": handover.service, "step": walk.step, "way": resumed.direction})
     return None if walk.is_over else walk

@@ -4,57 +4,63 @@ from __future__ import annotations
 
 import logging
 
-from supervisor.decisions.handover import has_traffic
 from supervisor.decisions.traffic import endpoints
-from supervisor.loop.instances import discard, version_of, without_instance
+from supervisor.loop.instances import discard, is_running, revive, version_of, without_instance
+from supervisor.loop.state_copy import carry_back
 from supervisor.loop.switchboard import Serving
 from supervisor.loop.walk import Wait, Walk, forget_datagrams, tell_daemon
+from supervisor.values.errors import EngineError, SupervisorError
 from supervisor.values.handover import Kind, Mode
 from supervisor.values.state import Instance
 
 log = logging.getLogger(__name__)
 
+GIVE_UP_SECONDS = 15.0  # an undo that cannot be completed must not block the service for ever
+
 
 def switch_back(walk: Walk) -> Wait | None:
-    former = walk.former
-    serving = walk.world.switchboard.serving(walk.handover.service)
-    if former is None or walk.handover.kind is Kind.START:
-        walk.world.switchboard.serve(walk.handover.service, Serving(None, serving.alive))
+    former, service = walk.former, walk.handover.service
+    serving = walk.world.switchboard.serving(service)
+    if former is None:
+        walk.world.switchboard.serve(service, Serving(None, serving.alive))
         return None
-    if walk.handover.mode is Mode.OVERLAP and _carry_state_back(walk, former):
-        return Wait(0.02)
-    walk.world.switchboard.serve(walk.handover.service, Serving(former, serving.alive))
-    walk.world.store.move_active(walk.handover.service, former.generation, walk.candidate.generation)
-    walk.world.store.set_desired(walk.handover.service, version_of(former))
-    forget_datagrams(walk, walk.candidate)
-    log.info("cut back", extra={"service": former.service, "generation": former.generation})
+    is_dead = walk.handover.kind is Kind.START  # it was before the hand-over began
+    if walk.handover.mode is Mode.OVERLAP and not is_dead:
+        waiting = _warm(walk, former)
+        if waiting is not None:
+            return waiting
+    walk.world.switchboard.serve(service, Serving(None if is_dead else former, serving.alive))
+    walk.world.store.move_active(service, former.generation, walk.candidate.generation)
+    if not is_dead:
+        walk.world.store.set_desired(service, version_of(former))
+        forget_datagrams(walk, walk.candidate)
+    log.info("cut back", extra={"service": service, "generation": former.generation})
     return None
 
 
-def _carry_state_back(walk: Walk, former: Instance) -> bool:
-    """Give the former active what changed since the cut, while the candidate can still answer for it.
-
-    True: it was started again and is not ready yet. A candidate that is broken is not waited for.
-    """
-    if not walk.copies_state or not has_traffic(walk.handover):
-        return False
-    if not walk.restarted_former:
-        if walk.probe(walk.candidate, walk.definition):
-            return False
-        if walk.world.folders.state_digest(walk.candidate, walk.definition.manifest) == walk.synced:
-            return False
-        walk.world.engine.kill(former.container_name, "SIGKILL")
-        walk.world.folders.copy_state(walk.candidate, former, walk.definition.manifest)
-        walk.world.engine.start(former.container_name)
-        walk.restarted_former = True
+def _warm(walk: Walk, former: Instance) -> Wait | None:
+    """Make the former active fit to serve while the candidate, if it can, still does."""
     definition = walk.former_definition or walk.definition
-    return bool(walk.probe(former, definition)) and walk.elapsed < definition.manifest.readiness.deadline
+    was_down = not is_running(walk.world, former)
+    if was_down:
+        revive(walk.world, former, definition, walk.router)
+    if not carry_back(walk, former) and not was_down and not walk.is_carried_back:
+        return None
+    is_ready = not walk.probe(former, definition)
+    return None if is_ready or walk.elapsed > definition.manifest.readiness.deadline else Wait(0.02)
 
 
 def revive_former(walk: Walk) -> Wait | None:
-    if walk.former is None or walk.handover.kind is Kind.START:
+    """One that cannot be started is left to the worker, which starts a new generation when nothing serves."""
+    former, definition = walk.former, walk.former_definition
+    if former is None or definition is None or walk.handover.kind is Kind.START:
         return None
-    walk.world.engine.start(walk.former.container_name)
+    try:
+        revive(walk.world, former, definition, walk.router)
+    except EngineError as error:
+        if walk.elapsed < GIVE_UP_SECONDS:
+            raise
+        log.error("former active cannot be started", extra={"service": former.service, "reason": str(error)})
     return None
 
 
@@ -74,6 +80,12 @@ def unstage(walk: Walk) -> Wait | None:
 
 
 def unapply(walk: Walk) -> Wait | None:
+    """A daemon that cannot even be told is left to liveness: the files are those it had."""
     walk.world.folders.write(walk.candidate, walk.definition.manifest, walk.former_files)
-    tell_daemon(walk)
+    try:
+        tell_daemon(walk)
+    except SupervisorError as error:
+        if walk.elapsed < GIVE_UP_SECONDS:
+            raise
+        log.error("daemon cannot be told", extra={"service": walk.handover.service, "reason": str(error)})
     return None

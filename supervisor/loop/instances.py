@@ -41,6 +41,12 @@ def is_running(world: World, instance: Instance) -> bool:
         return False
 
 
+def has_traffic(world: World, instance: Instance) -> bool:
+    """Does the store say that it is the active one?"""
+    known = world.store.instances(instance.service)
+    return any(one.generation == instance.generation and state is InstanceState.ACTIVE for one, state in known)
+
+
 def target_of(world: World, instance: Instance, definition: ServiceDefinition) -> ProbeTarget:
     return ProbeTarget(
         container=instance.container_name,
@@ -59,6 +65,23 @@ def probe_once(world: World, instance: Instance, definition: ServiceDefinition, 
         if not result.is_good:
             return result.message
     return ""
+
+
+def revive(world: World, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> None:
+    """Start an instance again, whatever is missing of it: a boot takes folders in memory and namespaces away."""
+    manifest = definition.manifest
+    world.folders.prepare(instance, manifest)
+    if not world.folders.written(instance):
+        world.folders.write(instance, manifest, world.renderer.files(definition, router, instance))
+    if instance.link:
+        world.links.ensure(instance.link)
+    ensure_created(world, instance, definition)
+    world.engine.start(instance.container_name)
+
+
+def ensure_created(world: World, instance: Instance, definition: ServiceDefinition) -> None:
+    if instance.container_name not in {container.name for container in world.engine.containers()}:
+        world.engine.create(spec_of(world, instance, definition))
 
 
 def enlarge_buffers(world: World, instance: Instance, definition: ServiceDefinition) -> None:

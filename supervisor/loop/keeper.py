@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from supervisor.decisions import backoff, health
-from supervisor.loop.instances import enlarge_buffers, target_of
+from supervisor.loop.instances import enlarge_buffers, revive, target_of
 from supervisor.loop.world import World
 from supervisor.values.errors import NoSuchContainerError, SupervisorError
 from supervisor.values.manifest import ServiceDefinition, Watch
@@ -58,6 +58,7 @@ class Keeper:
 
     def configure(self, router: RouterConfig) -> None:
         """Ask the probes as this configuration words them."""
+        self._router = router
         manifest = self.definition.manifest
         self._target = target_of(self._world, self.instance, self.definition)
         self._probes = {
@@ -112,7 +113,7 @@ class Keeper:
             if not result.is_good:
                 break
         steady = health.advance(before, watch, health.merge(results), self._world.clock.monotonic())
-        if watch is self.definition.manifest.readiness and steady.is_good and steady.is_known:
+        if watch is self.definition.manifest.readiness and steady.is_good and steady.is_known and not steady.streak:
             # A candidate is asked many times a second; what is ready already need not be.
             liveness = self.definition.manifest.liveness
             steady = health.postpone(steady, max(watch.interval, liveness.interval))
@@ -163,10 +164,9 @@ class Keeper:
 
     def _restart(self) -> None:
         try:
-            if self.instance.link:
-                self._world.links.ensure(self.instance.link)
-            self._world.engine.start(self.instance.container_name)
+            revive(self._world, self.instance, self.definition, self._router)
         except SupervisorError as error:
+            self.is_gone = isinstance(error, NoSuchContainerError)  # removed by hand while it was ending
             now = self._world.clock.monotonic()
             self._backoff = backoff.fail(self._backoff, now, random.random())  # noqa: S311
             self.message = str(error)

@@ -9,16 +9,18 @@ from collections.abc import Iterator
 from supervisor.loop.world import World
 from supervisor.ports import Media, OpenedBundle
 from supervisor.values.bundle import BundleIndex, age
-from supervisor.values.errors import BundleError, SupervisorError
+from supervisor.values.errors import BundleError
 from supervisor.values.names import Digest, ServiceName
-from supervisor.values.release import Release, Version
+from supervisor.values.release import InstanceState, Release, Version
 from supervisor.values.status import EventRecord, Progress
 
 
 class Library:
     def __init__(self, world: World, media: Media) -> None:
         self._world, self._media = world, media
-        self._lock = threading.Lock()  # one import at a time: the space for a spooled image is checked for one
+        self._lock = (
+            threading.Lock()
+        )  # one import at a time: images that are loaded and not yet recorded must not be pruned
 
     def by_age(self) -> list[Release]:
         """Releases, oldest first by their own numbers, whenever they were imported."""
@@ -40,7 +42,7 @@ class Library:
         is_whole = all(version.image in held for release in store.releases() for _, version in release.services)
         if mark is not None and mark == store.attached(path) and is_whole:
             return
-        yield from self.take_in(path, allow_downgrade=True)
+        yield from self.take_in(path, allow_downgrade=not store.releases())
         if mark is not None:
             store.set_attached(path, mark)
 
@@ -63,15 +65,21 @@ class Library:
                 files = bundle.definition(service.name)
                 self._world.read_definition(service.name, files)  # a manifest this supervisor cannot read is refused
                 definitions[service.definition] = files
-            yield from self._load(bundle)
-            now = self._world.clock.now()
-            self._world.store.save_release(Release(index.release, index.created, path, now, versions), definitions)
+            with self._lock:
+                yield from self._load(bundle)
+                now = self._world.clock.now()
+                self._world.store.save_release(Release(index.release, index.created, path, now, versions), definitions)
             self._world.store.log_event(EventRecord(now, "", "imported", f"release {index.release} from {path}"))
         finally:
             bundle.close()
         yield Progress("", "imported", f"release {index.release} is imported", 1.0, is_final=True)
 
     def prune(self) -> tuple[str, ...]:
+        """Forget releases that nothing runs or may go back to; return their names."""
+        with self._lock:
+            return self._prune()
+
+    def _prune(self) -> tuple[str, ...]:
         store = self._world.store
         needed: set[Digest] = {instance.image for instance, _ in store.instances()}
         releases = store.releases()
@@ -97,9 +105,12 @@ class Library:
         return all(service.image in held for service in index.services)
 
     def _refuse_older(self, index: BundleIndex) -> None:
-        current = self._world.store.current_release()
-        for release in self._world.store.releases():
-            if release.name == current and age(index.release, index.created) < age(release.name, release.created):
+        store = self._world.store
+        running = {instance.release for instance, state in store.instances() if state is InstanceState.ACTIVE}
+        for release in store.releases():
+            if release.name in running | {store.current_release()} and age(index.release, index.created) < age(
+                release.name, release.created
+            ):
                 raise BundleError(
                     f"cannot import release {index.release}: it is older than {release.name}, which runs; "
                     "use --allow-downgrade if that is meant"
@@ -107,12 +118,12 @@ class Library:
 
     def _verify(self, bundle: OpenedBundle) -> Iterator[Progress]:
         """Yield progress from a verification that reports by callback: it runs on a thread of its own."""
-        reports: queue.SimpleQueue[tuple[int, int] | SupervisorError | None] = queue.SimpleQueue()
+        reports: queue.SimpleQueue[tuple[int, int] | Exception | None] = queue.SimpleQueue()
 
         def verify() -> None:
             try:
                 bundle.verify_all(lambda done, total: reports.put((done, total)))
-            except SupervisorError as error:
+            except Exception as error:  # whatever it is, somebody waits for it
                 reports.put(error)
             else:
                 reports.put(None)
@@ -121,7 +132,7 @@ class Library:
         thread.start()
         told = -1.0
         while (report := reports.get()) is not None:
-            if isinstance(report, SupervisorError):
+            if isinstance(report, Exception):
                 raise report
             fraction = report[0] / max(1, report[1])
             if fraction - told >= 0.05:
@@ -136,8 +147,7 @@ class Library:
             if service.image in held:
                 continue
             yield Progress(service.name, "load", f"loading {service.name} {service.version}", number / len(services))
-            with self._lock:
-                image = self._world.engine.load(bundle.image_stream(service.name))
+            image = self._world.engine.load(bundle.image_stream(service.name))
             if image != service.image:
                 raise BundleError(f"cannot import {service.name}: the engine made {image} of image {service.image}")
 

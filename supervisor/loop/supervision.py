@@ -17,6 +17,7 @@ import supervisor
 from supervisor.decisions.show import show
 from supervisor.decisions.versions import match_version
 from supervisor.loop.allocation import Allocator
+from supervisor.loop.detached import detached
 from supervisor.loop.library import Library
 from supervisor.loop.report import bundle_status, service_status
 from supervisor.loop.switchboard import Serving
@@ -58,6 +59,7 @@ class Supervision:
         self._allocator = Allocator(world)
         self._workers: dict[ServiceName, Worker] = {}
         self._lock = threading.Lock()
+        self._configuring = threading.Lock()
         self._router: RouterConfig | None = None
         self._faults: tuple[str, ...] = ()
         self._engine_version = ""
@@ -73,22 +75,29 @@ class Supervision:
         world.engine.start_service()
         self._engine_version = world.engine.ping()
         world.switchboard.restore(self._serving())
+        with self._configuring:
+            self._take_boot_commands(commands)
+            self._read_configuration()
+        self._employ()  # what ran before is adopted before a medium is looked at
         for path in media:
             self._attach(path)
-        self._take_boot_commands(commands)
-        self._read_configuration()
         self._employ()
 
     def close(self) -> None:
         """End every worker between two steps. Services keep running."""
         self._closing.set()
         for worker in self._workers.values():
-            worker.stop(timeout=15.0)
+            worker.ask_to_stop()
+        for worker in self._workers.values():
+            worker.join(timeout=15.0)
 
     def stop_services(self) -> None:
         """Take the containers along: for a router that is to be left empty."""
         for worker in self._workers.values():
-            worker.stop_service()
+            try:
+                worker.stop_service()
+            except SupervisorError as error:
+                log.error("service not stopped", extra={"service": worker.name, "reason": str(error)})
 
     def _serving(self) -> dict[ServiceName, Serving]:
         found: dict[ServiceName, list[tuple[Instance, InstanceState]]] = {}
@@ -115,7 +124,7 @@ class Supervision:
         """Start a worker for every service that has none yet; a service that is new follows the oldest release."""
         store = self._world.store
         with self._lock:
-            for release in store.releases():
+            for release in self._library.by_age():
                 for service, version in release.services:
                     if store.desired(service) is None:
                         store.set_desired(service, version)
@@ -162,9 +171,10 @@ class Supervision:
         return show(self._router or RouterConfig())
 
     def apply_config(self, files: tuple[tuple[str, bytes], ...]) -> Iterator[Progress]:
-        self._refuse_bad(files)
-        self._take(files)
-        self._read_configuration()
+        with self._configuring:
+            self._refuse_bad(files)
+            self._take(files)
+            self._read_configuration()
         yield Progress("", "accepted", f"{len(files)} files taken in", fraction=1.0, is_final=True)
 
     def diff_config(self, files: tuple[tuple[str, bytes], ...]) -> str:
@@ -256,20 +266,20 @@ class Supervision:
         else:
             text = match_version(service, version, tuple(dict.fromkeys(one.version for one in known)))
             wanted = next(one for one in reversed(known) if one.version == text)
-        return _follow(worker.begin(Kind.SWAP, wanted), wait)
+        return self._follow(worker.begin(Kind.SWAP, wanted), wait)
 
     def rollback(self, service: str, wait: bool) -> Iterator[Progress]:
         worker = self._worker(service)
         listener = worker.revert()
         if listener is not None:
-            return _follow(listener, wait, is_revert=True)
+            return self._follow(listener, wait, is_revert=True)
         previous = self._world.store.previous(worker.name)
         if previous is None:
             raise RequestError(f"cannot roll back {service}: there is no former generation")
-        return _follow(worker.begin(Kind.ROLLBACK, previous), wait)
+        return self._follow(worker.begin(Kind.ROLLBACK, previous), wait)
 
     def restart(self, service: str, wait: bool) -> Iterator[Progress]:
-        return _follow(self._worker(service).begin(Kind.RESTART, None), wait)
+        return self._follow(self._worker(service).begin(Kind.RESTART, None), wait)
 
     def confirm(self, service: str) -> None:
         self._worker(service).confirm()
@@ -277,9 +287,9 @@ class Supervision:
     def upgrade(self, release: str | None, wait: bool) -> Iterator[Progress]:
         target = self._release(release)
         if not wait:
-            threading.Thread(target=lambda: list(self._upgrade(target)), name="upgrade", daemon=True).start()
+            detached(self._upgrade(target))
             return iter([Progress("", "accepted", f"upgrade to {target.name} accepted", is_final=True)])
-        return self._upgrade(target)
+        return detached(self._upgrade(target))
 
     def _upgrade(self, target: Release) -> Iterator[Progress]:
         """One service after another; the first that fails ends it, and the rest stay as they are."""
@@ -291,7 +301,7 @@ class Supervision:
                 if self._world.store.pinned(service):
                     yield Progress(service, "pinned", f"{service} is pinned and stays as it is")
                     continue
-                for progress in _follow(self._worker(service).begin(Kind.UPGRADE, version), wait=True):
+                for progress in self._follow(self._worker(service).begin(Kind.UPGRADE, version), wait=True):
                     fraction = (number + (progress.fraction or 0.0)) / len(target.services)
                     yield Progress(service, progress.phase, progress.message, fraction, progress.elapsed)
                     if progress.error:
@@ -316,6 +326,9 @@ class Supervision:
         return self._library.verify(path)
 
     def import_bundle(self, path: str, allow_downgrade: bool) -> Iterator[Progress]:
+        return detached(self._import(path, allow_downgrade))
+
+    def _import(self, path: str, allow_downgrade: bool) -> Iterator[Progress]:
         for progress in self._library.take_in(path, allow_downgrade=allow_downgrade):
             if progress.is_final:
                 self._employ()
@@ -325,6 +338,26 @@ class Supervision:
         return self._library.prune()
 
     # ------------------------------------------------------------ parts
+
+    def _follow(self, listener: Listener, wait: bool, *, is_revert: bool = False) -> Iterator[Progress]:
+        if not wait:
+            yield Progress("", "accepted", "accepted", is_final=True)
+            return
+        while True:
+            try:
+                progress = listener.get(timeout=HEARTBEAT_SECONDS)
+            except queue.Empty:
+                if self._closing.is_set():
+                    text = "the supervisor ends; what was begun is finished or undone when it is back"
+                    yield Progress("", "interrupted", text, is_final=True, error=text)
+                    return
+                continue
+            if is_revert and progress.is_final:
+                text = f"{progress.service} is back on its former generation"
+                progress = Progress(progress.service, "succeeded", text, 1.0, progress.elapsed, is_final=True)
+            yield progress
+            if progress.is_final:
+                return
 
     def _worker(self, service: str) -> Worker:
         worker = self._workers.get(ServiceName(service))
@@ -346,20 +379,3 @@ class Supervision:
 
     def _event(self, service: str, name: str, message: str) -> None:
         self._world.store.log_event(EventRecord(self._world.clock.now(), service, name, message))
-
-
-def _follow(listener: Listener, wait: bool, *, is_revert: bool = False) -> Iterator[Progress]:
-    if not wait:
-        yield Progress("", "accepted", "accepted", is_final=True)
-        return
-    while True:
-        try:
-            progress = listener.get(timeout=HEARTBEAT_SECONDS)
-        except queue.Empty:
-            continue
-        if is_revert and progress.is_final:
-            text = f"{progress.service} is back on its former generation"
-            progress = Progress(progress.service, "succeeded", text, 1.0, progress.elapsed, is_final=True)
-        yield progress
-        if progress.is_final:
-            return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from supervisor.ports import Traffic
 from supervisor.values.errors import RequestError
 from supervisor.values.names import ServiceName
 from supervisor.values.state import Instance
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,16 @@ class Switchboard:
     def restore(self, serving: Mapping[ServiceName, Serving]) -> None:
         """Put all services in place at once: what a supervisor that comes back does first."""
         with self._lock:
-            self._serving = dict(serving)
-            self._apply(self._serving)
+            accepted: dict[ServiceName, Serving] = {}
+            for service, one in serving.items():
+                try:
+                    self._refuse_conflicts({**accepted, service: one})
+                    accepted[service] = one
+                except RequestError as error:
+                    log.error("frontends in conflict", extra={"service": service, "reason": str(error)})
+                    accepted[service] = Serving(None, one.alive)
+            self._serving = accepted
+            self._apply(accepted)
 
     def serve(self, service: ServiceName, serving: Serving) -> None:
         """Change one service. NetworkError leaves everything as it was; RequestError when a frontend is taken."""

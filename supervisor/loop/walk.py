@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from supervisor.decisions.handover import current, is_committed
 from supervisor.decisions.traffic import endpoints
@@ -48,10 +48,12 @@ class Walk:
     # of the current step
     step_began: float | None = None
     good: int = 0  # probes that held in a row
+    is_signalled: bool = False  # the former active was asked to refuse new work
     # of copied state
-    attempts: int = 0
-    synced: str | None = None  # digest of the former active's state when it was copied last
-    restarted_former: bool = False
+    copies: int = 0  # made before the cut
+    recuts: int = 0  # made after it
+    is_copied: bool = False  # the candidate was started again from a copy and is not ready yet
+    is_carried_back: bool = False
 
     @property
     def step(self) -> Step | None:
@@ -75,6 +77,11 @@ class Walk:
     @property
     def copies_state(self) -> bool:
         return any(volume.sharing is StateSharing.COPIED for volume in self.definition.manifest.state)
+
+    def remember_copy(self, digest: str) -> None:
+        """What the candidate starts from: the journal hears it, a comparison after a restart depends on it."""
+        self.handover = replace(self.handover, synced=digest)
+        self.world.store.amend(self.handover)
 
     def probe(self, instance: Instance, definition: ServiceDefinition) -> str:
         """Ask the readiness probes once; return what is wrong, or nothing."""

@@ -8,6 +8,8 @@ from types import MappingProxyType
 
 from supervisor.decisions.handover import advance, current
 from supervisor.loop import back, forward
+from supervisor.loop.readiness import ready
+from supervisor.loop.state_copy import catch_up
 from supervisor.loop.walk import Wait, Walk
 from supervisor.values.errors import EngineUnavailableError, SupervisorError
 from supervisor.values.handover import Event, RevertAsked, Step, StepDone, StepFailed
@@ -24,8 +26,8 @@ STEPS: Mapping[Step, Callable[[Walk], Wait | None]] = MappingProxyType(
         Step.CHECK: forward.check,
         Step.CREATE: forward.create,
         Step.START: forward.start,
-        Step.READY: forward.ready,
-        Step.SYNC: forward.sync,
+        Step.READY: ready,
+        Step.SYNC: catch_up,
         Step.KILL_FORMER: forward.kill_former,
         Step.CUT_OVER: forward.cut_over,
         Step.VERIFY: forward.verify,

@@ -10,41 +10,37 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TypeVar
 
 from supervisor.decisions.plan import NewGeneration, Next, Nothing, ReloadInPlace, Write
 from supervisor.loop.adoption import adopt
 from supervisor.loop.allocation import Allocator
 from supervisor.loop.announcement import announce
+from supervisor.loop.boundary import PAUSE_SECONDS, Boundary
 from supervisor.loop.comparison import compare
 from supervisor.loop.definitions import Definitions
+from supervisor.loop.inbox import Inbox
 from supervisor.loop.instances import discard, version_of
 from supervisor.loop.keeper import Keeper
 from supervisor.loop.opening import Opening
 from supervisor.loop.walk import Listener, Wait, Walk
 from supervisor.loop.walking import carry_on, revert
 from supervisor.loop.world import World
-from supervisor.values.errors import BusyError, EngineUnavailableError, RequestError, SupervisorError
-from supervisor.values.handover import Kind, Mode, Outcome, Step
+from supervisor.values.errors import BusyError, RequestError
+from supervisor.values.handover import Direction, Kind, Mode, Outcome, Step
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.names import ServiceName
-from supervisor.values.release import Version
+from supervisor.values.release import InstanceState, Version
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import Instance, RenderedFile
 from supervisor.values.status import EventRecord, Progress
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 MOST_ALIVE = 3  # generations of one service
 REFUSED_RETRY_SECONDS = 300.0
 NOTHING_SERVES_RETRY_SECONDS = 5.0
 IDLE_SECONDS = 60.0
-PAUSE_SECONDS = 1.0
-ANSWER_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +66,15 @@ class Worker:
     ) -> None:
         self.name = name
         self._world, self._digest = world, digest
-        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._inbox = Inbox(name)
         self._thread = threading.Thread(target=self._run, name=f"worker-{name}", daemon=True)
         self._is_stopping = False
         self._router = router
         self._is_dirty = True
         self._refusal: Refusal | None = None
         self._not_before = 0.0  # when the foreground walk wants to be carried on
-        self._pause_until = 0.0  # after something unexpected nothing is tried for a moment
+        self._boundary = Boundary(world, name, self._complain)
+        self._is_adopted = False
         self._clearing_due: dict[int, float] = {}
         self._definition_of = Definitions(world, name)
         self._opening = Opening(world, name, allocator, self._definition_of)
@@ -93,10 +90,12 @@ class Worker:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self, timeout: float) -> None:
+    def ask_to_stop(self) -> None:
         """End the thread between two steps; the service is left as it is."""
         self._is_stopping = True
         self._inbox.put(lambda: None)
+
+    def join(self, timeout: float) -> None:
         self._thread.join(timeout)
 
     def configure(self, router: RouterConfig) -> None:
@@ -112,119 +111,91 @@ class Worker:
 
         The listener gets every step and ends with a final Progress.
         """
-        return self._ask(lambda: self._begin(kind, version))
+        return self._inbox.ask(lambda: self._begin(kind, version))
 
     def revert(self) -> Listener | None:
         """Return to the former active while it is still warm; None when no hand-over is under way."""
-        return self._ask(self._revert)
+        return self._inbox.ask(self._revert)
 
     def confirm(self) -> None:
         """End the soak now. RequestError when nothing soaks."""
-        self._ask(self._confirm)
+        self._inbox.ask(self._confirm)
 
     def stop_service(self) -> None:
         """Take every container of the service along, and forget its instances."""
-        self._ask(self._stop_service)
-
-    def _ask(self, question: Callable[[], T]) -> T:
-        answer: Future[T] = Future()
-
-        def reply() -> None:
-            try:
-                answer.set_result(question())
-            except Exception as error:
-                answer.set_exception(error)
-
-        self._inbox.put(reply)
-        try:
-            return answer.result(timeout=ANSWER_SECONDS)
-        except TimeoutError as error:
-            raise BusyError(self.name, f"its worker did not answer for {ANSWER_SECONDS:g} s") from error
+        self._inbox.ask(self._stop_service)
 
     # ------------------------------------------------------------ the thread
 
     def _run(self) -> None:
-        self._guarded(self._adopt)
         while not self._is_stopping:
-            try:
-                request = self._inbox.get(timeout=self._due_in())
-            except queue.Empty:
-                request = None
+            request = self._inbox.get(timeout=self._due_in())
             if request:
                 request()
             elif not self._is_stopping:
-                self._guarded(self._turn)
+                self._turn()
         if self.keeper:
             self.keeper.release()
-
-    def _guarded(self, work: Callable[[], None]) -> None:
-        """The one boundary where everything is caught: one service cannot stop the rest."""
-        try:
-            work()
-        except EngineUnavailableError as error:
-            self._complain(str(error))
-            self._guarded_revival()
-        except SupervisorError as error:
-            self._complain(str(error))
-        except Exception as error:
-            log.exception("unexpected failure", extra={"service": self.name})
-            self._complain(f"cannot go on with {self.name}: {error!r}")
-
-    def _guarded_revival(self) -> None:
-        """The engine went away; containers run on. Start it again, or try at the next turn."""
-        try:
-            self._world.engine.start_service()
-        except SupervisorError as error:
-            self._complain(str(error))
 
     def _complain(self, message: str) -> None:
         if message != self.message:
             log.warning("service degraded", extra={"service": self.name, "reason": message})
         self.message, self.is_degraded = message, True
         self._is_dirty = True
-        self._pause_until = self._world.clock.monotonic() + PAUSE_SECONDS
 
     def _due_in(self) -> float:
         now = self._world.clock.monotonic()
-        due = [IDLE_SECONDS]
-        if self.foreground or self._is_dirty:
-            due.append(self._not_before - now)
-        due += [at - now for at in self._clearing_due.values()]
+        due = {"idle": now + IDLE_SECONDS}
+        if not self._is_adopted:
+            due["adopt"] = 0.0
+        if self.foreground:
+            due["walk"] = self._not_before
+        if self._is_dirty and self._router is not None and (self.foreground is None or self._soaks):
+            due["reconcile"] = 0.0 if self._soaks else self._not_before
         if self._refusal:
-            due.append(self._refusal.until - now)
+            due["refusal"] = self._refusal.until
+        if self._clearing_due:
+            due["clear"] = min(self._clearing_due.values())
         if self.keeper and not self._is_taking_over:
-            due.append(self.keeper.due_in())
-        return max(0.0, min(due), self._pause_until - now)
+            due["keeper"] = now + self.keeper.due_in()
+        return max(0.0, min(max(at, self._boundary.until(part)) for part, at in due.items()) - now)
 
     def _turn(self) -> None:
         now = self._world.clock.monotonic()
-        if now < self._pause_until:
+        if not self._is_adopted:
+            self._boundary.guard("adopt", self._adopt)
             return
         if self._refusal and now >= self._refusal.until:
             self._refusal, self._is_dirty = None, True
         if self.foreground and now >= self._not_before:
-            self._walk(self.foreground)
-        for walk in self.clearing:
-            if now >= self._clearing_due[walk.handover.id]:
-                self._clear(walk)
-        if self.foreground is None and now >= self._not_before and self._is_dirty and self._router is not None:
-            self._is_dirty = False
-            self._reconcile()
-        elif self.foreground and self.foreground.step is Step.SOAK and self._is_dirty:
-            self._is_dirty = False
-            self._write_live_changes()
+            self._boundary.guard("walk", self._walk)
+        if self._clearing_due and now >= min(self._clearing_due.values()):
+            self._boundary.guard("clear", self._clear)
+        if self._is_dirty and self._router is not None:
+            if self.foreground is None and now >= self._not_before:
+                self._boundary.guard("reconcile", self._reconcile)
+            elif self._soaks:
+                self._boundary.guard("reconcile", self._write_live_changes)
         if self.keeper and not self._is_taking_over:
+            self._boundary.guard("keeper", self._keep_alive)
+
+    def _keep_alive(self) -> None:
+        if self.keeper:
             self.keeper.turn()
             self._judge_soak()
             self._replace_what_is_gone()
 
     @property
+    def _soaks(self) -> bool:
+        return self.foreground is not None and self.foreground.step is Step.SOAK
+
+    @property
     def _is_taking_over(self) -> bool:
         """Is the active down, or may it be, because the hand-over says so?"""
         walk = self.foreground
-        return (
-            walk is not None and walk.handover.mode is Mode.TAKEOVER and walk.step not in (None, Step.SOAK, Step.RETIRE)
-        )
+        if walk is None or walk.handover.mode is not Mode.TAKEOVER:
+            return False
+        return walk.step not in (None, Step.STAGE, Step.CHECK, Step.CREATE, Step.SOAK, Step.RETIRE, Step.UNSTAGE)
 
     def _adopt(self) -> None:
         found = adopt(self._world, self.name, self._router or RouterConfig(), self._definition_of)
@@ -232,14 +203,28 @@ class Worker:
             self._keep(found.active, self._definition_of(found.active.definition))
         for walk in found.walks:
             if walk.is_background:
-                self.clearing = (*self.clearing, walk)
-                self._clearing_due[walk.handover.id] = 0.0
+                self._clear_later(walk)
+                self._remember_former(walk)
             else:
                 self.foreground = walk
+        self._is_adopted = True
+
+    def _clear_later(self, walk: Walk) -> None:
+        self.clearing = (*self.clearing, walk)
+        self._clearing_due[walk.handover.id] = 0.0
+
+    def _remember_former(self, walk: Walk) -> None:
+        """What a rollback returns to."""
+        former, mode = walk.former, walk.handover.mode
+        if former and mode is not Mode.RELOAD and version_of(former) != version_of(walk.candidate):
+            self._world.store.set_previous(self.name, version_of(former))
 
     # ------------------------------------------------------------ hand-overs
 
-    def _walk(self, walk: Walk) -> None:
+    def _walk(self) -> None:
+        walk = self.foreground
+        if walk is None:
+            return
         wait: Wait | None = None
         while wait is None and not walk.is_over and not walk.is_background:
             wait = carry_on(walk)
@@ -271,15 +256,9 @@ class Worker:
         else:
             self.message, self.is_degraded = "", False
             self._refusal = None
-            if (
-                handover.mode is not Mode.RELOAD
-                and walk.former
-                and version_of(walk.former) != version_of(walk.candidate)
-            ):
-                self._world.store.set_previous(self.name, version_of(walk.former))
+            self._remember_former(walk)
         if walk.is_background:
-            self.clearing = (*self.clearing, walk)
-            self._clearing_due[handover.id] = 0.0
+            self._clear_later(walk)
         announce(walk)
         self._is_dirty = True
 
@@ -287,18 +266,23 @@ class Worker:
         handover = walk.handover
         self.message = f"{handover.kind} to {walk.candidate.version} {handover.outcome}: {handover.reason}"
         self.is_degraded = handover.kind in (Kind.CONFIGURE, Kind.START)  # others leave what is desired as it was
-        seconds = REFUSED_RETRY_SECONDS if walk.former else NOTHING_SERVES_RETRY_SECONDS
+        serves = self.keeper is not None and not self.keeper.is_down
+        seconds = REFUSED_RETRY_SECONDS if serves else NOTHING_SERVES_RETRY_SECONDS
         self._refusal = Refusal(
             version_of(walk.candidate), walk.router, self._world.clock.monotonic() + seconds, handover.reason
         )
 
-    def _clear(self, walk: Walk) -> None:
-        wait = carry_on(walk)
-        if walk.is_over:
-            self.clearing = tuple(other for other in self.clearing if other is not walk)
-            del self._clearing_due[walk.handover.id]
-        else:
-            self._clearing_due[walk.handover.id] = self._world.clock.monotonic() + (wait.seconds if wait else 0.0)
+    def _clear(self) -> None:
+        now = self._world.clock.monotonic()
+        for walk in self.clearing:
+            if now < self._clearing_due[walk.handover.id]:
+                continue
+            wait = carry_on(walk)
+            if walk.is_over:
+                self.clearing = tuple(other for other in self.clearing if other is not walk)
+                del self._clearing_due[walk.handover.id]
+            else:
+                self._clearing_due[walk.handover.id] = now + (wait.seconds if wait else 0.0)
 
     def _replace_what_is_gone(self) -> None:
         """A container that somebody removed cannot be started again: a new generation takes its place."""
@@ -326,7 +310,8 @@ class Worker:
             return
         self._router, self._is_dirty, self._refusal = router, True, None
         if self.keeper:
-            self._guarded(lambda: self.keeper.configure(router) if self.keeper else None)
+            keeper = self.keeper
+            self._boundary.guard("configure", lambda: keeper.configure(router))
 
     def _reconsider(self) -> None:
         self._is_dirty = True
@@ -363,8 +348,10 @@ class Worker:
 
     def _revert(self) -> Listener | None:
         walk = self.foreground
-        if walk is None or walk.handover.mode is Mode.RELOAD or walk.handover.reason:
+        if walk is None:
             return None
+        if walk.handover.kind in (Kind.CONFIGURE, Kind.START) or walk.handover.direction is Direction.UNDO:
+            self._refuse_if_busy()
         listener: Listener = queue.SimpleQueue()
         walk.listeners.append(listener)
         revert(walk, "rolled back by the operator")
@@ -379,10 +366,18 @@ class Worker:
         self._not_before = 0.0
 
     def _stop_service(self) -> None:
-        for instance, _ in self._world.store.instances(self.name):
-            self._world.engine.remove(instance.container_name)
-            discard(self._world, instance, self._definition_of(instance.definition))
+        """What serves keeps its state, and its record: the next start begins from it."""
         self._keep(None, None)
+        for instance, state in self._world.store.instances(self.name):
+            definition = self._definition_of(instance.definition)
+            self._world.engine.stop(instance.container_name, definition.manifest.stop.timeout)
+            self._world.engine.remove(instance.container_name)
+            if state is InstanceState.ACTIVE:
+                if instance.link:
+                    self._world.links.remove(instance.link)
+                self._world.folders.remove(instance, definition.manifest, keep_state=True)
+            else:
+                discard(self._world, instance, definition)
         self._is_stopping = True
 
     # ------------------------------------------------------------ observe and plan
@@ -390,6 +385,7 @@ class Worker:
     def _reconcile(self) -> None:
         assert self._router is not None
         desired = self._world.store.desired(self.name)
+        self._is_dirty = False
         if desired is None:
             return
         files, action = compare(self._world, self._active, desired, self._router, self._digest)
@@ -429,6 +425,7 @@ class Worker:
 
     def _write_live_changes(self) -> None:
         """A guest that comes during a soak is not kept waiting; what is dearer waits until the soak is over."""
+        self._is_dirty = False
         if self.keeper and self._router:
             running = version_of(self.keeper.instance)
             files, action = compare(self._world, self._active, running, self._router, self._digest)

@@ -109,13 +109,12 @@ def digest(content: bytes) -> str:
 
 def assemble(settings: Settings) -> Assembly:
     """Build the supervisor for the network namespace of this process. StateError, EngineUnavailableError."""
-    if os.geteuid() != 0:
-        raise SupervisorError("cannot run: the supervisor changes namespaces and nftables and must be root")
+    require_root("run")
+    engine = make_engine(engine_kind(settings), settings.state_dir, settings.runtime_dir)
     lock = StateLock(settings.state_dir)
     folders = DiskFolders(settings.state_dir, settings.runtime_dir)
     folders.ensure_tmpfs()
     store = SqliteStore(settings.state_dir)
-    engine = make_engine(engine_kind(settings), settings.state_dir, settings.runtime_dir)
     traffic, links, exits = NftTraffic(), IpLinks(settings.namespaces), PidfdExitWatch()
     world = World(
         settings=settings,
@@ -136,6 +135,11 @@ def assemble(settings: Settings) -> Assembly:
     supervision = Supervision(world, library, LocalIntake(settings), digest)
     guard = NftGuard(traffic, admit=settings.admit)
     return Assembly(lock, store, engine, folders, links, traffic, guard, exits, supervision)
+
+
+def require_root(doing: str) -> None:
+    if os.geteuid() != 0:
+        raise SupervisorError(f"cannot {doing}: the supervisor changes namespaces and nftables and must be root")
 
 
 def engine_kind(settings: Settings) -> str:

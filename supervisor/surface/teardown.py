@@ -10,12 +10,13 @@ from supervisor.edges.network.guard import NftGuard
 from supervisor.edges.network.links import IpLinks
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.edges.store import StateLock
-from supervisor.surface.assembly import engine_kind
+from supervisor.surface.assembly import engine_kind, require_root
 from supervisor.values.settings import Settings
 
 
 def tear_down(settings: Settings) -> None:
     """Remove containers, namespaces, the nftables table and the runtime folder. What is stored stays."""
+    require_root("tear down")
     lock = StateLock(settings.state_dir)
     try:
         engine = make_engine(engine_kind(settings), settings.state_dir, settings.runtime_dir)

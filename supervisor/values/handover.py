@@ -79,6 +79,7 @@ class Handover:
     outcome: Outcome = Outcome.RUNNING
     reached: int = 0  # where it turned round
     reason: str = ""
+    synced: str | None = None  # digest of the former active's copied state, when the candidate got it last
 
 
 # ---------------------------------------------------------------- events

@@ -13,10 +13,11 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 
 from supervisor.edges.engine.podman_files import PATH, PodmanFiles
-from supervisor.edges.engine.processes import Process
+from supervisor.edges.engine.processes import Process, is_cleaning_up
 from supervisor.values.errors import EngineError, EngineUnavailableError
 
 START_DEADLINE = 20.0
@@ -59,9 +60,17 @@ class PodmanService:
                 _end(recorded[0], signal.SIGTERM)
             self._files.record.unlink(missing_ok=True)
             self._files.socket.unlink(missing_ok=True)
+            # So does whoever cleans up after a container that has just ended: it would mount again what we unmount.
+            self._await_clean_up()
             # The service mounts its overlay folder on itself. The kernel refuses while a container's root is below it.
             overlay = str(self._files.storage / "overlay")
             subprocess.run(["umount", overlay], capture_output=True, check=False, timeout=STOP_DEADLINE)
+
+    def _await_clean_up(self) -> None:
+        """Give monitors of ended containers, and the commands they leave behind, time to end."""
+        deadline = time.monotonic() + STOP_DEADLINE
+        while time.monotonic() < deadline and is_cleaning_up(str(self._files.storage)):
+            time.sleep(0.05)
 
     def process(self) -> Process | None:
         """The service that runs now."""

@@ -52,6 +52,26 @@ class Process:
             return None
 
 
+def is_cleaning_up(storage: str) -> bool:
+    """Does a process that names `storage` still run, other than the monitor of a container that runs?"""
+    return any(
+        _names(pid, storage) and all(_names(child, storage) for child in _children(pid))
+        for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
+    )
+
+
+def _names(pid: int, word: str) -> bool:
+    with contextlib.suppress(OSError):
+        return word.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
+
+
+def _children(pid: int) -> list[int]:
+    with contextlib.suppress(OSError):
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
+
+
 @contextlib.contextmanager
 def _descriptor(process: Process) -> Iterator[int | None]:
     try:

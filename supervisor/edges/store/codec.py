@@ -33,6 +33,7 @@ def dump_handover(handover: Handover) -> str:
             "direction": handover.direction,
             "reached": handover.reached,
             "reason": handover.reason,
+            "synced": handover.synced,
         }
     )
 
@@ -51,6 +52,7 @@ def load_handover(number: int, service: str, outcome: str, text: str) -> Handove
         outcome=Outcome(outcome),
         reached=fields["reached"],
         reason=fields["reason"],
+        synced=fields["synced"],
     )
 
 

@@ -124,6 +124,12 @@ class SqliteStore:
             if phase is not None:
                 database.execute("INSERT INTO phases VALUES (?, ?, ?, NULL)", (handover.id, phase, now))
 
+    def amend(self, handover: Handover) -> None:
+        with self._change() as database:
+            database.execute(
+                "UPDATE handovers SET handover = ? WHERE id = ?", (codec.dump_handover(handover), handover.id)
+            )
+
     def _close_phase(self, handover: Handover, now: float) -> None:
         self._database.execute(
             "INSERT INTO phase_totals SELECT ?, phase, max(0, ? - started), 1 FROM phases"
@@ -268,6 +274,8 @@ class SqliteStore:
             database.execute("DELETE FROM releases WHERE name = ?", (release,))
             kept = {version.definition for left in self.releases() for _, version in left.services}
             kept |= {instance.definition for instance, _ in self.instances()}
+            wishes = self._all("SELECT desired, previous FROM services")
+            kept |= {codec.load_version(text).definition for row in wishes for text in row if text}
             for (digest,) in self._all("SELECT DISTINCT digest FROM definitions"):
                 if digest not in kept:
                     database.execute("DELETE FROM definitions WHERE digest = ?", (digest,))

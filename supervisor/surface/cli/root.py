@@ -31,7 +31,7 @@ class Root(click.Group):
     default=DEFAULT_SOCKET,
     show_default=True,
     show_envvar=True,
-    type=click.Path(dir_okay=False),
+    type=click.Path(dir_okay=False, readable=False),  # who may not open it is told so when connecting
     help="Where the supervisor listens.",
 )
 @click.version_option(__version__, prog_name="vrctl")

@@ -38,7 +38,7 @@ def test_services_outlive_the_engine_and_the_next_operation_works(live: Live) ->
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_killed_daemon_serves_again(live: Live, service: str, record_property: pytest.RecordProperty) -> None:
+def test_a_killed_daemon_serves_again(live: Live, service: str, request: pytest.FixtureRequest) -> None:
     before = live.services()[service]
     name = f"vrs-{service}-{before['generation']}"
     kill(live.containers()[name])
@@ -48,8 +48,8 @@ def test_a_killed_daemon_serves_again(live: Live, service: str, record_property:
         return bool(one["ready"]) and one["restarts"] == before["restarts"] + 1
 
     seconds = until(f"{service} serves again", serves, 30.0, step=0.02)
-    record_property("seconds_to_serve", round(seconds, 2))
-    print(f"{service} serves again after {seconds:.2f} s")
+    request.node.user_properties.append(("seconds_to_serve", round(seconds, 2)))
+
     after = live.services()[service]
     assert (after["generation"], after["state"]) == (before["generation"], "running")
     events = live.router.vrctl("status", "--json").stdout
@@ -57,9 +57,7 @@ def test_a_killed_daemon_serves_again(live: Live, service: str, record_property:
 
 
 @pytest.mark.parametrize("service", ["haproxy", "dnsmasq"])
-def test_a_container_removed_by_hand_is_replaced(
-    live: Live, service: str, record_property: pytest.RecordProperty
-) -> None:
+def test_a_container_removed_by_hand_is_replaced(live: Live, service: str, request: pytest.FixtureRequest) -> None:
     before = live.services()[service]
     name = f"vrs-{service}-{before['generation']}"
     others = {one: pid for one, pid in live.containers().items() if one != name}
@@ -70,8 +68,8 @@ def test_a_container_removed_by_hand_is_replaced(
         return bool(one["ready"]) and one["generation"] != before["generation"]
 
     seconds = until(f"{service} is replaced", serves, 40.0)
-    record_property("seconds_to_replace", round(seconds, 2))
-    print(f"{service} is replaced after {seconds:.2f} s")
+    request.node.user_properties.append(("seconds_to_replace", round(seconds, 2)))
+
     live.ready()
     after = live.containers()
     assert name not in after

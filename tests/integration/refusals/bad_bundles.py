@@ -21,7 +21,9 @@ _COUNT = itertools.count()
 class BadBundles:
     folder: Path
 
-    def workshop(self, key: str = "lab.key", *, architecture: str | None = None, manifest: str | None = None) -> Workshop:
+    def workshop(
+        self, key: str = "lab.key", *, architecture: str | None = None, manifest: str | None = None
+    ) -> Workshop:
         made = Workshop(self.folder / f"workshop-{next(_COUNT)}")
         made.folder.mkdir()
         shutil.copy(self.folder / key, made.key)

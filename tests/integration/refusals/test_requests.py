@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.router import program
 from supervisor.surface.cli.exits import Exit
 from tests.integration.live_router import Live, assert_one_line
 
@@ -90,12 +91,6 @@ def test_wrong_usage(live: Live, arguments: list[str]) -> None:
 
 def test_nobody_may_not_ask(live: Live) -> None:
     nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-    done = live.run(*nobody, _vrctl(), "--socket", str(live.router.socket), "status")
+    done = live.run(*nobody, program("vrctl"), "--socket", str(live.router.socket), "status")
     assert done.returncode == Exit.UNREACHABLE, done.stderr
     assert_one_line(done.stderr, "vrctl: cannot ", str(live.router.socket))
-
-
-def _vrctl() -> str:
-    from lab.router import program
-
-    return program("vrctl")

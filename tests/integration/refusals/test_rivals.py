@@ -63,7 +63,8 @@ def test_two_services_claim_one_frontend() -> None:
         try:
             intake = folder / "commands"
             intake.mkdir()
-            for number, command in enumerate((commands.cmd_line(), commands.ip_associations(), commands.guest_network())):
+            router = (commands.cmd_line(), commands.ip_associations(), commands.guest_network())
+            for number, command in enumerate(router):
                 (intake / f"{number}.json").write_text(json.dumps(command))
             for words in ("link add eth0 type bridge", "addr add 10.1.1.1/24 dev eth0", "link set eth0 up"):
                 subprocess.run(["ip", "-n", namespace, *words.split()], check=True)
@@ -71,7 +72,8 @@ def test_two_services_claim_one_frontend() -> None:
             settings = folder / "settings.yaml"
             values = {"state_dir": "state", "runtime_dir": "run", "trusted_keys": "trusted", "commands": "commands"}
             document: dict[str, Any] = {key: str(folder / value) for key, value in values.items()}
-            document |= {"api_socket": str(socket), "media": [str(two_of_a_kind(folder))], "namespaces": f"{namespace}-"}
+            document |= {"api_socket": str(socket), "media": [str(two_of_a_kind(folder))]}
+            document["namespaces"] = f"{namespace}-"
             settings.write_text(yaml.safe_dump(document))
             with daemon(namespace, settings):
                 loser, winner = settled(socket)

@@ -126,13 +126,13 @@ def test_second_supervisor_on_one_state_folder(live: Live, bare: Bare) -> None:
     before = live.snapshot()
     for command in ("run", "teardown"):
         done = live.run(program("vr-supervisor"), command, "--config", str(live.router.settings))
-        assert_refused(done, str(live.router.state), f"process {before_pid(live)}")
+        assert_refused(done, str(live.router.state), f"process {daemon_pid(live)}")
     path = bare.settings(state_dir=str(live.router.state))
     assert_refused(bare.run(path), str(live.router.state))
     assert live.snapshot() == before
 
 
-def before_pid(live: Live) -> int:
+def daemon_pid(live: Live) -> int:
     record = live.router.processes.find("supervisor")
     assert record is not None
     return record.pid

@@ -1,0 +1,101 @@
+"""State that each generation writes for itself (leases): copied, compared, copied again, carried back.
+
+There are never two writers of one folder. The candidate reads its copy when it starts, so a copy that came too late
+means starting it again, which costs nobody anything as long as the other generation has the traffic.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from supervisor.loop.instances import has_traffic
+from supervisor.loop.readiness import await_ready, ready
+from supervisor.loop.switchboard import Serving
+from supervisor.loop.walk import Wait, Walk
+from supervisor.values.state import Instance
+
+log = logging.getLogger(__name__)
+
+COPIES_BEFORE_CUT = 3  # a former active that never rests is compared after the cut instead
+RECUTS = 2
+
+
+def first_copy(walk: Walk) -> None:
+    """Let the candidate start from what the former active knows now."""
+    if walk.former and walk.copies_state and not has_traffic(walk.world, walk.candidate):
+        digest = _digest(walk, walk.former)
+        walk.world.folders.copy_state(walk.former, walk.candidate, walk.definition.manifest)
+        walk.remember_copy(digest)
+
+
+def catch_up(walk: Walk) -> Wait | None:
+    """Before the cut: copy again while the former active still changes it, and wait until the candidate is back."""
+    former = walk.former
+    if former is None or not walk.copies_state:
+        return None
+    if walk.is_copied:
+        waiting = ready(walk)
+        if waiting is not None:
+            return waiting
+        walk.is_copied = False
+    if _digest(walk, former) == walk.handover.synced or walk.copies >= COPIES_BEFORE_CUT:
+        return None
+    walk.copies += 1
+    _copy_again(walk, former)
+    return Wait(0.0)
+
+
+def cut_again(walk: Walk) -> bool:
+    """After the cut: did the former active change its state since the copy? Then go back, copy and cut again.
+
+    Only while the candidate has not changed its own: from then on both know something, and a lease that is missing in
+    one file is granted anew, to the same guest, when it is renewed (`dhcp-authoritative`, DESIGN).
+    """
+    former, world, service = walk.former, walk.world, walk.handover.service
+    if former is None or not walk.copies_state or walk.handover.synced is None or walk.recuts >= RECUTS:
+        return False
+    if _digest(walk, former) == walk.handover.synced:
+        return False
+    if _digest(walk, walk.candidate) != walk.handover.synced:
+        log.warning("state not carried over whole", extra={"service": service, "generation": walk.candidate.generation})
+        return False
+    walk.recuts += 1
+    alive = world.switchboard.serving(service).alive
+    world.switchboard.serve(service, Serving(former, alive))
+    world.store.move_active(service, former.generation, walk.candidate.generation)
+    _copy_again(walk, former)
+    await_ready(walk)
+    world.switchboard.serve(service, Serving(walk.candidate, alive))
+    world.store.move_active(service, walk.candidate.generation, former.generation)
+    return True
+
+
+def carry_back(walk: Walk, former: Instance) -> bool:
+    """Give the former active what the candidate learnt since the cut, while the candidate still answers.
+
+    True: the former was started again from the copy. A candidate that is broken is not waited for.
+    """
+    world, manifest = walk.world, walk.definition.manifest
+    if walk.is_carried_back or not walk.copies_state or not has_traffic(world, walk.candidate):
+        return False
+    if walk.probe(walk.candidate, walk.definition) or _digest(walk, walk.candidate) == walk.handover.synced:
+        return False
+    world.engine.kill(former.container_name, "SIGKILL")
+    world.folders.copy_state(walk.candidate, former, manifest)
+    world.engine.start(former.container_name)
+    walk.is_carried_back = True
+    return True
+
+
+def _copy_again(walk: Walk, former: Instance) -> None:
+    name, world = walk.candidate.container_name, walk.world
+    world.engine.kill(name, "SIGKILL")
+    digest = _digest(walk, former)
+    world.folders.copy_state(former, walk.candidate, walk.definition.manifest)
+    world.engine.start(name)
+    walk.remember_copy(digest)
+    walk.is_copied, walk.good, walk.step_began = True, 0, world.clock.monotonic()
+
+
+def _digest(walk: Walk, instance: Instance) -> str:
+    return walk.world.folders.state_digest(instance, walk.definition.manifest)

@@ -18,6 +18,8 @@ from supervisor.values.state import ContainerState, Instance, ProbeResult, Probe
 log = logging.getLogger(__name__)
 
 EVENT_BACKSTOP_SECONDS = 10.0  # the engine is asked this often in case an exit was not noticed
+LOOKS = 20  # after an exit, while the engine has not heard of it yet
+LOOK_SECONDS = 0.1
 
 
 class Keeper:
@@ -44,6 +46,7 @@ class Keeper:
         self._is_down = False
         self.is_gone = False
         self._inspected = 0.0
+        self._looks = 0
         self._target: ProbeTarget
         self._probes: dict[int, tuple[ResolvedProbe, ...]]
         self.configure(router)
@@ -83,7 +86,7 @@ class Keeper:
 
     def exited(self) -> None:
         """The process that was watched has ended, or may have."""
-        self._inspected = 0.0
+        self._inspected, self._looks = 0.0, LOOKS
 
     def turn(self) -> None:
         """Look, ask and heal as far as it is due."""
@@ -147,6 +150,10 @@ class Keeper:
                 self.since = container.started or self.since
                 self._watch = self._world.exits.watch(container.pid, self._notice)
                 self._watch.__enter__()
+                self._looks = 0
+            elif self._looks:
+                self._looks -= 1
+                self._inspected = now + LOOK_SECONDS - EVENT_BACKSTOP_SECONDS
         elif container.state is not ContainerState.PAUSED:
             self._went_down(f"it ended with exit code {container.exit_code}")
 

@@ -12,6 +12,12 @@ from supervisor.values.state import Endpoint
 # A connection in any of these may still carry data.
 STATES = frozenset({"SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK"})
 
+_ATTEMPTS = 20  # each deletes some
+
+
+class _VanishedFlowError(NetworkError):
+    """The tool ended early, for the flow it was about to delete was no longer there."""
+
 
 class ConntrackConnections:
     """Satisfies `ports.Connections`, in the network namespace of the calling thread."""
@@ -40,7 +46,18 @@ class ConntrackConnections:
 
     def delete(self, endpoints: Sequence[Endpoint]) -> None:
         for criteria in _criteria(endpoints):
-            self._conntrack("delete", "-D", *criteria)
+            self._delete(criteria)
+
+    def _delete(self, criteria: Sequence[str]) -> None:
+        """A flow that ends by itself between being listed and being deleted makes the tool give up: ask it again."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._conntrack("delete", "-D", *criteria)
+            except _VanishedFlowError:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                return
 
     def _conntrack(self, verb: str, *arguments: str) -> str:
         # Exit code 1 says that no flow matched, or that something went wrong: only the former is reported in numbers.
@@ -50,6 +67,8 @@ class ConntrackConnections:
             deadline=self._deadline,
             accepted=(0, 1),
         )
+        if done.exit_code and "such conntrack doesn't exist" in done.stderr:
+            raise _VanishedFlowError(f"cannot {verb} tracked connections: they keep vanishing meanwhile")
         if done.exit_code and "0 flow entries" not in done.stderr:
             raise NetworkError(f"cannot {verb} tracked connections: {' '.join(done.stderr.split())}")
         return done.stdout

@@ -40,7 +40,7 @@ TABLES: Mapping[Mode, tuple[Phase, ...]] = MappingProxyType(
             Phase(Step.CHECK),
             Phase(Step.START, undo=Step.REMOVE_CANDIDATE),
             Phase(Step.READY),
-            Phase(Step.SYNC),
+            Phase(Step.SYNC, undo=Step.DRAIN_CANDIDATE),
             Phase(Step.CUT_OVER, undo=Step.SWITCH_BACK),
             Phase(Step.VERIFY),
             Phase(Step.SOAK),

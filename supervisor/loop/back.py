@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from supervisor.decisions.handover import has_traffic
 from supervisor.decisions.traffic import endpoints
 from supervisor.loop.instances import discard, is_running, revive, version_of, without_instance
 from supervisor.loop.state_copy import carry_back
@@ -11,10 +12,12 @@ from supervisor.loop.switchboard import Serving
 from supervisor.loop.walk import Wait, Walk, forget_datagrams, tell_daemon
 from supervisor.values.errors import EngineError, SupervisorError
 from supervisor.values.handover import Kind, Mode
+from supervisor.values.manifest import Protocol
 from supervisor.values.state import Instance
 
 log = logging.getLogger(__name__)
 
+DRAIN_POLL_SECONDS = 0.25
 GIVE_UP_SECONDS = 15.0  # an undo that cannot be completed must not block the service for ever
 
 
@@ -62,6 +65,22 @@ def revive_former(walk: Walk) -> Wait | None:
             raise
         log.error("former active cannot be started", extra={"service": former.service, "reason": str(error)})
     return None
+
+
+def drain_candidate(walk: Walk) -> Wait | None:
+    """Let a candidate that had traffic finish its connections. One that does not answer is not waited for."""
+    drain, bound = walk.definition.manifest.drain, walk.world.settings.drain
+    limit = drain.deadline if bound is None else min(drain.deadline, bound)
+    if not has_traffic(walk.handover) or not is_running(walk.world, walk.candidate) or walk.elapsed > limit:
+        return None
+    if not walk.is_signalled:
+        if walk.probe(walk.candidate, walk.definition):
+            return None
+        if drain.signal:
+            walk.world.engine.kill(walk.candidate.container_name, drain.signal)
+            walk.is_signalled = True
+    held = walk.world.connections.count(endpoints(walk.candidate, Protocol.TCP))
+    return Wait(DRAIN_POLL_SECONDS) if held else None
 
 
 def remove_candidate(walk: Walk) -> Wait | None:

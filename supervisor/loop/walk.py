@@ -48,7 +48,7 @@ class Walk:
     # of the current step
     step_began: float | None = None
     good: int = 0  # probes that held in a row
-    is_signalled: bool = False  # the former active was asked to refuse new work
+    is_signalled: bool = False  # who drains was asked to refuse new work
     # of copied state
     copies: int = 0  # made before the cut
     recuts: int = 0  # made after it

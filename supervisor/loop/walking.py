@@ -37,6 +37,7 @@ STEPS: Mapping[Step, Callable[[Walk], Wait | None]] = MappingProxyType(
         Step.APPLY: forward.apply,
         Step.SWITCH_BACK: back.switch_back,
         Step.REVIVE_FORMER: back.revive_former,
+        Step.DRAIN_CANDIDATE: back.drain_candidate,
         Step.REMOVE_CANDIDATE: back.remove_candidate,
         Step.UNSTAGE: back.unstage,
         Step.UNAPPLY: back.unapply,

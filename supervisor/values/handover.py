@@ -28,6 +28,7 @@ class Step(StrEnum):
     # the way back
     SWITCH_BACK = "switch-back"
     REVIVE_FORMER = "revive-former"
+    DRAIN_CANDIDATE = "drain-candidate"  # it finishes what it was given while it had traffic
     REMOVE_CANDIDATE = "remove-candidate"
     UNSTAGE = "unstage"
     UNAPPLY = "unapply"

@@ -9,10 +9,10 @@ import pytest
 
 from lab import network
 from lab.router import NEWER, OLDER, Router, bundle_path
-from lab.scenarios.facts import service, version_in
+from lab.scenarios.facts import version_in
 from lab.session import bring_up
 from lab.topology import Lab
-from tests.integration.handover.invariants import SERVICES, await_rest, violations
+from tests.integration.handover.invariants import SERVICES, await_rest, versions, violations
 
 PREFIX = "vrh"
 
@@ -41,28 +41,27 @@ def _remove(router: Router) -> None:
         network.down(router.lab)
 
 
-@pytest.fixture(autouse=True)
-def _tidy(router: Router) -> Iterator[None]:
-    """Each test begins with every service on the older release, and leaves nothing behind."""
-    if router.status() is None:
-        bring_up(router, "cloudstack", say=lambda _: None)
-    for name in SERVICES:
-        wanted = version_in(router, OLDER, name)
-        if service(router, name)["version"] != wanted:
-            router.vrctl("swap", name, "--to", wanted)
-    await_rest(router)
-    yield
-    await_rest(router)
-    found = violations(router)
-    assert not found, found
-
-
-@pytest.fixture
+@pytest.fixture(scope="session")
 def newer(router: Router) -> dict[str, str]:
     """The versions of the newer release by service."""
     return {name: version_in(router, NEWER, name) for name in SERVICES}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def older(router: Router) -> dict[str, str]:
     return {name: version_in(router, OLDER, name) for name in SERVICES}
+
+
+@pytest.fixture(autouse=True)
+def _tidy(router: Router, older: dict[str, str]) -> Iterator[None]:
+    """Each test begins with every service on the older release, and leaves nothing behind."""
+    if router.status() is None:
+        bring_up(router, "cloudstack", say=lambda _: None)
+    for name, running in versions(router).items():
+        if running != older[name]:
+            router.vrctl("swap", name, "--to", older[name])
+    await_rest(router)
+    yield
+    await_rest(router)
+    found = violations(router)
+    assert not found, found

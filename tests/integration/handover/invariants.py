@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 from lab.router import Router
-from lab.scenarios import await_quiet
 from lab.session import SERVICES
 from lab.tools import NAMESPACES, run, run_inside
 
 ISOLATED = ("apache-metadata", "haproxy", "password")
-__all__ = ["SERVICES", "await_rest", "containers", "pids", "violations"]
+__all__ = ["SERVICES", "await_rest", "containers", "pids", "versions", "violations"]
 
 
-def await_rest(router: Router) -> None:
-    router.await_ready(30.0, SERVICES)
-    for name in SERVICES:
-        await_quiet(router, name)
+def await_rest(router: Router, limit: float = 60.0) -> None:
+    """Until all services are ready, no hand-over is under way and nothing drains."""
+    deadline = time.monotonic() + limit
+    while True:
+        services: list[dict[str, Any]] = router.await_ready(30.0, SERVICES)["services"]  # type: ignore[assignment]
+        busy = [one["name"] for one in services if one["handover"] or one["draining"]]
+        if not busy:
+            return
+        assert time.monotonic() < deadline, f"{busy} do not come to rest in {limit:g} s: {services}"
+        time.sleep(0.1)
+
+
+def versions(router: Router) -> dict[str, str]:
+    status = router.status()
+    assert status is not None
+    services: list[dict[str, Any]] = status["services"]  # type: ignore[assignment]
+    return {one["name"]: one["version"] for one in services}
 
 
 def violations(router: Router) -> list[str]:
@@ -53,11 +65,6 @@ def containers(router: Router) -> list[dict[str, Any]]:
 
 def pids(router: Router) -> dict[str, int]:
     return {one["name"]: one["pid"] for one in containers(router)}
-
-
-def engine_answers(router: Router) -> bool:
-    command = ["curl", "-sS", "--unix-socket", str(router.runtime / "engine.sock"), "http://d/_ping"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def _namespaces(router: Router) -> set[str]:

@@ -49,6 +49,9 @@ def test_without_failure_every_step_is_taken_once_in_order(mode: Mode) -> None:
     assert end.outcome is Outcome.SUCCEEDED
 
 
+BACK = (Step.SWITCH_BACK, Step.DRAIN_CANDIDATE, Step.REMOVE_CANDIDATE)
+
+
 @pytest.mark.parametrize(
     ("mode", "fails", "undone", "outcome"),
     [
@@ -56,10 +59,10 @@ def test_without_failure_every_step_is_taken_once_in_order(mode: Mode) -> None:
         (Mode.OVERLAP, Step.CHECK, [Step.UNSTAGE], Outcome.FAILED),
         (Mode.OVERLAP, Step.START, [Step.REMOVE_CANDIDATE, Step.UNSTAGE], Outcome.FAILED),
         (Mode.OVERLAP, Step.READY, [Step.REMOVE_CANDIDATE, Step.UNSTAGE], Outcome.FAILED),
-        (Mode.OVERLAP, Step.SYNC, [Step.REMOVE_CANDIDATE, Step.UNSTAGE], Outcome.FAILED),
-        (Mode.OVERLAP, Step.CUT_OVER, [Step.SWITCH_BACK, Step.REMOVE_CANDIDATE, Step.UNSTAGE], Outcome.REVERTED),
-        (Mode.OVERLAP, Step.VERIFY, [Step.SWITCH_BACK, Step.REMOVE_CANDIDATE, Step.UNSTAGE], Outcome.REVERTED),
-        (Mode.OVERLAP, Step.SOAK, [Step.SWITCH_BACK, Step.REMOVE_CANDIDATE, Step.UNSTAGE], Outcome.REVERTED),
+        (Mode.OVERLAP, Step.SYNC, [Step.DRAIN_CANDIDATE, Step.REMOVE_CANDIDATE, Step.UNSTAGE], Outcome.FAILED),
+        (Mode.OVERLAP, Step.CUT_OVER, [*BACK, Step.UNSTAGE], Outcome.REVERTED),
+        (Mode.OVERLAP, Step.VERIFY, [*BACK, Step.UNSTAGE], Outcome.REVERTED),
+        (Mode.OVERLAP, Step.SOAK, [*BACK, Step.UNSTAGE], Outcome.REVERTED),
         (
             Mode.TAKEOVER,
             Step.KILL_FORMER,

@@ -1,0 +1,145 @@
+"""`make bench`: times, sizes and memory of the default lab, measured in one run. Nothing is asserted here."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from lab.router import NEWER, OLDER, PROGRAM, ROOT, Router, bundle_path
+from lab.scenarios import await_quiet
+from lab.scenarios.facts import newest_handover, service, version_in
+from lab.session import SERVICES
+from lab.tools import inside
+from lab.topology import DEFAULT_PREFIX, Lab
+
+IDLE_SECONDS = 30.0
+FLUSHES = 5
+
+
+@click.command()
+@click.option("--engine", type=click.Choice(["podman", "docker"]), default="podman", show_default=True)
+@click.option("--prefix", default=DEFAULT_PREFIX, show_default=True)
+@click.option("--rounds", default=3, show_default=True, help="Swaps and rollbacks of each service.")
+def main(engine: str, prefix: str, rounds: int) -> None:
+    """Measure the lab that `make run` left up; it is left on the release it had."""
+    router, console = Router(Lab(prefix), engine), Console()
+    console.print(_handovers(router, rounds), _memory(router), _restoration(router), _sizes())
+
+
+def _handovers(router: Router, rounds: int) -> Table:
+    """Without load: from the request to traffic on the new version, by the journal, and as a user of vrctl waits."""
+    table = _table(
+        "Hand-overs, seconds (min / median / max)", "service", "swap", "rollback", "rollback/swap", "vrctl to traffic"
+    )
+    versions = {name: version_in(router, NEWER, name) for name in SERVICES}
+    for name in SERVICES:
+        swaps, backs, waits = [], [], []
+        for _ in range(rounds):
+            began = time.monotonic()
+            router.vrctl("swap", name, "--to", versions[name], "--no-wait")
+            _until(lambda name=name: service(router, name)["version"] == versions[name])
+            waits.append(time.monotonic() - began)
+            await_quiet(router, name)
+            swaps.append(float(newest_handover(router, name)["seconds_to_cutover"]))
+            router.vrctl("rollback", name)
+            await_quiet(router, name)
+            backs.append(float(newest_handover(router, name)["seconds_to_cutover"]))
+        ratio = statistics.median(backs) / statistics.median(swaps)
+        table.add_row(name, _spread(swaps), _spread(backs), f"{ratio:.2f}", _spread(waits))
+    return table
+
+
+def _memory(router: Router) -> Table:
+    table = _table(f"At rest, {IDLE_SECONDS:g} s", "process", "RSS, MiB", "CPU, % of one core")
+    record = router.processes.find(PROGRAM)
+    assert record is not None
+    pids = {"vr-supervisor": record.pid, "engine service": _engine_pid(router)}
+    before = {name: _ticks(pid) for name, pid in pids.items()}
+    time.sleep(IDLE_SECONDS)
+    for name, pid in pids.items():
+        used = (_ticks(pid) - before[name]) / os.sysconf("SC_CLK_TCK")
+        table.add_row(name, f"{_rss(pid) / 2**20:.0f}", f"{100 * used / IDLE_SECONDS:.2f}")
+    return table
+
+
+def _restoration(router: Router) -> Table:
+    """From the start of `nft flush ruleset` until a listing shows the table again: both commands are in the figure."""
+    table = _table("nft flush ruleset, milliseconds until the table is back", "min / median / max")
+    taken = []
+    listing = inside(router.lab.router, ["nft", "list", "table", "inet", "vr_supervisor"])
+
+    def is_back() -> bool:
+        return subprocess.run(listing, capture_output=True, check=False, timeout=10).returncode == 0
+
+    for _ in range(FLUSHES):
+        began = time.monotonic()
+        subprocess.run(inside(router.lab.router, ["nft", "flush", "ruleset"]), check=True, timeout=10)
+        _until(is_back, pause=0.001)
+        taken.append(1000 * (time.monotonic() - began))
+        time.sleep(2.0)  # the guard slows down when somebody insists
+    table.add_row(_spread(taken))
+    return table
+
+
+def _sizes() -> Table:
+    table = _table("Sizes, MB", "image", OLDER, NEWER)
+    listed = [
+        json.loads((ROOT / "build" / "images" / codename / "images.json").read_text())
+        for codename in ("bookworm", "trixie")
+    ]
+    for name in sorted(listed[0]):
+        table.add_row(name, *(f"{images[name]['size'] / 1e6:.1f}" for images in listed))
+    table.add_row("the ISO", *(f"{bundle_path(release).stat().st_size / 1e6:.1f}" for release in (OLDER, NEWER)))
+    return table
+
+
+def _engine_pid(router: Router) -> int:
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"system\0service" in command and str(router.runtime).encode() in command:
+            return int(entry.name)
+    raise click.ClickException("the engine's service does not run")
+
+
+def _ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def _rss(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _until(condition: Callable[[], bool], pause: float = 0.05, deadline: float = 60.0) -> None:
+    limit = time.monotonic() + deadline
+    while not condition():
+        if time.monotonic() > limit:
+            raise click.ClickException(f"what was waited for did not happen within {deadline:g} s")
+        time.sleep(pause)
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{min(values):.2f} / {statistics.median(values):.2f} / {max(values):.2f}"
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column)
+    return table
+
+
+if __name__ == "__main__":
+    main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import datetime
 from typing import Any
 
 import yaml
@@ -29,6 +30,11 @@ def service(router: Router, name: str) -> dict[str, Any]:
 def newest_handover(router: Router, name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(router.vrctl("history", name, "--limit", "1", "--json").stdout)[0]
     return found
+
+
+def moment(told: str) -> float:
+    """A time of the API's JSON as seconds since the epoch."""
+    return datetime.fromisoformat(told).timestamp()
 
 
 def version_in(router: Router, release: str, name: str) -> str:

@@ -7,7 +7,6 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from datetime import datetime
 from typing import Any
 
 from lab import network
@@ -57,7 +56,7 @@ def hand_over_under_load(
     await_quiet(router, service)
     now, record = facts.service(router, service), facts.newest_handover(router, service)
     to_cut = record["seconds_to_cutover"]
-    from_command = _moment(record["started"]) + to_cut - began if to_cut else None
+    from_command = facts.moment(record["started"]) + to_cut - began if to_cut else None
     expected = to_version or record["to_version"]
     found = f"{now['version']}, {now['state']}, hand-over {record['outcome']}: {record['reason']}"
     is_there = now["version"] == expected and now["ready"] and record["outcome"] == "succeeded"
@@ -70,7 +69,7 @@ def hand_over_under_load(
         (*held, Check(f"{expected} serves", is_there, found), *afterwards()),
         to_cut,
         from_command,
-        _moment(record["finished"]) - began,
+        facts.moment(record["finished"]) - began,
     )
 
 
@@ -119,10 +118,6 @@ def follow(router: Router, words: Sequence[str], begin: Begin, *, expect_success
     if expect_success and process.returncode != 0:
         raise LabError(f"vrctl {' '.join(words)} ended with {process.returncode}: {said.strip()}")
     return last
-
-
-def _moment(told: str) -> float:
-    return datetime.fromisoformat(told).timestamp()
 
 
 def await_quiet(router: Router, name: str, limit: float = DRAIN_LIMIT) -> None:

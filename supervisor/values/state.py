@@ -74,7 +74,7 @@ class Container:
     pid: int | None  # of its first process, in the router's process namespace; None when it does not run
     exit_code: int | None
     labels: tuple[tuple[str, str], ...]
-    started: float | None = None  # seconds since the epoch; None when it does not run or the engine does not tell
+    started: float | None = field(default=None, compare=False)  # seconds since the epoch, if it runs and that is known
 
     def label(self, key: str) -> str | None:
         return dict(self.labels).get(key)

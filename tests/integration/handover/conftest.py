@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -25,13 +27,20 @@ def router() -> Iterator[Router]:
     for release in (OLDER, NEWER):
         if not bundle_path(release).is_file():
             pytest.skip(f"{bundle_path(release)} is missing: run `make bundle`")
-    made = Router(Lab(PREFIX))
-    _remove(made)
+    for left in _left_behind():
+        _remove(Router(Lab(left)))
+    made = Router(Lab(f"{PREFIX}-{os.getpid()}"))
     try:
         bring_up(made, "cloudstack", say=lambda _: None, soak=0.7)
         yield made
     finally:
         _remove(made)
+
+
+def _left_behind() -> tuple[str, ...]:
+    """Labs of sessions that were killed: their process is gone."""
+    found = (re.fullmatch(rf"({PREFIX}-(\d+))-lab", path.name) for path in Path("/run").iterdir())
+    return tuple(one[1] for one in found if one and not Path(f"/proc/{one[2]}").exists())
 
 
 def _remove(router: Router) -> None:

@@ -7,6 +7,7 @@ import time
 import click
 
 from lab import backends, network, peer
+from lab.reaper import reap
 from lab.router import NEWER, OLDER, Router, bundle_path
 from lab.tools import LabError
 from lab.topology import Lab
@@ -37,6 +38,7 @@ def stop(lab: Lab, engine: str) -> None:
     """End the supervisor and its containers and remove every trace of the lab."""
     Router(lab, engine).stop()
     network.down(lab)
+    reap()
 
 
 def bring_up(

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from lab.reaper import reap
+
 INTEGRATION = Path(__file__).parent / "integration"
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """A run that is told to end cleans up; one that is killed is cleaned up after, now and by the next one."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell has started us in the background
+    if os.geteuid() == 0:
+        reap()
+        command = [sys.executable, "-m", "lab.reaper", str(os.getpid())]
+        subprocess.Popen(command, cwd=session.config.rootpath, start_new_session=True).returncode = 0  # it outlives us
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

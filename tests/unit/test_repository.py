@@ -20,7 +20,7 @@ PACKAGES = ("supervisor", "lab", "bench")
 LONGEST_MODULE = 400
 STILL_TOO_LONG = {"supervisor/loop/worker.py": 470}  # one thread, its inbox and its turns; it may only become shorter
 SLEEPERS = {
-    "supervisor/edges/engine/podman_service.py",  # bounded: processes that are not our children tell nobody when they end
+    "supervisor/edges/engine/podman_service.py",  # bounded: processes not our children
     "supervisor/surface/assembly.py",  # the clock itself
     "supervisor/surface/cli/observe.py",  # `status --watch` asks again; the process does nothing else
     "supervisor/edges/safefs.py",  # a few milliseconds, a few times: a daemon tells nobody that it has rewritten a file

@@ -16,7 +16,7 @@ from supervisor.values.state import Instance
 
 log = logging.getLogger(__name__)
 
-COPIES_BEFORE_CUT = 3  # a former active that never rests is compared after the cut instead
+COPIES_BEFORE_CUT = 2  # a former active that never rests is compared after the cut instead
 RECUTS = 2
 
 

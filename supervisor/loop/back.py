@@ -9,7 +9,7 @@ from supervisor.decisions.traffic import endpoints
 from supervisor.loop.instances import discard, is_running, revive, version_of, without_instance
 from supervisor.loop.state_copy import carry_back
 from supervisor.loop.switchboard import Serving
-from supervisor.loop.walk import Wait, Walk, forget_datagrams, tell_daemon
+from supervisor.loop.walk import DRAIN_POLL_SECONDS, Wait, Walk, forget_datagrams, tell_daemon
 from supervisor.values.errors import EngineError, SupervisorError
 from supervisor.values.handover import Kind, Mode
 from supervisor.values.manifest import Protocol
@@ -17,7 +17,6 @@ from supervisor.values.state import Instance
 
 log = logging.getLogger(__name__)
 
-DRAIN_POLL_SECONDS = 0.25
 GIVE_UP_SECONDS = 15.0  # an undo that cannot be completed must not block the service for ever
 
 
@@ -69,8 +68,7 @@ def revive_former(walk: Walk) -> Wait | None:
 
 def drain_candidate(walk: Walk) -> Wait | None:
     """Let a candidate that had traffic finish its connections. One that does not answer is not waited for."""
-    drain, bound = walk.definition.manifest.drain, walk.world.settings.drain
-    limit = drain.deadline if bound is None else min(drain.deadline, bound)
+    drain, limit = walk.definition.manifest.drain, walk.drain_seconds(walk.definition)
     if not has_traffic(walk.handover) or not is_running(walk.world, walk.candidate) or walk.elapsed > limit:
         return None
     if not walk.is_signalled:

@@ -13,7 +13,7 @@ from supervisor.decisions.traffic import endpoints
 from supervisor.loop.instances import (
     discard,
     ensure_created,
-    has_traffic,
+    is_active,
     is_running,
     spec_of,
     version_of,
@@ -23,7 +23,7 @@ from supervisor.loop.instances import (
 from supervisor.loop.readiness import ready
 from supervisor.loop.state_copy import cut_again, first_copy
 from supervisor.loop.switchboard import Serving
-from supervisor.loop.walk import Wait, Walk, forget_datagrams, tell_daemon
+from supervisor.loop.walk import DRAIN_POLL_SECONDS, Wait, Walk, forget_datagrams, tell_daemon
 from supervisor.values.errors import SupervisorError
 from supervisor.values.handover import Kind, Mode
 from supervisor.values.manifest import Protocol
@@ -31,7 +31,6 @@ from supervisor.values.state import Instance
 
 log = logging.getLogger(__name__)
 
-DRAIN_POLL_SECONDS = 0.5
 CONFIGURE_SOAK_SECONDS = 5.0  # the version has proved itself, and the next change of configuration waits behind this
 
 
@@ -113,7 +112,7 @@ def _give_traffic(walk: Walk) -> None:
     serving = walk.world.switchboard.serving(service)
     if serving.active != candidate:
         walk.world.switchboard.serve(service, Serving(candidate, with_instance(serving.alive, candidate)))
-    if not has_traffic(walk.world, candidate):
+    if not is_active(walk.world, candidate):
         walk.world.store.move_active(service, candidate.generation, former.generation if former else None)
         walk.world.store.set_desired(service, version_of(candidate))
 
@@ -142,22 +141,17 @@ def drain(walk: Walk) -> Wait | None:
     if walk.former is None or walk.former_definition is None:
         return None
     drain = walk.former_definition.manifest.drain
+    drain_seconds = walk.drain_seconds(walk.former_definition)
     if not is_running(walk.world, walk.former):
         return None
     if drain.signal and not walk.is_signalled:
         walk.world.engine.kill(walk.former.container_name, drain.signal)
         walk.is_signalled = True
-    walk.drain_deadline = walk.world.clock.now() - walk.elapsed + _drain_seconds(walk)
+    walk.drain_deadline = walk.world.clock.now() - walk.elapsed + drain_seconds
     walk.held = walk.world.connections.count(endpoints(walk.former, Protocol.TCP))
-    if walk.held == 0 or walk.elapsed > _drain_seconds(walk):
+    if walk.held == 0 or walk.elapsed > drain_seconds:
         return None
     return Wait(DRAIN_POLL_SECONDS)
-
-
-def _drain_seconds(walk: Walk) -> float:
-    own = walk.former_definition.manifest.drain.deadline if walk.former_definition else 0.0
-    bound = walk.world.settings.drain
-    return own if bound is None else min(own, bound)
 
 
 def retire(walk: Walk) -> Wait | None:

@@ -41,7 +41,7 @@ def is_running(world: World, instance: Instance) -> bool:
         return False
 
 
-def has_traffic(world: World, instance: Instance) -> bool:
+def is_active(world: World, instance: Instance) -> bool:
     """Does the store say that it is the active one?"""
     known = world.store.instances(instance.service)
     return any(one.generation == instance.generation and state is InstanceState.ACTIVE for one, state in known)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from supervisor.loop.instances import has_traffic
+from supervisor.loop.instances import is_active
 from supervisor.loop.readiness import await_ready, ready
 from supervisor.loop.switchboard import Serving
 from supervisor.loop.walk import Wait, Walk
@@ -22,7 +22,7 @@ RECUTS = 2
 
 def first_copy(walk: Walk) -> None:
     """Let the candidate start from what the former active knows now."""
-    if walk.former and walk.copies_state and not has_traffic(walk.world, walk.candidate):
+    if walk.former and walk.copies_state and not is_active(walk.world, walk.candidate):
         digest = _digest(walk, walk.former)
         walk.world.folders.copy_state(walk.former, walk.candidate, walk.definition.manifest)
         walk.remember_copy(digest)
@@ -76,7 +76,7 @@ def carry_back(walk: Walk, former: Instance) -> bool:
     True: the former was started again from the copy. A candidate that is broken is not waited for.
     """
     world, manifest = walk.world, walk.definition.manifest
-    if walk.is_carried_back or not walk.copies_state or not has_traffic(world, walk.candidate):
+    if walk.is_carried_back or not walk.copies_state or not is_active(world, walk.candidate):
         return False
     if walk.probe(walk.candidate, walk.definition) or _digest(walk, walk.candidate) == walk.handover.synced:
         return False

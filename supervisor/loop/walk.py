@@ -16,6 +16,8 @@ from supervisor.values.router import RouterConfig
 from supervisor.values.state import Instance, RenderedFile
 from supervisor.values.status import Progress
 
+DRAIN_POLL_SECONDS = 0.5
+
 Listener = queue.SimpleQueue[Progress]
 
 
@@ -77,6 +79,11 @@ class Walk:
     @property
     def copies_state(self) -> bool:
         return any(volume.sharing is StateSharing.COPIED for volume in self.definition.manifest.state)
+
+    def drain_seconds(self, definition: ServiceDefinition) -> float:
+        """How long an instance may take to finish its connections."""
+        own, bound = definition.manifest.drain.deadline, self.world.settings.drain
+        return own if bound is None else min(own, bound)
 
     def remember_copy(self, digest: str) -> None:
         """What the candidate starts from: the journal hears it, a comparison after a restart depends on it."""

@@ -102,10 +102,6 @@ class Worker:
         """Tell the worker what the router looks like now."""
         self._inbox.put(lambda: self._configure(router))
 
-    def reconsider(self) -> None:
-        """Look again at what is desired."""
-        self._inbox.put(self._reconsider)
-
     def begin(self, kind: Kind, version: Version | None) -> Listener:
         """Ask for a hand-over to `version` (None: the one that runs). RequestError or BusyError when refused.
 
@@ -122,7 +118,7 @@ class Worker:
         self._inbox.ask(self._confirm)
 
     def stop_service(self) -> None:
-        """Take every container of the service along, and forget its instances."""
+        """Take every container of the service along; what serves keeps its state and its record."""
         self._inbox.ask(self._stop_service)
 
     # ------------------------------------------------------------ the thread
@@ -313,9 +309,6 @@ class Worker:
             keeper = self.keeper
             self._boundary.guard("configure", lambda: keeper.configure(router))
 
-    def _reconsider(self) -> None:
-        self._is_dirty = True
-
     def _begin(self, kind: Kind, version: Version | None) -> Listener:
         self._refuse_if_busy()
         active = self.keeper.instance if self.keeper else None
@@ -331,6 +324,8 @@ class Worker:
         return listener
 
     def _refuse_if_busy(self) -> None:
+        if not self._is_adopted:
+            raise BusyError(self.name, "what runs of it could not be looked at yet")
         if self.foreground:
             handover = self.foreground.handover
             raise BusyError(

@@ -10,6 +10,7 @@ renamed into place.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -20,8 +21,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import IO
 
 LOCKS = 64
+UNWRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT})
 REMEMBERED = 16
 MAX_OFFER = 64 * 1024
 
@@ -59,7 +62,7 @@ class Store:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._folder.stat().st_uid == os.geteuid():
             self._folder.chmod(0o700)
-        self.check()
+        self._open_lock("check", os.O_RDWR | os.O_CREAT).close()
 
     def check(self) -> None:
         with self._locked("check"):
@@ -70,7 +73,9 @@ class Store:
         with self._locked(str(guest)):
             record, offer = self._read(guest), self._offer(guest)
             if offer and offer.id not in record.served:
-                self._write(guest, Record(record.with_offer(offer)))
+                # A disk that cannot be written shall not keep a guest from its password: it may get it once more then.
+                with suppress(OSError):
+                    self._write(guest, Record(record.with_offer(offer)))
                 return offer.password
             if record.sent is not None:
                 return record.sent
@@ -128,10 +133,16 @@ class Store:
     @contextmanager
     def _locked(self, key: str) -> Iterator[None]:
         """Hold one of some lock files, by a descriptor of our own: it excludes threads and processes alike."""
-        number = zlib.crc32(key.encode()) % LOCKS
-        descriptor = os.open(self._folder / f".lock-{number:02}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            lock = self._open_lock(key, os.O_RDWR | os.O_CREAT)
+        except OSError as error:
+            if error.errno not in UNWRITABLE:
+                raise
+            lock = self._open_lock(key, os.O_RDONLY)  # enough to read what is remembered
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-        finally:
-            os.close(descriptor)
+
+    def _open_lock(self, key: str, flags: int) -> IO[bytes]:
+        number = zlib.crc32(key.encode()) % LOCKS
+        return os.fdopen(os.open(self._folder / f".lock-{number:02}", flags | os.O_CLOEXEC, 0o600), "rb")

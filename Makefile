@@ -16,8 +16,17 @@ PACKAGES := podman runc conmon nftables iptables conntrack iproute2 xorriso open
 	dnsmasq-base haproxy apache2-bin
 PROGRAMS := podman runc conmon nft iptables conntrack ip xorriso openssl dnsperf perfdhcp wrk udhcpc \
 	dhclient dig curl ping tcpdump swanctl dnsmasq haproxy cloud-init
+# The tests run on both engines, whichever is chosen.
+ifeq ($(ENGINE),docker)
+PACKAGES += docker.io
+PROGRAMS += dockerd
+endif
+# What depends on the engine: every swap and rollback, the supervisor killed at rest and in one hand-over of each kind.
+DOCKER_SUITE ?= test_swaps or outlive or own_namespace or takeover
+test test-docker test-faults: PACKAGES += docker.io
+test test-docker test-faults: PROGRAMS += dockerd
 
-.PHONY: help venv system images bundle run stop demo test check bench proto clean
+.PHONY: help venv system system-vm images bundle run stop demo test test-docker test-faults test-vm check bench proto clean
 .DEFAULT_GOAL := help
 # Two of the targets may install packages, and apt runs once at a time.
 .NOTPARALLEL:
@@ -74,8 +83,26 @@ demo: run ## swap every service under load and print what its clients lost
 bench: run ## measure times, sizes and memory
 	@$(BIN)/python -m bench.figures --engine $(ENGINE)
 
-test: bundle ## run the whole test suite
-	@$(BIN)/python -m pytest -q
+test: bundle ## run the whole test suite (on Docker: its contract; the rest is in test-docker)
+	@$(BIN)/python -m pytest -q --ignore tests/integration/engines
+
+test-docker: bundle ## hand over on Docker, end dockerd, move between engines, all under load
+	@$(BIN)/python -m pytest -q tests/integration/engines
+	@ENGINE=docker $(BIN)/python -m pytest -q tests/integration/handover -k "$(DOCKER_SUITE)"
+
+test-faults: bundle ## every fault of the fault campaign, under load (an hour or so)
+	@$(BIN)/python -m pytest -q --faults all --timeout 3600 tests/unit/loop tests/unit/decisions tests/faults
+
+system-vm: system ## install the emulator too (as root)
+	@for program in qemu-system-x86_64 /usr/lib/qemu/virtiofsd depmod busybox; do \
+		command -v $$program >/dev/null || missing=1; \
+	done; \
+	if [ -n "$$missing" ]; then \
+		echo "installing the emulator"; deploy/install-packages qemu-system-x86 kmod busybox; \
+	fi
+
+test-vm: bundle system-vm ## hand the tunnel over in a virtual machine, whose kernel has ESP
+	@$(BIN)/python -m lab.vm
 
 check: venv system ## format, lint, types, import contracts, unit tests
 	@$(BIN)/ruff format --check .

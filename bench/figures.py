@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import statistics
 import subprocess
 import time
@@ -14,6 +16,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from bench.recovery import MOST_HUNG, silence
 from lab.router import NEWER, OLDER, PROGRAM, ROOT, Router, bundle_path
 from lab.scenarios import await_quiet
 from lab.scenarios.facts import newest_handover, service, version_in
@@ -32,7 +35,8 @@ FLUSHES = 5
 def main(engine: str, prefix: str, rounds: int) -> None:
     """Measure the lab that `make run` left up; it is left on the release it had."""
     router, console = Router(Lab(prefix), engine), Console()
-    console.print(_handovers(router, rounds), _memory(router), _restoration(router), _sizes())
+    console.print(_handovers(router, rounds), _recovery(router, rounds))
+    console.print(_memory(router), _restoration(router), _sizes())
 
 
 def _handovers(router: Router, rounds: int) -> Table:
@@ -58,16 +62,31 @@ def _handovers(router: Router, rounds: int) -> Table:
     return table
 
 
+def _recovery(router: Router, rounds: int) -> Table:
+    """Silence as a client sees it that asks a hundred times a second."""
+    table = _table("Daemons that die or hang, seconds until they serve again (min / median / max)", "service")
+    for heading in ("killed", "hung"):
+        table.add_column(heading)
+    for name in SERVICES:
+        killed = [silence(router, name, signal.SIGKILL) for _ in range(rounds)]
+        hung = [silence(router, name, signal.SIGSTOP) for _ in range(min(rounds, MOST_HUNG))]
+        table.add_row(name, _spread(killed), _spread(hung))
+    return table
+
+
 def _memory(router: Router) -> Table:
-    table = _table(f"At rest, {IDLE_SECONDS:g} s", "process", "RSS, MiB", "CPU, % of one core")
+    """PSS shares out what processes have in common: the sum over several is what they cost together."""
+    table = _table(f"At rest, {IDLE_SECONDS:g} s", "process", "RSS, MiB", "PSS, MiB", "CPU, % of one core")
     record = router.processes.find(PROGRAM)
     assert record is not None
-    pids = {"vr-supervisor": record.pid, "engine service": _engine_pid(router)}
-    before = {name: _ticks(pid) for name, pid in pids.items()}
+    groups = {"vr-supervisor": [record.pid], **_engine_pids(router)}
+    before = {name: sum(map(_ticks, pids)) for name, pids in groups.items()}
     time.sleep(IDLE_SECONDS)
-    for name, pid in pids.items():
-        used = (_ticks(pid) - before[name]) / os.sysconf("SC_CLK_TCK")
-        table.add_row(name, f"{_rss(pid) / 2**20:.0f}", f"{100 * used / IDLE_SECONDS:.2f}")
+    for name, pids in groups.items():
+        used = (sum(map(_ticks, pids)) - before[name]) / os.sysconf("SC_CLK_TCK")
+        title = name if len(pids) == 1 else f"{name}, {len(pids)} processes"
+        sizes = [f"{sum(map(size, pids)) / 2**20:.0f}" for size in (_rss, _pss)]
+        table.add_row(title, *sizes, f"{100 * used / IDLE_SECONDS:.2f}")
     return table
 
 
@@ -102,15 +121,23 @@ def _sizes() -> Table:
     return table
 
 
-def _engine_pid(router: Router) -> int:
+def _engine_pids(router: Router) -> dict[str, list[int]]:
+    """The engine's processes by what they are: whatever names this lab's folders on its command line."""
+    programs = {
+        "podman": ("podman", "conmon"),
+        "docker": ("dockerd", "containerd", "containerd-shim-runc-v2"),
+    }[router.engine]
+    places = [os.fsencode(f"{place}/") for place in (router.runtime, router.state, router.dockerd.run)]
+    found: dict[str, list[int]] = {program: [] for program in programs}
     for entry in Path("/proc").glob("[0-9]*"):
-        try:
+        with contextlib.suppress(OSError):
             command = (entry / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if b"system\0service" in command and str(router.runtime).encode() in command:
-            return int(entry.name)
-    raise click.ClickException("the engine's service does not run")
+            program = os.path.basename(os.fsdecode(command.split(b"\0")[0]))
+            if program in found and any(place in command for place in places):
+                found[program].append(int(entry.name))
+    if not found[programs[0]]:
+        raise click.ClickException("the engine's service does not run")
+    return {program: pids for program, pids in found.items() if pids}
 
 
 def _ticks(pid: int) -> int:
@@ -120,6 +147,14 @@ def _ticks(pid: int) -> int:
 
 def _rss(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _pss(pid: int) -> int:
+    return sum(
+        int(line.split()[1]) * 1024
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        if line.startswith("Pss:")
+    )
 
 
 def _until(condition: Callable[[], bool], pause: float = 0.05, deadline: float = 60.0) -> None:

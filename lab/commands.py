@@ -55,9 +55,9 @@ BACKENDS = (
 )
 
 
-def write(folder: Path) -> tuple[Path, ...]:
-    """Write every command the lab's router needs; returns the files in intake order."""
-    return _store(folder, list(_all_commands()))
+def write(folder: Path, *, encap: bool = False) -> tuple[Path, ...]:
+    """Write every command the lab's router needs; returns the files in intake order. `encap`: ESP always in UDP."""
+    return _store(folder, list(_all_commands(encap=encap)))
 
 
 def write_passwords(folder: Path, turn: int) -> tuple[Path, ...]:
@@ -80,7 +80,7 @@ def _store(folder: Path, commands: Sequence[tuple[str, Mapping[str, Any]]], turn
     return tuple(written)
 
 
-def _all_commands() -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _all_commands(*, encap: bool = False) -> Iterator[tuple[str, Mapping[str, Any]]]:
     yield "cmd_line", cmd_line()
     yield "ip_associations", ip_associations()
     yield "guest_network", guest_network()
@@ -91,7 +91,7 @@ def _all_commands() -> Iterator[tuple[str, Mapping[str, Any]]]:
     for guest in guests_of_lab():
         yield "vm_password", password_of(guest)
     yield "load_balancer", load_balancer()
-    yield "site_2_site_vpn", site_to_site()
+    yield "site_2_site_vpn", site_to_site(encap=encap)
 
 
 def cmd_line() -> dict[str, Any]:
@@ -272,13 +272,13 @@ def _listen(backend: Backend) -> list[str]:
     return [f"listen {name}", bind, *backend.lines, "\tbalance roundrobin", *servers, "\t "]
 
 
-def site_to_site() -> dict[str, Any]:
+def site_to_site(*, encap: bool = False) -> dict[str, Any]:
     return {
         "type": "site2sitevpn",
         "delete_from_processed_cache": False,
         "create": True,
         "dpd": True,
-        "encap": False,
+        "encap": encap,
         "esp_lifetime": 3600,
         "esp_policy": "aes256-sha256;modp2048",
         "ike_lifetime": 86400,

@@ -1,12 +1,14 @@
 """The other VPN gateway: this machine's own IKE daemon with private folders, in the peer's namespace.
 
-The kernel here has no ESP, so the data plane is the daemon's own (kernel-libipsec through a tun device). The same
-class can play the router's side, which is how the lab is tested without a supervisor.
+Where the kernel has no ESP, the data plane is the daemon's own (kernel-libipsec through a tun device); in the lab's
+virtual machine it is the kernel's. The same class can play the router's side, which is how the lab is tested without
+a supervisor.
 """
 
 from __future__ import annotations
 
 import re
+import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -30,8 +32,9 @@ KEEPER = "peer-keeper"
 DAEMON = "/usr/sbin/charon-systemd"
 PLUGINS = (
     "random nonce aes sha1 sha2 hmac kdf gmp curve25519 openssl pem pkcs1 pubkey x509 constraints "
-    "kernel-libipsec kernel-netlink socket-default updown vici"
+    "{data_plane}kernel-netlink socket-default updown vici"
 )
+USERLAND = "kernel-libipsec "  # before the kernel's own: the first that offers to carry packets does
 # Lost peers are noticed in seconds: a tunnel whose router lost its memory is set up again by whoever sees it first.
 SETTINGS = """\
 charon-systemd {{
@@ -73,7 +76,7 @@ connections {{
     proposals = aes256-sha256-modp2048
     dpd_delay = 3s
     keyingtries = 0
-    encap = yes
+    encap = {encap}
     mobike = no
     unique = replace
     local {{
@@ -127,6 +130,7 @@ class Gateway:
     local_network: str
     remote_network: str
     initiates: bool = True
+    has_esp: bool = False
 
     @property
     def log(self) -> Path:
@@ -143,14 +147,17 @@ class Gateway:
             return known
         self.folder.mkdir(parents=True, exist_ok=True)
         self.vici.unlink(missing_ok=True)
-        self._write("strongswan.conf", SETTINGS.format(plugins=PLUGINS, name=self.name, log=self.log, vici=self.vici))
+        plugins = PLUGINS.format(data_plane="" if self.has_esp else USERLAND)
+        self._write("strongswan.conf", SETTINGS.format(plugins=plugins, name=self.name, log=self.log, vici=self.vici))
         start = "start" if self.initiates else "none"
         facts = {
             "local": self.local,
             "remote": self.remote,
             "local_network": self.local_network,
             "remote_network": self.remote_network,
-            "start": start,
+            # The kernel's policy stays when a tunnel goes; the userland data plane has no such thing.
+            "start": f"trap|{start}" if self.has_esp and self.initiates else start,
+            "encap": "no" if self.has_esp else "yes",  # that data plane knows no other packets
             "psk": PSK,
         }
         self._write("swanctl.conf", CONNECTIONS.format(**facts))
@@ -184,10 +191,15 @@ class Gateway:
 
     def _wait_for_socket(self, record: Record) -> None:
         limit = time.monotonic() + 10.0
-        while not self.vici.exists():
+        while not self._is_listening():
             if time.monotonic() > limit or not record.is_alive:
                 raise LabError(f"cannot start {self.name}: no control socket; see {self.log}")
             time.sleep(0.02)
+
+    def _is_listening(self) -> bool:
+        """The daemon makes the socket a moment before it listens on it."""
+        with socket.socket(socket.AF_UNIX) as caller:
+            return caller.connect_ex(str(self.vici)) == 0
 
     def _swanctl(self, *words: str) -> str:
         argv = ["env", *(f"{key}={value}" for key, value in self._environment().items()), "swanctl", *words]
@@ -202,9 +214,18 @@ class Gateway:
         path.write_text(text, encoding="utf-8")
 
 
-def gateway(lab: Lab) -> Gateway:
+def gateway(lab: Lab, *, has_esp: bool = False) -> Gateway:
     """The peer's end."""
-    return Gateway("peer", lab.peer, folder(lab) / "peer", PEER_IP, ROUTER_PUBLIC_IP, PEER_NETWORK, GUEST_NETWORK)
+    return Gateway(
+        "peer",
+        lab.peer,
+        folder(lab) / "peer",
+        PEER_IP,
+        ROUTER_PUBLIC_IP,
+        PEER_NETWORK,
+        GUEST_NETWORK,
+        has_esp=has_esp,
+    )
 
 
 def stand_in_router(lab: Lab) -> Gateway:
@@ -221,9 +242,9 @@ def stand_in_router(lab: Lab) -> Gateway:
     )
 
 
-def start(lab: Lab) -> Record:
+def start(lab: Lab, *, has_esp: bool = False) -> Record:
     running = processes(lab)
-    record = gateway(lab).start(running)
+    record = gateway(lab, has_esp=has_esp).start(running)
     running.start(KEEPER, [sys.executable, "-m", "lab.keeper", lab.prefix], env=python_path())
     return record
 

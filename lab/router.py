@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from lab import commands, network
+from lab.dockerd import Dockerd
 from lab.processes import Processes
 from lab.tools import LabError, inside
 from lab.topology import DEFAULT_PREFIX, Lab
@@ -46,6 +47,12 @@ class Router:
         return self.runtime / "api.sock"
 
     @property
+    def dockerd(self) -> Dockerd:
+        """The Docker daemon of a router whose engine is Docker, with live-restore, as the documents advise."""
+        data, run = self.state.with_name(f"{self.lab.prefix}-docker"), Path("/run") / f"{self.lab.prefix}-docker"
+        return Dockerd(data, run, self.lab.router, live_restore=True)
+
+    @property
     def settings(self) -> Path:
         return network.folder(self.lab) / "supervisor.yaml"
 
@@ -53,11 +60,18 @@ class Router:
     def processes(self) -> Processes:
         return network.processes(self.lab)
 
+    @property
+    def namespaces(self) -> str:
+        """What the names of the supervisor's namespaces begin with."""
+        return "vrs-" if self.lab.prefix == DEFAULT_PREFIX else f"{self.lab.prefix}-sv-"
+
     # ------------------------------------------------------------ life
 
     def start(self, **overrides: object) -> None:
         """Write the settings and start the daemon unless it runs."""
         self._write_settings(overrides)
+        if self.engine == "docker":
+            self.dockerd.start()
         self.processes.start(
             PROGRAM, [program("vr-supervisor"), "run", "--config", str(self.settings)], namespace=self.lab.router
         )
@@ -75,13 +89,14 @@ class Router:
             "runtime_dir": str(self.runtime),
             "api_socket": str(self.socket),
             "engine": self.engine,
+            **({"engine_socket": str(self.dockerd.socket)} if self.engine == "docker" else {}),
             "trusted_keys": str(TRUSTED),
             "media": [str(bundle_path(OLDER))],
             "commands": str(intake),
             "userspace_data_plane": True,
             "admit": True,
             "soak": 3.0,
-            "namespaces": "vrs-" if self.lab.prefix == DEFAULT_PREFIX else f"{self.lab.prefix}-sv-",
+            "namespaces": self.namespaces,
             **overrides,
         }
         self.settings.write_text(yaml.safe_dump(values, sort_keys=True))
@@ -90,10 +105,13 @@ class Router:
         """End the daemon and take away everything it made."""
         self.processes.stop(PROGRAM, patience=20.0)
         if self.settings.exists():
+            if self.dockerd.exists():
+                self.dockerd.start()  # it may have been killed, and its containers are to be removed
             command = inside(self.lab.router, [program("vr-supervisor"), "teardown", "--config", str(self.settings)])
             done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
             if done.returncode != 0:
                 raise LabError(f"cannot tear the supervisor down: {done.stderr.strip()}")
+        self.dockerd.stop()
         shutil.rmtree(self.state, ignore_errors=True)
 
     # ------------------------------------------------------------ asking

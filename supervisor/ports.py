@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from supervisor.values.association import Association
 from supervisor.values.bundle import BundleIndex
 from supervisor.values.errors import Fault
 from supervisor.values.handover import Handover, Step
@@ -26,6 +27,7 @@ from supervisor.values.state import (
     RenderedFile,
     ResolvedFrontend,
     ResolvedProbe,
+    Tally,
     TrafficTable,
 )
 from supervisor.values.status import EventRecord, HandoverRecord
@@ -37,7 +39,8 @@ class Engine(Protocol):
     Only containers and images that carry the supervisor's label are ever listed or touched.
     """
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def start_service(self) -> None:
         """Make the engine answer: start it if it is ours to start. EngineUnavailableError says what is missing."""
@@ -47,6 +50,9 @@ class Engine(Protocol):
 
     def load(self, stream: Iterable[bytes]) -> ImageId:
         """Load one image from a docker-archive stream; return its id."""
+
+    def save(self, image: ImageId) -> Iterator[bytes]:
+        """The image as a docker-archive; another engine that loads it gives it the same id. NoSuchImageError."""
 
     def images(self) -> tuple[ImageId, ...]: ...
 
@@ -90,6 +96,26 @@ class Engine(Protocol):
         """Let go of it without ending it."""
 
 
+class EngineMove(Protocol):
+    """The engine's other side: new containers come from one engine while those of before are with the one it leaves."""
+
+    @property
+    def leaving(self) -> str | None:
+        """The engine that may still have containers of ours; None: there is only one."""
+
+    def move_to(self, kind: str) -> None:
+        """Make new containers with `kind` from now on, also after a restart. EngineError: all is as before."""
+
+    def carry_images(self) -> Iterator[tuple[int, int]]:
+        """Copy what the new engine lacks; yields how many are done, and how many there are."""
+
+    def left_behind(self) -> tuple[Container, ...]:
+        """Containers that are still with the engine that is left."""
+
+    def leave(self) -> None:
+        """Remove the images from the engine that is left, and end it if it is ours. EngineError: it has containers."""
+
+
 class Links(Protocol):
     """Namespaces and interface pairs of isolated generations."""
 
@@ -128,6 +154,24 @@ class Connections(Protocol):
         """Forget every tracked flow whose reply comes from one of `endpoints`."""
 
 
+class Encapsulation(Protocol):
+    """Sockets that take UDP-encapsulated ESP in while no daemon has one; to release what is not held does nothing."""
+
+    def hold(self, port: int) -> int | None:
+        """Return the port of the socket that stands in for `port`. None: the kernel cannot; it is logged once."""
+
+    def release(self, port: int) -> None: ...
+
+
+class Associations(Protocol):
+    """The kernel's security associations. NetworkError; to delete one that is gone already is none."""
+
+    def present(self) -> tuple[Association, ...]:
+        """Those that have their keys."""
+
+    def delete(self, associations: Sequence[Association]) -> None: ...
+
+
 class ReceiveBuffers(Protocol):
     def enlarge(self, pid: int, size: int) -> int:
         """Let every UDP socket of a process hold `size` bytes of datagrams; return how many were changed."""
@@ -136,6 +180,9 @@ class ReceiveBuffers(Protocol):
 class Prober(Protocol):
     def ask(self, probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
         """Carry out one probe; a probe that fails is a result, not an error. ProbeError when it cannot be asked."""
+
+    def tally(self, source: ResolvedProbe, failed: str, total: str, target: ProbeTarget) -> tuple[Tally, ...]:
+        """Read what a daemon, or the kernel of it, has counted, by name. ProbeError, NetworkError: unreadable."""
 
 
 class Renderer(Protocol):
@@ -220,8 +267,11 @@ class OpenedBundle(Protocol):
 
 
 class Media(Protocol):
-    def open(self, path: str) -> OpenedBundle:
-        """Open an ISO in a file or block device. Every way this can fail is a BundleError of its own type."""
+    def open(self, path: str, source_of: Callable[[str], str | None]) -> OpenedBundle:
+        """Open an ISO in a file or block device. Every way this can fail is a BundleError of its own type.
+
+        `source_of` tells where a release was imported from: a delta takes what it leaves out from its base there.
+        """
 
     def fingerprint(self, path: str) -> str | None:
         """What stays the same as long as a file was not written again; None for a device, which may be exchanged."""
@@ -239,6 +289,9 @@ class Intake(Protocol):
 
 class Store(Protocol):
     """The memory: wishes, generations, the journal of hand-overs, releases, configuration. Every write is durable."""
+
+    def together(self) -> AbstractContextManager[object]:
+        """What is recorded inside is recorded as one, or not at all when the block raises."""
 
     # generations and their instances
     def next_generation(self, service: ServiceName) -> int:

@@ -1,8 +1,12 @@
-"""What holds for every test: one that needs root says so and fails without it; none is skipped in silence."""
+"""What holds for every test: one that needs root says so and fails without it; none is skipped in silence.
+
+Campaigns of faults take a sample that a seed chooses, printed at the end; `--faults all` takes everything.
+"""
 
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -11,8 +15,36 @@ from pathlib import Path
 import pytest
 
 from lab.reaper import reap
+from tests.faults.points import Fault
 
 INTEGRATION = Path(__file__).parent / "integration"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("faults")
+    group.addoption("--faults", default="1", help="how many faults of each campaign: a number, or all")
+    group.addoption("--fault", default=None, help="only this one: service/step/moment[/effect]")
+    group.addoption("--fault-seed", type=int, default=None, help="what chooses the sample")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    amount, fault = config.getoption("--faults"), config.getoption("--fault")
+    if amount != "all" and not amount.isdigit():
+        raise pytest.UsageError(f"--faults is a number or all, not {amount!r}")
+    try:
+        if fault:
+            Fault.parse(fault)
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+    if config.getoption("--fault-seed") is None:
+        config.option.fault_seed = random.SystemRandom().randrange(10_000)
+    # For what is decided when a module is imported.
+    os.environ |= {"FAULTS": amount, "FAULTS_SEED": str(config.option.fault_seed)}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    chosen = config.getoption("--fault") or f"{config.getoption('--faults')} of each campaign"
+    terminalreporter.write_line(f"faults: {chosen}, chosen by --fault-seed {config.option.fault_seed}")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

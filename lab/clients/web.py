@@ -82,6 +82,7 @@ class HttpProbe(Probe):
     seconds: float = 10.0
     keep_alive: bool = True
     timeout: float = 2.0
+    headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -105,6 +106,7 @@ class HttpProbe(Probe):
             "seconds": self.seconds,
             "keep_alive": self.keep_alive,
             "timeout": self.timeout,
+            "headers": dict(self.headers),
         }
 
 

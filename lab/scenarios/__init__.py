@@ -6,10 +6,11 @@ the integration tests all read the same table.
 
 from lab.scenarios.loads import SERVICES, Load, Loss, loads_of
 from lab.scenarios.report import Check, Report, Seen
-from lab.scenarios.run import await_quiet, follow, hand_over_under_load, under_load
+from lab.scenarios.run import Begin, await_quiet, follow, hand_over_under_load, migrate, under_load
 
 __all__ = [
     "SERVICES",
+    "Begin",
     "Check",
     "Load",
     "Loss",
@@ -19,5 +20,6 @@ __all__ = [
     "follow",
     "hand_over_under_load",
     "loads_of",
+    "migrate",
     "under_load",
 ]

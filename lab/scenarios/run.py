@@ -106,7 +106,16 @@ def under_load(router: Router, loads: Sequence[Load], act: Action) -> tuple[tupl
 
 def follow(router: Router, words: Sequence[str], begin: Begin, *, expect_success: bool = True) -> dict[str, Any]:
     """Run a `vrctl` command that tells its progress; returns its last word. LabError when it does not succeed."""
-    argv = [program("vrctl"), "--socket", str(router.socket), *words, "--json"]
+    return _follow([program("vrctl"), "--socket", str(router.socket), *words, "--json"], begin, expect_success)
+
+
+def migrate(router: Router, to: str, begin: Begin, *, expect_success: bool = True) -> dict[str, Any]:
+    """Move the router to another engine; `begin` is told each step. LabError when it does not succeed."""
+    words = ["migrate-engine", "--to", to, "--config", str(router.settings), "--json"]
+    return _follow([program("vr-supervisor"), *words], begin, expect_success)
+
+
+def _follow(argv: Sequence[str], begin: Begin, expect_success: bool) -> dict[str, Any]:
     last: dict[str, Any] = {}
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -116,7 +125,7 @@ def follow(router: Router, words: Sequence[str], begin: Begin, *, expect_success
             begin(str(last["phase"]))
         said = process.stderr.read()
     if expect_success and process.returncode != 0:
-        raise LabError(f"vrctl {' '.join(words)} ended with {process.returncode}: {said.strip()}")
+        raise LabError(f"{' '.join(argv)} ended with {process.returncode}: {said.strip()}")
     return last
 
 

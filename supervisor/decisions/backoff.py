@@ -29,10 +29,13 @@ def delay(attempt: int, jitter: float) -> float:
 
 def fail(backoff: Backoff, now: float, jitter: float) -> Backoff:
     """Record a failure; `until` of the result says when to start again."""
-    since = backoff.healthy_since
-    was_stable = since is not None and now - since >= STABLE_AFTER
-    attempt = 1 if was_stable else backoff.attempt + 1
+    attempt = 1 if is_stable(backoff, now) else backoff.attempt + 1
     return Backoff((*_recent(backoff, now), now), attempt, now + delay(attempt, jitter))
+
+
+def forgive(backoff: Backoff) -> Backoff:
+    """What failed was not the service: the next start waits for nothing, and the next failure is a new story."""
+    return replace(backoff, attempt=0, until=0.0)
 
 
 def observe(backoff: Backoff, is_healthy: bool, now: float) -> Backoff:
@@ -42,6 +45,11 @@ def observe(backoff: Backoff, is_healthy: bool, now: float) -> Backoff:
     if backoff.healthy_since is None:
         return replace(backoff, healthy_since=now)
     return backoff
+
+
+def is_stable(backoff: Backoff, now: float) -> bool:
+    """Was it healthy for so long that the next failure is a new story?"""
+    return backoff.healthy_since is not None and now - backoff.healthy_since >= STABLE_AFTER
 
 
 def may_start(backoff: Backoff, now: float) -> bool:

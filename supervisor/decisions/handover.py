@@ -16,6 +16,7 @@ from supervisor.values.handover import (
     Direction,
     Event,
     Handover,
+    Kind,
     Mode,
     Outcome,
     RevertAsked,
@@ -68,6 +69,8 @@ TABLES: Mapping[Mode, tuple[Phase, ...]] = MappingProxyType(
 
 _PIVOT = frozenset({Step.CUT_OVER, Step.APPLY})
 
+INTERRUPTED = "the supervisor ended meanwhile"
+
 
 class UnexpectedEventError(AssertionError):
     """The loop reported something that cannot happen to a hand-over in that place."""
@@ -97,9 +100,38 @@ def is_committed(handover: Handover) -> bool:
     return handover.direction is Direction.FORWARD and handover.index >= _commit_index(handover.mode)
 
 
+def verdict(handover: Handover) -> Outcome:
+    """Return what is decided, even if clearing is left: committed, or the former active has its traffic back."""
+    if handover.outcome is not Outcome.RUNNING:
+        return handover.outcome
+    if is_committed(handover):
+        return Outcome.SUCCEEDED
+    is_back = handover.direction is Direction.UNDO and handover.index < _pivot_index(handover.mode)
+    # In a takeover the former active has to be started again after that.
+    return Outcome.REVERTED if is_back and has_traffic(handover) and handover.mode is Mode.OVERLAP else Outcome.RUNNING
+
+
 def has_traffic(handover: Handover) -> bool:
     """May the candidate have been given traffic?"""
     return max(handover.index, handover.reached) >= _pivot_index(handover.mode)
+
+
+_ACTIVE_SERVES = frozenset({Step.STAGE, Step.CHECK, Step.CREATE, Step.SOAK, Step.RETIRE, Step.UNSTAGE})
+
+
+def leaves_active_alone(handover: Handover) -> bool:
+    """Is the active down, or may it be, because the hand-over says so? Or known to hang, and being replaced?"""
+    if handover.kind is Kind.HEAL and not has_traffic(handover):
+        return True
+    step = current(handover)
+    if handover.mode is Mode.RELOAD:  # it reads its configuration, which the probes do not know yet
+        return step in (Step.APPLY, Step.VERIFY, Step.UNAPPLY)
+    return handover.mode is Mode.TAKEOVER and step is not None and step not in _ACTIVE_SERVES
+
+
+def leaves_gap(handover: Handover) -> bool:
+    """Undoing a takeover whose former active was killed: does nothing run once the candidate goes?"""
+    return handover.mode is Mode.TAKEOVER and handover.index > step_index(Mode.TAKEOVER, Step.KILL_FORMER)
 
 
 def current(handover: Handover) -> Step | None:
@@ -129,16 +161,26 @@ def advance(handover: Handover, event: Event) -> Handover:
             assert_never(event)
 
 
-def resume(handover: Handover) -> Handover:
-    """Return how a supervisor that comes back goes on: past the cut-over forward, before or at it back.
+def resume(handover: Handover, *, is_cut: bool = False, is_running: bool = True) -> Handover:
+    """Return how a supervisor that comes back goes on: past the cut-over forward, before it back.
 
-    A reload is carried on: writing the same files and telling the daemon again does no harm.
+    At the cut-over it depends on whether the candidate was recorded as the active one (`is_cut`). A candidate that does
+    not run any more (`is_running`), after a loss of power say, has not proved itself. A reload is carried on: writing
+    the same files and telling the daemon again does no harm.
     """
     if handover.outcome is not Outcome.RUNNING or handover.direction is Direction.UNDO:
         return handover
-    if handover.mode is Mode.RELOAD or handover.index > _pivot_index(handover.mode):
+    if handover.mode is Mode.RELOAD or is_committed(handover):
         return handover
-    return _turn_round(handover, "the supervisor ended before traffic was moved")
+    pivot = _pivot_index(handover.mode)
+    if is_running and (handover.index > pivot or (handover.index == pivot and is_cut)):
+        return handover
+    return _turn_round(handover, INTERRUPTED)
+
+
+def is_interrupted(handover: Handover) -> bool:
+    """Was it undone only because the supervisor ended? Then nothing speaks against trying it again."""
+    return handover.reason == INTERRUPTED
 
 
 def _next(handover: Handover) -> Handover:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from supervisor.values.manifest import Watch
 from supervisor.values.state import ProbeResult
 
+DOUBT_SECONDS = 0.1  # a result that contradicts what is known is checked soon: waiting would be an outage
+DOUBT_SPAN_SECONDS = 0.4  # and what was good is good until it failed for so long: some failures come in bursts
 NOTHING_ASKED = ProbeResult(True, "no probes are declared", 0.0)
 
 
@@ -26,6 +28,7 @@ class Health:
     changed: float  # when `is_good` changed last
     due: float  # when to ask next
     message: str  # of the last result
+    doubted: float | None = None  # since when results contradict `is_good`
 
 
 def unproven(now: float) -> Health:
@@ -63,14 +66,17 @@ def merge(results: Sequence[ProbeResult]) -> ProbeResult:
 
 def advance(health: Health, watch: Watch, result: ProbeResult, now: float) -> Health:
     """Return what is known after `result`, and when to ask again: an interval from now, so that slow answers of a
-    struggling service never pile up."""
-    after = replace(health, due=now + watch.interval, message=result.message)
+    struggling service never pile up; at once, as long as one more result may change the state."""
+    after = replace(health, due=now + watch.interval, message=result.message, doubted=None)
     if not health.is_known:
         return replace(after, is_good=result.is_good, is_known=True, streak=0, changed=now)
     if result.is_good == health.is_good:
         return replace(after, streak=0)
-    if health.streak + 1 < watch.threshold:
-        return replace(after, streak=health.streak + 1)
+    since = now - result.seconds if health.doubted is None else health.doubted
+    is_short = health.is_good and now - since < DOUBT_SPAN_SECONDS
+    if health.streak + 1 < watch.threshold or is_short:
+        soon = now + min(watch.interval, DOUBT_SECONDS)
+        return replace(after, streak=health.streak + 1, due=soon, doubted=since)
     return replace(after, is_good=result.is_good, streak=0, changed=now)
 
 

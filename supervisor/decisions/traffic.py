@@ -12,6 +12,7 @@ from supervisor.values.state import (
     AddressFrontend,
     AddressSwitch,
     Endpoint,
+    HeldPort,
     Instance,
     PortFrontend,
     PortSwitch,
@@ -32,7 +33,7 @@ class Conflict:
         return f"{self.first} and {self.second} both claim {self.what}"
 
 
-def traffic_table(active: Iterable[Instance], alive: Iterable[Instance]) -> TrafficTable:
+def traffic_table(active: Iterable[Instance], alive: Iterable[Instance], held: Iterable[HeldPort] = ()) -> TrafficTable:
     """Return the table in which new flows go to `active`, and in which everything `alive` may still answer.
 
     Active instances count as alive. Equal switches are listed once and the order is fixed, so that equal situations
@@ -45,6 +46,7 @@ def traffic_table(active: Iterable[Instance], alive: Iterable[Instance]) -> Traf
         alive_addresses=_addresses(answering),
         active_ports=_ports(serving),
         alive_ports=_ports(answering),
+        held_ports=tuple(sorted(set(held), key=lambda one: (one.port, one.inside))),
     )
 
 

@@ -93,6 +93,8 @@ class DiskFolders:
                 path = self._volume(instance, volume)
                 _make(path.parent, mode=0o711)
                 _make(path, mode=0o750)
+                if volume.sharing is StateSharing.SHARED:
+                    _refuse_taking(path, instance, volume)
                 safefs.own(path, volume.user.uid, volume.user.gid, 0o750)
 
     def runtime(self, instance: Instance, name: str) -> str:
@@ -160,6 +162,18 @@ def _explained(doing: str, instance: Instance) -> Iterator[None]:
         place = f" ({error.filename!r})" if error.filename else ""
         what = f"{instance.service} generation {instance.generation}"
         raise StateError(f"cannot {doing} {what}: {error.strerror or error}{place}") from error
+
+
+def _refuse_taking(path: Path, instance: Instance, volume: StateVolume) -> None:
+    """A shared folder is in use: a candidate that wants another owner would take it from the active one."""
+    found, wanted = path.stat(), (volume.user.uid, volume.user.gid)
+    owner = (found.st_uid, found.st_gid)
+    is_new = owner == (0, 0) and not any(path.iterdir())
+    if owner != wanted and not is_new:
+        raise StateError(
+            f"cannot prepare the folders of {instance.service} generation {instance.generation}: the shared volume"
+            f" {volume.name} belongs to {owner[0]}:{owner[1]}, and this version wants it for {wanted[0]}:{wanted[1]}"
+        )
 
 
 def _make(path: Path, mode: int = 0o755) -> None:

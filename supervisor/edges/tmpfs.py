@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from supervisor.values.errors import StateError
 
+BUSY_SECONDS = 5.0
 _SOURCE = "vr-supervisor"  # what the mount table calls ours
 
 
@@ -37,7 +39,21 @@ def release(folder: Path) -> None:
     """Unmount our tmpfs at `folder`, if there is one."""
     entry = _mount_of(folder)
     if entry is not None and entry.point == os.path.realpath(folder) and entry.source == _SOURCE:
-        _run("umount", entry.point)
+        _unmount(entry.point)
+
+
+def _unmount(point: str) -> None:
+    """Whoever cleans up after a container that has just ended may still be in there."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            _run("umount", point)
+        except StateError as error:
+            if "busy" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 def _run(*command: str) -> None:

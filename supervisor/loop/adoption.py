@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from supervisor.decisions.container import SERVICE_LABEL
-from supervisor.decisions.handover import current, resume, step_index
-from supervisor.loop.instances import discard, without_instance
+from supervisor.decisions.handover import INTERRUPTED, current, resume, step_index
+from supervisor.loop.instances import discard, is_active, is_running, trial_of, without_instance
 from supervisor.loop.switchboard import Serving
 from supervisor.loop.walk import Walk
 from supervisor.loop.world import World
@@ -69,13 +69,15 @@ def _resume(
 ) -> Walk | None:
     now, candidate = world.clock.now(), known.get(handover.candidate)
     former = known.get(handover.former) if handover.former is not None else None
-    if candidate is None:
-        ended = replace(handover, outcome=Outcome.FAILED, reason="the supervisor ended meanwhile")
-        world.store.record(ended, None, now)
+    if candidate is not None and handover.mode is Mode.RELOAD:
+        world.folders.remove(trial_of(candidate), definition_of(candidate.definition).manifest)
+    runs = candidate is not None and is_running(world, candidate)
+    if candidate is None or (handover.mode is Mode.RELOAD and not runs):  # the next start renders its files anew
+        world.store.record(replace(handover, outcome=Outcome.FAILED, reason=INTERRUPTED), None, now)
         return None
     if handover.mode is Mode.RELOAD:  # the files may be written and the daemon not told: tell it again
         handover = replace(handover, direction=Direction.FORWARD, index=step_index(Mode.RELOAD, Step.APPLY))
-    resumed = resume(handover)
+    resumed = resume(handover, is_cut=is_active(world, candidate), is_running=runs)
     if resumed != handover:
         world.store.record(resumed, current(resumed), now)
     walk = Walk(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from supervisor.decisions.addresses import allocate_link, allocate_ports
@@ -20,8 +22,12 @@ class Allocator:
         self._world = world
         self._lock = threading.Lock()
 
-    def new_instance(self, definition: ServiceDefinition, version: Version, router: RouterConfig) -> Instance:
-        """Return a recorded candidate with its frontends resolved. RenderError, NetworkError, RequestError."""
+    @contextmanager
+    def new_instance(self, definition: ServiceDefinition, version: Version, router: RouterConfig) -> Iterator[Instance]:
+        """Yield a candidate with its frontends resolved; it is recorded with what the block records, or not at all.
+
+        RenderError, NetworkError, RequestError.
+        """
         manifest = definition.manifest
         with self._lock:
             known = [instance for instance, _ in self._world.store.instances()]
@@ -47,8 +53,9 @@ class Allocator:
             )
             instance = with_frontends(self._world, definition, router, instance)
             self._world.switchboard.check(instance)
-            self._world.store.save_instance(instance, InstanceState.CANDIDATE)
-            return instance
+            with self._world.store.together():
+                self._world.store.save_instance(instance, InstanceState.CANDIDATE)
+                yield instance
 
 
 def with_frontends(world: World, definition: ServiceDefinition, router: RouterConfig, instance: Instance) -> Instance:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from supervisor.decisions.handover import verdict
 from supervisor.loop.walk import Walk
 from supervisor.values.handover import Outcome
 from supervisor.values.status import EventRecord, Progress
@@ -10,8 +11,8 @@ from supervisor.values.status import EventRecord, Progress
 def announce(walk: Walk) -> None:
     """From here a hand-over is decided: it ended, or only clearing is left."""
     handover, world = walk.handover, walk.world
-    is_good = handover.outcome in (Outcome.SUCCEEDED, Outcome.RUNNING)
-    done = Outcome.SUCCEEDED if is_good else handover.outcome
+    done = verdict(handover)
+    is_good = done is Outcome.SUCCEEDED
     text = f"{handover.kind} to {walk.candidate.version} {done}"
     because = f": {handover.reason}" if handover.reason else ""
     world.store.log_event(EventRecord(world.clock.now(), handover.service, done, text + because))

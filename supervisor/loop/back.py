@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 
-from supervisor.decisions.handover import has_traffic
+from supervisor.decisions.handover import has_traffic, leaves_gap
 from supervisor.decisions.traffic import endpoints
+from supervisor.loop.draining import finish
+from supervisor.loop.gap import begin_gap, hold_port, settle
 from supervisor.loop.instances import discard, is_running, revive, version_of, without_instance
 from supervisor.loop.state_copy import carry_back
 from supervisor.loop.switchboard import Serving
-from supervisor.loop.walk import DRAIN_POLL_SECONDS, Wait, Walk, forget_datagrams, tell_daemon
+from supervisor.loop.walk import Wait, Walk, forget_datagrams, tell_daemon
 from supervisor.values.errors import EngineError, SupervisorError
 from supervisor.values.handover import Kind, Mode
-from supervisor.values.manifest import Protocol
 from supervisor.values.state import Instance
 
 log = logging.getLogger(__name__)
@@ -32,9 +33,11 @@ def switch_back(walk: Walk) -> Wait | None:
         if waiting is not None:
             return waiting
     walk.world.switchboard.serve(service, Serving(None if is_dead else former, serving.alive))
-    walk.world.store.move_active(service, former.generation, walk.candidate.generation)
+    with walk.world.store.together():
+        walk.world.store.move_active(service, former.generation, walk.candidate.generation)
+        if walk.handover.kind.is_wish:
+            walk.world.store.set_desired(service, version_of(former))
     if not is_dead:
-        walk.world.store.set_desired(service, version_of(former))
         forget_datagrams(walk, walk.candidate)
     log.info("cut back", extra={"service": service, "generation": former.generation})
     return None
@@ -42,14 +45,23 @@ def switch_back(walk: Walk) -> Wait | None:
 
 def _warm(walk: Walk, former: Instance) -> Wait | None:
     """Make the former active fit to serve while the candidate, if it can, still does."""
-    definition = walk.former_definition or walk.definition
-    was_down = not is_running(walk.world, former)
-    if was_down:
-        revive(walk.world, former, definition, walk.router)
-    if not carry_back(walk, former) and not was_down and not walk.is_carried_back:
+    definition, now = walk.former_definition or walk.definition, walk.world.clock.monotonic()
+    try:
+        if not is_running(walk.world, former):
+            revive(walk.world, former, definition, walk.router)
+            walk.warming = walk.warming or now
+    except EngineError as error:
+        if walk.elapsed < GIVE_UP_SECONDS or not walk.probe(walk.candidate, walk.definition):
+            raise  # nor is one that serves left for one that cannot be started
+        log.error("former active cannot be started", extra={"service": former.service, "reason": str(error)})
         return None
-    is_ready = not walk.probe(former, definition)
-    return None if is_ready or walk.elapsed > definition.manifest.readiness.deadline else Wait(0.02)
+    is_waited_for = walk.warming is not None and now - walk.warming <= definition.manifest.readiness.deadline
+    if is_waited_for and walk.probe(former, definition):
+        return Wait(0.02)
+    if carry_back(walk, former):
+        walk.warming = now
+        return Wait(0.02)
+    return None
 
 
 def revive_former(walk: Walk) -> Wait | None:
@@ -57,6 +69,7 @@ def revive_former(walk: Walk) -> Wait | None:
     former, definition = walk.former, walk.former_definition
     if former is None or definition is None or walk.handover.kind is Kind.START:
         return None
+    hold_port(walk)
     try:
         revive(walk.world, former, definition, walk.router)
     except EngineError as error:
@@ -68,25 +81,24 @@ def revive_former(walk: Walk) -> Wait | None:
 
 def drain_candidate(walk: Walk) -> Wait | None:
     """Let a candidate that had traffic finish its connections. One that does not answer is not waited for."""
-    drain, limit = walk.definition.manifest.drain, walk.drain_seconds(walk.definition)
-    if not has_traffic(walk.handover) or not is_running(walk.world, walk.candidate) or walk.elapsed > limit:
+    if not has_traffic(walk.handover) or not is_running(walk.world, walk.candidate):
         return None
-    if not walk.is_signalled:
-        if walk.probe(walk.candidate, walk.definition):
-            return None
-        if drain.signal:
-            walk.world.engine.kill(walk.candidate.container_name, drain.signal)
-            walk.is_signalled = True
-    held = walk.world.connections.count(endpoints(walk.candidate, Protocol.TCP))
-    return Wait(DRAIN_POLL_SECONDS) if held else None
+    if not walk.is_signalled and walk.probe(walk.candidate, walk.definition):
+        return None
+    return finish(walk, walk.candidate, walk.definition)
 
 
 def remove_candidate(walk: Walk) -> Wait | None:
+    if leaves_gap(walk.handover):
+        begin_gap(walk)
     walk.world.engine.remove(walk.candidate.container_name)
     return None
 
 
 def unstage(walk: Walk) -> Wait | None:
+    waiting = settle(walk)
+    if waiting is not None:
+        return waiting
     service, candidate = walk.handover.service, walk.candidate
     serving = walk.world.switchboard.serving(service)
     active = None if serving.active == candidate else serving.active

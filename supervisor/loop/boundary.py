@@ -12,6 +12,7 @@ from supervisor.values.names import ServiceName
 log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 1.0
+ENGINE_PAUSE_SECONDS = 0.5  # while the engine is away: what it took along shall be back soon after it
 
 
 class Boundary:
@@ -20,6 +21,7 @@ class Boundary:
     def __init__(self, world: World, service: ServiceName, complain: Callable[[str], None]) -> None:
         self._world, self._service, self._complain = world, service, complain
         self._until: dict[str, float] = {}
+        self._told = ""
 
     def until(self, part: str) -> float:
         """When the part may be tried again, on the monotonic clock."""
@@ -31,8 +33,8 @@ class Boundary:
         try:
             work()
         except EngineUnavailableError as error:
-            self._failed(part, str(error))
-            self._revive_engine()
+            self._failed(part, str(error), ENGINE_PAUSE_SECONDS)
+            self._revive_engine(str(error))
         except SupervisorError as error:
             self._failed(part, str(error))
         except Exception as error:
@@ -41,13 +43,18 @@ class Boundary:
         else:
             self._until.pop(part, None)
 
-    def _failed(self, part: str, message: str) -> None:
-        self._until[part] = self._world.clock.monotonic() + PAUSE_SECONDS
+    def _failed(self, part: str, message: str, pause: float = PAUSE_SECONDS) -> None:
+        self._until[part] = self._world.clock.monotonic() + pause
         self._complain(message)
 
-    def _revive_engine(self) -> None:
+    def _revive_engine(self, why: str) -> None:
         """The engine went away; containers run on. Start it again, or try at the next turn."""
         try:
             self._world.engine.start_service()
         except SupervisorError as error:
-            log.error("engine not back", extra={"service": self._service, "reason": str(error)})
+            if self._told != str(error):  # once for each reason, however long it is away
+                log.error("engine not back", extra={"service": self._service, "reason": str(error)})
+            self._told = str(error)
+        else:
+            self._told = ""
+            log.warning("engine back", extra={"service": self._service, "reason": why})

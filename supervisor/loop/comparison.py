@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from supervisor.decisions.plan import NewGeneration, Next, changes, next_action
+from supervisor.decisions.plan import NewGeneration, Next, Nothing, Write, changes, next_action
 from supervisor.loop.allocation import with_frontends
 from supervisor.loop.instances import version_of
 from supervisor.loop.world import World
@@ -44,3 +44,15 @@ def compare(
         running_frontends=instance.frontends,
     )
     return files, action
+
+
+def is_configured(
+    world: World,
+    instance: Instance,
+    definition: ServiceDefinition,
+    router: RouterConfig,
+    digest: Callable[[bytes], str],
+) -> bool:
+    """Has it this configuration, but for what it notices by itself?"""
+    action = compare(world, (instance, definition), version_of(instance), router, digest)[1]
+    return isinstance(action, Nothing | Write)

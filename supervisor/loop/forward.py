@@ -6,31 +6,33 @@ A step returns `Wait` when there is nothing to do but wait for a named event wit
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 from supervisor.decisions.container import check_spec
 from supervisor.decisions.traffic import endpoints
+from supervisor.loop.draining import finish
+from supervisor.loop.gap import RETIRE_SECONDS, begin_gap, clear_associations, end_gap
 from supervisor.loop.instances import (
+    begin,
     discard,
     ensure_created,
     is_active,
     is_running,
     spec_of,
+    trial_of,
     version_of,
     with_instance,
     without_instance,
 )
-from supervisor.loop.readiness import ready
+from supervisor.loop.readiness import verified
 from supervisor.loop.state_copy import cut_again, first_copy
 from supervisor.loop.switchboard import Serving
-from supervisor.loop.walk import DRAIN_POLL_SECONDS, Wait, Walk, forget_datagrams, tell_daemon
-from supervisor.values.errors import SupervisorError
+from supervisor.loop.walk import Wait, Walk, forget_datagrams, tell_daemon
+from supervisor.values.errors import NetworkError, SupervisorError
 from supervisor.values.handover import Kind, Mode
-from supervisor.values.manifest import Protocol
-from supervisor.values.state import Instance
 
 log = logging.getLogger(__name__)
 
+END_GAP_SECONDS = 5.0
 CONFIGURE_SOAK_SECONDS = 5.0  # the version has proved itself, and the next change of configuration waits behind this
 
 
@@ -48,8 +50,11 @@ def check(walk: Walk) -> Wait | None:
     checks = walk.definition.manifest.checks
     if not checks:
         return None
-    trial = _trial(walk) if walk.handover.mode is Mode.RELOAD else walk.candidate
+    trial = trial_of(walk.candidate) if walk.handover.mode is Mode.RELOAD else walk.candidate
     try:
+        if trial is not walk.candidate:
+            walk.world.folders.prepare(trial, walk.definition.manifest)
+            walk.world.folders.write(trial, walk.definition.manifest, walk.files)
         spec = spec_of(walk.world, trial, walk.definition)
         for number, check in enumerate(checks):
             result = walk.world.engine.run(check_spec(spec, number, check), check.timeout)
@@ -65,27 +70,19 @@ def check(walk: Walk) -> Wait | None:
     return None
 
 
-def _trial(walk: Walk) -> Instance:
-    """Folders of generation 0, which is never given: what a reload would write, for the checks only."""
-    trial = replace(walk.candidate, generation=0)
-    walk.world.folders.prepare(trial, walk.definition.manifest)
-    walk.world.folders.write(trial, walk.definition.manifest, walk.files)
-    return trial
-
-
 def create(walk: Walk) -> Wait | None:
     ensure_created(walk.world, walk.candidate, walk.definition)
     return None
 
 
 def start(walk: Walk) -> Wait | None:
-    ensure_created(walk.world, walk.candidate, walk.definition)
-    walk.world.engine.start(walk.candidate.container_name)
+    begin(walk.world, walk.candidate, walk.definition)
     _keep_alive(walk)
     return None
 
 
 def kill_former(walk: Walk) -> Wait | None:
+    begin_gap(walk)
     if walk.former and is_running(walk.world, walk.former):
         walk.world.engine.kill(walk.former.container_name, "SIGKILL")
     return None
@@ -107,27 +104,45 @@ def cut_over(walk: Walk) -> Wait | None:
 
 
 def _give_traffic(walk: Walk) -> None:
-    """New work goes to the candidate, and the store knows; nothing happens when that is so already."""
+    """The store knows, and new work goes to the candidate; nothing happens when that is so already.
+
+    The store is first: a supervisor that ends in between is followed by one that makes the kernel say what the store
+    says. What the former active has learnt meanwhile is found by comparing state after the cut.
+    """
     service, candidate, former = walk.handover.service, walk.candidate, walk.former
+    if not is_active(walk.world, candidate):
+        with walk.world.store.together():
+            walk.world.store.move_active(service, candidate.generation, former.generation if former else None)
+            if walk.handover.kind.is_wish:
+                walk.world.store.set_desired(service, version_of(candidate))
     serving = walk.world.switchboard.serving(service)
     if serving.active != candidate:
         walk.world.switchboard.serve(service, Serving(candidate, with_instance(serving.alive, candidate)))
-    if not is_active(walk.world, candidate):
-        walk.world.store.move_active(service, candidate.generation, former.generation if former else None)
-        walk.world.store.set_desired(service, version_of(candidate))
 
 
 def verify(walk: Walk) -> Wait | None:
     if cut_again(walk):
         return Wait(0.0)
-    waiting = ready(walk)
+    waiting = verified(walk)
     if waiting is None and walk.handover.mode is not Mode.RELOAD:
         _give_traffic(walk)  # a supervisor that came back may find it with the former active
+        return _gap_ended(walk)
     return waiting
 
 
+def _gap_ended(walk: Walk) -> Wait | None:
+    """A takeover that is good is not undone because the kernel refused one change of its table."""
+    try:
+        end_gap(walk)
+    except NetworkError:
+        if walk.elapsed > END_GAP_SECONDS:
+            raise
+        return Wait(0.1)
+    return None
+
+
 def soak(walk: Walk) -> Wait | None:
-    if walk.former is None or walk.is_confirmed or walk.handover.kind is Kind.START:
+    if walk.former is None or walk.is_confirmed or walk.handover.kind.is_repair:
         return None
     settings = walk.world.settings
     seconds = walk.definition.manifest.soak if settings.soak is None else settings.soak
@@ -138,20 +153,12 @@ def soak(walk: Walk) -> Wait | None:
 
 
 def drain(walk: Walk) -> Wait | None:
-    if walk.former is None or walk.former_definition is None:
+    former, definition = walk.former, walk.former_definition
+    if former is None or definition is None or not is_running(walk.world, former):
         return None
-    drain = walk.former_definition.manifest.drain
-    drain_seconds = walk.drain_seconds(walk.former_definition)
-    if not is_running(walk.world, walk.former):
-        return None
-    if drain.signal and not walk.is_signalled:
-        walk.world.engine.kill(walk.former.container_name, drain.signal)
-        walk.is_signalled = True
-    walk.drain_deadline = walk.world.clock.now() - walk.elapsed + drain_seconds
-    walk.held = walk.world.connections.count(endpoints(walk.former, Protocol.TCP))
-    if walk.held == 0 or walk.elapsed > drain_seconds:
-        return None
-    return Wait(DRAIN_POLL_SECONDS)
+    if walk.handover.kind is Kind.HEAL and walk.probe(former, definition):
+        return None  # what hangs finishes nothing; what was only slow does
+    return finish(walk, former, definition)
 
 
 def retire(walk: Walk) -> Wait | None:
@@ -162,6 +169,9 @@ def retire(walk: Walk) -> Wait | None:
         left = without_instance(serving.alive, former)
         walk.world.switchboard.serve(former.service, Serving(serving.active, left))
         walk.world.connections.delete(endpoints(former, None))
+        waiting = clear_associations(walk, RETIRE_SECONDS)
+        if waiting is not None:
+            return waiting
         discard(walk.world, former, walk.former_definition)
     return None
 

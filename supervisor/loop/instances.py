@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from supervisor.decisions.container import container_spec
+from supervisor.loop.allocation import with_frontends
 from supervisor.loop.world import World
 from supervisor.values.errors import NoSuchContainerError
-from supervisor.values.manifest import ServiceDefinition
+from supervisor.values.manifest import ServiceDefinition, Watch
 from supervisor.values.release import InstanceState, Version
 from supervisor.values.router import RouterConfig
-from supervisor.values.state import ContainerSpec, ContainerState, Instance, ProbeTarget
+from supervisor.values.state import ContainerSpec, ContainerState, Instance, ProbeTarget, ResolvedProbe
 
 
 def version_of(instance: Instance) -> Version:
@@ -24,6 +28,11 @@ def spec_of(world: World, instance: Instance, definition: ServiceDefinition) -> 
         runtime={folder.name: world.folders.runtime(instance, folder.name) for folder in manifest.runtime},
         state={volume.name: world.folders.state(instance, volume.name) for volume in manifest.state},
     )
+
+
+def trial_of(instance: Instance) -> Instance:
+    """Folders of generation 0, which is never given: what a reload would write, for the checks only."""
+    return replace(instance, generation=0)
 
 
 def discard(world: World, instance: Instance, definition: ServiceDefinition) -> None:
@@ -57,10 +66,17 @@ def target_of(world: World, instance: Instance, definition: ServiceDefinition) -
     )
 
 
-def probe_once(world: World, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> str:
-    """Ask every readiness probe once; return what the first failing one says, or nothing when all hold."""
-    target = target_of(world, instance, definition)
-    for probe in world.renderer.probes(definition.manifest.readiness.probes, router, instance):
+def probe_once(
+    world: World, instance: Instance, definition: ServiceDefinition, router: RouterConfig, watch: Watch | None = None
+) -> str:
+    """Ask every probe (readiness unless said) once; return what the first failing one says, or nothing."""
+    probes = (watch or definition.manifest.readiness).probes
+    return first_fault(world, world.renderer.probes(probes, router, instance), target_of(world, instance, definition))
+
+
+def first_fault(world: World, probes: Iterable[ResolvedProbe], target: ProbeTarget) -> str:
+    """Ask until one does not hold; return what it says, or nothing."""
+    for probe in probes:
         result = world.prober.ask(probe, target)
         if not result.is_good:
             return result.message
@@ -72,15 +88,28 @@ def revive(world: World, instance: Instance, definition: ServiceDefinition, rout
     manifest = definition.manifest
     world.folders.prepare(instance, manifest)
     if not world.folders.written(instance):
-        world.folders.write(instance, manifest, world.renderer.files(definition, router, instance))
+        # The store keeps frontends without what they were made from, which templates look at.
+        known = with_frontends(world, definition, router, instance)
+        world.folders.write(instance, manifest, world.renderer.files(definition, router, known))
     if instance.link:
         world.links.ensure(instance.link)
+    begin(world, instance, definition)
+
+
+def begin(world: World, instance: Instance, definition: ServiceDefinition) -> None:
+    """Create it unless it is there, and start it."""
     ensure_created(world, instance, definition)
-    world.engine.start(instance.container_name)
+    try:
+        world.engine.start(instance.container_name)
+    except NoSuchContainerError:  # somebody tidied up, and took away what it needs to start: it is made once more
+        ensure_created(world, instance, definition)
+        world.engine.start(instance.container_name)
 
 
 def ensure_created(world: World, instance: Instance, definition: ServiceDefinition) -> None:
-    if instance.container_name not in {container.name for container in world.engine.containers()}:
+    try:  # not the list: what becomes of others is none of its business
+        world.engine.inspect(instance.container_name)
+    except NoSuchContainerError:
         world.engine.create(spec_of(world, instance, definition))
 
 

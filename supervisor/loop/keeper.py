@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from supervisor.decisions import backoff, health
 from supervisor.loop.instances import enlarge_buffers, revive, target_of
 from supervisor.loop.world import World
-from supervisor.values.errors import NoSuchContainerError, SupervisorError
+from supervisor.values.errors import EngineError, EngineUnavailableError, NoSuchContainerError, SupervisorError
 from supervisor.values.manifest import ServiceDefinition, Watch
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import ContainerState, Instance, ProbeResult, ProbeTarget, ResolvedProbe
@@ -18,8 +18,12 @@ from supervisor.values.state import ContainerState, Instance, ProbeResult, Probe
 log = logging.getLogger(__name__)
 
 EVENT_BACKSTOP_SECONDS = 10.0  # the engine is asked this often in case an exit was not noticed
+INSPECT_AGAIN_SECONDS = 2.0  # after the engine failed
 LOOKS = 20  # after an exit, while the engine has not heard of it yet
 LOOK_SECONDS = 0.1
+MOST_FORGIVEN = 3  # ends, until it was well for a while
+LATE_SECONDS = 0.2  # a probe never takes longer than its time-out by itself
+READY_INTERVAL_SECONDS = 5.0  # what is ready is asked for readiness this rarely: liveness watches it meanwhile
 
 
 class Keeper:
@@ -47,8 +51,11 @@ class Keeper:
         self.is_gone = False
         self._inspected = 0.0
         self._looks = 0
+        self._was_ready = False  # since it was started last
+        self._forgiven = 0  # ends that its engine had brought about, since it was last well for a while
         self._target: ProbeTarget
         self._probes: dict[int, tuple[ResolvedProbe, ...]]
+        self._unproven: set[ResolvedProbe] = set()  # never held, and perhaps never could
         self.configure(router)
 
     @property
@@ -59,6 +66,16 @@ class Keeper:
     def is_down(self) -> bool:
         return self._is_down
 
+    @property
+    def is_hung(self) -> bool:
+        """Does it run, and not answer? One that answered just now is not touched."""
+        return not self._is_down and not self.liveness.is_good and not self.liveness.streak
+
+    @property
+    def failures(self) -> int:
+        """How often it went down in the last ten minutes."""
+        return backoff.recent_failures(self._backoff, self._world.clock.monotonic())
+
     def configure(self, router: RouterConfig) -> None:
         """Ask the probes as this configuration words them."""
         self._router = router
@@ -68,6 +85,12 @@ class Keeper:
             id(watch): self._world.renderer.probes(watch.probes, router, self.instance)
             for watch in (manifest.readiness, manifest.liveness)
         }
+        self._unproven.clear()
+        self.liveness = health.presumed(self._world.clock.monotonic())  # what was found was found with other words
+
+    def doubt_words(self) -> None:
+        """What configuration it has is not known: a probe that does not hold tells nothing until it has held once."""
+        self._unproven = {probe for probes in self._probes.values() for probe in probes}
 
     def release(self) -> None:
         """Let go of the instance without touching it."""
@@ -82,7 +105,8 @@ class Keeper:
         now = self._world.clock.monotonic()
         if self._is_down:
             return max(0.0, self._backoff.until - now)
-        return max(0.0, min(self.readiness.due, self.liveness.due, self._inspected + EVENT_BACKSTOP_SECONDS) - now)
+        liveness = self.liveness.due if self._has_begun(now) else self.readiness.due
+        return max(0.0, min(self.readiness.due, liveness, self._inspected + EVENT_BACKSTOP_SECONDS) - now)
 
     def exited(self) -> None:
         """The process that was watched has ended, or may have."""
@@ -103,23 +127,29 @@ class Keeper:
         if health.is_due(self.readiness, now):
             self.readiness = self._ask(self.readiness, manifest.readiness)
             self._backoff = backoff.observe(self._backoff, self.readiness.is_good, now)
-        if health.is_due(self.liveness, now):
+            self._forgiven = 0 if backoff.is_stable(self._backoff, now) else self._forgiven
+        if health.is_due(self.liveness, now) and self._has_begun(now):
             self.liveness = self._ask(self.liveness, manifest.liveness)
-            if not self.liveness.is_good:
-                self._end_hung()
+            if not self.liveness.is_good and not self.liveness.streak and self._answers_patiently():
+                fresh = health.presumed(self._world.clock.monotonic())
+                self.liveness = health.postpone(fresh, manifest.liveness.interval)  # its answers must not pile up
+
+    def _answers_patiently(self) -> bool:
+        """Before it is called hung it is asked once more, with the time that a candidate gets: slow is not hung."""
+        return all(result.is_good for result in self._results(self.definition.manifest.readiness))
+
+    def _has_begun(self, now: float) -> bool:
+        """What was just started may be slow to listen: it is judged once it was ready, or had the time for it."""
+        watch = self.definition.manifest.readiness
+        self._was_ready = self._was_ready or self.readiness.is_good
+        return self._was_ready or health.has_missed_deadline(self.readiness, watch, now)
 
     def _ask(self, before: health.Health, watch: Watch) -> health.Health:
-        results: list[ProbeResult] = []
-        for probe in self._probes[id(watch)]:
-            result = self._world.prober.ask(probe, self._target)
-            results.append(result)
-            if not result.is_good:
-                break
-        steady = health.advance(before, watch, health.merge(results), self._world.clock.monotonic())
+        merged = health.merge(self._results(watch))
+        steady = health.advance(before, watch, merged, self._world.clock.monotonic())
         if watch is self.definition.manifest.readiness and steady.is_good and steady.is_known and not steady.streak:
             # A candidate is asked many times a second; what is ready already need not be.
-            liveness = self.definition.manifest.liveness
-            steady = health.postpone(steady, max(watch.interval, liveness.interval))
+            steady = health.postpone(steady, max(watch.interval, READY_INTERVAL_SECONDS))
         if steady.is_good != before.is_good or steady.is_known != before.is_known:
             if steady.is_good:
                 enlarge_buffers(self._world, self.instance, self.definition)
@@ -135,14 +165,33 @@ class Keeper:
             )
         return steady
 
+    def _results(self, watch: Watch) -> list[ProbeResult]:
+        """What its probes find, up to the first that fails."""
+        results: list[ProbeResult] = []
+        for probe in self._probes[id(watch)]:
+            result = self._world.prober.ask(probe, self._target)
+            is_late = result.seconds > probe.timeout + LATE_SECONDS  # we were, not the daemon: that tells nothing
+            if not result.is_good and (is_late or probe in self._unproven):
+                continue
+            self._unproven.discard(probe)
+            results.append(result)
+            if not result.is_good:
+                break
+        return results
+
     def _inspect(self, now: float) -> None:
         self._inspected = now
         try:
-            container = self._world.engine.inspect(self.instance.container_name)
+            with self._world.absence.noticed(self._world.clock.monotonic):
+                container = self._world.engine.inspect(self.instance.container_name)
         except NoSuchContainerError:
             self.is_gone = True
             self._went_down("its container is gone")
             return
+        except EngineError:  # soon again, but the probes are asked in between: they need no engine
+            again = LOOK_SECONDS if self._looks else INSPECT_AGAIN_SECONDS  # what has ended is not left lying
+            self._inspected = now - EVENT_BACKSTOP_SECONDS + again
+            raise
         if container.state is ContainerState.RUNNING and container.pid:
             if container.pid != self._pid:
                 self.release()
@@ -157,30 +206,40 @@ class Keeper:
         elif container.state is not ContainerState.PAUSED:
             self._went_down(f"it ended with exit code {container.exit_code}")
 
-    def _end_hung(self) -> None:
-        self._world.engine.kill(self.instance.container_name, "SIGKILL")
+    def end_hung(self) -> None:
+        """Kill what runs and does not answer; it is started again after its pause."""
+        with self._world.absence.noticed(self._world.clock.monotonic):
+            self._world.engine.kill(self.instance.container_name, "SIGKILL")
         self._went_down(f"it does not answer: {self.liveness.message}")
 
     def _went_down(self, why: str) -> None:
         self.release()
         now = self._world.clock.monotonic()
         self._is_down = True
-        self._backoff = backoff.fail(self._backoff, now, random.random())  # noqa: S311  (jitter, not a secret)
+        # It ended with its engine, not by a fault of its own; what does so again and again did not.
+        if self._world.absence.is_recent(now) and self._forgiven < MOST_FORGIVEN:
+            self._backoff, self._forgiven = backoff.forgive(self._backoff), self._forgiven + 1
+        else:
+            self._backoff = backoff.fail(self._backoff, now, random.random())  # noqa: S311  (jitter, not a secret)
         self.message = f"{self.instance.container_name} is down: {why}"
         log.warning("instance down", extra={"service": self.instance.service, "reason": why})
 
     def _restart(self) -> None:
         try:
             revive(self._world, self.instance, self.definition, self._router)
+        except EngineUnavailableError:
+            # It ended with its engine, not by a fault of its own: it shall not wait once that is back.
+            self._backoff = backoff.forgive(self._backoff)
+            raise
         except SupervisorError as error:
             self.is_gone = isinstance(error, NoSuchContainerError)  # removed by hand while it was ending
             now = self._world.clock.monotonic()
             self._backoff = backoff.fail(self._backoff, now, random.random())  # noqa: S311
             self.message = str(error)
             return
-        self._world.store.count_restart(self.instance.service)
         now = self._world.clock.monotonic()
-        self._is_down, self._inspected, self.message = False, 0.0, ""
+        self._is_down, self._inspected, self.message, self._was_ready = False, 0.0, "", False
         self.since = self._world.clock.now()
         self.readiness, self.liveness = health.unproven(now), health.presumed(now)
+        self._world.store.count_restart(self.instance.service)
         log.info("restarted", extra={"service": self.instance.service, "generation": self.instance.generation})

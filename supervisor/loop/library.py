@@ -6,12 +6,14 @@ import queue
 import threading
 from collections.abc import Iterator
 
+from supervisor.loop.claims import refuse_rivals
 from supervisor.loop.world import World
 from supervisor.ports import Media, OpenedBundle
 from supervisor.values.bundle import BundleIndex, age
 from supervisor.values.errors import BundleError
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.release import InstanceState, Release, Version
+from supervisor.values.router import RouterConfig
 from supervisor.values.status import EventRecord, Progress
 
 
@@ -27,7 +29,7 @@ class Library:
         return sorted(self._world.store.releases(), key=lambda release: age(release.name, release.created))
 
     def verify(self, path: str) -> Iterator[Progress]:
-        bundle = self._media.open(path)
+        bundle = self._media.open(path, self._source_of)
         try:
             yield from self._verify(bundle)
         finally:
@@ -35,20 +37,20 @@ class Library:
         text = f"release {bundle.index.release}: signature and {len(bundle.index.files)} files are good"
         yield Progress("", "verified", text, 1.0, is_final=True)
 
-    def attach(self, path: str) -> Iterator[Progress]:
+    def attach(self, path: str, router: RouterConfig) -> Iterator[Progress]:
         """Take in a medium that is there at boot, unless it is the very file that was taken in before."""
         mark, store = self._media.fingerprint(path), self._world.store
         held = set(self._world.engine.images())
         is_whole = all(version.image in held for release in store.releases() for _, version in release.services)
         if mark is not None and mark == store.attached(path) and is_whole:
             return
-        yield from self.take_in(path, allow_downgrade=not store.releases())
+        yield from self.take_in(path, router, allow_downgrade=not store.releases())
         if mark is not None:
             store.set_attached(path, mark)
 
-    def take_in(self, path: str, *, allow_downgrade: bool) -> Iterator[Progress]:
+    def take_in(self, path: str, router: RouterConfig, *, allow_downgrade: bool) -> Iterator[Progress]:
         """Verify everything, then load images, then record: a medium that is bad anywhere changes nothing."""
-        bundle = self._media.open(path)
+        bundle = self._media.open(path, self._source_of)
         try:
             index = bundle.index
             known = {release.name: release for release in self._world.store.releases()}
@@ -60,11 +62,12 @@ class Library:
             if not allow_downgrade:
                 self._refuse_older(index)
             yield from self._verify(bundle)
-            definitions = {}
+            definitions, read = {}, []
             for service in index.services:
                 files = bundle.definition(service.name)
-                self._world.read_definition(service.name, files)  # a manifest this supervisor cannot read is refused
+                read.append(self._world.read_definition(service.name, files))  # one it cannot read is refused
                 definitions[service.definition] = files
+            refuse_rivals(self._world, index.release, read, router)
             with self._lock:
                 yield from self._load(bundle)
                 now = self._world.clock.now()
@@ -99,6 +102,9 @@ class Library:
             if image not in needed:
                 self._world.engine.remove_image(image)
         return tuple(release.name for release in gone)
+
+    def _source_of(self, release: str) -> str | None:
+        return next((known.source for known in self._world.store.releases() if known.name == release), None)
 
     def _holds(self, index: BundleIndex) -> bool:
         held = set(self._world.engine.images())

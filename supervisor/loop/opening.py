@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from supervisor.decisions.handover import current
 from supervisor.loop.allocation import Allocator
 from supervisor.loop.definitions import Definitions
 from supervisor.loop.walk import Listener, Walk
@@ -24,12 +25,12 @@ class Opening:
         """Record a candidate and its hand-over from what the store says is active, which may be dead (a reboot)."""
         began = self._world.clock.monotonic()
         definition = self._definition_of(version.definition)
-        candidate = self._allocator.new_instance(definition, version, router)
-        former = self._active()
+        former = self.active()
         former_definition = self._definition_of(former.definition) if former else None
-        mode = Mode(definition.manifest.strategy)
-        handover = Handover(0, self._service, kind, mode, former.generation if former else None, candidate.generation)
-        walk = self._walk(handover, definition, router, candidate, began, listeners)
+        mode, replaced = Mode(definition.manifest.strategy), former.generation if former else None
+        with self._allocator.new_instance(definition, version, router) as candidate:
+            handover = Handover(0, self._service, kind, mode, replaced, candidate.generation)
+            walk = self._walk(handover, definition, router, candidate, began, listeners)
         walk.former, walk.former_definition = former, former_definition
         return walk
 
@@ -53,8 +54,10 @@ class Opening:
         listeners: list[Listener],
     ) -> Walk:
         now = self._world.clock.now()
-        recorded = self._world.store.open_handover(handover, now)
-        walk = Walk(
+        with self._world.store.together():
+            recorded = self._world.store.open_handover(handover, now)
+            self._world.store.record(recorded, current(recorded), now)
+        return Walk(
             self._world,
             recorded,
             definition,
@@ -66,10 +69,9 @@ class Opening:
             began_at=now,
             listeners=listeners,
         )
-        self._world.store.record(recorded, walk.step, now)
-        return walk
 
-    def _active(self) -> Instance | None:
+    def active(self) -> Instance | None:
+        """What the store says serves; it may be dead."""
         for instance, state in self._world.store.instances(self._service):
             if state is InstanceState.ACTIVE:
                 return instance

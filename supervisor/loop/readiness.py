@@ -1,16 +1,41 @@
-"""Waits for a candidate to prove itself by its readiness probes."""
+"""Waits for a candidate to prove itself: first to the supervisor alone, then on the path that clients take."""
 
 from __future__ import annotations
 
-from supervisor.loop.instances import enlarge_buffers
+from supervisor.loop.instances import enlarge_buffers, first_fault, target_of
 from supervisor.loop.walk import Wait, Walk
 from supervisor.values.errors import SupervisorError
-from supervisor.values.state import ContainerState
+from supervisor.values.manifest import Watch
+from supervisor.values.state import ContainerState, ResolvedProbe
 
 
 def ready(walk: Walk) -> Wait | None:
-    watch = walk.definition.manifest.readiness
-    message = walk.probe(walk.candidate, walk.definition)
+    waiting = _proves(walk, walk.definition.manifest.readiness, walk.probe(walk.candidate, walk.definition))
+    if waiting is None and walk.telling is None:
+        walk.telling = _telling(walk)
+    return waiting
+
+
+def verified(walk: Walk) -> Wait | None:
+    """The same for what has just been given traffic, on the path that clients take."""
+    watch = walk.definition.manifest.verification
+    if watch is None or not walk.telling:
+        return ready(walk)
+    target = target_of(walk.world, walk.candidate, walk.definition)
+    return _proves(walk, watch, first_fault(walk.world, walk.telling, target))
+
+
+def _telling(walk: Walk) -> tuple[ResolvedProbe, ...]:
+    """What holds before the cut-over: other probes (of an address that is not up yet) can tell nothing after it."""
+    watch = walk.definition.manifest.verification
+    if watch is None or walk.former is None or walk.handover.kind.is_repair:
+        return ()
+    target = target_of(walk.world, walk.candidate, walk.definition)
+    probes = walk.world.renderer.probes(watch.probes, walk.router, walk.candidate)
+    return tuple(probe for probe in probes if walk.world.prober.ask(probe, target).is_good)
+
+
+def _proves(walk: Walk, watch: Watch, message: str) -> Wait | None:
     walk.good = 0 if message else walk.good + 1
     if walk.good >= watch.threshold:
         enlarge_buffers(walk.world, walk.candidate, walk.definition)
@@ -38,7 +63,7 @@ def await_ready(walk: Walk) -> None:
 
 def _last_words(walk: Walk, name: str) -> str:
     try:
-        lines = b"\n".join(walk.world.engine.logs(name, 5, follow=False)).decode(errors="replace").strip()
+        lines = [line.decode(errors="replace").strip() for line in walk.world.engine.logs(name, 5, follow=False)]
     except SupervisorError:
         return ""
-    return f"; it said: {lines}" if lines else ""
+    return f"; it said: {' | '.join(lines)}" if lines else ""

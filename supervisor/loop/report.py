@@ -21,7 +21,7 @@ def service_status(worker: Worker, store: Store) -> ServiceStatus:
     keeper, walk = worker.keeper, worker.foreground
     desired = store.desired(worker.name)
     instance = keeper.instance if keeper else None
-    message = worker.message or (keeper.message if keeper else "")
+    message = worker.standing.message or (keeper.message if keeper else "")
     if not message and keeper and keeper.readiness.is_known and not keeper.readiness.is_good:
         message = keeper.readiness.message
     return ServiceStatus(
@@ -44,14 +44,14 @@ def service_status(worker: Worker, store: Store) -> ServiceStatus:
 def _state(worker: Worker, is_desired: bool) -> ServiceState:
     keeper = worker.keeper
     if keeper is None:
-        if worker.foreground or (is_desired and not worker.message):
+        if worker.foreground or (is_desired and not worker.standing.message):
             return ServiceState.STARTING
         return ServiceState.FAILED if is_desired else ServiceState.ABSENT
     if keeper.is_down or (keeper.readiness.is_known and not keeper.readiness.is_good):
         return ServiceState.FAILED
     if not keeper.readiness.is_known:
         return ServiceState.STARTING
-    return ServiceState.DEGRADED if worker.is_degraded else ServiceState.RUNNING
+    return ServiceState.DEGRADED if worker.standing.is_degraded else ServiceState.RUNNING
 
 
 def _handover(walk: Walk) -> HandoverStatus | None:
@@ -72,10 +72,10 @@ def _handover(walk: Walk) -> HandoverStatus | None:
 
 
 def _draining(walk: Walk) -> DrainingStatus | None:
-    former = walk.former
-    if former is None or walk.is_over:
+    leaving = walk.leaving
+    if leaving is None or walk.is_over:
         return None
-    return DrainingStatus(former.generation, former.version, walk.held, walk.drain_deadline)
+    return DrainingStatus(leaving.generation, leaving.version, walk.held, walk.drain_deadline)
 
 
 def bundle_status(release: Release, current: str | None) -> BundleStatus:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 
-from supervisor.loop.instances import is_active
+from supervisor.decisions.handover import is_interrupted
+from supervisor.loop.instances import begin, is_active
 from supervisor.loop.readiness import await_ready, ready
 from supervisor.loop.switchboard import Serving
 from supervisor.loop.walk import Wait, Walk
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 
 COPIES_BEFORE_CUT = 2  # a former active that never rests is compared after the cut instead
 RECUTS = 2
+CARRIES = 4  # back to the former, which has no traffic meanwhile: they cost time only
 
 
 def first_copy(walk: Walk) -> None:
@@ -65,8 +67,8 @@ def cut_again(walk: Walk) -> bool:
     world.store.move_active(service, former.generation, walk.candidate.generation)
     _copy_again(walk, former)
     await_ready(walk)
+    world.store.move_active(service, walk.candidate.generation, former.generation)  # in the order of every cut
     world.switchboard.serve(service, Serving(walk.candidate, alive))
-    world.store.move_active(service, walk.candidate.generation, former.generation)
     return True
 
 
@@ -76,24 +78,30 @@ def carry_back(walk: Walk, former: Instance) -> bool:
     True: the former was started again from the copy. A candidate that is broken is not waited for.
     """
     world, manifest = walk.world, walk.definition.manifest
-    if walk.is_carried_back or not walk.copies_state or not is_active(world, walk.candidate):
+    has_traffic = world.switchboard.serving(former.service).active == walk.candidate
+    if walk.carries >= CARRIES or not walk.copies_state or not has_traffic:
         return False
-    if walk.probe(walk.candidate, walk.definition) or _digest(walk, walk.candidate) == walk.handover.synced:
+    digest = _digest(walk, walk.candidate)
+    if digest == walk.handover.synced:
         return False
+    liveness = walk.definition.manifest.liveness  # answers sooner than readiness that a candidate hangs
+    if not is_interrupted(walk.handover) and walk.probe(walk.candidate, walk.definition, liveness):
+        return False  # what it wrote may be what broke it; one that ended with the power is as good as its last word
     world.engine.kill(former.container_name, "SIGKILL")
     world.folders.copy_state(walk.candidate, former, manifest)
+    walk.remember_copy(digest)
     world.engine.start(former.container_name)
-    walk.is_carried_back = True
+    walk.carries += 1
     return True
 
 
 def _copy_again(walk: Walk, former: Instance) -> None:
-    name, world = walk.candidate.container_name, walk.world
-    world.engine.kill(name, "SIGKILL")
+    world = walk.world
+    world.engine.kill(walk.candidate.container_name, "SIGKILL")
     digest = _digest(walk, former)
     world.folders.copy_state(former, walk.candidate, walk.definition.manifest)
-    world.engine.start(name)
-    walk.remember_copy(digest)
+    walk.remember_copy(digest)  # before it runs: from then on it may change its copy
+    begin(world, walk.candidate, walk.definition)
     walk.is_copied, walk.good, walk.step_began = True, 0, world.clock.monotonic()
 
 

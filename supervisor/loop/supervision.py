@@ -6,6 +6,7 @@ Satisfies the surface's `Control`; see there for the rules of its iterators.
 from __future__ import annotations
 
 import difflib
+import functools
 import json
 import logging
 import os
@@ -17,14 +18,18 @@ import supervisor
 from supervisor.decisions.show import show
 from supervisor.decisions.versions import match_version
 from supervisor.loop.allocation import Allocator
+from supervisor.loop.arrival import Arrival
+from supervisor.loop.campaign import Campaigns
 from supervisor.loop.detached import detached
 from supervisor.loop.library import Library
+from supervisor.loop.migration import Migration
 from supervisor.loop.report import bundle_status, service_status
 from supervisor.loop.switchboard import Serving
+from supervisor.loop.upgrading import upgrade
 from supervisor.loop.walk import Listener
 from supervisor.loop.worker import Worker
 from supervisor.loop.world import World
-from supervisor.ports import Intake
+from supervisor.ports import EngineMove, Intake
 from supervisor.values.errors import (
     ConfigurationError,
     RequestError,
@@ -50,38 +55,45 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 2.0
 
+Employ = Callable[[ServiceName, World, Allocator, Callable[[bytes], str], RouterConfig | None], Worker]
+
 
 class Supervision:
     """Builds one worker for each service of the imported releases."""
 
-    def __init__(self, world: World, library: Library, intake: Intake, digest: Callable[[bytes], str]) -> None:
+    def __init__(
+        self,
+        world: World,
+        library: Library,
+        intake: Intake,
+        digest: Callable[[bytes], str],
+        employ: Employ = Worker,
+        move: EngineMove | None = None,
+    ) -> None:
         self._world, self._library, self._intake, self._digest = world, library, intake, digest
+        self._new_worker, self._move = employ, move
         self._allocator = Allocator(world)
         self._workers: dict[ServiceName, Worker] = {}
         self._lock = threading.Lock()
         self._configuring = threading.Lock()
         self._router: RouterConfig | None = None
         self._faults: tuple[str, ...] = ()
-        self._engine_version = ""
         self._started = world.clock.now()
-        self._upgrading = threading.Lock()
+        self._campaigns = Campaigns()
         self._closing = threading.Event()
+        self._arrival = Arrival(world.engine, self._closing)
 
     # ------------------------------------------------------------ life
 
     def start(self, media: Sequence[str], commands: Sequence[tuple[str, bytes]]) -> None:
         """Bring the router up: the engine, what ran before, what is attached, what is configured."""
-        world = self._world
-        world.engine.start_service()
-        self._engine_version = world.engine.ping()
-        world.switchboard.restore(self._serving())
+        self._arrival.begin()
+        self._world.switchboard.restore(self._serving())
         with self._configuring:
             self._take_boot_commands(commands)
             self._read_configuration()
         self._employ()  # what ran before is adopted before a medium is looked at
-        for path in media:
-            self._attach(path)
-        self._employ()
+        self._arrival.then(functools.partial(self._attach_all, media))
 
     def close(self) -> None:
         """End every worker between two steps. Services keep running."""
@@ -90,6 +102,14 @@ class Supervision:
             worker.ask_to_stop()
         for worker in self._workers.values():
             worker.join(timeout=15.0)
+        self._release_ports()
+
+    def _release_ports(self) -> None:
+        """A rule that leads to a socket of this process must not outlive it: a daemon may be there by then."""
+        try:
+            self._world.switchboard.release_all()
+        except SupervisorError as error:
+            log.error("ports not released", extra={"reason": str(error)})
 
     def stop_services(self) -> None:
         """Take the containers along: for a router that is to be left empty."""
@@ -111,10 +131,15 @@ class Supervision:
             for service, pairs in found.items()
         }
 
+    def _attach_all(self, media: Sequence[str]) -> None:
+        for path in media:
+            self._attach(path)
+        self._employ()
+
     def _attach(self, path: str) -> None:
         """Import a medium that was there at boot. One that cannot be used is reported; what is stored still runs."""
         try:
-            for progress in self._library.attach(path):
+            for progress in self._library.attach(path, self._router or RouterConfig()):
                 log.debug("import", extra={"medium": path, "done": progress.message})
         except SupervisorError as error:
             log.error("medium refused", extra={"medium": path, "reason": str(error)})
@@ -129,7 +154,7 @@ class Supervision:
                     if store.desired(service) is None:
                         store.set_desired(service, version)
                     if service not in self._workers:
-                        worker = Worker(service, self._world, self._allocator, self._digest, self._router)
+                        worker = self._new_worker(service, self._world, self._allocator, self._digest, self._router)
                         self._workers = {**self._workers, service: worker}
                         worker.start()
                 if store.current_release() is None:
@@ -202,12 +227,16 @@ class Supervision:
             pid=os.getpid(),
             started=self._started,
             engine=self._world.engine.name,
-            engine_version=self._engine_version,
+            engine_version=self._arrival.version,
             is_ready=bool(services) and all(service.is_ready for service in services),
-            message="; ".join(self._faults),
+            message="; ".join(filter(None, (self._arrival.message, *self._faults, *self._unfinished_move()))),
             bundle=bundle,
             services=services,
         )
+
+    def _unfinished_move(self) -> Iterator[str]:
+        if self._move and self._move.leaving:
+            yield f"moving from {self._move.leaving} to {self._world.engine.name}"
 
     def bundles(self) -> tuple[BundleStatus, ...]:
         current = self._world.store.current_release()
@@ -286,33 +315,21 @@ class Supervision:
 
     def upgrade(self, release: str | None, wait: bool) -> Iterator[Progress]:
         target = self._release(release)
-        if not wait:
-            detached(self._upgrade(target))
-            return iter([Progress("", "accepted", f"upgrade to {target.name} accepted", is_final=True)])
-        return detached(self._upgrade(target))
+        return self._campaigns.begin(f"upgrade to {target.name}", upgrade(self._world, target, self._upgraded), wait)
 
-    def _upgrade(self, target: Release) -> Iterator[Progress]:
-        """One service after another; the first that fails ends it, and the rest stay as they are."""
-        if not self._upgrading.acquire(blocking=False):
-            raise RequestError("cannot upgrade: an upgrade is under way already")
-        try:
-            began = self._world.clock.monotonic()
-            for number, (service, version) in enumerate(target.services):
-                if self._world.store.pinned(service):
-                    yield Progress(service, "pinned", f"{service} is pinned and stays as it is")
-                    continue
-                for progress in self._follow(self._worker(service).begin(Kind.UPGRADE, version), wait=True):
-                    fraction = (number + (progress.fraction or 0.0)) / len(target.services)
-                    yield Progress(service, progress.phase, progress.message, fraction, progress.elapsed)
-                    if progress.error:
-                        text = f"upgrade to {target.name} ended at {service}"
-                        yield Progress("", "failed", text, is_final=True, error=progress.error)
-                        return
-            self._world.store.set_current_release(target.name)
-            elapsed = self._world.clock.monotonic() - began
-            yield Progress("", "succeeded", f"all services run release {target.name}", 1.0, elapsed, is_final=True)
-        finally:
-            self._upgrading.release()
+    def _upgraded(self, service: ServiceName, version: Version) -> Iterator[Progress]:
+        return self._follow(self._worker(service).begin(Kind.UPGRADE, version), wait=True)
+
+    def migrate_engine(self, to: str, wait: bool) -> Iterator[Progress]:
+        return self._campaigns.begin(f"move to {to}", self._migrate(to), wait)
+
+    def _migrate(self, to: str) -> Iterator[Progress]:
+        if self._move is None:
+            raise RequestError(f"cannot move to {to}: this supervisor has one engine only")
+        self._move.move_to(to)
+        self._arrival.version = self._world.engine.ping()
+        follow = functools.partial(self._follow, wait=True)
+        yield from Migration(self._world, self._move, self._workers, follow, self._closing).carry_out()
 
     def pin(self, service: str) -> None:
         self._world.store.set_pinned(self._worker(service).name, True)
@@ -329,7 +346,7 @@ class Supervision:
         return detached(self._import(path, allow_downgrade))
 
     def _import(self, path: str, allow_downgrade: bool) -> Iterator[Progress]:
-        for progress in self._library.take_in(path, allow_downgrade=allow_downgrade):
+        for progress in self._library.take_in(path, self._router or RouterConfig(), allow_downgrade=allow_downgrade):
             if progress.is_final:
                 self._employ()
             yield progress

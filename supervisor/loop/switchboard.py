@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from supervisor.decisions.traffic import conflicts, traffic_table
 from supervisor.ports import Traffic
-from supervisor.values.errors import RequestError
+from supervisor.values.errors import NetworkError, RequestError
 from supervisor.values.names import ServiceName
-from supervisor.values.state import Instance
+from supervisor.values.state import HeldPort, Instance
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ class Switchboard:
         self._traffic = traffic
         self._lock = threading.Lock()
         self._serving: dict[ServiceName, Serving] = {}
+        self._held: Mapping[int, int] = {}  # port -> the one of a socket of this process: a later process has none
 
     def restore(self, serving: Mapping[ServiceName, Serving]) -> None:
         """Put all services in place at once: what a supervisor that comes back does first."""
@@ -57,17 +58,42 @@ class Switchboard:
         with self._lock:
             return self._serving.get(service, Serving(None, ()))
 
+    def hold(self, port: int, inside: int) -> None:
+        """Lead encapsulated datagrams for a port of the router to another one. NetworkError leaves all as it was."""
+        with self._lock:
+            self._hold({**self._held, port: inside})
+
+    def release(self, port: int) -> None:
+        """Let them arrive where they are sent to."""
+        with self._lock:
+            self._hold({other: inside for other, inside in self._held.items() if other != port})
+
+    def release_all(self) -> None:
+        """This process ends, and with it the sockets."""
+        with self._lock:
+            self._hold({})
+
     def check(self, candidate: Instance) -> None:
         """Refuse a candidate that claims a frontend of another service."""
         with self._lock:
             wanted = {**self._serving, candidate.service: Serving(candidate, (candidate,))}
         self._refuse_conflicts(wanted)
 
+    def _hold(self, held: Mapping[int, int]) -> None:
+        before, self._held = self._held, held
+        try:
+            if held != before:
+                self._apply(self._serving)
+        except NetworkError:
+            self._held = before
+            raise
+
     def _apply(self, wanted: Mapping[ServiceName, Serving]) -> None:
         self._refuse_conflicts(wanted)
         actives = tuple(serving.active for serving in wanted.values() if serving.active)
         alive = tuple(instance for serving in wanted.values() for instance in serving.alive)
-        self._traffic.apply(traffic_table(actives, alive))
+        held = (HeldPort(port, inside) for port, inside in self._held.items())
+        self._traffic.apply(traffic_table(actives, alive, held))
 
     @staticmethod
     def _refuse_conflicts(wanted: Mapping[ServiceName, Serving]) -> None:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import queue
 from dataclasses import dataclass, field, replace
 
-from supervisor.decisions.handover import current, is_committed
+from supervisor.decisions.handover import current, verdict
 from supervisor.decisions.traffic import endpoints
 from supervisor.loop.instances import probe_once
 from supervisor.loop.world import World
 from supervisor.values.errors import SupervisorError
-from supervisor.values.handover import Handover, Outcome, Step
-from supervisor.values.manifest import Protocol, ServiceDefinition, StateSharing
+from supervisor.values.handover import Direction, Handover, Outcome, Step
+from supervisor.values.manifest import Protocol, ServiceDefinition, StateSharing, Watch
 from supervisor.values.router import RouterConfig
-from supervisor.values.state import Instance, RenderedFile
+from supervisor.values.state import Instance, RenderedFile, ResolvedProbe
 from supervisor.values.status import Progress
-
-DRAIN_POLL_SECONDS = 0.5
 
 Listener = queue.SimpleQueue[Progress]
 
@@ -51,11 +49,15 @@ class Walk:
     step_began: float | None = None
     good: int = 0  # probes that held in a row
     is_signalled: bool = False  # who drains was asked to refuse new work
+    telling: tuple[ResolvedProbe, ...] | None = None  # held on the clients' path before the cut-over; None: not asked
     # of copied state
     copies: int = 0  # made before the cut
     recuts: int = 0  # made after it
     is_copied: bool = False  # the candidate was started again from a copy and is not ready yet
-    is_carried_back: bool = False
+    carries: int = 0  # made on the way back
+    warming: float | None = None  # when the former was started again, which is not ready yet
+    # of a takeover
+    is_port_held: bool = False
 
     @property
     def step(self) -> Step | None:
@@ -68,7 +70,12 @@ class Walk:
     @property
     def is_background(self) -> bool:
         """Only clearing is left: another hand-over may begin."""
-        return is_committed(self.handover)
+        return not self.is_over and verdict(self.handover) is not Outcome.RUNNING
+
+    @property
+    def leaving(self) -> Instance | None:
+        """Who finishes its connections when traffic has moved."""
+        return self.former if self.handover.direction is Direction.FORWARD else self.candidate
 
     @property
     def elapsed(self) -> float:
@@ -86,13 +93,14 @@ class Walk:
         return own if bound is None else min(own, bound)
 
     def remember_copy(self, digest: str) -> None:
-        """What the candidate starts from: the journal hears it, a comparison after a restart depends on it."""
-        self.handover = replace(self.handover, synced=digest)
-        self.world.store.amend(self.handover)
+        """What both know now: the journal hears it, a comparison after a restart depends on it."""
+        noted = replace(self.handover, synced=digest)
+        self.world.store.amend(noted)
+        self.handover = noted
 
-    def probe(self, instance: Instance, definition: ServiceDefinition) -> str:
-        """Ask the readiness probes once; return what is wrong, or nothing."""
-        return probe_once(self.world, instance, definition, self.router)
+    def probe(self, instance: Instance, definition: ServiceDefinition, watch: Watch | None = None) -> str:
+        """Ask the probes (readiness unless said) once; return what is wrong, or nothing."""
+        return probe_once(self.world, instance, definition, self.router, watch)
 
 
 def forget_datagrams(walk: Walk, instance: Instance) -> None:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from supervisor.decisions.handover import advance, current
 from supervisor.loop import back, forward
+from supervisor.loop.fault_points import Moment
 from supervisor.loop.readiness import ready
 from supervisor.loop.state_copy import catch_up
 from supervisor.loop.walk import Wait, Walk
@@ -50,11 +51,12 @@ def carry_on(walk: Walk) -> Wait | None:
     step = walk.step
     if step is None:
         return None
-    if walk.step_began is None:
+    is_new = walk.step_began is None
+    if is_new:
         walk.step_began = walk.world.clock.monotonic()
         _tell(walk, step)
     try:
-        wait = STEPS[step](walk)
+        wait = _do(walk, step, is_new=is_new)
     except EngineUnavailableError as error:
         return _revive_engine(walk, step, error)
     except SupervisorError as error:
@@ -67,8 +69,19 @@ def carry_on(walk: Walk) -> Wait | None:
     return wait
 
 
+def _do(walk: Walk, step: Step, *, is_new: bool) -> Wait | None:
+    points, service = walk.world.fault_points, walk.handover.service
+    if is_new:
+        points.reach(service, step, Moment.BEFORE)
+    wait = STEPS[step](walk)
+    if wait is None:
+        points.reach(service, step, Moment.AFTER)
+    return wait
+
+
 def revert(walk: Walk, reason: str) -> None:
     """Turn round: the former active is wanted back."""
+    log.warning("reverting", extra={"service": walk.handover.service, "step": walk.step, "reason": reason})
     _take(walk, RevertAsked(reason))
 
 
@@ -81,13 +94,14 @@ def _fail(walk: Walk, step: Step, reason: str) -> Wait | None:
 
 def _revive_engine(walk: Walk, step: Step, error: EngineUnavailableError) -> Wait | None:
     """An engine that went away is started again and the step repeated; containers did not notice."""
-    if walk.elapsed > ENGINE_SECONDS:
-        return _fail(walk, step, str(error))
+    elapsed = walk.elapsed
     try:
         walk.world.engine.start_service()
     except SupervisorError as failure:
         log.warning("engine not back", extra={"service": walk.handover.service, "reason": str(failure)})
-    return Wait(RETRY_SECONDS / 4)
+    else:
+        log.warning("engine back", extra={"service": walk.handover.service, "reason": str(error)})
+    return _fail(walk, step, str(error)) if elapsed > ENGINE_SECONDS else Wait(RETRY_SECONDS / 4)
 
 
 def _take(walk: Walk, event: Event) -> None:

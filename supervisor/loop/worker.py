@@ -10,19 +10,23 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from supervisor.decisions.handover import leaves_active_alone, verdict
 from supervisor.decisions.plan import NewGeneration, Next, Nothing, ReloadInPlace, Write
 from supervisor.loop.adoption import adopt
 from supervisor.loop.allocation import Allocator
 from supervisor.loop.announcement import announce
 from supervisor.loop.boundary import PAUSE_SECONDS, Boundary
-from supervisor.loop.comparison import compare
+from supervisor.loop.comparison import compare, is_configured
 from supervisor.loop.definitions import Definitions
+from supervisor.loop.healing import Healer
 from supervisor.loop.inbox import Inbox
-from supervisor.loop.instances import discard, version_of
+from supervisor.loop.instances import version_of
 from supervisor.loop.keeper import Keeper
 from supervisor.loop.opening import Opening
+from supervisor.loop.soaking import Soaking
+from supervisor.loop.standing import Standing
+from supervisor.loop.stopping import stop
 from supervisor.loop.walk import Listener, Wait, Walk
 from supervisor.loop.walking import carry_on, revert
 from supervisor.loop.world import World
@@ -30,7 +34,7 @@ from supervisor.values.errors import BusyError, RequestError
 from supervisor.values.handover import Direction, Kind, Mode, Outcome, Step
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.names import ServiceName
-from supervisor.values.release import InstanceState, Version
+from supervisor.values.release import Version
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import Instance, RenderedFile
 from supervisor.values.status import EventRecord, Progress
@@ -38,19 +42,7 @@ from supervisor.values.status import EventRecord, Progress
 log = logging.getLogger(__name__)
 
 MOST_ALIVE = 3  # generations of one service
-REFUSED_RETRY_SECONDS = 300.0
-NOTHING_SERVES_RETRY_SECONDS = 5.0
 IDLE_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A desired state that failed; it is not tried again until it changes or some time has passed."""
-
-    version: Version
-    router: RouterConfig
-    until: float
-    reason: str
 
 
 class Worker:
@@ -63,27 +55,29 @@ class Worker:
         allocator: Allocator,
         digest: Callable[[bytes], str],
         router: RouterConfig | None,
+        inbox: Inbox | None = None,
     ) -> None:
         self.name = name
         self._world, self._digest = world, digest
-        self._inbox = Inbox(name)
-        self._thread = threading.Thread(target=self._run, name=f"worker-{name}", daemon=True)
+        self._inbox = inbox or Inbox(name)
+        self._thread = threading.Thread(target=self.run, name=f"worker-{name}", daemon=True)
         self._is_stopping = False
         self._router = router
         self._is_dirty = True
-        self._refusal: Refusal | None = None
         self._not_before = 0.0  # when the foreground walk wants to be carried on
         self._boundary = Boundary(world, name, self._complain)
         self._is_adopted = False
         self._clearing_due: dict[int, float] = {}
+        self._given: dict[int, RouterConfig] = {}  # generation -> the configuration its daemon has, newest last
         self._definition_of = Definitions(world, name)
+        self._healer = Healer(world, name)
+        self._soaking = Soaking(world)
         self._opening = Opening(world, name, allocator, self._definition_of)
         # Read by status from other threads; each is replaced whole.
         self.keeper: Keeper | None = None
         self.foreground: Walk | None = None
         self.clearing: tuple[Walk, ...] = ()
-        self.message = ""
-        self.is_degraded = False  # what runs is not what is desired
+        self.standing = Standing(world, name)
 
     # ------------------------------------------------------------ from other threads
 
@@ -123,7 +117,7 @@ class Worker:
 
     # ------------------------------------------------------------ the thread
 
-    def _run(self) -> None:
+    def run(self) -> None:
         while not self._is_stopping:
             request = self._inbox.get(timeout=self._due_in())
             if request:
@@ -134,9 +128,7 @@ class Worker:
             self.keeper.release()
 
     def _complain(self, message: str) -> None:
-        if message != self.message:
-            log.warning("service degraded", extra={"service": self.name, "reason": message})
-        self.message, self.is_degraded = message, True
+        self.standing.complain(message)
         self._is_dirty = True
 
     def _due_in(self) -> float:
@@ -148,12 +140,11 @@ class Worker:
             due["walk"] = self._not_before
         if self._is_dirty and self._router is not None and (self.foreground is None or self._soaks):
             due["reconcile"] = 0.0 if self._soaks else self._not_before
-        if self._refusal:
-            due["refusal"] = self._refusal.until
+        due["refusal"] = self.standing.retry_at
         if self._clearing_due:
             due["clear"] = min(self._clearing_due.values())
-        if self.keeper and not self._is_taking_over:
-            due["keeper"] = now + self.keeper.due_in()
+        if self.keeper and not self._leaves_active_alone:
+            due["keeper"] = now + min(self.keeper.due_in(), self._soaking.due_in(self.foreground))
         return max(0.0, min(max(at, self._boundary.until(part)) for part, at in due.items()) - now)
 
     def _turn(self) -> None:
@@ -161,8 +152,8 @@ class Worker:
         if not self._is_adopted:
             self._boundary.guard("adopt", self._adopt)
             return
-        if self._refusal and now >= self._refusal.until:
-            self._refusal, self._is_dirty = None, True
+        if self.standing.renew():
+            self._is_dirty = True
         if self.foreground and now >= self._not_before:
             self._boundary.guard("walk", self._walk)
         if self._clearing_due and now >= min(self._clearing_due.values()):
@@ -172,13 +163,14 @@ class Worker:
                 self._boundary.guard("reconcile", self._reconcile)
             elif self._soaks:
                 self._boundary.guard("reconcile", self._write_live_changes)
-        if self.keeper and not self._is_taking_over:
+        if self.keeper and not self._leaves_active_alone:
             self._boundary.guard("keeper", self._keep_alive)
 
     def _keep_alive(self) -> None:
         if self.keeper:
             self.keeper.turn()
             self._judge_soak()
+            self._heal()
             self._replace_what_is_gone()
 
     @property
@@ -186,12 +178,8 @@ class Worker:
         return self.foreground is not None and self.foreground.step is Step.SOAK
 
     @property
-    def _is_taking_over(self) -> bool:
-        """Is the active down, or may it be, because the hand-over says so?"""
-        walk = self.foreground
-        if walk is None or walk.handover.mode is not Mode.TAKEOVER:
-            return False
-        return walk.step not in (None, Step.STAGE, Step.CHECK, Step.CREATE, Step.SOAK, Step.RETIRE, Step.UNSTAGE)
+    def _leaves_active_alone(self) -> bool:
+        return self.foreground is not None and leaves_active_alone(self.foreground.handover)
 
     def _adopt(self) -> None:
         found = adopt(self._world, self.name, self._router or RouterConfig(), self._definition_of)
@@ -200,9 +188,13 @@ class Worker:
         for walk in found.walks:
             if walk.is_background:
                 self._clear_later(walk)
-                self._remember_former(walk)
+                if verdict(walk.handover) is Outcome.SUCCEEDED:
+                    self._remember_former(walk)
             else:
                 self.foreground = walk
+        recorded = self._opening.active()
+        if recorded and self.foreground is None:
+            self.standing.found(recorded, self._world.store.desired(self.name))
         self._is_adopted = True
 
     def _clear_later(self, walk: Walk) -> None:
@@ -211,8 +203,9 @@ class Worker:
 
     def _remember_former(self, walk: Walk) -> None:
         """What a rollback returns to."""
-        former, mode = walk.former, walk.handover.mode
-        if former and mode is not Mode.RELOAD and version_of(former) != version_of(walk.candidate):
+        former, handover = walk.former, walk.handover
+        is_past = handover.mode is not Mode.RELOAD and handover.kind not in (Kind.START, Kind.FALL_BACK)
+        if former and is_past and version_of(former) != version_of(walk.candidate):
             self._world.store.set_previous(self.name, version_of(former))
 
     # ------------------------------------------------------------ hand-overs
@@ -230,14 +223,15 @@ class Worker:
         if wait is not None:
             self._not_before = self._world.clock.monotonic() + wait.seconds
             return
+        self._settle(walk)  # all of it again if the store refuses: until then the hand-over is not let go
         self.foreground = None
         self._not_before = 0.0
-        self._settle(walk)
 
     def _follow(self, walk: Walk) -> None:
         """Keep the keeper on the instance that has traffic."""
         active = self._world.switchboard.serving(self.name).active
-        if active is None:
+        is_dead = walk.handover.kind is Kind.START and active == walk.former  # there is nothing to start again
+        if active is None or is_dead:
             self._keep(None, None)
         elif self.keeper is None or self.keeper.instance.generation != active.generation:
             is_candidate = active.generation == walk.candidate.generation
@@ -246,27 +240,19 @@ class Worker:
 
     def _settle(self, walk: Walk) -> None:
         """The soak is over or the hand-over has ended: tell those who wait, and remember what it means."""
-        handover = walk.handover
-        if handover.outcome in (Outcome.FAILED, Outcome.REVERTED):
-            self._refuse(walk)
+        if verdict(walk.handover) is not Outcome.SUCCEEDED:
+            self._healer.undone(walk)
+            self.standing.undone(walk, serves=self.keeper is not None and not self.keeper.is_down)
+        elif walk.handover.kind is Kind.FALL_BACK:
+            self.standing.fell_back(walk)
         else:
-            self.message, self.is_degraded = "", False
-            self._refusal = None
+            self.standing.succeeded(walk)
             self._remember_former(walk)
+            self._give(walk.candidate.generation, walk.router)
+        announce(walk)
         if walk.is_background:
             self._clear_later(walk)
-        announce(walk)
         self._is_dirty = True
-
-    def _refuse(self, walk: Walk) -> None:
-        handover = walk.handover
-        self.message = f"{handover.kind} to {walk.candidate.version} {handover.outcome}: {handover.reason}"
-        self.is_degraded = handover.kind in (Kind.CONFIGURE, Kind.START)  # others leave what is desired as it was
-        serves = self.keeper is not None and not self.keeper.is_down
-        seconds = REFUSED_RETRY_SECONDS if serves else NOTHING_SERVES_RETRY_SECONDS
-        self._refusal = Refusal(
-            version_of(walk.candidate), walk.router, self._world.clock.monotonic() + seconds, handover.reason
-        )
 
     def _clear(self) -> None:
         now = self._world.clock.monotonic()
@@ -284,29 +270,34 @@ class Worker:
         """A container that somebody removed cannot be started again: a new generation takes its place."""
         if self.keeper and self.keeper.is_gone and self.foreground is None:
             self._keep(None, None)
+            self.standing.forgive()  # whatever was refused: now nothing serves
             self._is_dirty = True
 
+    def _heal(self) -> None:
+        if self.keeper is None or self.foreground is not None or self._router is None:
+            return
+        cure = self._healer.cure(self.keeper, is_crowded=self._is_crowded)
+        if cure:  # the configuration that it has is good; the router's may have been refused
+            given = self._given.get(self.keeper.instance.generation) if cure.kind is Kind.HEAL else None
+            self._open(cure.kind, cure.version, [], given)
+
     def _judge_soak(self) -> None:
-        """In soak the candidate serves under watch: what fails is reverted, not retried."""
-        walk, keeper = self.foreground, self.keeper
-        if walk is None or keeper is None or walk.step is not Step.SOAK or walk.former is None:
-            return
-        if keeper.is_down:
-            revert(walk, keeper.message)
-        elif keeper.readiness.is_known and not keeper.readiness.is_good:
-            revert(walk, f"{keeper.instance.container_name} stopped being ready: {keeper.readiness.message}")
-        else:
-            return
-        self._not_before = 0.0
+        if self.keeper and self._soaking.turn(self.foreground, self.keeper, self._router):
+            self._not_before = 0.0
 
     # ------------------------------------------------------------ requests, on the thread
 
     def _configure(self, router: RouterConfig) -> None:
         if router == self._router:
             return
-        self._router, self._is_dirty, self._refusal = router, True, None
-        if self.keeper:
-            keeper = self.keeper
+        self._router, self._is_dirty = router, True
+        self.standing.forgive()
+
+    def _give(self, generation: int, router: RouterConfig) -> None:
+        """A daemon has this configuration now: its probes are worded accordingly, and not before."""
+        self._given = dict([*self._given.items(), (generation, router)][-2 * MOST_ALIVE :])
+        keeper = self.keeper
+        if keeper and keeper.instance.generation == generation:
             self._boundary.guard("configure", lambda: keeper.configure(router))
 
     def _begin(self, kind: Kind, version: Version | None) -> Listener:
@@ -316,8 +307,12 @@ class Worker:
         if wanted is None:
             raise RequestError(f"cannot {kind} {self.name}: nothing of it runs")
         listener: Listener = queue.SimpleQueue()
-        if active and kind is not Kind.RESTART and version_of(active) == wanted:
+        if active and not kind.is_anew and version_of(active) == wanted:
             text = f"{self.name} runs {wanted.version} already"
+            if self._world.store.desired(self.name) != wanted:  # it fell back to it, and is to stay there
+                self._world.store.set_desired(self.name, wanted)
+                self.standing.decided()
+                text += ", and stays there"
             listener.put(Progress(self.name, "nothing", text, fraction=1.0, is_final=True))
             return listener
         self._open(kind, wanted, [listener])
@@ -334,7 +329,7 @@ class Worker:
                 f" is at {self.foreground.step}",
             )
         if self._is_crowded:
-            held = ", ".join(str(walk.former.generation) for walk in self.clearing if walk.former)
+            held = ", ".join(str(walk.leaving.generation) for walk in self.clearing if walk.leaving)
             raise BusyError(self.name, f"generations {held} still drain; at most {MOST_ALIVE} may be alive")
 
     @property
@@ -343,15 +338,25 @@ class Worker:
 
     def _revert(self) -> Listener | None:
         walk = self.foreground
-        if walk is None:
-            return None
-        if walk.handover.kind in (Kind.CONFIGURE, Kind.START) or walk.handover.direction is Direction.UNDO:
-            self._refuse_if_busy()
         listener: Listener = queue.SimpleQueue()
+        if walk is None:
+            return self._is_back_already(listener)
+        kind = walk.handover.kind
+        if kind.is_repair or kind is Kind.CONFIGURE or walk.handover.direction is Direction.UNDO:
+            self._refuse_if_busy()
         walk.listeners.append(listener)
         revert(walk, "rolled back by the operator")
         self._not_before = 0.0
         return listener
+
+    def _is_back_already(self, listener: Listener) -> Listener | None:
+        """What was reverted a moment ago and only clears up is what is meant, not the version before that."""
+        for walk in self.clearing:
+            if verdict(walk.handover) is Outcome.REVERTED and walk.former:
+                text = f"{self.name} is back on {walk.former.version} already"
+                listener.put(Progress(self.name, "nothing", text, fraction=1.0, is_final=True))
+                return listener
+        return None
 
     def _confirm(self) -> None:
         walk = self.foreground
@@ -361,18 +366,8 @@ class Worker:
         self._not_before = 0.0
 
     def _stop_service(self) -> None:
-        """What serves keeps its state, and its record: the next start begins from it."""
         self._keep(None, None)
-        for instance, state in self._world.store.instances(self.name):
-            definition = self._definition_of(instance.definition)
-            self._world.engine.stop(instance.container_name, definition.manifest.stop.timeout)
-            self._world.engine.remove(instance.container_name)
-            if state is InstanceState.ACTIVE:
-                if instance.link:
-                    self._world.links.remove(instance.link)
-                self._world.folders.remove(instance, definition.manifest, keep_state=True)
-            else:
-                discard(self._world, instance, definition)
+        stop(self._world, self.name, self._definition_of)
         self._is_stopping = True
 
     # ------------------------------------------------------------ observe and plan
@@ -383,19 +378,23 @@ class Worker:
         self._is_dirty = False
         if desired is None:
             return
-        files, action = compare(self._world, self._active, desired, self._router, self._digest)
+        wanted = self._wanted(desired)
+        files, action = compare(self._world, self._active, wanted, self._router, self._digest)
         if isinstance(action, Nothing):
-            if self._refusal is None:
-                self.message, self.is_degraded = "", False
+            self.standing.clear()
+            if self.keeper:
+                self._give(self.keeper.instance.generation, self._router)
             return
-        if self._is_refused(desired, self._router):
+        if self.standing.is_refused(wanted, self._router):
             return
         log.info("plan", extra={"service": self.name, "action": repr(action)})
         match action:
             case NewGeneration() if self._is_crowded:
                 self._is_dirty, self._not_before = True, self._world.clock.monotonic() + PAUSE_SECONDS
+            case NewGeneration(kind=Kind.START):
+                self._open(Kind.START, self._healer.starts(wanted), [])
             case NewGeneration(kind=kind):
-                self._open(kind, desired, [])
+                self._open(Kind.RETRY if kind is Kind.SWAP else kind, wanted, [])
             case Write(changed=changed):
                 self._write(files)
                 self._world.store.log_event(
@@ -406,6 +405,11 @@ class Worker:
                     self.keeper.instance, self.keeper.definition, self._router, files
                 )
                 self._not_before = 0.0
+
+    def _wanted(self, desired: Version) -> Version:
+        """The desired version, unless it failed and another one has to serve in its place for the time being."""
+        active = self._opening.active()
+        return version_of(active) if active and self.standing.holds_back(desired) else desired
 
     def plan(self, desired: Version | None) -> Next:
         """What would be done for `desired`; may be asked from any thread."""
@@ -427,20 +431,18 @@ class Worker:
             if isinstance(action, Write):
                 self._write(files)
 
-    def _is_refused(self, desired: Version, router: RouterConfig) -> bool:
-        refusal = self._refusal
-        if refusal is None or refusal.version != desired or refusal.router != router:
-            return False
-        return self._world.clock.monotonic() < refusal.until
-
     def _write(self, files: tuple[RenderedFile, ...]) -> None:
         assert self.keeper is not None
         self._world.folders.write(self.keeper.instance, self.keeper.definition.manifest, files)
+        if self._router is not None:
+            self._give(self.keeper.instance.generation, self._router)
 
-    def _open(self, kind: Kind, version: Version, listeners: list[Listener]) -> None:
-        if self._router is None:
+    def _open(self, kind: Kind, version: Version, listeners: list[Listener], given: RouterConfig | None = None) -> None:
+        router = given or self._router
+        if router is None:
             raise RequestError(f"cannot {kind} {self.name}: the router has no configuration yet")
-        self.foreground = self._opening.new_generation(kind, version, self._router, listeners)
+        self.foreground = self._opening.new_generation(kind, version, router, listeners)
+        self._given[self.foreground.candidate.generation] = router
         self._not_before = 0.0
 
     def _keep(self, instance: Instance | None, definition: ServiceDefinition | None) -> None:
@@ -448,8 +450,11 @@ class Worker:
             self.keeper.release()
         self.keeper = None
         if instance and definition:
-            router = self._router or RouterConfig()
+            router = self._given.get(instance.generation) or self._router or RouterConfig()
             self.keeper = Keeper(self._world, instance, definition, router, self._on_exit)
+            is_known = instance.generation in self._given  # else an earlier supervisor gave it something
+            if not is_known and not is_configured(self._world, instance, definition, router, self._digest):
+                self.keeper.doubt_words()
 
     def _on_exit(self) -> None:
         """From the thread that watches processes."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from supervisor.loop.absence import Absence
+from supervisor.loop.fault_points import NO_FAULTS, FaultPoints
 from supervisor.loop.switchboard import Switchboard
 from supervisor.ports import (
+    Associations,
     Clock,
     Connections,
+    Encapsulation,
     Engine,
     ExitWatch,
     Folders,
@@ -38,5 +42,9 @@ class World:
     clock: Clock
     exits: ExitWatch
     buffers: ReceiveBuffers
+    encapsulation: Encapsulation
+    associations: Associations
     switchboard: Switchboard
     read_definition: ReadDefinition
+    fault_points: FaultPoints = NO_FAULTS
+    absence: Absence = field(default_factory=Absence)

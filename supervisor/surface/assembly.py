@@ -6,15 +6,20 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from supervisor.edges.catalog.definition import definition_from_files
 from supervisor.edges.engine import make_engine
+from supervisor.edges.engine.choice import choose, leaving, record
+from supervisor.edges.engine.joined import JoinedEngine
 from supervisor.edges.folders import DiskFolders
 from supervisor.edges.intake import CloudStackIntake
+from supervisor.edges.network.answers import AnswerCounters
+from supervisor.edges.network.associations import XfrmAssociations
 from supervisor.edges.network.connections import ConntrackConnections
+from supervisor.edges.network.encapsulation import EncapsulationHolder
 from supervisor.edges.network.exits import PidfdExitWatch
 from supervisor.edges.network.guard import NftGuard
 from supervisor.edges.network.links import IpLinks
@@ -23,12 +28,13 @@ from supervisor.edges.network.traffic import NftTraffic
 from supervisor.edges.probes.prober import ProtocolProber
 from supervisor.edges.render import TemplateRenderer
 from supervisor.edges.store import SqliteStore, StateLock
+from supervisor.loop.fault_points import NO_FAULTS, FaultPoints
 from supervisor.loop.library import Library
 from supervisor.loop.supervision import Supervision
 from supervisor.loop.switchboard import Switchboard
 from supervisor.loop.world import World
-from supervisor.ports import Engine, OpenedBundle
-from supervisor.values.errors import Fault, SupervisorError
+from supervisor.ports import Clock, Engine, OpenedBundle
+from supervisor.values.errors import Fault, MissingBaseError, SupervisorError
 from supervisor.values.intake import Taken
 from supervisor.values.router import RouterConfig
 from supervisor.values.settings import Settings
@@ -53,11 +59,22 @@ class TrustedMedia:
     def __init__(self, trusted_keys: Path) -> None:
         self._trusted_keys = trusted_keys
 
-    def open(self, path: str) -> OpenedBundle:
+    def open(self, path: str, source_of: Callable[[str], str | None]) -> OpenedBundle:
         # Opened seldom, and what checks signatures and reads media is a tenth of the daemon's memory.
         from supervisor.edges.bundle.reader import Bundle  # noqa: PLC0415
 
-        return Bundle.open(Path(path), self._trusted_keys)
+        try:
+            return Bundle.open(Path(path), self._trusted_keys)
+        except MissingBaseError as error:
+            source = source_of(error.base)
+            if source is None or not Path(source).exists():
+                raise
+        base = Bundle.open(Path(source), self._trusted_keys)
+        try:
+            return Bundle.open(Path(path), self._trusted_keys, base=base)
+        except BaseException:
+            base.close()
+            raise
 
     def fingerprint(self, path: str) -> str | None:
         found = Path(path).stat() if Path(path).exists() else None
@@ -107,11 +124,12 @@ def digest(content: bytes) -> str:
     return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
-def assemble(settings: Settings) -> Assembly:
+def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock: Clock | None = None) -> Assembly:
     """Build the supervisor for the network namespace of this process. StateError, EngineUnavailableError."""
     require_root("run")
-    engine = make_engine(engine_kind(settings), settings.state_dir, settings.runtime_dir)
+    engine = engine_of(settings)
     lock = StateLock(settings.state_dir)
+    record(settings.state_dir, engine.name, engine.leaving)
     folders = DiskFolders(settings.state_dir, settings.runtime_dir)
     folders.ensure_tmpfs()
     store = SqliteStore(settings.state_dir)
@@ -121,19 +139,22 @@ def assemble(settings: Settings) -> Assembly:
         engine=engine,
         links=links,
         connections=ConntrackConnections(),
-        prober=ProtocolProber(engine.execute),
+        prober=ProtocolProber(engine.execute, AnswerCounters().read),
         renderer=TemplateRenderer(),
         folders=folders,
         store=store,
-        clock=SystemClock(),
+        clock=clock or SystemClock(),
         exits=exits,
         buffers=ReceiveBuffers(),
+        encapsulation=EncapsulationHolder(),
+        associations=XfrmAssociations(),
         switchboard=Switchboard(traffic),
         read_definition=definition_from_files,
+        fault_points=fault_points or NO_FAULTS,
     )
     library = Library(world, TrustedMedia(settings.trusted_keys))
-    supervision = Supervision(world, library, LocalIntake(settings), digest)
-    guard = NftGuard(traffic, admit=settings.admit)
+    supervision = Supervision(world, library, LocalIntake(settings), digest, move=engine)
+    guard = NftGuard(traffic, admit=settings.admit, anchor=settings.anchor)
     return Assembly(lock, store, engine, folders, links, traffic, guard, exits, supervision)
 
 
@@ -142,5 +163,15 @@ def require_root(doing: str) -> None:
         raise SupervisorError(f"cannot {doing}: the supervisor changes namespaces and nftables and must be root")
 
 
-def engine_kind(settings: Settings) -> str:
-    return "podman" if settings.engine == "auto" else settings.engine
+def engine_of(settings: Settings, kind: str | None = None) -> JoinedEngine:
+    """The engine of this kind, else the one that the settings come to, and the one it is leaving.
+
+    EngineUnavailableError.
+    """
+    state, runtime, socket = settings.state_dir, settings.runtime_dir, settings.engine_socket
+    return JoinedEngine(
+        lambda one: make_engine(one, state, runtime, socket, settings.namespaces),
+        kind or choose(settings.engine, state),
+        leaving(state),
+        lambda one, left: record(state, one, left),
+    )

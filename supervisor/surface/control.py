@@ -49,6 +49,9 @@ class Control(HandoverCounters, Protocol):
 
     def rollback(self, service: str, wait: bool) -> Iterator[Progress]: ...
 
+    def migrate_engine(self, to: str, wait: bool) -> Iterator[Progress]:
+        """Hand every service over to a container of another engine, and leave the former one empty."""
+
     def confirm(self, service: str) -> None:
         """End the soak of a hand-over: what runs now is good."""
 

@@ -14,6 +14,8 @@ from typing import ClassVar
 import click
 
 import supervisor
+from supervisor.loop.fault_points import FaultPoints
+from supervisor.ports import Clock
 from supervisor.surface.api.server import ApiServer
 from supervisor.surface.assembly import assemble
 from supervisor.surface.log_format import configure_logging
@@ -42,6 +44,7 @@ class Program(click.Group):
     apart: ClassVar = {
         "bundle": "supervisor.surface.bundle_commands",
         "manifest": "supervisor.surface.manifest_commands",
+        "migrate-engine": "supervisor.surface.engine_commands",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -49,7 +52,7 @@ class Program(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in self.apart:
-            command: click.Command = getattr(import_module(self.apart[cmd_name]), cmd_name)
+            command: click.Command = getattr(import_module(self.apart[cmd_name]), cmd_name.replace("-", "_"))
             return command
         return super().get_command(ctx, cmd_name)
 
@@ -69,16 +72,22 @@ def cli() -> None:
 def run(path: Path, stop_services: bool, log_level: str) -> None:
     """Run the daemon in this network namespace until SIGTERM. Services keep running when it ends."""
     configure_logging(log_level)
-    settings = read_settings(path)
+    serve(read_settings(path), stop_services=stop_services)
+
+
+def serve(
+    settings: Settings,
+    *,
+    stop_services: bool = False,
+    fault_points: FaultPoints | None = None,
+    clock: Clock | None = None,
+) -> None:
+    """Be the supervisor until SIGTERM or SIGINT. Fault points and another clock are for tests."""
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    _serve(settings, ended, stop_services)
-
-
-def _serve(settings: Settings, ended: threading.Event, stop_services: bool) -> None:
     notifier = Notifier.from_environment()
-    parts = assemble(settings)
+    parts = assemble(settings, fault_points, clock)
     api = ApiServer(parts.supervision, settings.api_socket)
     metrics = MetricsServer(parts.supervision, settings.metrics_address, settings.metrics_port)
     try:
@@ -114,9 +123,10 @@ def _commands(settings: Settings) -> list[tuple[str, bytes]]:
 
 @cli.command()
 @_SETTINGS
-def teardown(path: Path) -> None:
+@click.option("--images", is_flag=True, help="Remove the images from the engine too, as before an uninstallation.")
+def teardown(path: Path, images: bool) -> None:
     """Remove every container, namespace and rule of the supervisor from this router. The daemon must not run."""
-    tear_down(read_settings(path))
+    tear_down(read_settings(path), images=images)
 
 
 def main() -> None:

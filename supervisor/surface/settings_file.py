@@ -109,6 +109,7 @@ _PARSERS: dict[str, Callable[[Any], Any]] = {
     "pool": IPv4Network,
     "namespaces": _name_beginning,
     "admit": _flag,
+    "anchor": _flag,
     "userspace_data_plane": _flag,
     "soak": _seconds,
     "drain": _seconds,

@@ -21,6 +21,7 @@
     ├── RenderError           a template that cannot be turned into a file
     ├── EngineError           the container engine
     │   ├── EngineUnavailableError
+    │   │   └── EngineDownError   it is installed, not ours to start, and does not answer yet
     │   ├── NoSuchContainerError
     │   ├── NoSuchImageError
     │   └── NameTakenError
@@ -196,6 +197,10 @@ class EngineError(SupervisorError):
 
 class EngineUnavailableError(EngineError):
     """The engine is not installed, cannot be started or does not answer."""
+
+
+class EngineDownError(EngineUnavailableError):
+    """The engine is installed and is somebody else's to start: it may come by itself."""
 
 
 class NoSuchContainerError(EngineError):

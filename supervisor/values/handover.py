@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from supervisor.values.association import Association
 from supervisor.values.names import ServiceName
 
 
@@ -51,6 +52,25 @@ class Kind(StrEnum):
     ROLLBACK = "rollback"
     CONFIGURE = "configure"
     RESTART = "restart"
+    HEAL = "heal"  # the active hangs: a fresh generation of the same version takes its place
+    FALL_BACK = "fall-back"  # the active keeps failing: the version before it serves for the time being
+    RETRY = "retry"  # of the desired version, while another one serves
+    MIGRATE = "migrate"  # the router moves to another container engine
+
+    @property
+    def is_anew(self) -> bool:
+        """Is it asked for although the same version runs?"""
+        return self in (Kind.RESTART, Kind.MIGRATE)
+
+    @property
+    def is_wish(self) -> bool:
+        """Did somebody ask for this version? Then it is what is desired from the cut-over on."""
+        return self in (Kind.SWAP, Kind.UPGRADE, Kind.ROLLBACK)
+
+    @property
+    def is_repair(self) -> bool:
+        """Is there nothing good to go back to, nor to wait for?"""
+        return self in (Kind.START, Kind.HEAL, Kind.FALL_BACK)
 
 
 class Direction(StrEnum):
@@ -81,6 +101,7 @@ class Handover:
     reached: int = 0  # where it turned round
     reason: str = ""
     synced: str | None = None  # digest of the former active's copied state, when the candidate got it last
+    associations: tuple[Association, ...] = ()  # takeover: what daemons that were killed have left in the kernel
 
 
 # ---------------------------------------------------------------- events

@@ -136,6 +136,7 @@ class ProbeKind(StrEnum):
     SOCKET = "socket"  # a line to a unix control socket, a pattern for its answer
     VICI = "vici"
     EXEC = "exec"  # a command inside the container
+    ANSWERS = "answers"  # counters only: response codes of DNS answers, counted on their way out
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,31 @@ class Drain:
 
 
 @dataclass(frozen=True, slots=True)
+class Takeover:
+    """What the kernel needs of the supervisor while one daemon takes the place of another."""
+
+    encapsulation: int | None = None  # UDP port of encapsulated ESP, which needs a socket while no daemon has one
+    clears_associations: bool = False  # those that a killed daemon left are deleted once the next has replaced them
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCounter:
+    """Where a daemon tells how much of its work has failed so far; compared while a hand-over soaks.
+
+    `failed` and `total` are regular expressions: the numbers that their groups find are added up over all matches, for
+    each text of a group called `name` apart. No more than `share` of what is new may have failed, besides the share
+    that failed with the former active.
+    """
+
+    name: str  # what is counted, as a plural: requests
+    source: Probe  # where to read: without `expect`
+    failed: str
+    total: str
+    share: float  # 0 to 1
+    minimum: int  # this many failed, before anything is said
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceManifest:
     """One service of the catalog."""
 
@@ -209,6 +235,9 @@ class ServiceManifest:
     stop: Stop = Stop()
     soak: float = 30.0
     receive_buffer_bytes: int | None = None  # of its UDP sockets; None: the kernel's default
+    takeover: Takeover = Takeover()
+    verification: Watch | None = None  # of what was just given traffic, as clients reach it; None: as `readiness`
+    errors: tuple[ErrorCounter, ...] = ()
     masquerades: bool = False  # isolated: what it sends to others leaves with the router's address
 
 

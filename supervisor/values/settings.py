@@ -17,7 +17,7 @@ class Settings:
     state_dir: Path = Path("/var/lib/vr-supervisor")
     runtime_dir: Path = Path("/run/vr-supervisor")
     engine: str = "auto"  # podman, docker, auto
-    engine_socket: Path | None = None  # docker: of a daemon that is not ours
+    engine_socket: Path | None = None  # docker: of the router's daemon; None: where it usually is
     trusted_keys: Path = Path("/etc/vr-supervisor/trusted.d")
     media: tuple[Path, ...] = ()  # ISO files or block devices attached at boot
     commands: Path | None = None  # folder of command files
@@ -27,6 +27,7 @@ class Settings:
     pool: IPv4Network = DEFAULT_POOL
     namespaces: str = "vrs-"  # begins the names of network namespaces; another supervisor on this machine has another
     admit: bool = False  # keep accept rules for admitted packets in the router's own INPUT and FORWARD
+    anchor: bool = True  # hold NAT up through flushes of the ruleset with a table that only this process may change
     userspace_data_plane: bool = False  # no ESP in this kernel: the IKE daemon carries packets itself
     soak: float | None = None  # instead of the manifests' own
     drain: float | None = None  # upper bound for the manifests' own

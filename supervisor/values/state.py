@@ -204,6 +204,15 @@ class ProbeResult:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How much of a daemon's work has failed since it began, as it counts itself."""
+
+    name: str  # of a part that it counts apart; empty: all of it
+    failed: int
+    total: int
+
+
 # ---------------------------------------------------------------- traffic
 
 
@@ -226,14 +235,23 @@ class PortSwitch:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldPort:
+    """Encapsulated datagrams for a UDP port of the router go to a socket of the supervisor at `inside`."""
+
+    port: int
+    inside: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrafficTable:
     """Everything our nftables table says.
 
     `active` are the maps that new flows follow; `alive` are the reverse maps: the switches of every generation that
-    may still answer, the active ones included.
+    may still answer, the active ones included. `held_ports` are there in the gap of a takeover only.
     """
 
     active_addresses: tuple[AddressSwitch, ...] = ()
     alive_addresses: tuple[AddressSwitch, ...] = ()
     active_ports: tuple[PortSwitch, ...] = ()
     alive_ports: tuple[PortSwitch, ...] = ()
+    held_ports: tuple[HeldPort, ...] = ()

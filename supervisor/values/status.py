@@ -20,7 +20,7 @@ class HandoverStatus:
     """A hand-over under way. `phase` is the step of its strategy; times are seconds since the epoch."""
 
     id: int
-    kind: str  # swap, upgrade, rollback, configure, restart, start
+    kind: str  # swap, upgrade, rollback, configure, restart, start, heal, fall-back
     phase: str
     direction: str  # forward, undo
     from_version: str | None

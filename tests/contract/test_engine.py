@@ -1,4 +1,4 @@
-"""What every engine must do: the same suite on the engine in memory and on a real Podman."""
+"""What every engine must do: the same suite on the engine in memory, on a real Podman and on a real Docker."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from lab.dockerd import Dockerd
+from supervisor.edges.engine.docker import DockerEngine
 from supervisor.edges.engine.podman import PodmanEngine
 from supervisor.ports import Engine
 from supervisor.values.errors import EngineError, NameTakenError, NoSuchContainerError, NoSuchImageError
 from supervisor.values.names import Digest
 from supervisor.values.state import ContainerSpec, ContainerState
+from tests.contract.docker_world import docker_world
 from tests.contract.podman_world import podman_world
 from tests.contract.tiny_image import TinyImage, build
 from tests.fakes.engine import FakeEngine, Program
@@ -47,14 +50,26 @@ def podman_folders() -> Iterator[tuple[Path, Path]]:
         yield folders
 
 
-@pytest.fixture(params=["fake", pytest.param("podman", marks=pytest.mark.integration)])
+@pytest.fixture(scope="session")
+def dockerd() -> Iterator[Dockerd]:
+    with docker_world() as daemon:
+        yield daemon
+
+
+REAL = [pytest.param(kind, marks=pytest.mark.integration) for kind in ("podman", "docker")]
+
+
+@pytest.fixture(params=["fake", *REAL])
 def engine(request: pytest.FixtureRequest, image: TinyImage) -> Iterator[Engine]:
-    made: FakeEngine | PodmanEngine
-    if request.param == "fake":
-        made = FakeEngine(PROGRAMS)
-        made.know_archive(image.archive, image.id)
-    else:
-        made = PodmanEngine(*request.getfixturevalue("podman_folders"))
+    made: FakeEngine | PodmanEngine | DockerEngine
+    match request.param:
+        case "fake":
+            made = FakeEngine(PROGRAMS)
+            made.know_archive(image.archive, image.id)
+        case "podman":
+            made = PodmanEngine(*request.getfixturevalue("podman_folders"))
+        case _:
+            made = DockerEngine(request.getfixturevalue("dockerd").socket)
     made.start_service()
     made.load(image.stream())
     yield made
@@ -125,6 +140,15 @@ def test_an_image_is_removed_once_and_only_when_unused(engine: Engine, image: Ti
     engine.remove_image(Digest(image.id))
     engine.remove_image(Digest(image.id))
     assert engine.images() == ()
+
+
+def test_a_saved_image_is_the_same_again(engine: Engine, image: TinyImage) -> None:
+    archive = b"".join(engine.save(Digest(image.id)))
+    engine.remove_image(Digest(image.id))
+    with pytest.raises(NoSuchImageError):
+        engine.save(Digest(image.id))
+    assert engine.load([archive]) == image.id
+    assert b"".join(engine.save(Digest(image.id)))
 
 
 def test_a_container_goes_through_its_states(engine: Engine, image: TinyImage, spec: Make) -> None:

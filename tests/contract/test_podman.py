@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,13 +21,13 @@ from supervisor.edges.engine.podman_service import require_programs
 from supervisor.edges.engine.processes import Process
 from supervisor.values.errors import EngineError, EngineUnavailableError
 from supervisor.values.names import Digest
-from supervisor.values.state import ContainerSpec, ContainerState, Mount, Tmpfs
+from supervisor.values.state import ContainerSpec, ContainerState, Tmpfs
+from tests.contract.kernel import CAPABILITIES, check_disk, check_process, full_spec, mounts_of
 from tests.contract.podman_world import monitors, podman_world
 from tests.contract.tiny_image import TinyImage, build
 
 pytestmark = pytest.mark.integration
 
-NET_BIND_SERVICE, NET_ADMIN = 10, 12
 SLEEP = ("/bin/sleep", "1000")
 
 
@@ -68,66 +70,22 @@ def namespace() -> Iterator[str]:
 
 
 def test_every_field_reaches_the_kernel(engine: PodmanEngine, image: TinyImage, namespace: str, tmp_path: Path) -> None:
-    config, state = tmp_path / "config", tmp_path / "state"
-    config.mkdir()
-    state.mkdir()
-    os.chown(state, 100, 101)
-    (config / "file").write_text("rendered")
-    spec = spec_of(
-        image,
-        labels=(("io.vr-supervisor.service", "echo"),),
-        network=namespace,
-        memory_bytes=48 << 20,
-        pids=20,
-        nofile=700,
-        capabilities=("CAP_NET_BIND_SERVICE", "NET_ADMIN"),
-        devices=("/dev/full",),
-        environment=(("GREETING", "hello world"),),
-        mounts=(Mount(str(config), "/config", read_only=True), Mount(str(state), "/state", read_only=False)),
-        tmpfs=(Tmpfs("/tmp", 1 << 20, 0o1777), Tmpfs("/run", 2 << 20, 0o755)),
-        stop_signal="SIGUSR1",
-        stop_timeout=3,
-    )
+    plain = spec_of(image)
+    spec = replace(plain, **full_spec(plain, namespace, tmp_path))  # type: ignore[arg-type]
     engine.create(spec)
     pid = engine.start("one").pid
     assert pid is not None
-    status = dict(
-        line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line
-    )
+    check_process(spec, pid)
+    check_disk(engine, spec, pid)
+    ambient = re.search(r"CapAmb:\t(\w+)", Path(f"/proc/{pid}/status").read_text())
+    assert ambient
+    assert int(ambient[1], 16) == 1 << CAPABILITIES["CAP_NET_BIND_SERVICE"] | 1 << CAPABILITIES["CAP_NET_ADMIN"]
 
-    assert Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:2] == [b"/bin/sleep", b"1000"]
-    assert (status["Uid"], status["Gid"]) == ("100\t" * 3 + "100", "101\t" * 3 + "101")
-    wanted = f"{1 << NET_BIND_SERVICE | 1 << NET_ADMIN:016x}"
-    assert [status[name] for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb")] == [wanted] * 4
-    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
-
-    limits = {line[:25].strip(): line[25:].split()[:2] for line in Path(f"/proc/{pid}/limits").read_text().splitlines()}
-    assert limits["Max open files"] == ["700", "700"]
-    assert limits["Max processes"][0] == limits["Max processes"][1] != "unlimited"
-    assert control_group(pid, "memory", "memory.limit_in_bytes", "memory.max") == str(48 << 20)
-    assert control_group(pid, "memory", "memory.memsw.limit_in_bytes", "memory.swap.max") in (str(48 << 20), "0")
-    assert control_group(pid, "pids", "pids.max", "pids.max") == "20"
-
-    mounts = {line.split()[4]: line.split() for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines()}
-    assert mounts["/"][5].startswith("ro")
+    mounts = mounts_of(pid)
     assert mounts["/config"][5].split(",")[:3] == ["ro", "nosuid", "nodev"]
     assert mounts["/state"][5].split(",")[:3] == ["rw", "nosuid", "nodev"]
-    assert not [word for word in mounts["/state"][6:8] if word.startswith(("shared", "master"))]
-    assert "size=1024k" in mounts["/tmp"][-1]
-    assert "size=2048k" in mounts["/run"][-1]
-    assert "size=64k" in mounts["/dev/shm"][-1]
     assert "/etc/hosts" not in mounts
     assert "/etc/resolv.conf" not in mounts
-
-    assert Path(f"/proc/{pid}/ns/net").stat().st_ino == Path(namespace).stat().st_ino
-    assert b"GREETING=hello world" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    assert stdout(engine, "cat /config/file; cat /proc/sys/kernel/hostname") == "renderedone\n"
-    assert stdout(engine, "ls -ld /tmp").split()[0] == "drwxrwxrwt"
-    assert stdout(engine, "ls -ld /run").startswith("drwxr-xr-x")
-    assert stdout(engine, "touch /state/x && echo yes || echo no") == "yes\n"
-    assert stdout(engine, "touch /config/x 2>/dev/null && echo yes || echo no") == "no\n"
-    assert stdout(engine, "touch /bin/x 2>/dev/null && echo yes || echo no") == "no\n"
-    assert "No space left" in stdout(engine, "echo x 2>&1 > /dev/full; true")
 
     inspected = engine._inspected("one")
     assert inspected["HostConfig"]["LogConfig"]["Type"] == "k8s-file"
@@ -179,23 +137,6 @@ def test_following_a_silent_log_hands_the_caller_the_word(engine: PodmanEngine, 
     assert b"" in seen
     followed.close()  # type: ignore[attr-defined]
     assert engine.ping()
-
-
-def test_containers_survive_the_death_of_the_service(engine: PodmanEngine, image: TinyImage) -> None:
-    engine.create(spec_of(image))
-    before = engine.start("one")
-    service = engine.service.process()
-    assert service is not None
-    service.signal(signal.SIGKILL)
-    assert service.wait(5)
-
-    with pytest.raises(EngineUnavailableError, match="engine's service"):
-        engine.inspect("one")
-    engine.start_service()
-    assert engine.inspect("one") == before
-    assert engine.containers() == (before,)
-    engine.stop("one", 0.1)
-    assert engine.inspect("one").exit_code == 137
 
 
 def test_a_container_that_died_with_its_monitor_is_seen_started_and_removed(
@@ -394,22 +335,3 @@ def test_only_root_may_start_it(tmp_path: Path) -> None:
         [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60, check=False
     )
     assert "EngineUnavailableError: cannot start the engine: it needs root" in done.stderr
-
-
-def test_an_unknown_engine_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(EngineUnavailableError, match="known engines are podman"):
-        make_engine("abacus", tmp_path, tmp_path)
-
-
-def stdout(engine: PodmanEngine, script: str) -> str:
-    return engine.execute("one", ["/bin/sh", "-c", script], 10).stdout.decode()
-
-
-def control_group(pid: int, controller: str, first: str, second: str) -> str:
-    """The value of a limit, from either version of control groups."""
-    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controller in controllers.split(","):
-            return Path(f"/sys/fs/cgroup/{controller}{path}/{first}").read_text().strip()
-    unified = Path(f"/proc/{pid}/cgroup").read_text().rpartition("::")[2].strip()
-    return Path(f"/sys/fs/cgroup{unified}/{second}").read_text().strip()

@@ -150,6 +150,15 @@ class FakeControl:
     def restart(self, service: str, wait: bool) -> Iterator[Progress]:
         return self._operation(("restart", service, wait), service, self._service(service).version or "1.0", wait)
 
+    def migrate_engine(self, to: str, wait: bool) -> Iterator[Progress]:
+        self._called("migrate_engine", to, wait)
+        if to == self.current.engine:
+            yield Progress("", "nothing", f"the router runs on {to} already", is_final=True)
+            return
+        yield Progress("alpha", "ready", "", 0.5, 0.2)
+        self.current = replace(self.current, engine=to)
+        yield Progress("", "succeeded", f"the router runs on {to}", 1.0, 0.75, is_final=True)
+
     def confirm(self, service: str) -> None:
         self._called("confirm", service)
         if self._service(service).handover is None:

@@ -46,7 +46,8 @@ class FakeEngine:
     """`programs` says what commands do; unknown ones run for ever as a container and succeed silently inside one.
 
     For tests: `calls` is what was asked in order, `end` lets a container die, `hang` makes every call fail as a hung
-    service does, `lose_service` as a dead one, `fail` makes the next call of one method fail.
+    service does, `lose_service` as a dead one, `fail` makes the next call of one method fail, `spoil` takes
+    away what a container needs to start.
     """
 
     name = "fake"
@@ -64,7 +65,9 @@ class FakeEngine:
         self._images: set[ImageId] = set(images)
         self._entries: dict[str, _Entry] = {}
         self._failures: dict[str, EngineError] = {}
+        self._spoilt: set[str] = set()
         self._known_archives: dict[bytes, str] = {}
+        self._archives: dict[ImageId, bytes] = {}
         self._label = label
         self._numbers = itertools.count(1)
         self._lock = threading.RLock()
@@ -83,9 +86,19 @@ class FakeEngine:
         """The service is killed; containers go on."""
         self.is_running = False
 
+    def pause(self, name: str) -> None:
+        """Somebody freezes the container."""
+        with self._lock:
+            entry = self._entry(name)
+            entry.container = replace(entry.container, state=ContainerState.PAUSED)
+
     def fail(self, method: str, error: EngineError) -> None:
         """The next call of `method` raises `error` and does nothing."""
         self._failures[method] = error
+
+    def spoil(self, name: str) -> None:
+        """The container cannot start again: its next start removes it and says that there is none."""
+        self._spoilt.add(name)
 
     def add_image(self, image: ImageId) -> None:
         self._images.add(image)
@@ -115,7 +128,14 @@ class FakeEngine:
             raise EngineError("cannot load an image: the archive is empty")
         image = Digest(self._known_archives.get(content) or f"sha256:{hashlib.sha256(content).hexdigest()}")
         self._images.add(image)
+        self._archives[image] = content
         return image
+
+    def save(self, image: ImageId) -> Iterator[bytes]:
+        self._enter("save", image)
+        if image not in self._images:
+            raise NoSuchImageError(image)
+        return iter([self._archives.get(image, image.encode())])
 
     def images(self) -> tuple[ImageId, ...]:
         self._enter("images")
@@ -148,6 +168,10 @@ class FakeEngine:
         self._enter("start", name)
         with self._lock:
             entry = self._entry(name)
+            if name in self._spoilt and entry.container.state is not ContainerState.RUNNING:
+                self._spoilt.discard(name)
+                self.remove(name)
+                raise NoSuchContainerError(name)
             if entry.container.state is not ContainerState.RUNNING:
                 if not entry.program.can_start:
                     raise EngineError(f"cannot start container {name}: {entry.spec.command[0]} cannot be executed")
@@ -203,6 +227,10 @@ class FakeEngine:
         self._enter("logs", name)
         return iter(self._entry(name).log[-tail:] if tail else [])
 
+    def stop_service(self) -> None:
+        """Containers stay."""
+        self.is_running = False
+
     def close(self) -> None:
         """Containers and service stay."""
 
@@ -226,7 +254,7 @@ class FakeEngine:
     def _signal(self, name: str, signal: str, is_final: bool) -> None:
         with self._lock:
             entry = self._entries.get(name)
-            if entry is None or entry.container.state is not ContainerState.RUNNING:
+            if entry is None or entry.container.state not in (ContainerState.RUNNING, ContainerState.PAUSED):
                 return
             if signal == "SIGKILL" or (is_final and entry.program.ignores_signals):
                 self._finish(entry, KILLED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.decisions.backoff import Backoff, delay, fail, may_start, observe, recent_failures
+from supervisor.decisions.backoff import Backoff, delay, fail, forgive, may_start, observe, recent_failures
 
 MIDDLE = 0.5  # the jitter that changes nothing
 
@@ -80,3 +80,11 @@ def test_failures_are_counted_for_ten_minutes() -> None:
     assert recent_failures(backoff, 650.0) == 2
     assert recent_failures(backoff, 700.0) == 1
     assert recent_failures(backoff, 1250.0) == 0
+
+
+def test_what_was_not_its_fault_costs_no_wait() -> None:
+    backoff = fail(fail(fail(Backoff(), 10.0, MIDDLE), 11.0, MIDDLE), 12.0, MIDDLE)
+    forgiven = forgive(backoff)
+    assert may_start(forgiven, 12.0)
+    assert fail(forgiven, 13.0, MIDDLE).attempt == 1
+    assert recent_failures(forgiven, 13.0) == 3

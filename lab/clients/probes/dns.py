@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import Any
 
@@ -36,7 +37,10 @@ class Asker:
         if self.transport == "tcp-kept":
             self.left -= 1
             return dns.query.tcp(query, self.server, self.timeout, sock=self.socket)
-        return dns.query.udp(query, self.server, self.timeout, sock=self.socket, ignore_unexpected=True)
+        # A late answer to an earlier query is not the answer to this one.
+        return dns.query.udp(
+            query, self.server, self.timeout, sock=self.socket, ignore_unexpected=True, ignore_errors=True
+        )
 
     def close(self) -> None:
         if self.socket is not None:
@@ -53,6 +57,12 @@ class Asker:
         return made
 
 
+def _name(error: Exception) -> str:
+    """What kind of error, and of those of the system, which."""
+    number = error.errno if isinstance(error, OSError) else None
+    return type(error).__name__ if number is None else f"{type(error).__name__} {errno.errorcode.get(number, number)}"
+
+
 def main() -> None:
     given = options()
     tally, asker = Tally(given["client"]), Asker(given)
@@ -65,7 +75,7 @@ def main() -> None:
         except dns.exception.Timeout:
             tally.miss("no answer")
         except (OSError, EOFError, dns.exception.DNSException) as error:
-            tally.fail(type(error).__name__)
+            tally.fail(_name(error))
             if asker.transport != "udp":
                 asker.close()
         else:

@@ -74,7 +74,7 @@ def main() -> None:
     tally = Tally(given["client"])
     requester = Requester(given["url"], given["source"], given["timeout"], keep_alive=given["keep_alive"])
     for _ in tally.ticks(given["rate"], given["seconds"]):
-        attempt(tally, requester, given["expected"])
+        attempt(tally, requester, given["expected"], given["headers"])
     requester.close()
     tally.facts["connections"] = requester.connections
     tally.report()

@@ -108,7 +108,10 @@ class Bundle:
         return found
 
     def close(self) -> None:
+        """Close it, and the base it was opened with."""
         self._medium.close()
+        if self._base is not None:
+            self._base.close()
 
     def __enter__(self) -> Bundle:
         return self

@@ -130,6 +130,11 @@ def masquerading_needs_a_namespace(draft: Draft) -> Iterator[Fault]:
         yield Fault("masquerades", "has no meaning here: network is router")
 
 
+def takeover_is_the_strategy(draft: Draft) -> Iterator[Fault]:
+    if draft.is_given("takeover") and draft.one("strategy") is Strategy.OVERLAP:
+        yield Fault("takeover", "has no meaning here: strategy is overlap")
+
+
 def names_are_unique(draft: Draft) -> Iterator[Fault]:
     for key in ("state", "runtime"):
         found = [(at, item) for at, item in draft.items(key) if item.name is not FAULTY]
@@ -153,11 +158,42 @@ def mounts_are_apart(draft: Draft) -> Iterator[Fault]:
 
 def probes_make_sense(draft: Draft) -> Iterator[Fault]:
     folders = {item.name for _, item in draft.items("runtime") if item.name is not FAULTY}
-    for key in ("readiness", "liveness"):
+    for key in ("readiness", "liveness", "verification"):
         watch = draft.one(key)
         for index, probe in enumerate(watch.probes if watch and watch.probes is not FAULTY else ()):
             if probe is not FAULTY:
                 yield from _probe_faults(f"{key}.probes[{index}].{probe.kind}", probe, folders)
+
+
+def errors_can_be_counted(draft: Draft) -> Iterator[Fault]:
+    folders = {item.name for _, item in draft.items("runtime") if item.name is not FAULTY}
+    found = [(at, item) for at, item in draft.items("errors")]
+    for index, name in names_twice([item.name for _, item in found if item.name is not FAULTY]):
+        yield Fault(f"{found[index][0]}.name", f"{name} is there twice")
+    for at, item in found:
+        if item.source is not FAULTY:
+            if item.source.kind is ProbeKind.ANSWERS and draft.one("network") is NetworkMode.ISOLATED:
+                yield Fault(f"{at}.source.answers", "has no meaning here: network is isolated")
+            yield from _source_faults(f"{at}.source", item.source, folders)
+        for key in ("failed", "total"):
+            if isinstance(text := getattr(item, key), str):
+                yield from _fault(f"{at}.{key}", _counting_fault(text))
+
+
+def _source_faults(at: str, source: Probe, folders: set[str]) -> Iterator[Fault]:
+    yield from _probe_faults(f"{at}.{source.kind}", source, folders)
+    given = dict(source.arguments)
+    yield from (Fault(f"{at}.{source.kind}.{key}", "has no meaning here") for key in ("expect",) if key in given)
+    if source.each is not None:
+        yield Fault(f"{at}.{source.kind}.each", "has no meaning here: the counters have one place")
+
+
+def _counting_fault(text: str) -> str | None:
+    try:
+        pattern = re.compile(text)
+    except re.error as error:
+        return f"is not a regular expression: {error}"
+    return None if pattern.groups > len(pattern.groupindex.keys() & {"name"}) else "has no group: which number counts?"
 
 
 _WORDS = {"protocol": {"udp", "tcp"}, "method": {"GET", "HEAD", "POST", "PUT", "OPTIONS"}}
@@ -227,7 +263,9 @@ RULES: tuple[Rule, ...] = (
     frontends_fit_the_network,
     ports_can_overlap,
     masquerading_needs_a_namespace,
+    takeover_is_the_strategy,
     names_are_unique,
     mounts_are_apart,
     probes_make_sense,
+    errors_can_be_counted,
 )

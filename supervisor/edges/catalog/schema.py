@@ -25,6 +25,7 @@ from supervisor.values.manifest import (
     Check,
     ConfigFile,
     Drain,
+    ErrorCounter,
     Frontend,
     InsidePort,
     Limits,
@@ -39,6 +40,7 @@ from supervisor.values.manifest import (
     StateVolume,
     Stop,
     Strategy,
+    Takeover,
     TmpfsMount,
     User,
     Watch,
@@ -107,6 +109,7 @@ _TIME_UNITS = (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0))
 DURATION = Quantity("duration", "30s", _TIME_UNITS, 86400.0)
 DURATION_OR_ZERO = Quantity("duration", "30s", _TIME_UNITS, 86400.0, may_be_zero=True)
 SIZE = Quantity("size", "64MiB", (("KiB", 1024), ("MiB", 1 << 20), ("GiB", 1 << 30)), float(1 << 40), is_whole=True)
+SHARE = Quantity("share", "5%", (("%", 0.01),), 1.0)
 COMMAND = ListOf(Text(), minimum=1)
 SIGNAL = Choice(SIGNALS)
 _ID = Number(0, 65535)
@@ -166,6 +169,19 @@ FRONTEND = Record(
     ),
 )
 
+TAKEOVER = Record(
+    Takeover,
+    (
+        Field("encapsulation", Number(1, 65535), about="UDP port of encapsulated ESP: held while no daemon listens"),
+        Field(
+            "associations",
+            Boolean(),
+            name="clears_associations",
+            about="what a killed daemon left in the kernel is deleted once it has been replaced",
+        ),
+    ),
+)
+
 
 def _arguments(required: str, optional: str, extra: tuple[Text, Text] | None = None) -> Record:
     named = [Field(name, ARGUMENT, True) for name in required.split()]
@@ -185,6 +201,10 @@ PROBES = {
     ProbeKind.VICI: _arguments("runtime path", "connections"),
     ProbeKind.EXEC: _arguments("command", "expect"),
 }
+COUNTERS = {kind: PROBES[kind] for kind in (ProbeKind.HTTP, ProbeKind.SOCKET, ProbeKind.EXEC)} | {
+    ProbeKind.ANSWERS: _arguments("port", "")
+}
+"""What answers with a text."""
 
 
 def _probe(kind: str, found: Mapping[str, Any]) -> Probe:
@@ -193,9 +213,22 @@ def _probe(kind: str, found: Mapping[str, Any]) -> Probe:
 
 
 PROBE = Tagged(tuple((str(kind), shape) for kind, shape in PROBES.items()), _probe)
+COUNTER = Tagged(tuple((str(kind), shape) for kind, shape in COUNTERS.items()), _probe)
 _WATCH = (Field("interval", DURATION, True), Field("threshold", Number(1, 1000), True))
 READINESS = Record(Watch, (Field("probes", ListOf(PROBE, minimum=1), True), *_WATCH, Field("deadline", DURATION)))
 LIVENESS = Record(Watch, (Field("probes", ListOf(PROBE), True), *_WATCH))
+
+ERRORS = Record(
+    ErrorCounter,
+    (
+        Field("name", Text(r"[a-z][a-z -]{0,30}", "must be lower case words"), True, about="what is counted: requests"),
+        Field("source", COUNTER, True, about="where the daemon tells its counters"),
+        Field("failed", Text(), True, about="regular expression: its groups are numbers, added up over all matches"),
+        Field("total", Text(), True, about="the same for all that was done, failed or not"),
+        Field("share", SHARE, True, about="of what is new so much may have failed, besides the share before"),
+        Field("minimum", Number(1, 1 << 31), True, about="this many failed before anything is said"),
+    ),
+)
 
 
 def _frontends_need(network: NetworkMode, key: str, never: str) -> Schema:
@@ -214,6 +247,10 @@ def _reload_needed() -> Schema:
     }
 
 
+_TAKEOVER_NEEDED: Schema = {
+    "if": {"required": ["takeover"]},
+    "then": {"properties": {"strategy": {"const": str(Strategy.TAKEOVER)}}},
+}
 _ON_KEYS = ("on_add", "on_change", "on_remove")
 
 MANIFEST = Record(
@@ -251,16 +288,20 @@ MANIFEST = Record(
         Field("frontends", ListOf(FRONTEND)),
         Field("readiness", READINESS, True),
         Field("liveness", LIVENESS, True),
+        Field("verification", READINESS, about="after the cut-over: the path that clients take"),
         Field("stop", Record(Stop, (Field("signal", SIGNAL), Field("timeout", DURATION)))),
         Field("drain", Record(Drain, (Field("deadline", DURATION_OR_ZERO, True), Field("signal", SIGNAL))), True),
         Field("soak", DURATION_OR_ZERO),
+        Field("errors", ListOf(ERRORS), about="counters of failed work; a jump while the hand-over soaks reverts it"),
         Field("receive_buffer", SIZE, name="receive_buffer_bytes", about="of the daemon's UDP sockets"),
+        Field("takeover", TAKEOVER, about="strategy takeover only: while one daemon takes the place of another"),
         Field("masquerades", Boolean()),
     ),
     conditions=(
         _frontends_need(NetworkMode.ISOLATED, "address", "interfaces"),
         _frontends_need(NetworkMode.ROUTER, "interfaces", "address"),
         _reload_needed(),
+        _TAKEOVER_NEEDED,
     ),
 )
 

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import signal
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -18,25 +16,27 @@ from typing import Any
 
 from supervisor.edges.engine import podman_facts as facts
 from supervisor.edges.engine import streams
-from supervisor.edges.engine.podman_client import DeadlineError, PodmanClient, RefusedError
+from supervisor.edges.engine.client import DeadlineError, RefusedError
+from supervisor.edges.engine.commands import Commands, about
+from supervisor.edges.engine.conventions import bare, image_id, signal_number
+from supervisor.edges.engine.podman_client import PodmanClient
 from supervisor.edges.engine.podman_files import PodmanFiles
-from supervisor.edges.engine.podman_logs import follow as follow_lines
 from supervisor.edges.engine.podman_service import PodmanService
-from supervisor.edges.engine.podman_spec import create_body, signal_number
-from supervisor.edges.engine.podman_tmpfs import apply_modes
+from supervisor.edges.engine.podman_spec import create_body
 from supervisor.edges.engine.processes import Process
+from supervisor.edges.engine.space import SPACE_RESERVE, with_space
+from supervisor.edges.engine.tmpfs import apply_modes
 from supervisor.values.errors import EngineError, NameTakenError, NoSuchContainerError, NoSuchImageError
 from supervisor.values.names import ImageId
 from supervisor.values.state import Container, ContainerSpec, ContainerState, ExecResult
 
 DEADLINE = 30.0
-PING_DEADLINE = 3.0
+LOOK_DEADLINE = 8.0  # what only looks takes milliseconds: nobody waits longer to learn that the engine hangs
+ANSWER_DEADLINE = 3.0
 LOAD_DEADLINE = 300.0
 CLEANUP_DEADLINE = 2.0
 MONITOR_TURN, MONITOR_TURNS = 0.02, 50
 UNKNOWN_EXIT_CODE = 255
-SPACE_RESERVE = 128 * 1024 * 1024  # kept free on the disk while an image is loaded
-SPACE_STEP = 8 * 1024 * 1024
 
 _NOT_FOUND, _CONFLICT = 404, 409
 
@@ -58,6 +58,7 @@ class PodmanEngine:
         self._files = PodmanFiles(state_dir.absolute(), runtime_dir.absolute())
         self._label, self._deadline, self._space_reserve = label, deadline, space_reserve
         self._client = PodmanClient(self._files.socket, deadline)
+        self._commands = Commands(self._client, deadline)
         self.service = PodmanService(self._files, self._answer)
 
     # ------------------------------------------------------------ service
@@ -77,47 +78,40 @@ class PodmanEngine:
         self._client.close()
 
     def _answer(self) -> None:
-        self._client.version("reach the engine", deadline=min(PING_DEADLINE, self._deadline))
+        # Not a ping: that is answered even when whatever needs the engine's locks hangs. A refusal is an answer.
+        with contextlib.suppress(RefusedError):
+            self._client.get("reach the engine", "/containers/json", deadline=min(ANSWER_DEADLINE, self._deadline))
 
     # ------------------------------------------------------------ images
 
     def load(self, stream: Iterable[bytes]) -> ImageId:
-        answer = self._client.upload("load an image", "/images/load", self._with_space(stream), LOAD_DEADLINE)
+        chunks = with_space(stream, self._files.spool, self._space_reserve)
+        response = self._client.upload("load an image", "/images/load", chunks, LOAD_DEADLINE)
+        answer = self._client.decoded("load an image", response)
         names = answer.get("Names") or []
         if len(names) != 1:
             raise EngineError(f"cannot load an image: the archive holds {len(names)} images instead of one")
         found = self._client.get(f"inspect image {names[0]}", f"/images/{names[0]}/json")
-        return facts.image_id(found["Id"])
+        return image_id(found["Id"])
+
+    def save(self, image: ImageId) -> Iterator[bytes]:
+        if not self._has_image(image):
+            raise NoSuchImageError(image)
+        path = f"/images/{bare(image)}/get"
+        return self._client.download(f"save image {image}", path, LOAD_DEADLINE, format="docker-archive")
 
     def images(self) -> tuple[ImageId, ...]:
-        return tuple(
-            sorted({facts.image_id(image["Id"]) for image in self._client.get("list images", "/images/json") or ()})
-        )
+        return tuple(sorted({image_id(image["Id"]) for image in self._client.get("list images", "/images/json") or ()}))
 
     def remove_image(self, image: ImageId) -> None:
         try:
-            self._client.delete(f"remove image {image}", f"/images/{facts.bare(image)}")
+            self._client.delete(f"remove image {image}", f"/images/{bare(image)}")
         except RefusedError as error:
             if error.status != _NOT_FOUND and self._has_image(image):
                 raise
 
     def _has_image(self, image: ImageId) -> bool:
-        return self._client.exists(f"look for image {image}", f"/images/{facts.bare(image)}/exists")
-
-    def _with_space(self, stream: Iterable[bytes]) -> Iterator[bytes]:
-        """Pass the archive on while there is room for it: the service spools archive and layers on the same disk."""
-        unchecked = SPACE_STEP
-        for chunk in stream:
-            unchecked += len(chunk)
-            if unchecked >= SPACE_STEP:
-                unchecked = 0
-                free = shutil.disk_usage(self._files.spool).free
-                if free < self._space_reserve:
-                    raise EngineError(
-                        f"cannot load an image: {free >> 20} MiB free below {self._files.root}, "
-                        f"{self._space_reserve >> 20} MiB must stay free"
-                    )
-            yield chunk
+        return self._client.exists(f"look for image {image}", f"/images/{bare(image)}/exists")
 
     # ------------------------------------------------------------ containers
 
@@ -146,10 +140,13 @@ class PodmanEngine:
 
     def _start(self, name: str, tmpfs: Mapping[str, str]) -> None:
         action = f"start container {name}"
-        with _about(name):
+        with about(name):
             if tmpfs:
                 self._client.post(action, f"/containers/{name}/init")
-                apply_modes(name, int(self._inspected(name)["State"]["Pid"]), tmpfs)
+                process = facts.process(self._inspected(name))
+                if process is None:
+                    raise EngineError(f"cannot {action}: it ended before its program began")
+                apply_modes(name, process, tmpfs)
             self._client.post(action, f"/containers/{name}/start")
 
     def stop(self, name: str, timeout: float) -> None:
@@ -178,7 +175,7 @@ class PodmanEngine:
         with contextlib.suppress(NoSuchContainerError):
             if self._inspected(name)["State"]["Running"]:
                 self._signal(name, signal.SIGKILL)  # first, or a forced removal waits for the stop time-out
-            with _about(name):
+            with about(name):
                 self._client.delete(
                     f"remove container {name}", f"/containers/{name}", force="true", timeout="0", v="true"
                 )
@@ -188,7 +185,11 @@ class PodmanEngine:
 
     def containers(self) -> tuple[Container, ...]:
         filters = json.dumps({"label": [self._label]})
-        listed = self._client.get("list containers", "/containers/json", all="true", filters=filters) or ()
+        deadline = min(LOOK_DEADLINE, self._deadline)
+        listed = (
+            self._client.get("list containers", "/containers/json", deadline=deadline, all="true", filters=filters)
+            or ()
+        )
         return tuple(
             self._known(container) for container in sorted(map(facts.listed, listed), key=lambda one: one.name)
         )
@@ -206,43 +207,17 @@ class PodmanEngine:
             except DeadlineError as error:
                 what = f"cannot run {spec.command[0]} in container {spec.name}"
                 raise EngineError(f"{what}: it did not finish within {timeout:g} s") from error
-            stdout, stderr = streams.collect(self._log_chunks(spec.name))
+            stdout, stderr = streams.collect(self._commands.log_chunks(spec.name))
             return ExecResult(code, stdout, stderr)
         finally:
             self.remove(spec.name)
 
     def execute(self, name: str, command: Sequence[str], timeout: float) -> ExecResult:
-        action = f"run {command[0]} in container {name}"
-        init = facts.process(self._inspected(name))
-        if init is None:
-            raise EngineError(f"cannot {action}: it does not run")
-        request = {"AttachStdout": True, "AttachStderr": True, "Cmd": list(command)}
-        with _about(name):
-            session = self._client.post(action, f"/containers/{name}/exec", request)["Id"]
-        expired = threading.Event()
-
-        def expire() -> None:
-            expired.set()
-            with contextlib.suppress(EngineError):
-                self._end_session(action, session, init)
-
-        timer = threading.Timer(timeout, expire)
-        timer.start()
-        try:
-            start = {"Detach": False, "Tty": False}
-            idle = timeout + self._deadline
-            with self._client.stream(action, "post", f"/exec/{session}/start", body=start, idle=idle) as response:
-                stdout, stderr = streams.collect(self._client.chunks(action, response))
-        finally:
-            timer.cancel()
-        if expired.is_set():
-            raise EngineError(f"cannot {action}: it did not finish within {timeout:g} s")
-        code = int(self._client.get(action, f"/exec/{session}/json")["ExitCode"])
-        return ExecResult(code, stdout, stderr)
+        return self._commands.execute(name, facts.process(self._inspected(name)), command, timeout)
 
     def logs(self, name: str, tail: int, follow: bool) -> Iterator[bytes]:
         self._inspected(name)
-        return self._followed(name, tail) if follow else streams.lines(self._log_chunks(name, tail))
+        return self._commands.followed(name, tail) if follow else streams.lines(self._commands.log_chunks(name, tail))
 
     # ------------------------------------------------------------ inside
 
@@ -254,23 +229,6 @@ class PodmanEngine:
             return self.inspect(listed.name)
         except NoSuchContainerError:
             return replace(listed, state=ContainerState.OTHER, pid=None)
-
-    def _followed(self, name: str, tail: int) -> Iterator[bytes]:
-        action = f"follow the log of container {name}"
-        with _about(name):
-            response = self._client.stream(
-                action, "get", f"/containers/{name}/logs", idle=None, params=_both_streams(tail) | {"follow": "true"}
-            )
-        return follow_lines(response, streams.lines(self._client.chunks(action, response)))
-
-    def _log_chunks(self, name: str, tail: int | None = None) -> Iterator[bytes]:
-        action = f"read the log of container {name}"
-        path = f"/containers/{name}/logs"
-        with (
-            _about(name),
-            self._client.stream(action, "get", path, idle=self._deadline, params=_both_streams(tail)) as response,
-        ):
-            yield from self._client.chunks(action, response)
 
     def _inspected(self, name: str) -> Any:
         found = self._asked(name)
@@ -288,8 +246,15 @@ class PodmanEngine:
         return found
 
     def _asked(self, name: str) -> Any:
-        with _about(name):
-            found = self._client.get(f"inspect container {name}", f"/containers/{name}/json")
+        deadline = min(LOOK_DEADLINE, self._deadline)
+        try:
+            with about(name):
+                found = self._client.get(f"inspect container {name}", f"/containers/{name}/json", deadline=deadline)
+        except RefusedError as error:
+            # While it is being removed the status is another one: ask what is the case.
+            if self._client.exists(f"look for container {name}", f"/containers/{name}/exists"):
+                raise
+            raise NoSuchContainerError(name) from error
         key, _, value = self._label.partition("=")
         # The API also takes the beginning of an id for a name, and a container that is not ours is none for us.
         if found["Name"] != name or (found["Config"].get("Labels") or {}).get(key) != value:
@@ -298,7 +263,7 @@ class PodmanEngine:
 
     def _signal(self, name: str, number: int) -> None:
         try:
-            with _about(name):
+            with about(name):
                 self._client.post(f"signal container {name}", f"/containers/{name}/kill", signal=str(int(number)))
         except RefusedError as error:
             # Between our look and the signal it may have ended.
@@ -308,7 +273,7 @@ class PodmanEngine:
     def _await_end(self, name: str, timeout: float) -> int:
         """Its exit code, once the engine has written it down."""
         path = f"/containers/{name}/wait"
-        with _about(name):
+        with about(name):
             return int(
                 self._client.post(
                     f"see the end of container {name}",
@@ -322,23 +287,3 @@ class PodmanEngine:
     def _await_cleanup(self, name: str) -> None:
         with contextlib.suppress(DeadlineError, RefusedError):  # without its monitor nobody cleans up, and that is fine
             self._await_end(name, CLEANUP_DEADLINE)
-
-    def _end_session(self, action: str, session: str, init: Process) -> None:
-        found = self._client.get(action, f"/exec/{session}/json")
-        process = Process.find(int(found["Pid"])) if found["Running"] else None
-        if process is not None and process.namespace("pid") == init.namespace("pid"):
-            process.signal(signal.SIGKILL)
-
-
-@contextlib.contextmanager
-def _about(name: str) -> Iterator[None]:
-    try:
-        yield
-    except RefusedError as error:
-        if error.status == _NOT_FOUND:
-            raise NoSuchContainerError(name) from error
-        raise
-
-
-def _both_streams(tail: int | None) -> dict[str, str]:
-    return {"stdout": "true", "stderr": "true"} | ({} if tail is None else {"tail": str(tail)})

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
+from supervisor.edges.engine.conventions import image_id, seconds
 from supervisor.edges.engine.processes import Process
-from supervisor.values.names import Digest, ImageId
 from supervisor.values.state import Container, ContainerState
 
 _STATES = {
@@ -32,7 +30,7 @@ def inspected(found: Any) -> Container:
     state = found["State"]
     facts = state | {"Labels": found["Config"]["Labels"]}
     container = _value(found["Id"], found["Name"], found["Image"], state["Status"], facts)
-    return replace(container, started=_seconds(state["StartedAt"])) if container.pid else container
+    return replace(container, started=seconds(state["StartedAt"])) if container.pid else container
 
 
 def listed(entry: Any) -> Container:
@@ -51,16 +49,3 @@ def _value(identity: str, name: str, image: str, status: str, facts: Any) -> Con
         exit_code=facts["ExitCode"] if state is ContainerState.EXITED else None,
         labels=tuple(sorted((facts["Labels"] or {}).items())),
     )
-
-
-def _seconds(text: str) -> float:
-    """Podman writes nanoseconds (2025-01-31T12:00:00.123456789Z); more than six digits are not ISO 8601 for Python."""
-    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)).timestamp()
-
-
-def image_id(text: str) -> ImageId:
-    return Digest(text if text.startswith("sha256:") else f"sha256:{text}")
-
-
-def bare(image: ImageId) -> str:
-    return image.removeprefix("sha256:")

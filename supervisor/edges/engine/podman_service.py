@@ -24,6 +24,7 @@ START_DEADLINE = 20.0
 STOP_DEADLINE = 5.0
 LOG_LIMIT = 1024 * 1024
 CONMON_PLACES = "/usr/libexec/podman:/usr/local/libexec/podman:/usr/lib/podman:/usr/libexec/crio"
+ENV = "/usr/bin/env"
 PACKAGES = {"podman": "podman", "runc": "runc", "conmon": "conmon"}
 
 
@@ -100,8 +101,19 @@ class PodmanService:
         log = os.open(self._files.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             pid = os.posix_spawn(
-                program,
-                [program, "system", "service", "--time=0", f"unix://{self._files.socket}"],
+                # A container's monitor keeps the folder it was started in, and may leave a file named `oom` there: that
+                # shall be no folder of the operator's, and none that is unmounted.
+                ENV,
+                [
+                    ENV,
+                    "-C",
+                    str(self._files.runtime.parent),
+                    program,
+                    "system",
+                    "service",
+                    "--time=0",
+                    f"unix://{self._files.socket}",
+                ],
                 self._files.environment(),
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),

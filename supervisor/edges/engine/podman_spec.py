@@ -5,19 +5,18 @@ Written out here because the Python library drops or refuses several of these fi
 
 from __future__ import annotations
 
-import resource
-import signal
 from typing import Any
 
+from supervisor.edges.engine.conventions import (
+    HOSTNAME_LENGTH,
+    LOG_BYTES,
+    SHM_BYTES,
+    capability,
+    processes_per_user,
+    signal_number,
+)
 from supervisor.values.errors import EngineError
 from supervisor.values.state import ContainerSpec
-
-LOG_BYTES = 1024 * 1024
-SHM_BYTES = 64 * 1024
-HOSTNAME_LENGTH = 63
-# Counted by the kernel per user id over the whole router, not per container: the pids limit is what bounds one
-# container, this only has to be explicit (the engine's own default exceeds what an unprivileged root may set).
-PROCESSES_PER_USER = 4096
 
 
 def create_body(spec: ContainerSpec, labels: dict[str, str]) -> dict[str, Any]:
@@ -40,7 +39,7 @@ def create_body(spec: ContainerSpec, labels: dict[str, str]) -> dict[str, Any]:
         "use_image_resolve_conf": True,
         "read_only_filesystem": True,
         "cap_drop": ["all"],
-        "cap_add": [_capability(name) for name in spec.capabilities],
+        "cap_add": [capability(name) for name in spec.capabilities],
         "no_new_privileges": True,
         "resource_limits": {
             "memory": {"limit": spec.memory_bytes, "swap": spec.memory_bytes},
@@ -48,7 +47,7 @@ def create_body(spec: ContainerSpec, labels: dict[str, str]) -> dict[str, Any]:
         },
         "r_limits": [
             {"type": "nofile", "soft": spec.nofile, "hard": spec.nofile},
-            {"type": "nproc", "soft": _processes_per_user(), "hard": _processes_per_user()},
+            {"type": "nproc", "soft": processes_per_user(), "hard": processes_per_user()},
         ],
         "devices": [{"path": path} for path in spec.devices],
         "mounts": _mounts(spec),
@@ -64,17 +63,6 @@ def create_body(spec: ContainerSpec, labels: dict[str, str]) -> dict[str, Any]:
         "terminal": False,
         "stdin": False,
     }
-
-
-def signal_number(name: str) -> int:
-    try:
-        return int(signal.Signals[name if name.startswith("SIG") else f"SIG{name}"])
-    except KeyError as error:
-        raise EngineError(f"cannot use signal {name!r}: there is no signal of that name") from error
-
-
-def _capability(name: str) -> str:
-    return name if name.startswith("CAP_") else f"CAP_{name}"
 
 
 def _mounts(spec: ContainerSpec) -> list[dict[str, Any]]:
@@ -97,8 +85,3 @@ def _mounts(spec: ContainerSpec) -> list[dict[str, Any]]:
         for tmpfs in spec.tmpfs
     ]
     return binds + temporary
-
-
-def _processes_per_user() -> int:
-    _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
-    return PROCESSES_PER_USER if hard == resource.RLIM_INFINITY else min(PROCESSES_PER_USER, hard)

@@ -1,7 +1,8 @@
 """Puts our nftables table, and the rules that admit services, back when other software removes them.
 
 Routers' own scripts flush whole rulesets. The kernel tells of every change of nftables; what touches us is answered at
-once. Where it does not tell (the older iptables backend), a slow round looks.
+once. Where it does not tell (the older iptables backend), a slow round looks. Meanwhile an anchor keeps established
+connections translated.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from supervisor.edges.network.admission import TABLES, Admission
+from supervisor.edges.network.anchor import Anchor
 from supervisor.edges.network.notifications import LOST, Notifications
 from supervisor.edges.network.table import TABLE
 from supervisor.edges.network.traffic import NftTraffic
@@ -85,6 +87,7 @@ class NftGuard:
         traffic: NftTraffic,
         *,
         admit: bool = False,
+        anchor: bool = False,
         interval: float = 10.0,
         on_restored: Callable[[str, float], None] | None = None,
     ) -> None:
@@ -96,6 +99,8 @@ class NftGuard:
             self._targets.append(_Target("admission", TABLES, self._admission.ensure))
         self._closing = threading.Event()
         self._notifications: Notifications | None = None
+        self._wants_anchor = anchor
+        self._anchor: Anchor | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -104,6 +109,7 @@ class NftGuard:
             self._notifications = Notifications()
         except OSError as error:
             raise NetworkError(f"cannot watch nftables for changes: {error}") from error
+        self._anchor = _anchor() if self._wants_anchor else None
         if self._admission:
             self._admission.ensure()
         self._thread = threading.Thread(target=self._watch, args=(self._notifications,), name="nft-guard", daemon=True)
@@ -116,7 +122,9 @@ class NftGuard:
             self._thread.join()
         if self._notifications:
             self._notifications.close()
-        self._thread = self._notifications = None
+        if self._anchor:
+            self._anchor.close()
+        self._thread = self._notifications = self._anchor = None
 
     def remove(self) -> None:
         """Stop watching and take the admission rules away. The table is for `NftTraffic.remove`."""
@@ -142,3 +150,12 @@ class NftGuard:
         log.warning("restored", extra={"what": what, "seconds": round(seconds, 4)})
         if self._on_restored:
             self._on_restored(what, seconds)
+
+
+def _anchor() -> Anchor | None:
+    """Make do without where it cannot be had: only a flush of the ruleset under traffic shows the difference."""
+    try:
+        return Anchor()
+    except OSError as error:
+        log.warning("no anchor: a flush of the ruleset will reset connections", extra={"cause": str(error)})
+        return None

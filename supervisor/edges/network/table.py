@@ -34,8 +34,11 @@ SETS: Mapping[str, tuple[str, str | None]] = {
     "udp_out": ("ifname . inet_service", "inet_service"),
     "relay_out": ("ifname . inet_service . inet_service", "inet_service"),
     "tcp_in": ("ifname . inet_service", "inet_service"),
+    "tcp_out": ("ifname . inet_service", "inet_service"),
     "udp_local": ("inet_service", "inet_service"),
     "tcp_local": ("inet_service", "inet_service"),
+    "held_ports": ("inet_service", None),
+    "held": ("inet_service", "inet_service"),
     "udp_inside": ("inet_service", None),
     "tcp_inside": ("inet_service", None),
 }
@@ -48,6 +51,13 @@ CHAINS = f"""
     chain raw_in {{
         type filter hook prerouting priority -300; policy accept;
         iifname . udp dport @udp_ports fib daddr type {{ local, broadcast }} goto rewrite
+        udp dport @held_ports meta nfproto ipv4 fib daddr type local goto hold
+    }}
+    # Encapsulated ESP while no daemon listens; what begins with four zero bytes is for a daemon. A keep-alive is a
+    # single byte. The sum of the datagram may be zero, over IPv4 only, and ESP brings its own.
+    chain hold {{
+        @th,64,32 != 0 udp dport set udp dport map @held udp checksum set 0 notrack accept
+        udp length 9 udp dport set udp dport map @held udp checksum set 0 notrack accept
     }}
     chain rewrite {{
         meta nfproto ipv4 udp checksum 0 goto rewrite_unsummed
@@ -84,11 +94,12 @@ CHAINS = f"""
         dnat ip to ip daddr . meta l4proto . th dport map @front
         dnat ip to ip daddr . meta l4proto . th dport map @front
     }}
-    # The reverse map puts the outside address back even when connection tracking was flushed in mid-stream, so it comes
-    # before the masquerade of what services send to others.
+    # The reverse maps put the outside address or port back even when connection tracking was flushed in mid-stream, so
+    # they come before the masquerade of what services send to others.
     chain nat_post {{
         type nat hook postrouting priority srcnat - 1; policy accept;
         snat ip to ip saddr . meta l4proto . th sport map @back
+        meta l4proto tcp snat to :oifname . th sport map @tcp_out
         iifname "vrs*" oifname != "vrs*" masquerade
     }}
     # One bit says "admitted" to the router's own rules. It is set here, just before them: a mark set beside `dnat` sits
@@ -141,6 +152,10 @@ def elements(table: TrafficTable) -> Elements:
         _add_active(found, active)
     for alive in (*table.active_ports, *table.alive_ports):
         _add_alive(found, alive)
+    for held in table.held_ports:
+        found["held_ports"][held.port,] = ()
+        found["held"][held.port,] = (held.inside,)
+        found["udp_inside"][held.inside,] = ()
     return found
 
 
@@ -206,11 +221,9 @@ def _add_active(found: dict[str, dict[Key, Key]], switch: PortSwitch) -> None:
 
 def _add_alive(found: dict[str, dict[Key, Key]], switch: PortSwitch) -> None:
     found[f"{switch.protocol}_inside"][switch.inside,] = ()
-    if switch.protocol is not Protocol.UDP:
-        return
     for interface in map(_interface, switch.interfaces):
-        found["udp_out"][interface, switch.inside] = (switch.port,)
-        if switch.port == RELAY_PORT:
+        found[f"{switch.protocol}_out"][interface, switch.inside] = (switch.port,)
+        if switch.protocol is Protocol.UDP and switch.port == RELAY_PORT:
             found["relay_out"][interface, switch.inside, switch.inside] = (switch.port,)
 
 

@@ -16,7 +16,7 @@ HEADER = "header_"
 BODY_LIMIT = 64 * 1024
 
 
-class _Connection(HTTPConnection):
+class Connection(HTTPConnection):
     """Reads through a socket that is bounded in total: the library's own time-out is per read."""
 
     def __init__(self, address: IPv4Address | IPv6Address, port: int, timeout: float) -> None:
@@ -37,7 +37,7 @@ def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
     headers = {name.removeprefix(HEADER): text for name, text in probe.arguments if name.startswith(HEADER)}
     question = f"HTTP {method} {path} at {address}:{port}"
 
-    connection = _Connection(address, port, probe.timeout)
+    connection = Connection(address, port, probe.timeout)
     try:
         try:
             connection.request(method, path, headers={"Connection": "close"} | headers)

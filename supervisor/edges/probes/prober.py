@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from supervisor.edges.probes import command, control, dhcp, http, resolver, tcp, vici
+from supervisor.edges.probes import command, control, dhcp, http, resolver, tally, tcp, vici
 from supervisor.edges.probes.answer import Answer
 from supervisor.values.errors import ProbeError
 from supervisor.values.manifest import ProbeKind
-from supervisor.values.state import ExecResult, ProbeResult, ProbeTarget, ResolvedProbe
+from supervisor.values.state import ProbeResult, ProbeTarget, ResolvedProbe, Tally
 
 Ask = Callable[[ResolvedProbe, ProbeTarget], Answer]
+
+
+def _uncounted(container: str, port: int) -> str:
+    raise ProbeError(f"cannot read counters of {container}: nobody counts answers from port {port}")
 
 
 class ProtocolProber:
     """Asks in the caller's thread and network namespace; never takes longer than the probe's `timeout`.
 
-    `execute` runs a command inside a container (name, command, timeout) and bounds it.
+    `execute` runs a command inside a container (name, command, timeout) and bounds it; `answers` tells how often each
+    DNS response code left a container's port.
     """
 
-    def __init__(self, execute: Callable[[str, Sequence[str], float], ExecResult]) -> None:
+    def __init__(self, execute: tally.Execute, answers: tally.Answers = _uncounted) -> None:
+        self._execute, self._answers = execute, answers
         self._asks: dict[str, Ask] = {
             ProbeKind.DNS: resolver.ask,
             ProbeKind.DHCP: dhcp.ask,
@@ -40,3 +46,6 @@ class ProtocolProber:
         began = time.monotonic()
         answer = ask(probe, target)
         return ProbeResult(answer.is_good, answer.message, time.monotonic() - began)
+
+    def tally(self, source: ResolvedProbe, failed: str, total: str, target: ProbeTarget) -> tuple[Tally, ...]:
+        return tally.count(tally.read(source, target, self._execute, self._answers), failed, total)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import astuple
 from ipaddress import IPv4Address
 from typing import Any
 
+from supervisor.values.association import Association
 from supervisor.values.handover import Direction, Handover, Kind, Mode, Outcome
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import Digest, ServiceName
@@ -34,6 +36,7 @@ def dump_handover(handover: Handover) -> str:
             "reached": handover.reached,
             "reason": handover.reason,
             "synced": handover.synced,
+            "associations": [astuple(association) for association in handover.associations],
         }
     )
 
@@ -53,6 +56,8 @@ def load_handover(number: int, service: str, outcome: str, text: str) -> Handove
         reached=fields["reached"],
         reason=fields["reason"],
         synced=fields["synced"],
+        # A journal written before there were any has none.
+        associations=tuple(Association(*association) for association in fields.get("associations", ())),
     )
 
 

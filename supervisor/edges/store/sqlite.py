@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,9 @@ class SqliteStore:
     def close(self) -> None:
         with self._lock:
             self._database.close()
+
+    def together(self) -> AbstractContextManager[object]:
+        return self._change()
 
     # ------------------------------------------------------------ generations
 

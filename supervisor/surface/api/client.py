@@ -102,6 +102,9 @@ class RemoteControl:
     def restart(self, service: str, wait: bool) -> Iterator[Progress]:
         return self._watch(self._stub.Restart, pb.RestartRequest(service=service, wait=wait))
 
+    def migrate_engine(self, to: str, wait: bool) -> Iterator[Progress]:
+        return self._watch(self._stub.MigrateEngine, pb.MigrateEngineRequest(to=to, wait=wait))
+
     def confirm(self, service: str) -> None:
         self._ask(self._stub.Confirm, pb.ConfirmRequest(service=service))
 

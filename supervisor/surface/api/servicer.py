@@ -117,6 +117,10 @@ class Servicer(SupervisorServicer):
     def Restart(self, request: pb.RestartRequest, context: Context) -> Iterator[pb.Progress]:  # noqa: N802
         return _progress(self.control.restart(request.service, request.wait), context)
 
+    @stream
+    def MigrateEngine(self, request: pb.MigrateEngineRequest, context: Context) -> Iterator[pb.Progress]:  # noqa: N802
+        return _progress(self.control.migrate_engine(request.to, request.wait), context)
+
     @unary
     def Confirm(self, request: pb.ConfirmRequest) -> pb.ConfirmResponse:  # noqa: N802
         self.control.confirm(request.service)

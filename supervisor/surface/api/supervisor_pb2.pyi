@@ -195,6 +195,14 @@ class RestartRequest(_message.Message):
     wait: bool
     def __init__(self, service: _Optional[str] = ..., wait: _Optional[bool] = ...) -> None: ...
 
+class MigrateEngineRequest(_message.Message):
+    __slots__ = ("to", "wait")
+    TO_FIELD_NUMBER: _ClassVar[int]
+    WAIT_FIELD_NUMBER: _ClassVar[int]
+    to: str
+    wait: bool
+    def __init__(self, to: _Optional[str] = ..., wait: _Optional[bool] = ...) -> None: ...
+
 class ConfirmRequest(_message.Message):
     __slots__ = ("service",)
     SERVICE_FIELD_NUMBER: _ClassVar[int]

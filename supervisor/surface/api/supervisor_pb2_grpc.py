@@ -69,6 +69,11 @@ class SupervisorStub:
                 request_serializer=supervisor_dot_surface_dot_api_dot_supervisor__pb2.RestartRequest.SerializeToString,
                 response_deserializer=supervisor_dot_surface_dot_api_dot_supervisor__pb2.Progress.FromString,
                 _registered_method=True)
+        self.MigrateEngine = channel.unary_stream(
+                '/supervisor.v1.Supervisor/MigrateEngine',
+                request_serializer=supervisor_dot_surface_dot_api_dot_supervisor__pb2.MigrateEngineRequest.SerializeToString,
+                response_deserializer=supervisor_dot_surface_dot_api_dot_supervisor__pb2.Progress.FromString,
+                _registered_method=True)
         self.Confirm = channel.unary_unary(
                 '/supervisor.v1.Supervisor/Confirm',
                 request_serializer=supervisor_dot_surface_dot_api_dot_supervisor__pb2.ConfirmRequest.SerializeToString,
@@ -171,6 +176,12 @@ class SupervisorServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Restart(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MigrateEngine(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -284,6 +295,11 @@ def add_SupervisorServicer_to_server(servicer, server):
             'Restart': grpc.unary_stream_rpc_method_handler(
                     servicer.Restart,
                     request_deserializer=supervisor_dot_surface_dot_api_dot_supervisor__pb2.RestartRequest.FromString,
+                    response_serializer=supervisor_dot_surface_dot_api_dot_supervisor__pb2.Progress.SerializeToString,
+            ),
+            'MigrateEngine': grpc.unary_stream_rpc_method_handler(
+                    servicer.MigrateEngine,
+                    request_deserializer=supervisor_dot_surface_dot_api_dot_supervisor__pb2.MigrateEngineRequest.FromString,
                     response_serializer=supervisor_dot_surface_dot_api_dot_supervisor__pb2.Progress.SerializeToString,
             ),
             'Confirm': grpc.unary_unary_rpc_method_handler(
@@ -535,6 +551,33 @@ class Supervisor:
             target,
             '/supervisor.v1.Supervisor/Restart',
             supervisor_dot_surface_dot_api_dot_supervisor__pb2.RestartRequest.SerializeToString,
+            supervisor_dot_surface_dot_api_dot_supervisor__pb2.Progress.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MigrateEngine(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/supervisor.v1.Supervisor/MigrateEngine',
+            supervisor_dot_surface_dot_api_dot_supervisor__pb2.MigrateEngineRequest.SerializeToString,
             supervisor_dot_surface_dot_api_dot_supervisor__pb2.Progress.FromString,
             options,
             channel_credentials,

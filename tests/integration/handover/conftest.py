@@ -29,7 +29,7 @@ def router() -> Iterator[Router]:
             pytest.skip(f"{bundle_path(release)} is missing: run `make bundle`")
     for left in _left_behind():
         _remove(Router(Lab(left)))
-    made = Router(Lab(f"{PREFIX}-{os.getpid()}"))
+    made = Router(Lab(f"{PREFIX}-{os.getpid()}"), os.environ.get("ENGINE", "podman"))
     try:
         bring_up(made, "cloudstack", say=lambda _: None, soak=0.7)
         yield made

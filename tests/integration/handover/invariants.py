@@ -11,6 +11,7 @@ from typing import Any
 from lab.router import Router
 from lab.session import SERVICES
 from lab.tools import NAMESPACES, run, run_inside
+from supervisor.edges.engine import make_engine
 
 ISOLATED = ("apache-metadata", "haproxy", "password")
 __all__ = ["SERVICES", "await_rest", "containers", "pids", "versions", "violations"]
@@ -57,10 +58,12 @@ def violations(router: Router) -> list[str]:
 
 
 def containers(router: Router) -> list[dict[str, Any]]:
-    """Every container of the engine, running or not: name, pid."""
-    url = "http://d/v4.0.0/libpod/containers/json?all=true"
-    answer = run(["curl", "-sS", "--unix-socket", str(router.runtime / "engine.sock"), url])
-    return [{"name": one["Names"][0], "pid": one["Pid"], "state": one["State"]} for one in json.loads(answer)]
+    """Every container of ours, running or not: name, pid."""
+    engine = make_engine(router.engine, router.state, router.runtime, router.dockerd.socket, router.namespaces)
+    try:
+        return [{"name": one.name, "pid": one.pid, "state": one.state.value} for one in engine.containers()]
+    finally:
+        engine.close()
 
 
 def pids(router: Router) -> dict[str, int]:

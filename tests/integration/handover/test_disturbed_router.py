@@ -54,9 +54,6 @@ def test_the_table_is_back_at_once_after_a_flush_of_the_ruleset(router: Router) 
     assert sorted(times)[1] <= 2 * TABLE_IS_BACK, times  # other work on the machine may cost one of them more
 
 
-@pytest.mark.xfail(
-    reason="until the table is back the router's own stack answers packets of translated flows with a reset"
-)
 def test_downloads_survive_a_flush_of_the_ruleset(router: Router) -> None:
     def act(_: object) -> None:
         flushed(router, 3)

@@ -16,6 +16,8 @@ import pytest
 
 from supervisor.decisions.addresses import allocate_link
 from supervisor.decisions.traffic import endpoints, traffic_table
+from supervisor.edges.network.anchor import TABLE as ANCHOR
+from supervisor.edges.network.anchor import Anchor
 from supervisor.edges.network.connections import ConntrackConnections
 from supervisor.edges.network.guard import NftGuard
 from supervisor.edges.network.links import IpLinks
@@ -370,6 +372,23 @@ def test_a_flushed_ruleset_is_back_within_100_ms(net: Router, record: Record) ->
     record("restoring_ms", [round(s * 1000, 1) for s in told_seconds])
     record("flush_to_restored_ms", [round(s * 1000, 1) for s in seconds])
     assert sorted(seconds)[-2] < 0.1, "one may be late on a busy machine"
+
+
+def test_an_anchor_keeps_open_connections_translated_through_a_flush(firewalled: Router) -> None:
+    traffic = NftTraffic()
+    with web(firewalled, 1) as (first, _):
+        traffic.apply(traffic_table([first], []))
+        with guarded(firewalled, traffic), entered(firewalled.public):
+            client = TcpClient((str(VIP.address), VIP.port))
+        anchor = Anchor()
+        try:
+            subprocess.run(("nft", "flush", "ruleset"), check=True)
+            assert tool("nft", "list", "tables").split() == ["table", *ANCHOR.split()]
+            assert client.echo() == "web1"  # nobody restores: it is the anchor alone
+        finally:
+            anchor.close()
+            client.close()
+    assert tool("nft", "list", "tables") == ""
 
 
 def test_a_fight_is_bounded(net: Router) -> None:

@@ -1,4 +1,4 @@
-"""Two services that claim one frontend: one serves, the other is refused by name, and nobody else suffers."""
+"""Two services that claim one frontend: a release of them is refused; learnt later, one serves and one is refused."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from lab.router import ROOT, program
 from lab.tools import inside
 from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.build import build_bundle
-from tests.integration.live_router import bare_namespace
+from supervisor.surface.cli.exits import Exit
+from tests.integration.live_router import assert_one_line, bare_namespace
 from tests.unit.bundle.bundle_workshop import CREATED
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -56,43 +58,87 @@ def daemon(namespace: str, settings: Path) -> Iterator[None]:
             subprocess.run(inside(namespace, teardown), check=True, timeout=60)
 
 
-def test_two_services_claim_one_frontend() -> None:
+@dataclass(frozen=True, slots=True)
+class Place:
+    folder: Path
+    namespace: str
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "run" / "api.sock"
+
+    @property
+    def commands(self) -> Path:
+        return self.folder / "commands"
+
+    def settings(self, **more: object) -> Path:
+        values = {"state_dir": "state", "runtime_dir": "run", "trusted_keys": "trusted"}
+        document: dict[str, Any] = {key: str(self.folder / value) for key, value in values.items()}
+        document |= {"api_socket": str(self.socket), "namespaces": f"{self.namespace}-", **more}
+        path = self.folder / "settings.yaml"
+        path.write_text(yaml.safe_dump(document))
+        return path
+
+    def vrctl(self, *words: str) -> subprocess.CompletedProcess[str]:
+        command = [program("vrctl"), "--socket", str(self.socket), *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
     with bare_namespace("vrr-two") as namespace:
         folder = Path("/run") / namespace
         folder.mkdir()
         try:
-            intake = folder / "commands"
-            intake.mkdir()
+            made = Place(folder, namespace)
+            made.commands.mkdir()
             router = (commands.cmd_line(), commands.ip_associations(), commands.guest_network())
             for number, command in enumerate(router):
-                (intake / f"{number}.json").write_text(json.dumps(command))
+                (made.commands / f"{number}.json").write_text(json.dumps(command))
             for words in ("link add eth0 type bridge", "addr add 10.1.1.1/24 dev eth0", "link set eth0 up"):
                 subprocess.run(["ip", "-n", namespace, *words.split()], check=True)
-            socket = folder / "run" / "api.sock"
-            settings = folder / "settings.yaml"
-            values = {"state_dir": "state", "runtime_dir": "run", "trusted_keys": "trusted", "commands": "commands"}
-            document: dict[str, Any] = {key: str(folder / value) for key, value in values.items()}
-            document |= {"api_socket": str(socket), "media": [str(two_of_a_kind(folder))]}
-            document["namespaces"] = f"{namespace}-"
-            settings.write_text(yaml.safe_dump(document))
-            with daemon(namespace, settings):
-                loser, winner = settled(socket)
-                assert loser["state"] == "failed"
-                assert all(word in loser["message"] for word in (ONE, OTHER, "both claim", "8080")), loser["message"]
-                first = winner["generation"], winner["restarts"]
-                time.sleep(2.0)  # the refused one is tried again now and then
-                again = settled(socket)[1]
-                assert (again["name"], again["generation"], again["restarts"]) == (winner["name"], *first)
+            yield made
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def settled(socket: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def test_a_release_of_rivals_is_refused(place: Place) -> None:
+    medium = two_of_a_kind(place.folder)
+    with daemon(place.namespace, place.settings(commands=str(place.commands))):
+        answer_awaited(place)
+        done = place.vrctl("bundle", "import", str(medium))
+        assert done.returncode == Exit.BAD_INPUT, done.stderr
+        assert_one_line(done.stderr, "cannot import release 1.0", ONE, OTHER, "both claim", "10.1.1.1:8080")
+        assert json.loads(place.vrctl("bundle", "list", "--json").stdout) == []
+        assert json.loads(place.vrctl("status", "--json").stdout)["services"] == []
+
+
+def test_two_services_turn_out_to_claim_one_frontend(place: Place) -> None:
+    """Before the router has networks nobody claims anything."""
+    with daemon(place.namespace, place.settings(media=[str(two_of_a_kind(place.folder))])):
+        answer_awaited(place)
+        assert place.vrctl("config", "apply", str(place.commands)).returncode == 0
+        loser, winner = settled(place)
+        assert all(word in loser["message"] for word in (ONE, OTHER, "both claim", "8080")), loser["message"]
+        first = winner["generation"], winner["restarts"]
+        time.sleep(2.0)  # the refused one is tried again now and then
+        again = settled(place)[1]
+        assert (again["name"], again["generation"], again["restarts"]) == (winner["name"], *first)
+
+
+def answer_awaited(place: Place) -> None:
+    for _ in range(150):
+        if place.vrctl("status").returncode == 0:
+            return
+        time.sleep(0.2)
+    raise AssertionError((place.folder / "log").read_text())
+
+
+def settled(place: Place) -> tuple[dict[str, Any], dict[str, Any]]:
     """Wait until one serves and the other has been refused; return the refused one, then the other."""
     found: list[dict[str, Any]] = []
     for _ in range(100):
-        command = [program("vrctl"), "--socket", str(socket), "status", "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        done = place.vrctl("status", "--json")
         found = json.loads(done.stdout)["services"] if done.returncode == 0 else []
         if [one["ready"] for one in found].count(True) == 1 and any(one["message"] for one in found):
             found.sort(key=lambda one: bool(one["ready"]))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import signal
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from lab.dockerd import Dockerd
 from lab.router import program
 from lab.tools import inside
 from tests.integration.live_router import Live, assert_one_line, bare_namespace
@@ -36,6 +41,17 @@ class Bare:
         return subprocess.run(
             inside(self.namespace, argv), capture_output=True, text=True, timeout=60, check=False, cwd="/"
         )
+
+    def status_once(self, is_so: Callable[[dict[str, Any]], bool], patience: float = 30.0) -> dict[str, Any]:
+        """What the supervisor says of itself, as soon as that is so."""
+        words = [program("vrctl"), "--socket", str(self.folder / "run" / "api.sock"), "status", "--json"]
+        limit, done = time.monotonic() + patience, None
+        while time.monotonic() < limit:
+            done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False)
+            if done.returncode == 0 and is_so(found := json.loads(done.stdout)["supervisor"]):
+                return dict(found)
+            time.sleep(0.1)
+        raise AssertionError(f"it never was so; the last answer: {done}")
 
     def is_untouched(self) -> bool:
         listed = subprocess.run(
@@ -99,11 +115,21 @@ def test_teardown_not_root(bare: Bare) -> None:
     assert_refused(bare.run(bare.settings(), *NOBODY, command="teardown"), "root")
 
 
-def test_no_engine_is_installed(bare: Bare) -> None:
+@pytest.mark.parametrize(
+    ("engine", "hidden", "words"),
+    [
+        pytest.param(
+            "auto", ("podman", "dockerd"), ("neither podman nor dockerd", "apt-get install podman"), id="none"
+        ),
+        pytest.param("podman", ("podman",), ("podman not found", "apt-get install podman"), id="podman"),
+        pytest.param("docker", ("dockerd",), ("reach Docker", "apt-get install docker.io"), id="docker"),
+    ],
+)
+def test_the_engine_is_not_installed(bare: Bare, engine: str, hidden: tuple[str, ...], words: tuple[str, ...]) -> None:
     """Seen from a mount namespace where the program is not one."""
-    hide = ("unshare", "--mount", "sh", "-c", 'mount --bind /dev/null "$(command -v podman)" && exec "$@"', "sh")
-    done = bare.run(bare.settings(), *hide)
-    assert_refused(done, "podman not found", "apt-get install podman")
+    hide = "".join(f'mount --bind /dev/null "$(command -v {one})"; ' for one in hidden)
+    settings = bare.settings(engine=engine, engine_socket=str(bare.folder / "docker.sock"))
+    assert_refused(bare.run(settings, "unshare", "--mount", "sh", "-c", f'{hide} exec "$@"', "sh"), *words)
     assert bare.is_untouched()
 
 
@@ -117,8 +143,36 @@ def test_the_engine_is_broken(bare: Bare) -> None:
     assert bare.is_untouched()
 
 
-def test_engine_that_is_not_there_yet(bare: Bare) -> None:
-    assert_refused(bare.run(bare.settings(engine="docker")), "docker")
+def test_an_engine_that_comes_later_is_waited_for(bare: Bare) -> None:
+    """As at a boot: the router's daemon comes when the network is online, and that is when the supervisor is up."""
+    folders = bare.folder / "docker-data", bare.folder / "docker"
+    dockerd = Dockerd(*folders, bare.namespace)
+    path = bare.settings(engine="docker", engine_socket=str(dockerd.socket), metrics_port=19531)
+    daemon = subprocess.Popen(inside(bare.namespace, [program("vr-supervisor"), "run", "--config", str(path)]))
+    try:
+        status = bare.status_once(lambda found: "cannot reach Docker" in found["message"])
+        assert (status["engine"], status["engine_version"]) == ("docker", "")
+        dockerd.start()
+        status = bare.status_once(lambda found: found["message"] == "")
+        assert status["engine_version"]
+    finally:
+        daemon.send_signal(signal.SIGTERM)
+        try:
+            assert daemon.wait(30) == 0
+        finally:
+            daemon.kill()
+            daemon.wait(10)
+            dockerd.start()
+            done = bare.run(path, command="teardown")
+            dockerd.stop()
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_teardown_without_the_engine_removes_the_rest_and_says_so(bare: Bare) -> None:
+    path = bare.settings(engine="docker", engine_socket=str(bare.folder / "docker.sock"))
+    made = ["nft", "add", "table", "inet", "vr_supervisor"]
+    subprocess.run(inside(bare.namespace, made), check=True, timeout=10)
+    assert_refused(bare.run(path, command="teardown"), "tear down everything", "reach Docker")
     assert bare.is_untouched()
 
 

@@ -16,6 +16,7 @@ import pytest
 from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.medium import CHUNK, Medium
 from supervisor.edges.bundle.reader import Bundle
+from supervisor.surface.assembly import TrustedMedia
 from supervisor.values.errors import (
     BundleError,
     DigestMismatchError,
@@ -319,4 +320,20 @@ def test_no_handle_is_left_open_by_a_refusal(workshop: Workshop) -> None:
     for _ in range(5):
         with pytest.raises(NotABundleError):
             Bundle.open(path, workshop.trusted)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_delta_finds_its_base_where_that_was_imported_from(workshop: Workshop) -> None:
+    media, sources = TrustedMedia(workshop.trusted), {"1.0": str(workshop.build())}
+    with Bundle.open(Path(sources["1.0"]), workshop.trusted) as base:
+        delta = workshop.build("1.1", "delta.iso", base=base.index)
+        whole = b"".join(base.image_stream("alpha"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    bundle = media.open(str(delta), sources.get)
+    bundle.verify_all()
+    assert b"".join(bundle.image_stream("alpha")) == whole
+    bundle.close()
+    for gone in ({}, {"1.0": "/nowhere/pulled.iso"}):
+        with pytest.raises(MissingBaseError, match=r"delta to release 1\.0, which is not at hand"):
+            media.open(str(delta), gone.get)
     assert len(list(Path("/proc/self/fd").iterdir())) == before

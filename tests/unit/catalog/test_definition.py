@@ -15,6 +15,7 @@ import yaml
 from supervisor.edges.catalog import definition_from_files, json_schema, load_definition
 from supervisor.values.errors import ManifestError
 from supervisor.values.manifest import (
+    ErrorCounter,
     InsidePort,
     NetworkMode,
     OnChange,
@@ -23,6 +24,7 @@ from supervisor.values.manifest import (
     RuntimeFolder,
     StateSharing,
     StateVolume,
+    Takeover,
     TmpfsMount,
     User,
 )
@@ -122,6 +124,15 @@ def test_all_faults_come_at_once() -> None:
     }
 
 
+def socket(**more: str) -> dict[str, dict[str, str]]:
+    return {"socket": {"runtime": "run", "path": "control.sock", "send": "show errors", **more}}
+
+
+def counter(**changes: object) -> dict[str, object]:
+    said = {"name": "requests", "source": socket(), "failed": r"bad (\d+)", "total": r"all (\d+)"}
+    return said | {"share": "5%", "minimum": 10} | changes
+
+
 def put(path: str, value: object) -> Break:
     """A change at a path like `config.0.template`."""
 
@@ -203,6 +214,13 @@ SHAPES: list[tuple[Break, str]] = [
     (put("drain", {"signal": "SIGUSR1"}), "drain.deadline"),
     (put("soak", "-1s"), "soak"),
     (put("masquerades", 1), "masquerades"),
+    (put("takeover", {}), "takeover"),
+    (put("errors", {}), "errors"),
+    (put("errors", [counter(share="many")]), "errors[0].share"),
+    (put("errors", [counter(share=0)]), "errors[0].share"),
+    (put("errors", [counter(minimum=0)]), "errors[0].minimum"),
+    (put("errors", [counter(source={"tcp": {"port": 1}})]), "errors[0].source.tcp"),
+    (put("errors", [counter(bound=1)]), "errors[0].bound"),
 ]
 
 
@@ -239,6 +257,15 @@ REFERENCES: list[tuple[Break, str, str]] = [
     (put("readiness.probes.0.http.status", "abc"), "readiness.probes[0].http.status", "not an HTTP status"),
     (put("readiness.probes.1.socket.runtime", "no"), "readiness.probes[1].socket.runtime", "not one of `runtime`"),
     (put("readiness.probes.1.socket.expect", "(("), "readiness.probes[1].socket.expect", "regular expression"),
+    (put("errors", [counter(share="150%")]), "errors[0].share", "above the greatest share"),
+    (put("errors", [counter(failed="((")]), "errors[0].failed", "regular expression"),
+    (put("errors", [counter(total="(?P<name>x)")]), "errors[0].total", "has no group"),
+    (put("errors", [counter(source={"answers": {"port": 53}})]), "errors[0].source.answers", "network is isolated"),
+    (put("errors", [counter(), counter()]), "errors[1].name", "there twice"),
+    (put("errors", [counter(source={"exec": {"command": "'"}})]), "errors[0].source.exec.command", "split"),
+    (put("errors", [counter(source=socket(expect="x"))]), "errors[0].source.socket.expect", "no meaning"),
+    (put("errors", [counter(source=socket(each="[1]"))]), "errors[0].source.socket.each", "no meaning"),
+    (put("errors", [counter(source=socket(runtime="no"))]), "errors[0].source.socket.runtime", "not one of"),
     (put("readiness.probes.1.socket.send", "{% if %}"), "readiness.probes[1].socket.send", "Expected an expression"),
 ]
 
@@ -258,6 +285,8 @@ ROUTER_FAULTS: list[tuple[Break, str]] = [
     (lambda target: target["frontends"][0].pop("interfaces"), "frontends[0].interfaces"),
     (put("ports.dns", 53), "ports.dns"),
     (put("masquerades", True), "masquerades"),
+    (put("takeover", {"encapsulation": 4500}), "takeover"),
+    (put("errors", [counter(source={"answers": {"port": "53a"}})]), "errors[0].source.answers.port"),
     (put("readiness.probes.3.exec.command", "'"), "readiness.probes[3].exec.command"),
 ]
 
@@ -269,6 +298,29 @@ def test_router_mode_has_rules_of_its_own(change: Break, path: str) -> None:
     assert list(faults(broken, "names")) == [path]
 
 
+def test_what_the_kernel_needs_in_a_takeover() -> None:
+    said = document(ROUTER) | {"strategy": "takeover", "takeover": {"encapsulation": 4500, "associations": True}}
+    jsonschema.Draft202012Validator(json_schema()).validate(said)
+    assert definition_from_files("names", files(yaml.safe_dump(said))).manifest.takeover == Takeover(4500, True)
+    said["takeover"] = {"encapsulation": 0, "associations": "yes", "port": 1}
+    assert set(faults(said, "names")) == {"takeover.encapsulation", "takeover.associations", "takeover.port"}
+
+
+def test_counters_of_failed_work() -> None:
+    said = document() | {"errors": [counter(), counter(name="slow answers", share=0.5)]}
+    jsonschema.Draft202012Validator(json_schema()).validate(said)
+    first, second = definition_from_files("web", files(yaml.safe_dump(said))).manifest.errors
+    assert first == ErrorCounter(
+        "requests",
+        Probe(ProbeKind.SOCKET, tuple(sorted(socket()["socket"].items()))),
+        r"bad (\d+)",
+        r"all (\d+)",
+        0.05,
+        10,
+    )
+    assert (second.name, second.share) == ("slow answers", 0.5)
+
+
 TEXTS: list[tuple[str, str, str]] = [
     (ISOLATED + "soak: 3\n", "soak", "given twice"),
     (ISOLATED.replace("uid: 5,", "uid: 5, uid: 6,"), "state[0].user.uid", "given twice"),
@@ -277,7 +329,8 @@ TEXTS: list[tuple[str, str, str]] = [
     ("a: [", "", "is not YAML"),
     ("- 1", "", "must be a mapping, not a list"),
     ("a: !!python/name:os.system x", "", "is not YAML"),
-    ("a: " + "[" * 100_000, "", "nested more than"),
+    ("a: " + "[" * 100, "", "nested more than"),
+    ("a: " + "[" * 100_000, "", "nest"),  # newer versions of the YAML library refuse this depth by themselves
     ("x: " + "y" * 300_000, "", "larger than"),
 ]
 

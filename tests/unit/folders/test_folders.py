@@ -191,6 +191,24 @@ def test_four_thousand_files_are_written_in_a_second_or_two(folders: DiskFolders
 # ---------------------------------------------------------------- folders of a generation
 
 
+def test_prepare_does_not_take_a_shared_folder_from_another_user(folders: DiskFolders, old_leases: Path) -> None:
+    other = replace(MANIFEST, state=(replace(MANIFEST.state[0], user=User(50, 60)),))
+
+    with pytest.raises(StateError, match=r"cannot prepare .*web generation 2.*store belongs to 5:6.*wants.* 50:60"):
+        folders.prepare(NEW, other)
+
+    assert facts(Path(folders.state(OLD, "store")))[:2] == (5, 6)
+
+
+def test_prepare_settles_a_shared_folder_that_was_made_and_not_given_away(folders: DiskFolders) -> None:
+    made = Path(folders.state(OLD, "store"))
+    made.mkdir(parents=True)
+
+    folders.prepare(OLD, MANIFEST)
+
+    assert facts(made) == (5, 6, 0o750)
+
+
 def test_prepare_makes_folders_for_their_owners(folders: DiskFolders, old_leases: Path) -> None:
     assert facts(Path(folders.runtime(OLD, "run"))) == (9, 10, 0o755)
     assert facts(Path(folders.state(OLD, "store"))) == (5, 6, 0o750)

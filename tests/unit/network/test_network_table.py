@@ -13,7 +13,7 @@ from supervisor.edges.network.admission import RULE, amendments
 from supervisor.edges.network.guard import LONGEST_PAUSE, pause_before
 from supervisor.values.errors import NetworkError
 from supervisor.values.manifest import Protocol
-from supervisor.values.state import AddressSwitch, Endpoint, PortSwitch, TrafficTable
+from supervisor.values.state import AddressSwitch, Endpoint, HeldPort, PortSwitch, TrafficTable
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
 VIP = Endpoint(IPv4Address("203.0.113.10"), TCP, 80)
@@ -33,12 +33,14 @@ BEFORE = TrafficTable(
     alive_addresses=(AddressSwitch(VIP, inner(0)), AddressSwitch(VIP, inner(1))),
     active_ports=ports(1000),
     alive_ports=(*ports(1000), *ports(1100)),
+    held_ports=(HeldPort(4500, 40123),),
 )
 AFTER = TrafficTable(
     active_addresses=(AddressSwitch(VIP, inner(1)),),
     alive_addresses=BEFORE.alive_addresses,
     active_ports=ports(1100),
     alive_ports=BEFORE.alive_ports,
+    held_ports=BEFORE.held_ports,
 )
 
 
@@ -50,7 +52,9 @@ def test_elements_of_a_hand_over() -> None:
     assert found["udp_out"] == {(i, n + p): (p,) for i in GUESTS for p in (53, 67) for n in (1000, 1100)}
     assert found["relay_out"] == {(i, n, n): (67,) for i in GUESTS for n in (1067, 1167)}
     assert found["tcp_in"] == {(i, 53): (1053,) for i in GUESTS}
-    assert set(found["udp_inside"]) == {(1053,), (1067,), (1153,), (1167,)}
+    assert found["held_ports"] == {(4500,): ()}
+    assert found["held"] == {(4500,): (40123,)}
+    assert set(found["udp_inside"]) == {(1053,), (1067,), (1153,), (1167,), (40123,)}
     assert set(found["tcp_inside"]) == {(1053,), (1153,)}
 
 

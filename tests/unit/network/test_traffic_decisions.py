@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -13,6 +14,7 @@ from supervisor.values.state import (
     AddressFrontend,
     AddressSwitch,
     Endpoint,
+    HeldPort,
     Instance,
     Link,
     PortFrontend,
@@ -46,6 +48,13 @@ WEB_2 = instance("web", 2, AddressFrontend("a", VIP, 8001), AddressFrontend("b",
 NAMES_1 = instance("names", 1, dns(1053), dns(1053, TCP))
 NAMES_2 = instance("names", 2, dns(1153), dns(1153, TCP))
 KEYS = instance("keys", 1, PortFrontend("ike", UDP, 500, 500, ("eth2",)))
+
+
+def test_held_ports_stand_beside_what_is_served() -> None:
+    held = [HeldPort(4501, 40002), HeldPort(4500, 40001), HeldPort(4500, 40001)]
+    table = traffic_table([NAMES_1], [], held)
+    assert table.held_ports == (HeldPort(4500, 40001), HeldPort(4501, 40002))
+    assert replace(table, held_ports=()) == traffic_table([NAMES_1], [])
 
 
 def test_new_flows_follow_the_active_and_all_alive_may_answer() -> None:

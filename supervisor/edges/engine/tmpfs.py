@@ -11,21 +11,26 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from supervisor.edges.engine.processes import Process
 from supervisor.values.errors import EngineError
 
+_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
-def apply_modes(container: str, pid: int, options: Mapping[str, str]) -> None:
+
+def apply_modes(container: str, process: Process, options: Mapping[str, str]) -> None:
     """`options` are mount options by target, as the engine reports them."""
-    devices = _tmpfs_devices(pid)
+    devices = _tmpfs_devices(process.pid) if options else {}
     for target, words in options.items():
         if found := re.search(r"\bmode=([0-7]+)", words):
-            _apply(container, pid, target, int(found[1], 8), devices.get(target))
+            _apply(container, process, target, int(found[1], 8), devices.get(target))
 
 
-def _apply(container: str, pid: int, target: str, mode: int, device: str | None) -> None:
+def _apply(container: str, process: Process, target: str, mode: int, device: str | None) -> None:
     try:
-        descriptor = os.open(f"/proc/{pid}/root{target}", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(f"/proc/{process.pid}/root{target}", _FLAGS)
         try:
+            if not process.is_alive():  # asked with the folder in hand: it may have been another process's
+                raise EngineError(f"cannot start container {container}: it has ended")
             status = os.fstat(descriptor)
             # A link in the image could lead the path above out of the container: be sure it is that very mount.
             if device != f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}":

@@ -1,0 +1,46 @@
+"""Decides what is done about an active instance that hangs, or that fails again and again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from supervisor.values.manifest import Strategy
+
+TOO_OFTEN = 5  # failures within `backoff.REMEMBERED` seconds
+NEXT_FALL_BACK_SECONDS = 300.0
+
+
+class Remedy(StrEnum):
+    NOTHING = "nothing"
+    KILL = "kill"  # and start it again in place: what it had in hand is lost
+    REPLACE = "replace"  # by a fresh generation beside it: only what hangs is lost
+    FALL_BACK = "fall-back"  # to the version that ran before
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What is known of an active instance, and of what could take its place."""
+
+    strategy: Strategy
+    is_down: bool
+    is_hung: bool
+    failures: int  # how often it went down or hung lately, this time included
+    was_replaced: bool = False  # a replacement of this very generation was tried, in vain
+    has_former: bool = False  # another version was good before, and may be tried now
+    has_room: bool = True  # for one more generation
+    is_paused: bool = False  # the last replacement is not long ago
+
+
+def remedy(patient: Patient) -> Remedy:
+    """Only what fails now is treated. What cannot be replaced is killed: doing nothing would be an outage too."""
+    if not patient.is_down and not patient.is_hung:
+        return Remedy.NOTHING
+    may_open = patient.has_room and not patient.is_paused
+    if patient.failures >= TOO_OFTEN and patient.has_former and may_open:
+        return Remedy.FALL_BACK
+    if not patient.is_hung:
+        return Remedy.NOTHING  # it is started again after its pause
+    if patient.strategy is not Strategy.OVERLAP or patient.was_replaced or not patient.has_room:
+        return Remedy.KILL
+    return Remedy.NOTHING if patient.is_paused else Remedy.REPLACE

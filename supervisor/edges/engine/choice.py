@@ -1,0 +1,75 @@
+"""Which engine is used: the one that this router used last; on a new router the one that the settings name, or that is
+installed. The record has a line with the engine in use and, while the router moves, one with that which it leaves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+from supervisor.edges.engine import ENGINES
+from supervisor.values.errors import EngineUnavailableError
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PROGRAMS = {"podman": "podman", "docker": "dockerd"}
+RECORD = "engine"
+
+
+def choose(wanted: str, state_dir: Path, path: str = PATH) -> str:
+    """Turn `auto` into a name: containers of the engine used last may be running. EngineUnavailableError."""
+    used = recorded(state_dir)
+    if wanted != "auto":
+        if used not in (None, wanted):
+            raise EngineUnavailableError(
+                f"cannot use engine {wanted}: this router's services run on {used} and would be started twice; "
+                f"set engine: auto, and move them with: vr-supervisor migrate-engine --to {wanted}"
+            )
+        return wanted
+    if used is not None:
+        return used
+    if (state_dir / "podman").is_dir():  # used before there was a record
+        return "podman"
+    for kind in ENGINES:
+        if shutil.which(PROGRAMS[kind], path=path):
+            return kind
+    raise EngineUnavailableError(
+        "cannot choose an engine: neither podman nor dockerd is installed; "
+        "install one with: apt-get install podman runc (or docker.io)"
+    )
+
+
+def recorded(state_dir: Path) -> str | None:
+    """The engine that is used."""
+    return next(iter(_read(state_dir)), None)
+
+
+def leaving(state_dir: Path) -> str | None:
+    """The engine that may still have containers, while the router moves to another one."""
+    return next(iter(_read(state_dir)[1:]), None)
+
+
+def record(state_dir: Path, kind: str, left: str | None = None) -> None:
+    """Remember what is used from now on, and what is being left."""
+    engines = tuple(one for one in (kind, left) if one)
+    if _read(state_dir) == engines:
+        return
+    state_dir.mkdir(parents=True, exist_ok=True)
+    temporary = state_dir / f"{RECORD}.new"
+    with temporary.open("w") as file:
+        file.write("".join(f"{one}\n" for one in engines))
+        file.flush()
+        os.fsync(file.fileno())  # without it containers of one of them would be nobody's
+    temporary.replace(state_dir / RECORD)
+
+
+def forget(state_dir: Path) -> None:
+    """No engine has containers of ours any more: the next one may be any."""
+    (state_dir / RECORD).unlink(missing_ok=True)
+
+
+def _read(state_dir: Path) -> tuple[str, ...]:
+    with contextlib.suppress(OSError):
+        return tuple(word for word in (state_dir / RECORD).read_text().split() if word in ENGINES)
+    return ()

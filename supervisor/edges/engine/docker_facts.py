@@ -1,0 +1,82 @@
+"""What Docker reports, as our values: its field names and its words for states end here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from supervisor.edges.engine.conventions import image_id, seconds
+from supervisor.edges.engine.docker_ownership import NETWORK_LABEL
+from supervisor.edges.engine.processes import Process
+from supervisor.values.state import Container, ContainerState
+
+_STATES = {
+    "created": ContainerState.CREATED,
+    "running": ContainerState.RUNNING,
+    "paused": ContainerState.PAUSED,
+    "exited": ContainerState.EXITED,
+    "dead": ContainerState.EXITED,
+}
+
+
+def process(found: Any) -> Process | None:
+    pid = int(found["State"]["Pid"])
+    return Process.find(pid) if pid else None
+
+
+def is_alive(found: Any) -> bool:
+    """As the daemon sees it; `paused` is among it."""
+    return bool(found["State"]["Running"])
+
+
+def is_dead(found: Any) -> bool:
+    """Its removal failed half-way: it can never start again, only be removed."""
+    return bool(found["State"]["Status"] == "dead")
+
+
+def called(found: Any) -> str:
+    return str(found["Name"]).removeprefix("/")
+
+
+def labels(found: Any) -> dict[str, str]:
+    return found["Config"].get("Labels") or {}
+
+
+def network(found: Any) -> tuple[str, str] | None:
+    """Id of the holder and path of the namespace; None: it is in the network of its daemon.
+
+    The label alone does not tell: an image may have passed it on.
+    """
+    mode = str(found["HostConfig"]["NetworkMode"])
+    if not mode.startswith("container:"):
+        return None
+    return mode.removeprefix("container:"), labels(found)[NETWORK_LABEL]
+
+
+def listed(entry: Any, name: str) -> Container:
+    """One that a list shows, and that nothing more is known of."""
+    return Container(
+        id=entry["Id"],
+        name=name,
+        image=image_id(entry["ImageID"]),
+        state=ContainerState.OTHER,
+        pid=None,
+        exit_code=None,
+        labels=tuple(sorted((entry.get("Labels") or {}).items())),
+        started=None,
+    )
+
+
+def inspected(found: Any, name: str) -> Container:
+    facts = found["State"]
+    state = _STATES.get(facts["Status"], ContainerState.OTHER)
+    pid = (facts["Pid"] or None) if state in (ContainerState.RUNNING, ContainerState.PAUSED) else None
+    return Container(
+        id=found["Id"],
+        name=name,
+        image=image_id(found["Image"]),
+        state=state,
+        pid=pid,
+        exit_code=facts["ExitCode"] if state is ContainerState.EXITED else None,
+        labels=tuple(sorted(labels(found).items())),
+        started=seconds(facts["StartedAt"]) if pid else None,
+    )

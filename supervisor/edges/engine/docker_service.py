@@ -1,0 +1,69 @@
+"""Whether a Docker daemon can be used at all: what it says of itself, judged before anything is made."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+from supervisor.edges.engine.choice import PATH, PROGRAMS
+from supervisor.edges.engine.docker_client import OLDEST_API, numbers
+from supervisor.values.errors import EngineDownError, EngineUnavailableError
+
+log = logging.getLogger(__name__)
+
+
+def unreachable(socket: Path, error: EngineUnavailableError, path: str = PATH) -> EngineUnavailableError:
+    """Why nobody answers: a daemon that is installed is the init system's to start, and may be about to come."""
+    if socket.exists() or shutil.which(PROGRAMS["docker"], path=path):
+        return EngineDownError(f"{error}; is it started? (systemctl status docker)")
+    return EngineUnavailableError(f"{error}; is docker.io installed? (apt-get install docker.io)")
+
+
+def require_version(socket: Path, version: Any) -> None:
+    """EngineUnavailableError."""
+    names = {str(component.get("Name", "")) for component in version.get("Components") or ()}
+    if any(name.startswith("Podman") for name in names):
+        raise EngineUnavailableError(
+            f"cannot use Docker: {socket} is Podman's; set engine: podman, or engine_socket to that of dockerd"
+        )
+    if numbers(str(version["ApiVersion"])) < numbers(OLDEST_API):
+        raise EngineUnavailableError(
+            f"cannot use Docker: {socket} is Docker {version['Version']}; 20.10 or newer is needed"
+        )
+
+
+def require_kind(information: Any) -> None:
+    """EngineUnavailableError."""
+    options = security_options(information)
+    if "rootless" in options:
+        raise EngineUnavailableError(
+            "cannot use Docker: its daemon is rootless, and services need the router's network and devices; "
+            "run dockerd as root"
+        )
+    if "userns" in options:
+        raise EngineUnavailableError(
+            "cannot use Docker: it maps users (userns-remap), so that images and the router's files would have other "
+            "owners; remove userns-remap from /etc/docker/daemon.json"
+        )
+    if any("containerd.snapshotter" in str(value) for _, value in information.get("DriverStatus") or ()):
+        raise EngineUnavailableError(
+            "cannot use Docker: it keeps images in containerd's store, under ids that are not their own; "
+            'set "features": {"containerd-snapshotter": false} in /etc/docker/daemon.json'
+        )
+
+
+def warn_of(information: Any) -> None:
+    """What can be lived with, but somebody should know."""
+    if security_options(information).get("seccomp", "unconfined") == "unconfined":
+        log.warning("engine does less", extra={"reason": "Docker filters no system calls: seccomp is unconfined"})
+
+
+def security_options(information: Any) -> dict[str, str]:
+    """Profile by kind: Docker says name=seccomp,profile=builtin."""
+    found = {}
+    for option in information.get("SecurityOptions") or ():
+        words = dict(word.partition("=")[::2] for word in str(option).split(","))
+        found[words.get("name", "")] = words.get("profile", "")
+    return found

@@ -1,0 +1,100 @@
+"""From ContainerSpec to the body of Docker's create request.
+
+What Docker cannot carry out is refused here, or is the same by other means:
+
+- Capabilities reach root only: no version of Docker makes them ambient, so a process of another user has none of them
+  after its first exec. Such a container is refused.
+- Bind mounts take no `nosuid` and `nodev`. No-new-privileges makes set-user-id bits void, and the devices of a
+  container are an allow list.
+- /etc/hosts, /etc/hostname and /etc/resolv.conf are always Docker's own files.
+- A container in another's network has that one's host name: the holder's, which is named after its container.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from supervisor.edges.engine.conventions import (
+    HOSTNAME_LENGTH,
+    LOG_BYTES,
+    SHM_BYTES,
+    capability,
+    processes_per_user,
+    signal_number,
+)
+from supervisor.values.errors import EngineError
+from supervisor.values.state import ContainerSpec
+
+LOG_FILES = 2  # with a single one, what was said last is gone whenever it is full
+
+
+def create_body(spec: ContainerSpec, labels: dict[str, str], holder: str | None) -> dict[str, Any]:
+    """The whole request; `holder` is the id of the container whose network it joins."""
+    if not spec.command:
+        raise EngineError(f"cannot create container {spec.name}: it has no command")
+    if spec.capabilities and spec.uid != 0:
+        raise EngineError(
+            f"cannot create container {spec.name}: Docker gives capabilities to root only, "
+            f"and user {spec.uid} is to have {', '.join(spec.capabilities)}"
+        )
+    signal_number(spec.stop_signal)
+    return {
+        "Image": spec.image,
+        # An entrypoint of our own is what keeps the image's entrypoint and command out.
+        "Entrypoint": [spec.command[0]],
+        "Cmd": list(spec.command[1:]),
+        "User": f"{spec.uid}:{spec.gid}",
+        "Env": [f"{key}={value}" for key, value in spec.environment],
+        "Labels": labels,
+        "StopSignal": spec.stop_signal,
+        "StopTimeout": spec.stop_timeout,
+        "Healthcheck": {"Test": ["NONE"]},
+        **({"Hostname": spec.name[:HOSTNAME_LENGTH]} if holder is None else {}),
+        "HostConfig": {
+            "NetworkMode": "host" if holder is None else f"container:{holder}",
+            "ReadonlyRootfs": True,
+            "CapDrop": ["ALL"],
+            "CapAdd": [capability(name) for name in spec.capabilities],
+            "Memory": spec.memory_bytes,
+            "MemorySwap": spec.memory_bytes,
+            "PidsLimit": spec.pids,
+            "Ulimits": [limit("nofile", spec.nofile), limit("nproc", processes_per_user())],
+            "Devices": [
+                {"PathOnHost": path, "PathInContainer": path, "CgroupPermissions": "rwm"} for path in spec.devices
+            ],
+            "Mounts": [bind(mount.source, mount.target, read_only=mount.read_only) for mount in spec.mounts],
+            "Tmpfs": {
+                tmpfs.target: f"size={tmpfs.size_bytes},mode={tmpfs.mode:o},nosuid,nodev,exec" for tmpfs in spec.tmpfs
+            },
+            **ALWAYS,
+        },
+    }
+
+
+ALWAYS: dict[str, Any] = {
+    "SecurityOpt": ["no-new-privileges"],
+    "UsernsMode": "host",  # files of the router are the router's users'
+    "IpcMode": "private",
+    "ShmSize": SHM_BYTES,
+    "RestartPolicy": {"Name": "no"},
+    "AutoRemove": False,
+    "Init": False,
+    "LogConfig": {
+        "Type": "json-file",
+        "Config": {"max-size": str(LOG_BYTES // LOG_FILES), "max-file": str(LOG_FILES)},
+    },
+}
+
+
+def limit(name: str, value: int) -> dict[str, Any]:
+    return {"Name": name, "Soft": value, "Hard": value}
+
+
+def bind(source: str, target: str, *, read_only: bool) -> dict[str, Any]:
+    return {
+        "Type": "bind",
+        "Source": source,
+        "Target": target,
+        "ReadOnly": read_only,
+        "BindOptions": {"Propagation": "rprivate"},
+    }

@@ -1,0 +1,166 @@
+"""How a service stands after what was tried last: what is said of it, and what is not tried again for a while."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass, replace
+
+from supervisor.decisions.handover import is_interrupted, verdict
+from supervisor.loop.instances import version_of
+from supervisor.loop.walk import Walk
+from supervisor.loop.world import World
+from supervisor.values.handover import Kind
+from supervisor.values.names import ServiceName
+from supervisor.values.release import Version
+from supervisor.values.router import RouterConfig
+from supervisor.values.state import Instance
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 300.0
+NOTHING_SERVES_RETRY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A desired state that failed; it is not tried again until it changes or some time has passed."""
+
+    version: Version
+    router: RouterConfig
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """The desired version failed, and another one serves in its place until it is tried again."""
+
+    version: Version
+    until: float
+    message: str
+    is_over: bool = False  # its time has come
+
+
+class Standing:
+    """Written on the worker's thread; `message` and `is_degraded` are read by others."""
+
+    def __init__(self, world: World, service: ServiceName) -> None:
+        self._world, self._service = world, service
+        self._refusal: Refusal | None = None
+        self._held_back: HeldBack | None = None
+        self._said = ""
+        self._is_unwell = False
+
+    # ------------------------------------------------------------ asked
+
+    @property
+    def message(self) -> str:
+        held_back = self._held_back
+        return self._said or (held_back.message if held_back else "")
+
+    @property
+    def is_degraded(self) -> bool:
+        """Does something serve that is not what is desired?"""
+        return self._is_unwell or self._held_back is not None
+
+    @property
+    def retry_at(self) -> float:
+        """When what was refused or held back may be tried again (monotonic); infinity when nothing was."""
+        held_back = self._held_back
+        until = held_back.until if held_back and not held_back.is_over else math.inf
+        return min(self._refusal.until if self._refusal else math.inf, until)
+
+    def holds_back(self, desired: Version) -> bool:
+        """Is what serves to be looked after for the time being, instead of the desired version?"""
+        held_back = self._held_back
+        if held_back is None or held_back.version != desired:
+            return False
+        return not held_back.is_over or self._world.store.pinned(self._service)
+
+    def is_refused(self, wanted: Version, router: RouterConfig) -> bool:
+        refusal = self._refusal
+        if refusal is None or refusal.version != wanted or refusal.router != router:
+            return False
+        return self._world.clock.monotonic() < refusal.until
+
+    # ------------------------------------------------------------ told
+
+    def complain(self, message: str) -> None:
+        if message != self._said:
+            log.warning("service degraded", extra={"service": self._service, "reason": message})
+        self._said, self._is_unwell = message, True
+
+    def renew(self) -> bool:
+        """May what was refused or held back be tried again from now on? What is pinned stays as it is."""
+        now = self._world.clock.monotonic()
+        if now < self.retry_at:
+            return False
+        if self._refusal and now >= self._refusal.until:
+            self._refusal = None
+        held_back = self._held_back
+        if held_back and now >= held_back.until:
+            is_pinned = self._world.store.pinned(self._service)
+            self._held_back = replace(held_back, until=self._now(RETRY_SECONDS), is_over=not is_pinned)
+        return True
+
+    def forgive(self) -> None:
+        """Whatever was refused may be tried again; what is held back stays so."""
+        self._refusal = None
+
+    def clear(self) -> None:
+        """What serves is as it shall be, unless something is still refused."""
+        if self._refusal is None:
+            self._said, self._is_unwell = "", False
+
+    def found(self, active: Instance, desired: Version | None) -> None:
+        """At the start: what serves may not be what is desired; then it was fallen back to, now or long ago."""
+        if desired is not None and version_of(active) != desired:
+            self._hold_back(desired, f"{active.version} serves in place of {desired.version}")
+
+    def decided(self) -> None:
+        """Somebody chose what shall serve."""
+        self._held_back = self._refusal = None
+        self.clear()
+
+    def succeeded(self, walk: Walk) -> None:
+        kind = walk.handover.kind
+        if kind.is_wish or kind is Kind.RETRY:
+            self._held_back = None
+        self._refusal = None
+        self.clear()
+        if kind is Kind.START and self._held_back is None:
+            self.found(walk.candidate, self._world.store.desired(self._service))
+
+    def fell_back(self, walk: Walk) -> None:
+        """Another version serves than the desired one, which is tried again now and then."""
+        self._refusal = None
+        self.clear()
+        desired = self._world.store.desired(self._service)
+        if desired is not None and desired != version_of(walk.candidate):
+            failed = walk.former.version if walk.former else desired.version
+            self._hold_back(desired, f"{failed} failed again and again: fell back to {walk.candidate.version}")
+
+    def undone(self, walk: Walk, *, serves: bool) -> None:
+        """A hand-over failed or was reverted; `serves`: somebody does all the same."""
+        self._refusal = None
+        handover = walk.handover
+        message = f"{handover.kind} to {walk.candidate.version} {verdict(handover)}: {handover.reason}"
+        if handover.kind is Kind.RETRY:
+            self._hold_back(version_of(walk.candidate), message)
+            return
+        if self._held_back and self._held_back.version != self._world.store.desired(self._service):
+            self._held_back = None  # a wish had traffic: what it went back to is what is desired now
+        if is_interrupted(handover):
+            return
+        self._said = message
+        self._is_unwell = handover.kind in (Kind.CONFIGURE, Kind.START)  # others leave what is desired as it was
+        if handover.kind in (Kind.RESTART, Kind.HEAL, Kind.MIGRATE):  # nothing was wanted but the version that runs
+            return
+        seconds = RETRY_SECONDS if serves else NOTHING_SERVES_RETRY_SECONDS
+        self._refusal = Refusal(version_of(walk.candidate), walk.router, self._now(seconds))
+
+    def _hold_back(self, desired: Version, message: str) -> None:
+        self._held_back = HeldBack(desired, self._now(RETRY_SECONDS), message)
+
+    def _now(self, seconds: float) -> float:
+        return self._world.clock.monotonic() + seconds

@@ -1,0 +1,98 @@
+"""The router's folders in memory. Content of state is what daemons wrote there, as an ordered set of records."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+
+from supervisor.values.errors import StateError
+from supervisor.values.manifest import ServiceManifest, StateSharing, StateVolume
+from supervisor.values.state import Instance, RenderedFile
+from tests.fakes.kernel import Impossible, whole
+
+
+class FakeFolders:
+    """Satisfies `ports.Folders`. `is_running` knows containers; `tear` is told of each part of an action."""
+
+    def __init__(self, is_running: Callable[[str], bool], tear: Callable[[str], None] = whole) -> None:
+        self.configs: dict[str, dict[str, RenderedFile]] = {}
+        self.volumes: dict[str, tuple[str, ...]] = {}
+        self._is_running, self._tear = is_running, tear
+
+    def config(self, instance: Instance) -> str:
+        return f"/run/{instance.service}/{instance.generation}/config"
+
+    def write(self, instance: Instance, manifest: ServiceManifest, files: Sequence[RenderedFile]) -> None:
+        config = self.configs.setdefault(self.config(instance), {})
+        for path in set(config) - {file.path for file in files}:
+            del config[path]
+        for file in files:
+            if config.get(file.path) != file:
+                self._tear("folders.file")
+                config[file.path] = file
+
+    def written(self, instance: Instance) -> Mapping[str, str]:
+        return {path: digest(file.content) for path, file in self.configs.get(self.config(instance), {}).items()}
+
+    def read(self, instance: Instance, manifest: ServiceManifest) -> tuple[RenderedFile, ...]:
+        files = self.configs.get(self.config(instance), {})
+        return tuple(files[path] for path in sorted(files))
+
+    def prepare(self, instance: Instance, manifest: ServiceManifest) -> None:
+        self.configs.setdefault(self.config(instance), {})
+        self._tear("folders.volumes")
+        for volume in manifest.state:
+            self.volumes.setdefault(volume_path(instance, volume), ())
+
+    def runtime(self, instance: Instance, name: str) -> str:
+        return f"/run/{instance.service}/{instance.generation}/run/{name}"
+
+    def state(self, instance: Instance, name: str) -> str:
+        own = f"/state/{instance.service}/{name}.{instance.generation}"
+        return own if own in self.volumes else f"/state/{instance.service}/{name}"
+
+    def copy_state(self, former: Instance, candidate: Instance, manifest: ServiceManifest) -> bool:
+        has_changed = False
+        for source, target in zip(_copied(former, manifest), _copied(candidate, manifest), strict=True):
+            if self._is_running(candidate.container_name):
+                raise Impossible(f"{target} is copied to while {candidate.container_name} writes there")
+            if source not in self.volumes or self.volumes[source] == self.volumes.get(target):
+                continue
+            half = self.volumes[source]
+            self.volumes[target] = half[: len(half) // 2]
+            self._tear("folders.copy")
+            self.volumes[target] = self.volumes[source]
+            has_changed = True
+        return has_changed
+
+    def state_digest(self, instance: Instance, manifest: ServiceManifest) -> str:
+        return digest(repr([self.volumes.get(path) for path in _copied(instance, manifest)]).encode())
+
+    def remove(self, instance: Instance, manifest: ServiceManifest, *, keep_state: bool = False) -> None:
+        if self._is_running(instance.container_name):
+            raise Impossible(f"folders of {instance.container_name} are removed while it runs")
+        self.configs.pop(self.config(instance), None)
+        self._tear("folders.remove")
+        if not keep_state:
+            for path in _copied(instance, manifest):
+                self.volumes.pop(path, None)
+
+    def require(self, path: str) -> None:
+        """A container cannot mount what is not there. Runtime folders come with the configuration's."""
+        config = path.partition("/run/")[0] if path.startswith("/state") else "/".join(path.split("/")[:4]) + "/config"
+        if config not in self.configs and path not in self.volumes:
+            raise StateError(f"cannot mount {path}: it does not exist")
+
+
+def volume_path(instance: Instance, volume: StateVolume) -> str:
+    suffix = f".{instance.generation}" if volume.sharing is StateSharing.COPIED else ""
+    return f"/state/{instance.service}/{volume.name}{suffix}"
+
+
+def _copied(instance: Instance, manifest: ServiceManifest) -> list[str]:
+    volumes = [volume for volume in manifest.state if volume.sharing is StateSharing.COPIED]
+    return [volume_path(instance, volume) for volume in volumes]
+
+
+def digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"

@@ -1,0 +1,352 @@
+"""A whole router in memory: containers whose daemons answer, forget and die, a kernel, folders, clients, a real store.
+
+It outlives the supervisor. `boot` starts one on it, with nothing in its memory; killing it means forgetting it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from supervisor.edges.store import SqliteStore
+from supervisor.values.association import Association
+from supervisor.values.errors import EngineError, NoSuchContainerError, ProbeError
+from supervisor.values.manifest import Protocol
+from supervisor.values.names import ImageId, ServiceName
+from supervisor.values.state import (
+    AddressFrontend,
+    Container,
+    ContainerSpec,
+    ContainerState,
+    Endpoint,
+    ExecResult,
+    Instance,
+    PortFrontend,
+    ProbeResult,
+    ProbeTarget,
+    ResolvedProbe,
+    Tally,
+)
+from tests.fakes.clock import VirtualClock
+from tests.fakes.engine import FakeEngine, _Entry
+from tests.fakes.faults import Fate
+from tests.fakes.folders import FakeFolders
+from tests.fakes.kernel import (
+    FakeAssociations,
+    FakeBuffers,
+    FakeConnections,
+    FakeEncapsulation,
+    FakeExits,
+    FakeLinks,
+    FakeTraffic,
+    Flow,
+    Impossible,
+)
+
+TICK_SECONDS = 0.1  # what clients do, they do this often
+FLOW_SECONDS = 1.3
+FLOW_EVERY = 5  # ticks
+GRANT_EVERY = 2
+PROBE_SECONDS = 0.001
+NEGOTIATION_SECONDS = 0.1
+NEGOTIATES = "NET_ADMIN"  # capability of a daemon that makes security associations
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """What the daemon of an image does. Times are seconds after its start."""
+
+    answers_after: float = 0.05
+    ends_after: float | None = None
+    hangs_after: float | None = None  # it stops answering and goes on running
+    is_ready: bool = True
+    refuses_configuration: bool = False
+    refuses: bytes | None = None  # a configuration with this in it
+    can_start: bool = True
+    fails: float = 0.0  # this share of its work, as it counts itself
+    seconds: float = PROBE_SECONDS  # that an answer takes
+
+
+class Machine:
+    """The ports' other side. `behaviours` may be changed at any time; they count from the next start."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock, self.fate = VirtualClock(), Fate()
+        self.links = FakeLinks(self.fate.change)
+        self.traffic, self.connections, self.buffers = FakeTraffic(), FakeConnections(), FakeBuffers()
+        self.associations = FakeAssociations()
+        self.exits, self.encapsulation = FakeExits(), FakeEncapsulation()
+        self.behaviours: dict[ImageId, Behaviour] = {}
+        self.engine = DaemonEngine(self)
+        self.folders = FakeFolders(self.engine.runs, self.fate.change)
+        self.store = SqliteStore(folder)
+        self.is_reachable: Callable[[], bool] = lambda: True  # whoever serves, on the path that clients take
+        self.outage: dict[ServiceName, float] = {}  # seconds in which clients had nobody to speak to
+        self.granted: list[str] = []
+        self.served: list[tuple[str, str]] = []  # (service, image) that clients met, each change once
+        self.clock.between = self._measure
+        self._ticks = 0
+
+    def reboot(self, *, keeps_containers: bool) -> None:
+        """What is in memory is gone; an engine may still know containers, none of which runs."""
+        self.engine.power_off(forget=not keeps_containers)
+        self.links.namespaces.clear()
+        self.links.interfaces.clear()
+        self.traffic.remove()
+        self.connections.flows, self.associations.found = [], []
+        self.folders.configs.clear()
+
+    def close(self) -> None:
+        self.store.close()
+
+    # ------------------------------------------------------------ daemons
+
+    def is_answering(self, container: str) -> bool:
+        daemon = self.engine.daemons.get(container)
+        if daemon is None or not self.engine.runs(container):
+            return False
+        age, does = self.clock.elapsed - daemon.started, daemon.behaviour
+        return does.is_ready and age >= does.answers_after and (does.hangs_after is None or age < does.hangs_after)
+
+    def ask(self, probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
+        """Satisfies `ports.Prober`. A daemon answers from the configuration that it read."""
+        if probe.argument("command") == "is it reachable":
+            self.clock.sleep(PROBE_SECONDS)
+            return ProbeResult(self.is_reachable(), "the path that clients take", PROBE_SECONDS)
+        daemon = self.engine.daemons.get(target.container)
+        seconds = daemon.behaviour.seconds if daemon else PROBE_SECONDS
+        self.clock.sleep(min(seconds, probe.timeout))
+        if not self.is_answering(target.container):
+            return ProbeResult(False, "it does not answer", PROBE_SECONDS)
+        if seconds > probe.timeout:
+            return ProbeResult(False, f"no answer within {probe.timeout:g} s", probe.timeout)
+        expected = (probe.argument("expect") or "").encode()
+        if daemon and expected not in daemon.configuration:
+            return ProbeResult(False, f"it answers, but not {expected!r}", seconds)
+        return ProbeResult(True, "it answers", seconds)
+
+    def tally(self, source: ResolvedProbe, failed: str, total: str, target: ProbeTarget) -> tuple[Tally, ...]:
+        """What the daemon counts: one piece of work each tick, of which every so many have failed."""
+        self.clock.sleep(PROBE_SECONDS)
+        if not self.is_answering(target.container):
+            raise ProbeError(f"cannot read counters of {target.container}: it does not answer")
+        daemon = self.engine.daemons[target.container]
+        done = int((self.clock.elapsed - daemon.started) / TICK_SECONDS)
+        return (Tally("", int(done * daemon.behaviour.fails), done),)
+
+    # ------------------------------------------------------------ clients
+
+    def let_clients_in(self, services: Sequence[ServiceName]) -> None:
+        """From now on somebody uses these services all the time."""
+        self.outage = dict.fromkeys(services, 0.0)
+        self.served, self.connections.broken = [], []
+        self.clock.after(TICK_SECONDS, self._tick)
+
+    def send_clients_away(self) -> None:
+        """Nobody is there to be served or not."""
+        self.outage = {}
+
+    def serving(self, service: ServiceName) -> Instance | None:
+        """Who answers a client now, if it does."""
+        for instance, _ in self.store.instances(service):
+            if self._gets_traffic(instance) and self.is_answering(instance.container_name):
+                return instance
+        return None
+
+    def _gets_traffic(self, instance: Instance) -> bool:
+        table, frontends = self.traffic.table, instance.frontends
+        inside = {switch.inside for switch in table.active_addresses}
+        ports = {(switch.protocol, switch.inside) for switch in table.active_ports}
+        for frontend in frontends:
+            match frontend:
+                case AddressFrontend(outside=outside, inside_port=port):
+                    if Endpoint(instance.address, outside.protocol, port) not in inside:
+                        return False
+                case PortFrontend(protocol=spoken, port=port, inside_port=rewritten) if port != rewritten:
+                    if (spoken, rewritten) not in ports:
+                        return False
+        return True
+
+    def _measure(self, seconds: float) -> None:
+        for service in self.outage:
+            instance = self.serving(service)
+            if instance is None:
+                self.outage[service] += seconds
+            elif not self.served or self.served[-1] != (service, instance.image):
+                self.served.append((service, instance.image))
+
+    def _tick(self) -> None:
+        if not self.outage:
+            return
+        self._ticks += 1
+        self.connections.expire(self.clock.elapsed)
+        for service in self.outage:
+            instance = self.serving(service)
+            if instance is None:
+                continue
+            is_granted = self._ticks % GRANT_EVERY == 0
+            if is_granted and self.engine.lease(instance.container_name, f"{service} {self._ticks}"):
+                self.granted.append(f"{service} {self._ticks}")
+            if self._ticks % FLOW_EVERY == 0:
+                self._connect(instance)
+        self.clock.after(TICK_SECONDS, self._tick)
+
+    def _connect(self, instance: Instance) -> None:
+        until = self.clock.elapsed + FLOW_SECONDS
+        for frontend in instance.frontends:
+            match frontend:
+                case AddressFrontend(outside=outside, inside_port=port) if outside.protocol is Protocol.TCP:
+                    end = Endpoint(instance.address, Protocol.TCP, port)
+                case PortFrontend(protocol=Protocol.TCP, inside_port=port):
+                    end = Endpoint(None, Protocol.TCP, port)
+                case _:
+                    continue
+            self.connections.flows.append(Flow(end, instance.container_name, until))
+
+
+@dataclass(slots=True)
+class Daemon:
+    started: float
+    behaviour: Behaviour
+    volume: str | None  # where it keeps what it grants
+    memory: tuple[str, ...]  # read when it starts, written whole
+    configuration: bytes = b""  # as it was read last
+    associations: tuple[Association, ...] = ()
+
+
+class DaemonEngine(FakeEngine):
+    """Containers whose processes live by the clock and leave when their time is over."""
+
+    def __init__(self, machine: Machine) -> None:
+        super().__init__()
+        self._machine = machine
+        self.daemons: dict[str, Daemon] = {}
+        self.before_check: Callable[[], None] = lambda: None
+
+    def runs(self, name: str) -> bool:
+        entry = self._entries.get(name)
+        return entry is not None and entry.container.state is ContainerState.RUNNING
+
+    def create(self, spec: ContainerSpec) -> Container:
+        machine = self._machine
+        for mount in spec.mounts:
+            machine.folders.require(mount.source)
+        if spec.network and spec.network.rpartition("/")[2] not in machine.links.namespaces:
+            raise EngineError(f"cannot create container {spec.name}: {spec.network} does not exist")
+        return super().create(spec)
+
+    def start(self, name: str) -> Container:
+        was_running = self.runs(name)
+        started = super().start(name)
+        if was_running:
+            return started
+        entry, machine = self._entry(name), self._machine
+        does = machine.behaviours.get(entry.spec.image, Behaviour())
+        if not does.can_start:
+            self._finish(entry, 127)
+            raise EngineError(f"cannot start container {name}: its program cannot be executed")
+        volume = next((mount.source for mount in entry.spec.mounts if mount.source.startswith("/state")), None)
+        memory = machine.folders.volumes[volume] if volume else ()
+        self.daemons[name] = Daemon(machine.clock.elapsed, does, volume, memory)
+        self._read_configuration(name)
+        if self._has_rival(name):
+            self._finish(entry, 98)
+        elif does.ends_after == 0:
+            self._finish(entry, 1)
+        elif does.ends_after is not None:
+            machine.clock.after(does.ends_after, lambda: self._end_of(name, started.pid))
+        if NEGOTIATES in entry.spec.capabilities:
+            machine.clock.after(does.answers_after + NEGOTIATION_SECONDS, lambda: self._negotiate(name, started.pid))
+        return self._entry(name).container
+
+    def run(self, spec: ContainerSpec, timeout: float) -> ExecResult:
+        self._enter("run", spec.name)
+        self._entries.pop(spec.name, None)
+        self.create(spec)
+        self._machine.fate.change("engine.run remove")
+        del self._entries[spec.name]
+        does = self._machine.behaviours.get(spec.image, Behaviour())
+        refuses = does.refuses_configuration or (does.refuses is not None and does.refuses in self._configuration(spec))
+        return ExecResult(1, b"", b"bad line 7") if refuses else ExecResult(0, b"", b"")
+
+    def kill(self, name: str, signal: str) -> None:
+        """Daemons here end by SIGKILL alone; other signals ask them to drain or to read their configuration."""
+        self._enter("kill", f"{name} {signal}")
+        if signal == "SIGKILL" and self.runs(name):
+            self._finish(self._entry(name), 137)
+        elif signal == "SIGHUP" and self.runs(name):
+            self._read_configuration(name)
+
+    def execute(self, name: str, command: Sequence[str], timeout: float) -> ExecResult:
+        """Daemons here are told only to read their configuration."""
+        result = super().execute(name, command, timeout)
+        self._read_configuration(name)
+        return result
+
+    def _read_configuration(self, name: str) -> None:
+        self.daemons[name].configuration = self._configuration(self.spec(name))
+
+    def _configuration(self, spec: ContainerSpec) -> bytes:
+        folder = next(mount.source for mount in spec.mounts if mount.target == "/config")
+        files = self._machine.folders.configs[folder]
+        return b"".join(files[path].content for path in sorted(files))
+
+    def remove(self, name: str) -> None:
+        if self.runs(name):
+            self._finish(self._entry(name), 137)
+        super().remove(name)
+        self.daemons.pop(name, None)
+
+    def power_off(self, *, forget: bool) -> None:
+        for entry in self._entries.values():
+            if self.runs(entry.spec.name):
+                self._finish(entry, 137)
+        if forget:
+            self._entries.clear()
+        self.daemons.clear()
+
+    def lease(self, name: str, text: str) -> bool:
+        """The daemon grants something and writes it down. False: it keeps nothing."""
+        daemon = self.daemons[name]
+        if daemon.volume is None:
+            return False
+        if daemon.volume not in self._machine.folders.volumes:
+            raise Impossible(f"{name} writes to {daemon.volume}, which was removed")
+        daemon.memory = (*daemon.memory, text)
+        self._machine.folders.volumes[daemon.volume] = daemon.memory
+        return True
+
+    def _negotiate(self, name: str, pid: int | None) -> None:
+        entry = self._entries.get(name)
+        if entry and entry.container.pid == pid and self._machine.is_answering(name):
+            self.daemons[name].associations = self._machine.associations.make("203.0.113.2", "203.0.113.200")
+
+    def _end_of(self, name: str, pid: int | None) -> None:
+        entry = self._entries.get(name)
+        if entry and entry.container.pid == pid and self.runs(name):
+            self._finish(entry, 1)
+
+    def _finish(self, entry: _Entry, exit_code: int) -> None:
+        pid = entry.container.pid
+        super()._finish(entry, exit_code)
+        self._machine.connections.lose(entry.spec.name)
+        if pid is not None:
+            self._machine.exits.ended(pid)
+
+    def _has_rival(self, name: str) -> bool:
+        """Does another one listen on a port of the router that this one wants?"""
+        listens: dict[int, str] = {}
+        for instance, _ in self._machine.store.instances():
+            if instance.link is None and (instance.container_name == name or self.runs(instance.container_name)):
+                for _, port in instance.ports:
+                    if name in (listens.get(port), instance.container_name) and port in listens:
+                        return True
+                    listens[port] = instance.container_name
+        return False
+
+    def inspect(self, name: str) -> Container:
+        if name not in self._entries:
+            self._enter("inspect", name)
+            raise NoSuchContainerError(name)
+        return super().inspect(name)

@@ -1,0 +1,181 @@
+"""A supervisor in the test's own thread, by virtual time: the real workers, walked until nothing is left to do."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import TypeVar, cast
+
+from supervisor.loop.inbox import Inbox
+from supervisor.loop.library import Library
+from supervisor.loop.supervision import Supervision
+from supervisor.loop.switchboard import Switchboard
+from supervisor.loop.worker import Worker
+from supervisor.loop.world import ReadDefinition, World
+from supervisor.ports import Media, Renderer
+from supervisor.values.errors import EngineError, Fault, NetworkError, ProbeError, RenderError, StateError
+from supervisor.values.intake import Taken
+from supervisor.values.names import ServiceName
+from supervisor.values.router import RouterConfig
+from supervisor.values.settings import Settings
+from tests.fakes.clock import VirtualClock
+from tests.fakes.faults import Watched
+from tests.fakes.folders import digest
+from tests.fakes.kernel import FakeEncapsulation, FakeExits
+from tests.fakes.machine import Machine
+
+T = TypeVar("T")
+
+MOST_TURNS_AT_ONCE = 2_000
+PATIENCE_SECONDS = 120.0
+
+CHANGES: Mapping[str, frozenset[str]] = {
+    "engine": frozenset({"create", "start", "stop", "kill", "remove", "run", "execute", "load", "remove_image"}),
+    "links": frozenset({"ensure", "remove"}),
+    "traffic": frozenset({"apply", "remove"}),
+    "connections": frozenset({"delete"}),
+    "associations": frozenset({"delete"}),
+    "folders": frozenset({"write", "prepare", "copy_state", "remove"}),
+    "store": frozenset(
+        {"next_generation", "save_instance", "set_state", "move_active", "open_handover", "record", "amend"}
+        | {"set_desired", "set_previous", "save_bags", "log_event", "count_restart", "set_current_release"}
+    ),
+}
+
+
+class Quiet(BaseException):
+    """The worker has nothing left to do but to watch."""
+
+
+class Restless(BaseException):
+    """It does not come to rest. Never caught by what is tested."""
+
+
+class SteppedInbox(Inbox):
+    """Waiting for a request lets time pass; asking is answered at once."""
+
+    def __init__(self, owner: str, clock: VirtualClock) -> None:
+        super().__init__(owner)
+        self._clock, self._waiting = clock, deque[Callable[[], None]]()
+        self.is_quiet: Callable[[], bool] = lambda: False
+        self.patience = PATIENCE_SECONDS
+        self._turns = 0
+
+    def begin(self, patience: float) -> None:
+        self.patience, self._turns = self._clock.elapsed + patience, 0
+
+    def put(self, request: Callable[[], None]) -> None:
+        self._waiting.append(request)
+
+    def ask(self, question: Callable[[], T]) -> T:
+        return question()
+
+    def get(self, timeout: float) -> Callable[[], None] | None:
+        if not self._waiting and self.is_quiet():
+            raise Quiet
+        before = self._clock.elapsed
+        self._clock.advance(timeout, lambda: bool(self._waiting))
+        self._turns = 0 if self._clock.elapsed > before else self._turns + 1
+        if self._turns > MOST_TURNS_AT_ONCE or self._clock.elapsed > self.patience:
+            raise Restless(f"{self._owner} is not at rest after {self._clock.elapsed:g} s, {self._turns} turns at once")
+        return self._waiting.popleft() if self._waiting else None
+
+
+class SteppedWorker(Worker):
+    """Does not start a thread of its own."""
+
+    def start(self) -> None:
+        assert isinstance(self._inbox, SteppedInbox)
+        self._inbox.is_quiet = lambda: self.is_settled
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing is under way, and what should serve does."""
+        is_busy = not self._is_adopted or self.foreground or self.clearing or not self._world.exits.watched
+        if is_busy or (self._is_dirty and self._router is not None):
+            return False
+        return self.keeper is not None and self.keeper.is_ready
+
+    def run_until(self, is_enough: Callable[[], bool], patience: float = PATIENCE_SECONDS) -> None:
+        assert isinstance(self._inbox, SteppedInbox)
+        self._inbox.begin(patience)
+        self._inbox.is_quiet = is_enough
+        with suppress(Quiet):
+            self.run()
+
+    def run_until_settled(self, patience: float = PATIENCE_SECONDS) -> None:
+        try:
+            self.run_until(lambda: self.is_settled, patience)
+        except Restless as error:
+            walk = self.foreground
+            doing = f"{walk.step} {walk.handover}" if walk else f"clearing {[w.handover for w in self.clearing]}"
+            raise Restless(f"{error}; message {self.standing.message!r}; {doing}") from None
+
+
+class NamedConfigurations:
+    """Satisfies `ports.Intake`: a file's name says which of the known configurations it is."""
+
+    def __init__(self, known: Mapping[str, RouterConfig]) -> None:
+        self._known = known
+
+    def take(self, kept: str | None, files: Sequence[tuple[str, bytes]]) -> Taken:
+        return Taken(files[-1][0], tuple(name for name, _ in files), ())
+
+    def interpret(self, kept: str | None) -> tuple[RouterConfig, tuple[Fault, ...]]:
+        return self._known[kept or ""], ()
+
+
+class Life:
+    """One supervisor's life on a machine. Its memory is lost with it."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        settings: Settings,
+        configurations: Mapping[str, RouterConfig],
+        renderer: Renderer,
+        read_definition: ReadDefinition,
+    ) -> None:
+        random.seed(len(machine.granted))  # pauses between restarts: the same in every run of a scenario
+        machine.exits, machine.encapsulation = FakeExits(), FakeEncapsulation()
+
+        def watched(
+            name: str, port: object, error: type[EngineError | NetworkError | ProbeError | StateError]
+        ) -> Watched:
+            return Watched(name, port, CHANGES.get(name, frozenset()), error, machine.fate)
+
+        world = World(
+            settings=settings,
+            engine=watched("engine", machine.engine, EngineError),
+            links=watched("links", machine.links, NetworkError),
+            connections=watched("connections", machine.connections, NetworkError),
+            prober=watched("prober", machine, ProbeError),
+            renderer=Watched("renderer", renderer, (), RenderError, machine.fate),
+            folders=watched("folders", machine.folders, StateError),
+            store=watched("store", machine.store, StateError),
+            clock=machine.clock,
+            exits=machine.exits,
+            buffers=watched("buffers", machine.buffers, NetworkError),
+            encapsulation=watched("encapsulation", machine.encapsulation, NetworkError),
+            associations=watched("associations", machine.associations, NetworkError),
+            switchboard=Switchboard(watched("traffic", machine.traffic, NetworkError)),
+            read_definition=read_definition,
+        )
+
+        def employ(name, world, allocator, digest, router):  # type: ignore[no-untyped-def]
+            worker = SteppedWorker(name, world, allocator, digest, router, SteppedInbox(name, machine.clock))
+            self.workers[name] = worker
+            return worker
+
+        self.machine, self.world = machine, world
+        self.workers: dict[ServiceName, SteppedWorker] = {}
+        library = Library(world, cast(Media, None))
+        self.supervision = Supervision(world, library, NamedConfigurations(configurations), digest, employ)
+        self.supervision.start((), ())
+
+    def settle(self, patience: float = PATIENCE_SECONDS) -> None:
+        """Run every worker until it has nothing left to do."""
+        for worker in self.workers.values():
+            worker.run_until_settled(patience)

@@ -1,0 +1,95 @@
+"""What a router holds: of everything that could grow from swap to swap, how much there is."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lab.tools import NAMESPACES, run, run_inside
+from supervisor.edges.engine import make_engine
+from tests.faults.subject import Subject
+
+# Memory, descriptors of cached connections and the write-ahead log breathe; all else is what five services need.
+RSS_GROWTH = 1.05
+ENGINE_RSS_GROWTH = 1.25  # a Go program gives memory back when it likes
+BREATH = {"descriptors": 4, "threads": 2, "engine_descriptors": 6, "engine_threads": 8}
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    rss: int
+    descriptors: int
+    threads: int
+    engine_rss: int
+    engine_descriptors: int
+    engine_threads: int
+    interfaces: int
+    namespaces: int
+    rules: int  # lines of the whole ruleset, elements included
+    containers: int
+    images: int
+    mounts: int
+    volumes: int  # folders of state
+    runtime_files: int
+    cgroups: int
+    journal: int  # bytes, write-ahead log included
+
+    def growth(self, former: Footprint) -> list[str]:
+        """What is more than it was, beyond what breathes."""
+        now, was = asdict(self), asdict(former)
+        found = []
+        for name in now:
+            match name:
+                case "journal":
+                    continue  # bounded on its own
+                case "rss":
+                    limit = was[name] * RSS_GROWTH
+                case "engine_rss":
+                    limit = was[name] * ENGINE_RSS_GROWTH
+                case _:
+                    limit = was[name] + BREATH.get(name, 0)
+            if now[name] > limit:
+                found.append(f"{name}: {was[name]} became {now[name]}")
+        return found
+
+
+def footprint(subject: Subject) -> Footprint:
+    """Only of a router at rest."""
+    router = subject.router
+    pid, engine = subject.daemon.pid, int(json.loads((router.runtime / "engine.json").read_text())["pid"])
+    client = make_engine(router.engine, router.state, router.runtime)
+    try:
+        containers, images = client.containers(), client.images()
+    finally:
+        client.close()
+    links = json.loads(run(["ip", "-n", router.lab.router, "-j", "link", "show"]))
+    places = (str(router.state), str(router.runtime))
+    return Footprint(
+        rss=_rss(pid),
+        descriptors=len(os.listdir(f"/proc/{pid}/fd")),
+        threads=len(os.listdir(f"/proc/{pid}/task")),
+        engine_rss=_rss(engine),
+        engine_descriptors=len(os.listdir(f"/proc/{engine}/fd")),
+        engine_threads=len(os.listdir(f"/proc/{engine}/task")),
+        interfaces=len(links),
+        namespaces=sum(1 for path in NAMESPACES.iterdir() if path.name.startswith(router.lab.prefix)),
+        rules=len(run_inside(router.lab.router, ["nft", "list", "ruleset"]).splitlines()),
+        containers=len(containers),
+        images=len(images),
+        mounts=sum(1 for line in Path("/proc/mounts").read_text().splitlines() if any(one in line for one in places)),
+        volumes=sum(1 for path in (router.state / "volumes").glob("*/*")),
+        runtime_files=sum(1 for path in router.runtime.glob("*/*/config/**/*") if path.is_file()),
+        cgroups=len({one.pid for one in containers}),
+        journal=sum(path.stat().st_size for path in router.state.glob("state.db*")),
+    )
+
+
+def _rss(pid: int) -> int:
+    """Of the process alone: pages of files that it shares with others come and go."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"RssAnon:\s+(\d+) kB", status)
+    assert found, status
+    return int(found[1]) * 1024

@@ -1,0 +1,64 @@
+"""A daemon is killed, or hangs: how long its clients wait. The bounds are generous; `make bench` tells the figures."""
+
+from __future__ import annotations
+
+import signal
+import statistics
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from bench.recovery import MOST_HUNG, silence
+from lab.session import SERVICES
+from tests.faults.subject import Subject
+from tests.integration.handover.invariants import violations
+
+pytestmark = [pytest.mark.integration, pytest.mark.lab, pytest.mark.timeout(1800)]
+
+ROUNDS = 20
+KILLED_SECONDS = 1.0  # the median; half of it on a machine that does nothing else
+HUNG_SECONDS = 5.0
+
+
+def test_a_daemon_that_was_killed_serves_again_at_once(
+    frail_router: Subject,
+    sample: Callable[[Sequence[str], str], tuple[str, ...]],
+    request: pytest.FixtureRequest,
+    record_property: Callable[[str, object], None],
+) -> None:
+    rounds = ROUNDS if request.config.getoption("--faults") == "all" else 1
+    _measure(frail_router, sample(SERVICES, "killed"), signal.SIGKILL, rounds, KILLED_SECONDS, record_property)
+
+
+def test_a_daemon_that_hangs_is_replaced(
+    frail_router: Subject,
+    sample: Callable[[Sequence[str], str], tuple[str, ...]],
+    request: pytest.FixtureRequest,
+    record_property: Callable[[str, object], None],
+) -> None:
+    rounds = MOST_HUNG if request.config.getoption("--faults") == "all" else 1
+    _measure(frail_router, sample(SERVICES, "hung"), signal.SIGSTOP, rounds, HUNG_SECONDS, record_property)
+
+
+def _measure(
+    subject: Subject,
+    names: tuple[str, ...],
+    number: signal.Signals,
+    rounds: int,
+    bound: float,
+    record_property: Callable[[str, object], None],
+) -> None:
+    if not names:
+        pytest.skip("not the fault that was asked for")
+    slow: list[str] = []
+    for name in names:
+        found = [silence(subject.router, name, number) for _ in range(rounds)]
+        median = statistics.median(found)
+        print(f"{name} {number.name}: median {median:.2f} s of {', '.join(f'{one:.2f}' for one in found)}")
+        record_property(f"{name}_seconds", round(median, 3))
+        if median > bound:
+            slow.append(f"{name} was silent for {median:.2f} s, {bound:g} s may be: {found}")
+    assert not slow, slow
+    subject.await_rest()
+    wrong = violations(subject.router)
+    assert not wrong, wrong

@@ -1,0 +1,85 @@
+"""An engine that comes after the supervisor, and one whose containers lost what they need to start."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from supervisor.loop import arrival
+from supervisor.loop.arrival import Arrival
+from supervisor.values.errors import EngineDownError, EngineUnavailableError
+from tests.fakes.engine import FakeEngine
+from tests.unit.loop.loop_samples import SERVICES
+from tests.unit.loop.scenarios import ALL, Router, prepared
+
+SERVICE = SERVICES[0]
+SCENARIO = next(one for one in ALL if one.service == SERVICE and one.name == "restart")
+
+
+@pytest.fixture
+def closing(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    monkeypatch.setattr(arrival, "PAUSE_SECONDS", 0.01)
+    made = threading.Event()
+    yield made
+    made.set()
+
+
+def test_an_engine_that_answers_is_here_at_once(closing: threading.Event) -> None:
+    one = Arrival(FakeEngine(), closing)
+    one.begin()
+    called: list[int] = []
+    one.then(lambda: called.append(threading.get_ident()))
+    assert called == [threading.get_ident()]
+    assert (one.version, one.message) == ("0.fake", "")
+
+
+def test_an_engine_that_may_come_is_waited_for_and_said_meanwhile(closing: threading.Event) -> None:
+    engine, came = FakeEngine(), threading.Event()
+    engine.fail("start_service", EngineDownError("cannot reach it: not started"))
+    one = Arrival(engine, closing)
+    one.begin()
+    assert (one.version, one.message) == ("", "cannot reach it: not started")
+    engine.fail("start_service", EngineUnavailableError("cannot use it"))  # somebody puts that right, too
+    one.then(came.set)
+    assert came.wait(5)
+    assert (one.version, one.message) == ("0.fake", "")
+
+
+def test_an_engine_that_will_never_come_ends_the_start(closing: threading.Event) -> None:
+    engine = FakeEngine()
+    engine.fail("start_service", EngineUnavailableError("cannot use it: it is not installed"))
+    with pytest.raises(EngineUnavailableError, match="not installed"):
+        Arrival(engine, closing).begin()
+
+
+def test_nothing_is_waited_for_once_the_supervisor_ends(closing: threading.Event) -> None:
+    engine, came = FakeEngine(), threading.Event()
+    engine.fail("start_service", EngineDownError("cannot reach it: not started"))
+    one = Arrival(engine, closing)
+    one.begin()
+    closing.set()
+    one.then(came.set)
+    assert not came.wait(0.1)
+    assert not engine.is_running
+
+
+@pytest.fixture
+def router() -> Iterator[Router]:
+    with prepared(SCENARIO) as made:
+        yield made
+
+
+def test_a_container_that_cannot_start_any_more_is_made_again_as_the_same_generation(router: Router) -> None:
+    """As after `docker system prune`, which takes the holder of a container's namespace away."""
+    worker, engine = router.life.workers[SERVICE], router.machine.engine
+    assert worker.keeper
+    before = worker.keeper.instance
+    engine.spoil(before.container_name)
+    engine.kill(before.container_name, "SIGKILL")
+    worker.run_until(lambda: engine.runs(before.container_name))
+    worker.run_until_settled()
+    assert worker.keeper
+    assert worker.keeper.instance.generation == before.generation
+    assert [one.name for one in engine.containers() if SERVICE in one.name] == [before.container_name]

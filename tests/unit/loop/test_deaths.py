@@ -1,0 +1,56 @@
+"""The supervisor is killed before every single change it makes to the world, and another one takes its place.
+
+The twin in memory of the fault campaign: the real loop on fakes that outlive it, in virtual time. Between two changes
+nothing can be told apart from outside, so one point before each change, and one at the end, are all there are.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.loop.campaign import PHASES, dies, reboots, walked
+from tests.unit.loop.conftest import Sample
+from tests.unit.loop.scenarios import ALL, Scenario
+
+every_scenario = pytest.mark.parametrize("scenario", ALL, ids=str)
+
+
+@every_scenario
+def test_killed_anywhere_it_converges(scenario: Scenario, sample: Sample) -> None:
+    changes = walked(scenario).changes
+    wrong = {}
+    for point in sample(range(len(changes) + 1), f"deaths in {scenario}", 6):
+        if found := dies(scenario, point):
+            wrong[f"{point} before {(*changes, 'the end')[point]}"] = found
+    assert not wrong
+
+
+@every_scenario
+def test_killed_anywhere_and_once_more_while_it_comes_back(scenario: Scenario, sample: Sample) -> None:
+    changes = walked(scenario).changes
+    points = [(first, second) for first in range(len(changes) + 1) for second in range(0, 16, 3)]
+    wrong = {}
+    for first, second in sample(points, f"double deaths in {scenario}", 3):
+        if found := dies(scenario, first, again=second):
+            wrong[f"{first}, {second}"] = found
+    assert not wrong
+
+
+@pytest.mark.parametrize("scenario", [one for one in ALL if one.service == "router"], ids=str)
+def test_killed_anywhere_whenever_a_client_changes_the_state(scenario: Scenario, sample: Sample) -> None:
+    points = [(phase, n) for phase in PHASES for n in range(len(walked(scenario, phase).changes) + 1)]
+    wrong = {}
+    for phase, point in sample(points, f"deaths among leases in {scenario}", 6):
+        if found := dies(scenario, point, phase=phase):
+            wrong[f"{phase:.3f}, {point} before {(*walked(scenario, phase).changes, 'the end')[point]}"] = found
+    assert not wrong
+
+
+@every_scenario
+def test_without_power_anywhere_one_good_generation_comes_up(scenario: Scenario, sample: Sample) -> None:
+    points = [(n, keeps) for n in range(len(walked(scenario).changes) + 1) for keeps in (False, True)]
+    wrong = {}
+    for point, keeps in sample(points, f"reboots in {scenario}", 3):
+        if found := reboots(scenario, point, keeps_containers=keeps):
+            wrong[f"{point} before {(*walked(scenario).changes, 'the end')[point]}, containers kept: {keeps}"] = found
+    assert not wrong

@@ -88,7 +88,7 @@ def _be_soaking(subject: Subject, name: str) -> None:
 
 
 def _configure(subject: Subject, name: str) -> None:
-    """Every time another content of the file that asks for a hand-over of this service, and of no other.
+    """Every time another content, the lab's own never, of the file that asks for a hand-over of this service alone.
 
     The password server has no such file while the networks stay as they are: it is restarted instead.
     """
@@ -112,7 +112,7 @@ def _other_timeout(turn: int) -> tuple[str, dict[str, Any]]:
     content = commands.load_balancer()
     lines = content["rules"][0]["configuration"]
     at = next(i for i, line in enumerate(lines) if "timeout client" in line)
-    lines[at] = f"\ttimeout client     {50_000 + turn}"
+    lines[at] = f"\ttimeout client     {50_001 + turn}"
     return "load_balancer", content
 
 
@@ -123,7 +123,7 @@ def _other_name(turn: int) -> tuple[str, dict[str, Any]]:
 
 
 def _other_lifetime(turn: int) -> tuple[str, dict[str, Any]]:
-    return "site_2_site_vpn", commands.site_to_site() | {"esp_lifetime": 3600 + turn}
+    return "site_2_site_vpn", commands.site_to_site() | {"esp_lifetime": 3601 + turn}
 
 
 _CHANGES: Mapping[str, Callable[[int], tuple[str, dict[str, Any]]]] = MappingProxyType(

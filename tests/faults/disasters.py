@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from lab import firewall, network
 from lab.scenarios import Loss
+from lab.session import SERVICES
 from lab.tools import run, run_inside
 from tests.faults.daemon import CLOCK_FILE
 from tests.faults.frail import FrailRouter
@@ -40,7 +41,7 @@ class Disaster:
     lasts: float = 3.0  # seconds; of a sample, and of everything
     lasts_longest: float | None = None
     suffers: frozenset[str] = frozenset()  # clients whose losses are told, and not judged
-    may_pass_unnoticed: bool = False  # nothing need be said when the swap succeeds all the same
+    passes: frozenset[str] = frozenset()  # services whose swap may not meet it: nothing need be said if it succeeds
 
     def __str__(self) -> str:
         return self.name
@@ -199,10 +200,15 @@ DISASTERS: Mapping[str, Disaster] = MappingProxyType(
                 _disk_full,
                 message="full|[Nn]o space|MiB free",
                 suffers=ASKING,
-                may_pass_unnoticed=True,
+                passes=frozenset(SERVICES),
             ),
             Disaster("disk-read-only", _disk_read_only, message="read.?only|not permitted|I/O", suffers=ASKING),
-            Disaster("nft-refused", _rules_refused, message="cannot .*nft.* not permitted"),
+            Disaster(
+                "nft-refused",
+                _rules_refused,
+                message="cannot .*nft.* not permitted",
+                passes=frozenset({"strongswan"}),  # no rule changes when a daemon that carries the data is replaced
+            ),
             Disaster("ruleset-flushed", _flushed, message="restored .*what=table", loss=MOMENT),
             Disaster("iptables-restored", _rules_replaced, message="restored .*admission", loss=MOMENT),
             Disaster("conntrack-flushed", _connections_forgotten),

@@ -11,7 +11,7 @@ from supervisor.values.bundle import BundleIndex
 from supervisor.values.errors import Fault
 from supervisor.values.handover import Handover, Step
 from supervisor.values.intake import Taken
-from supervisor.values.manifest import Probe, ServiceDefinition, ServiceManifest
+from supervisor.values.manifest import Probe, ServiceDefinition, ServiceManifest, StateVolume
 from supervisor.values.names import Digest, ImageId, ServiceName
 from supervisor.values.release import InstanceState, Release, Version
 from supervisor.values.router import RouterConfig
@@ -184,6 +184,9 @@ class Prober(Protocol):
     def tally(self, source: ResolvedProbe, failed: str, total: str, target: ProbeTarget) -> tuple[Tally, ...]:
         """Read what a daemon, or the kernel of it, has counted, by name. ProbeError, NetworkError: unreadable."""
 
+    def replay(self, source: ResolvedProbe, granted: bytes, known: bytes, target: ProbeTarget) -> int:
+        """Ask a daemon for what another has granted and it does not know; return how much. ProbeError: what is left."""
+
 
 class Renderer(Protocol):
     """Turns definitions and configuration into files, frontends and probes. RenderError names template and place."""
@@ -228,6 +231,9 @@ class Folders(Protocol):
 
     def state_digest(self, instance: Instance, manifest: ServiceManifest) -> str:
         """Digest of the content of the instance's copied volumes."""
+
+    def read_state(self, instance: Instance, volume: StateVolume, file: str) -> bytes:
+        """Content of a file in one of the instance's volumes; nothing when there is no such file."""
 
     def remove(self, instance: Instance, manifest: ServiceManifest, *, keep_state: bool = False) -> None:
         """Remove what belongs to this generation alone."""

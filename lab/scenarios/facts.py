@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,8 @@ from lab.clients import RenewingGuests, run
 from lab.router import Router
 from lab.tools import LabError, run_inside
 from lab.topology import GUEST_COUNT, ROUTER_GUEST_IP, Guest
+
+OFFERED_SECONDS = 20.0
 
 
 def service(router: Router, name: str) -> dict[str, Any]:
@@ -69,12 +72,24 @@ def give_back(router: Router, guest: Guest) -> None:
 
 
 def renew_passwords(router: Router) -> None:
-    """Send every guest's password once more, as a management server does after a reset."""
+    """Send every guest's password once more, as a management server does after a reset, until all are on offer."""
     folder = network.folder(router.lab)
     counter, files = folder / "password-turn", folder / "passwords"
     turn = int(counter.read_text()) + 1 if counter.exists() else 1
     counter.write_text(str(turn))
     for former in files.glob("*"):
         former.unlink()
-    written = commands.write_passwords(files, turn)
+    written, before = commands.write_passwords(files, turn), _offers(router)
     router.vrctl("config", "apply", *map(str, written))
+    deadline = time.monotonic() + OFFERED_SECONDS
+    while len(now := _offers(router)) < GUEST_COUNT or not before.isdisjoint(now):
+        if time.monotonic() > deadline:
+            raise LabError(f"cannot renew passwords: not all are on offer after {OFFERED_SECONDS:g} s")
+        time.sleep(0.05)
+
+
+def _offers(router: Router) -> set[bytes]:
+    """What the password server reads: every offer has an identity of its own."""
+    generation = service(router, "password")["generation"]
+    folder = router.runtime / "password" / str(generation) / "config" / "offers"
+    return {path.read_bytes() for path in folder.iterdir() if path.is_file()}

@@ -121,6 +121,10 @@ class DiskFolders:
             found = "".join(f"{volume.name} {safefs.digest(self._volume(instance, volume))}\n" for volume in volumes)
         return _digest(found.encode())
 
+    def read_state(self, instance: Instance, volume: StateVolume, file: str) -> bytes:
+        with _explained("read the state of", instance):
+            return safefs.read(self._volume(instance, volume) / file)
+
     def remove(self, instance: Instance, manifest: ServiceManifest, *, keep_state: bool = False) -> None:
         with _explained("remove the folders of", instance):
             safefs.remove_tree(self._generation(instance))

@@ -69,6 +69,16 @@ def digest(path: Path) -> str:
     return found.hexdigest()
 
 
+def read(path: Path) -> bytes:
+    """Content of a regular file that its daemon may be rewriting; nothing, when it is not there."""
+    try:
+        with _folder(path.parent) as folder:
+            found = _read_settled(path.name, folder, _Budget())
+    except FileNotFoundError:
+        return b""
+    return found.content if found else b""
+
+
 def remove_tree(path: Path) -> None:
     """Remove a folder with all that is in it; nothing happens when it is gone already."""
     try:

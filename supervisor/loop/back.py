@@ -9,7 +9,7 @@ from supervisor.decisions.traffic import endpoints
 from supervisor.loop.draining import finish
 from supervisor.loop.gap import begin_gap, hold_port, settle
 from supervisor.loop.instances import discard, is_running, revive, version_of, without_instance
-from supervisor.loop.state_copy import carry_back
+from supervisor.loop.state_copy import carry_back, replay_back
 from supervisor.loop.switchboard import Serving
 from supervisor.loop.walk import Wait, Walk, forget_datagrams, tell_daemon
 from supervisor.values.errors import EngineError, SupervisorError
@@ -39,6 +39,7 @@ def switch_back(walk: Walk) -> Wait | None:
             walk.world.store.set_desired(service, version_of(former))
     if not is_dead:
         forget_datagrams(walk, walk.candidate)
+        replay_back(walk, former)
     log.info("cut back", extra={"service": service, "generation": former.generation})
     return None
 

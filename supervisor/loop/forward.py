@@ -24,7 +24,7 @@ from supervisor.loop.instances import (
     without_instance,
 )
 from supervisor.loop.readiness import verified
-from supervisor.loop.state_copy import cut_again, first_copy
+from supervisor.loop.state_copy import cut_again, first_copy, replay
 from supervisor.loop.switchboard import Serving
 from supervisor.loop.walk import Wait, Walk, forget_datagrams, tell_daemon
 from supervisor.values.errors import NetworkError, SupervisorError
@@ -92,6 +92,7 @@ def cut_over(walk: Walk) -> Wait | None:
     _give_traffic(walk)
     if walk.former:
         forget_datagrams(walk, walk.former)
+        replay(walk, walk.former, walk.candidate, walk.definition)  # at once: what it gave away is not given again
     log.info(
         "cut-over",
         extra={
@@ -126,6 +127,8 @@ def verify(walk: Walk) -> Wait | None:
     waiting = verified(walk)
     if waiting is None and walk.handover.mode is not Mode.RELOAD:
         _give_traffic(walk)  # a supervisor that came back may find it with the former active
+        if walk.former:
+            replay(walk, walk.former, walk.candidate, walk.definition)  # what it was in the middle of at the cut
         return _gap_ended(walk)
     return waiting
 

@@ -130,9 +130,6 @@ class Keeper:
             self._forgiven = 0 if backoff.is_stable(self._backoff, now) else self._forgiven
         if health.is_due(self.liveness, now) and self._has_begun(now):
             self.liveness = self._ask(self.liveness, manifest.liveness)
-            if not self.liveness.is_good and not self.liveness.streak and self._answers_patiently():
-                fresh = health.presumed(self._world.clock.monotonic())
-                self.liveness = health.postpone(fresh, manifest.liveness.interval)  # its answers must not pile up
 
     def _answers_patiently(self) -> bool:
         """Before it is called hung it is asked once more, with the time that a candidate gets: slow is not hung."""
@@ -145,25 +142,24 @@ class Keeper:
         return self._was_ready or health.has_missed_deadline(self.readiness, watch, now)
 
     def _ask(self, before: health.Health, watch: Watch) -> health.Health:
-        merged = health.merge(self._results(watch))
-        steady = health.advance(before, watch, merged, self._world.clock.monotonic())
-        if watch is self.definition.manifest.readiness and steady.is_good and steady.is_known and not steady.streak:
+        manifest = self.definition.manifest
+        now = self._world.clock.monotonic
+        steady = health.advance(before, watch, health.merge(self._results(watch)), now())
+        if watch is manifest.readiness and steady.is_good and steady.is_known and not steady.streak:
             # A candidate is asked many times a second; what is ready already need not be.
             steady = health.postpone(steady, max(watch.interval, READY_INTERVAL_SECONDS))
-        if steady.is_good != before.is_good or steady.is_known != before.is_known:
-            if steady.is_good:
-                enlarge_buffers(self._world, self.instance, self.definition)
-            which = "readiness" if watch is self.definition.manifest.readiness else "liveness"
-            log.info(
-                "health changed",
-                extra={
-                    "service": self.instance.service,
-                    "watch": which,
-                    "is_good": steady.is_good,
-                    "reason": steady.message,
-                },
-            )
+        is_hung = watch is manifest.liveness and not steady.is_good and not steady.streak
+        if is_hung and self._answers_patiently():
+            steady = health.postpone(health.presumed(now()), watch.interval)  # its answers must not pile up
+        if (steady.is_good, steady.is_known) != (before.is_good, before.is_known):
+            self._tell(steady, "readiness" if watch is manifest.readiness else "liveness")
         return steady
+
+    def _tell(self, changed: health.Health, which: str) -> None:
+        if changed.is_good:
+            enlarge_buffers(self._world, self.instance, self.definition)
+        facts = {"watch": which, "is_good": changed.is_good, "reason": changed.message}
+        log.info("health changed", extra={"service": self.instance.service, **facts})
 
     def _results(self, watch: Watch) -> list[ProbeResult]:
         """What its probes find, up to the first that fails."""

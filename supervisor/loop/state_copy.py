@@ -1,7 +1,8 @@
 """State that each generation writes for itself (leases): copied, compared, copied again, carried back.
 
-There are never two writers of one folder. The candidate reads its copy when it starts, so a copy that came too late
-means starting it again, which costs nobody anything as long as the other generation has the traffic.
+There are never two writers of one folder. The candidate reads its copy when it starts. What the other generation learns
+later is replayed, where the manifest says how; otherwise it is copied once more and the candidate started again, which
+costs nobody anything as long as the other generation has the traffic.
 """
 
 from __future__ import annotations
@@ -9,17 +10,21 @@ from __future__ import annotations
 import logging
 
 from supervisor.decisions.handover import is_interrupted
-from supervisor.loop.instances import begin, is_active
+from supervisor.loop.instances import begin, is_active, target_of
 from supervisor.loop.readiness import await_ready, ready
 from supervisor.loop.switchboard import Serving
 from supervisor.loop.walk import Wait, Walk
+from supervisor.values.errors import SupervisorError
+from supervisor.values.handover import Mode
+from supervisor.values.manifest import ServiceDefinition, ServiceManifest, StateSharing
 from supervisor.values.state import Instance
 
 log = logging.getLogger(__name__)
 
 COPIES_BEFORE_CUT = 2  # a former active that never rests is compared after the cut instead
+REPLAYS_BEFORE_CUT = 3
 RECUTS = 2
-CARRIES = 4  # back to the former, which has no traffic meanwhile: they cost time only
+CARRIES = 4  # back to the former, which has no traffic meanwhile: they cost time, and the connections it still has
 
 
 def first_copy(walk: Walk) -> None:
@@ -31,9 +36,11 @@ def first_copy(walk: Walk) -> None:
 
 
 def catch_up(walk: Walk) -> Wait | None:
-    """Before the cut: copy again while the former active still changes it, and wait until the candidate is back."""
+    """Before the cut: tell the candidate what the former active has learnt since, or copy it again and start anew."""
     former = walk.former
     if former is None or not walk.copies_state:
+        return None
+    if not walk.is_copied and _is_told(walk, former, walk.candidate, walk.definition):
         return None
     if walk.is_copied:
         waiting = ready(walk)
@@ -50,13 +57,13 @@ def catch_up(walk: Walk) -> Wait | None:
 def cut_again(walk: Walk) -> bool:
     """After the cut: did the former active change its state since the copy? Then go back, copy and cut again.
 
-    Only while the candidate has not changed its own: from then on both know something, and a lease that is missing in
-    one file is granted anew, to the same guest, when it is renewed (`dhcp-authoritative`, DESIGN).
+    Only while the candidate has not changed its own: from then on both know something. What can be replayed need not
+    be copied again.
     """
     former, world, service = walk.former, walk.world, walk.handover.service
     if former is None or not walk.copies_state or walk.handover.synced is None or walk.recuts >= RECUTS:
         return False
-    if _digest(walk, former) == walk.handover.synced:
+    if is_replayed(walk.definition.manifest) or _digest(walk, former) == walk.handover.synced:
         return False
     if _digest(walk, walk.candidate) != walk.handover.synced:
         log.warning("state not carried over whole", extra={"service": service, "generation": walk.candidate.generation})
@@ -84,15 +91,64 @@ def carry_back(walk: Walk, former: Instance) -> bool:
     digest = _digest(walk, walk.candidate)
     if digest == walk.handover.synced:
         return False
-    liveness = walk.definition.manifest.liveness  # answers sooner than readiness that a candidate hangs
-    if not is_interrupted(walk.handover) and walk.probe(walk.candidate, walk.definition, liveness):
-        return False  # what it wrote may be what broke it; one that ended with the power is as good as its last word
+    if not _is_trusted(walk) or _is_told(walk, walk.candidate, former, walk.former_definition or walk.definition):
+        return False
     world.engine.kill(former.container_name, "SIGKILL")
     world.folders.copy_state(walk.candidate, former, manifest)
     walk.remember_copy(digest)
     world.engine.start(former.container_name)
     walk.carries += 1
     return True
+
+
+def _is_told(walk: Walk, source: Instance, target: Instance, definition: ServiceDefinition) -> bool:
+    """Before traffic moves: replay all there is. False: it has to be copied."""
+    if not is_replayed(definition.manifest):
+        return False
+    for _ in range(REPLAYS_BEFORE_CUT):
+        count = replay(walk, source, target, definition)
+        if not count:
+            return count is not None
+    return True
+
+
+def replay(walk: Walk, source: Instance, target: Instance, definition: ServiceDefinition) -> int | None:
+    """Ask `target` for what `source` has learnt since it was copied; return how much that was, None: not all of it.
+
+    What is refused costs nobody anything yet: a lease that is missing in one file is granted anew, to the same guest,
+    when it is renewed (`dhcp-authoritative`, DESIGN).
+    """
+    world, told, total = walk.world, {"service": target.service, "generation": target.generation}, 0
+    for volume in definition.manifest.state:
+        for asked in world.renderer.probes([volume.replay] if volume.replay else [], walk.router, target):
+            file = asked.argument("file") or ""
+            try:
+                granted, known = (world.folders.read_state(one, volume, file) for one in (source, target))
+                count = world.prober.replay(asked, granted, known, target_of(world, target, definition))
+            except SupervisorError as error:
+                log.warning("state not replayed", extra={**told, "reason": str(error)})
+                return None
+            total += count
+    if total:
+        log.info("state replayed", extra={**told, "count": total})
+    return total
+
+
+def is_replayed(manifest: ServiceManifest) -> bool:
+    """Can all be replayed that a candidate starts from a copy of?"""
+    return all(volume.replay for volume in manifest.state if volume.sharing is StateSharing.COPIED)
+
+
+def replay_back(walk: Walk, former: Instance) -> None:
+    """What came too late to be carried back."""
+    if walk.handover.mode is Mode.OVERLAP and _is_trusted(walk):
+        replay(walk, walk.candidate, former, walk.former_definition or walk.definition)
+
+
+def _is_trusted(walk: Walk) -> bool:
+    """What a candidate wrote may be what broke it. One that ended with the power is as good as its last word."""
+    liveness = walk.definition.manifest.liveness  # answers sooner than readiness that a candidate hangs
+    return is_interrupted(walk.handover) or not walk.probe(walk.candidate, walk.definition, liveness)
 
 
 def _copy_again(walk: Walk, former: Instance) -> None:

@@ -77,16 +77,6 @@ class StateSharing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class StateVolume:
-    """A folder whose content outlives a generation. Never shared between services."""
-
-    name: str
-    mount: str
-    sharing: StateSharing
-    user: User  # who owns the folder
-
-
-@dataclass(frozen=True, slots=True)
 class RuntimeFolder:
     """A folder for control sockets and pid files, seen by the supervisor; empty for each generation."""
 
@@ -137,6 +127,7 @@ class ProbeKind(StrEnum):
     VICI = "vici"
     EXEC = "exec"  # a command inside the container
     ANSWERS = "answers"  # counters only: response codes of DNS answers, counted on their way out
+    LEASES = "leases"  # replays only: DHCP leases, as a file of the daemon's lists them
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +139,17 @@ class Probe:
     timeout: float = 1.0
     each: str | None = None
     when: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateVolume:
+    """A folder whose content outlives a generation. Never shared between services."""
+
+    name: str
+    mount: str
+    sharing: StateSharing
+    user: User  # who owns the folder
+    replay: Probe | None = None  # copied only: how the candidate is told what came between the last copy and the cut
 
 
 @dataclass(frozen=True, slots=True)

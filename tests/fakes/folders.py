@@ -68,6 +68,9 @@ class FakeFolders:
     def state_digest(self, instance: Instance, manifest: ServiceManifest) -> str:
         return digest(repr([self.volumes.get(path) for path in _copied(instance, manifest)]).encode())
 
+    def read_state(self, instance: Instance, volume: StateVolume, file: str) -> bytes:
+        return "\n".join(self.volumes.get(volume_path(instance, volume), ())).encode()
+
     def remove(self, instance: Instance, manifest: ServiceManifest, *, keep_state: bool = False) -> None:
         if self._is_running(instance.container_name):
             raise Impossible(f"folders of {instance.container_name} are removed while it runs")

@@ -135,6 +135,16 @@ class Machine:
         done = int((self.clock.elapsed - daemon.started) / TICK_SECONDS)
         return (Tally("", int(done * daemon.behaviour.fails), done),)
 
+    def replay(self, source: ResolvedProbe, granted: bytes, known: bytes, target: ProbeTarget) -> int:
+        """The daemon is asked for each, and writes it down."""
+        lost = [line for line in granted.decode().splitlines() if line not in known.decode().splitlines()]
+        for line in lost:
+            self.clock.sleep(PROBE_SECONDS)
+            if not self.is_answering(target.container):
+                raise ProbeError(f"cannot replay {line} at {target.container}: it does not answer")
+            self.engine.lease(target.container, line)
+        return len(lost)
+
     # ------------------------------------------------------------ clients
 
     def let_clients_in(self, services: Sequence[ServiceName]) -> None:

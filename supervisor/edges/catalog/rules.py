@@ -21,6 +21,7 @@ from supervisor.values.manifest import (
     OnChange,
     Probe,
     ProbeKind,
+    StateSharing,
     Strategy,
 )
 
@@ -165,6 +166,14 @@ def probes_make_sense(draft: Draft) -> Iterator[Fault]:
                 yield from _probe_faults(f"{key}.probes[{index}].{probe.kind}", probe, folders)
 
 
+def only_copies_are_replayed(draft: Draft) -> Iterator[Fault]:
+    for at, item in draft.items("state"):
+        if isinstance(item.replay, Probe):
+            if item.sharing is StateSharing.SHARED:
+                yield Fault(f"{at}.replay", "has no meaning here: both generations write one folder")
+            yield from _probe_faults(f"{at}.replay.{item.replay.kind}", item.replay, set())
+
+
 def errors_can_be_counted(draft: Draft) -> Iterator[Fault]:
     folders = {item.name for _, item in draft.items("runtime") if item.name is not FAULTY}
     found = [(at, item) for at, item in draft.items("errors")]
@@ -220,6 +229,8 @@ def _literal_fault(kind: ProbeKind, key: str, text: str, folders: set[str]) -> s
         return f"{text} is not known ({', '.join(sorted(_WORDS[key]))})"
     if key == "port" and not (text.isdecimal() and 1 <= int(text) <= 65535):
         return f"{text} is not a port"
+    if kind is ProbeKind.LEASES and key == "file" and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", text):
+        return f"{text} is not the name of a file in the volume"
     if key == "status" and not re.fullmatch(r"[1-5][0-9][0-9]", text):
         return f"{text} is not an HTTP status"
     if kind is ProbeKind.EXEC and key == "command":
@@ -267,5 +278,6 @@ RULES: tuple[Rule, ...] = (
     names_are_unique,
     mounts_are_apart,
     probes_make_sense,
+    only_copies_are_replayed,
     errors_can_be_counted,
 )

@@ -121,8 +121,10 @@ def _tmpfs(mount: str, size: int, mode: str = "1777") -> TmpfsMount:
     return TmpfsMount(mount, size, int(mode, 8) if isinstance(mode, str) else 0)  # a refused mode is FAULTY here
 
 
-def _volume(name: str, mount: str, sharing: StateSharing, user: User | None = None) -> StateVolume:
-    return StateVolume(name, mount, sharing, user)  # type: ignore[arg-type]  # filled in by `definition`
+def _volume(
+    name: str, mount: str, sharing: StateSharing, user: User | None = None, replay: Probe | None = None
+) -> StateVolume:
+    return StateVolume(name, mount, sharing, user, replay)  # type: ignore[arg-type]  # filled in by `definition`
 
 
 def _runtime(name: str, mount: str, user: User | None = None) -> RuntimeFolder:
@@ -141,15 +143,6 @@ CONFIG = Record(
         Field("on_add", _ON_CHANGE),
         Field("on_change", _ON_CHANGE),
         Field("on_remove", _ON_CHANGE),
-    ),
-)
-STATE = Record(
-    _volume,
-    (
-        Field("name", NAME, True),
-        Field("mount", ABSOLUTE, True),
-        Field("sharing", Choice.of(StateSharing), True),
-        Field("user", USER, about="owner of the folder; the service's user when absent"),
     ),
 )
 RUNTIME = Record(_runtime, (Field("name", NAME, True), Field("mount", ABSOLUTE, True), Field("user", USER)))
@@ -214,6 +207,19 @@ def _probe(kind: str, found: Mapping[str, Any]) -> Probe:
 
 PROBE = Tagged(tuple((str(kind), shape) for kind, shape in PROBES.items()), _probe)
 COUNTER = Tagged(tuple((str(kind), shape) for kind, shape in COUNTERS.items()), _probe)
+REPLAY = Tagged(((str(ProbeKind.LEASES), _arguments("file network address port", "")),), _probe)
+STATE = Record(
+    _volume,
+    (
+        Field("name", NAME, True),
+        Field("mount", ABSOLUTE, True),
+        Field("sharing", Choice.of(StateSharing), True),
+        Field("user", USER, about="owner of the folder; the service's user when absent"),
+        Field(
+            "replay", REPLAY, about="copied only: how a candidate learns what came between the last copy and the cut"
+        ),
+    ),
+)
 _WATCH = (Field("interval", DURATION, True), Field("threshold", Number(1, 1000), True))
 READINESS = Record(Watch, (Field("probes", ListOf(PROBE, minimum=1), True), *_WATCH, Field("deadline", DURATION)))
 LIVENESS = Record(Watch, (Field("probes", ListOf(PROBE), True), *_WATCH))

@@ -46,7 +46,7 @@ def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
     expect = str(arguments.ipv4("expect")) if arguments.text("expect") else "an address"
     question = f"DHCP DISCOVER of {mac} at {relay}:{port}"
     try:
-        reply = _exchange(relay, port, discover(mac, secrets.randbits(32), relay=relay), probe.timeout)
+        reply = exchange(relay, port, discover(mac, secrets.randbits(32), relay=relay), probe.timeout)
     except OSError as error:
         return Answer(False, question, f"{silence(error, probe.timeout)}, expected an OFFER of {expect}")
     except MalformedPacketError as error:
@@ -57,7 +57,7 @@ def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
     return Answer(True, question, came)
 
 
-def _exchange(relay: IPv4Address, port: int, message: DhcpMessage, timeout: float) -> DhcpMessage:
+def exchange(relay: IPv4Address, port: int, message: DhcpMessage, timeout: float) -> DhcpMessage:
     """Send to the server's port; return the first reply to `message` that leaves from that port."""
     with (
         BoundedSocket(socket.AF_PACKET, socket.SOCK_DGRAM, timeout) as replies,

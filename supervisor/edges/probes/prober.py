@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from supervisor.edges.probes import command, control, dhcp, http, resolver, tally, tcp, vici
+from supervisor.edges.probes import command, control, dhcp, http, leases, resolver, tally, tcp, vici
 from supervisor.edges.probes.answer import Answer
 from supervisor.values.errors import ProbeError
 from supervisor.values.manifest import ProbeKind
@@ -49,3 +49,8 @@ class ProtocolProber:
 
     def tally(self, source: ResolvedProbe, failed: str, total: str, target: ProbeTarget) -> tuple[Tally, ...]:
         return tally.count(tally.read(source, target, self._execute, self._answers), failed, total)
+
+    def replay(self, source: ResolvedProbe, granted: bytes, known: bytes, target: ProbeTarget) -> int:
+        if source.kind != ProbeKind.LEASES:
+            raise ProbeError(f"cannot replay {source.kind!r}: only {ProbeKind.LEASES} are known")
+        return leases.replay(source, granted, known, target)

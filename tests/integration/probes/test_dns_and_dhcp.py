@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.edges.probes import ProtocolProber
 from supervisor.edges.probes.dhcp_packet import (
     DhcpMessage,
     Direction,
@@ -23,8 +24,8 @@ from supervisor.edges.probes.dhcp_packet import (
     request,
 )
 from supervisor.values.errors import ProbeError
-from supervisor.values.state import ProbeResult
-from tests.integration.probes.probe_servers import Ask, Lab, Run, Serve, close, hang, ip, say, wait_until
+from supervisor.values.state import ExecResult, ProbeResult, ProbeTarget
+from tests.integration.probes.probe_servers import Ask, Lab, Run, Serve, close, hang, ip, probe, say, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -347,3 +348,43 @@ def test_a_server_that_misbehaves(
     assert result.is_good is is_good
     assert result.message.partition(":1067: ")[2].startswith(outcome)
     assert result.seconds < 1.5
+
+
+# ---------------------------------------------------------------- replayed leases
+
+
+def test_what_another_server_granted_is_granted_anew(lab: Lab, server: Server) -> None:
+    """A client with an identifier and a name, one without, and one that renewed: all as the first server has them."""
+    leases = server(1053, 1067, "10.1.1.20", "--dhcp-range=10.1.1.100,10.1.1.150,1h")
+    soon = int(time.time()) + 600
+    granted = (
+        f"{soon} 00:0c:01:02:03:aa 10.1.1.101 laptop 01:00:0c:01:02:03:aa\n"
+        f"{soon} 00:0c:01:02:03:bb 10.1.1.102 * *\n"
+        f"1000000000 00:0c:01:02:03:cc 10.1.1.103 * *\n"
+        f"{soon} 00:0c:01:02:03:dd 10.9.9.9 * *\n"
+        "duid 00:01:00:01:2f:11:22:33:00:0c:01:02:03:04\n"
+    ).encode()
+    source = probe("leases", file="any", network="10.1.1.0/24", address="10.1.1.1", port=1067)
+    prober, target = ProtocolProber(lambda *_: ExecResult(1, b"", b"")), ProbeTarget("vrs-test-1", None, ())
+
+    def replay() -> int:
+        return lab.router.inside(lambda: prober.replay(source, granted, leases.read_bytes(), target))
+
+    assert replay() == 2
+    wait_until(lambda: "10.1.1.102" in leases.read_text())
+    held = {fields[1]: fields[2:] for line in leases.read_text().splitlines() if len(fields := line.split()) == 5}
+    assert held["00:0c:01:02:03:aa"] == ["10.1.1.101", "laptop", "01:00:0c:01:02:03:aa"]
+    assert held["00:0c:01:02:03:bb"] == ["10.1.1.102", "*", "*"]
+    assert {"00:0c:01:02:03:cc", "00:0c:01:02:03:dd"}.isdisjoint(held)
+    assert replay() == 0
+
+    refused = f"{soon} 00:0c:01:02:03:ee 10.1.1.20 * *\n".encode()  # reserved for somebody else
+    with pytest.raises(ProbeError, match=r"cannot replay 1 of 1 leases .* at vrs-test-1: 10\.1\.1\.20 for .*:ee: "):
+        lab.router.inside(lambda: prober.replay(source, refused, b"", target))
+
+
+@pytest.mark.parametrize("kind", ["dhcp", "exec"])
+def test_only_leases_are_replayed(kind: str) -> None:
+    prober = ProtocolProber(lambda *_: ExecResult(1, b"", b""))
+    with pytest.raises(ProbeError, match=f"cannot replay '{kind}'"):
+        prober.replay(probe(kind), b"", b"", ProbeTarget("vrs-test-1", None, ()))

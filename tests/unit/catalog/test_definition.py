@@ -306,6 +306,22 @@ def test_what_the_kernel_needs_in_a_takeover() -> None:
     assert set(faults(said, "names")) == {"takeover.encapsulation", "takeover.associations", "takeover.port"}
 
 
+def test_copied_state_may_be_replayed() -> None:
+    leases = {"file": "all.leases", "network": "10.1.1.0/24", "address": "10.1.1.1", "port": 67}
+    volume = {"name": "leases", "mount": "/state/leases", "sharing": "copied", "replay": {"leases": leases}}
+    said = document(ROUTER) | {"state": [volume]}
+    jsonschema.Draft202012Validator(json_schema()).validate(said)
+    (found,) = definition_from_files("names", files(yaml.safe_dump(said))).manifest.state
+    assert found.replay is not None
+    assert (found.replay.kind, dict(found.replay.arguments)["port"]) == (ProbeKind.LEASES, "67")
+    volume |= {"sharing": "shared", "replay": {"leases": leases | {"file": "../secrets", "port": 0}}}
+    assert set(faults(said, "names")) == {
+        "state[0].replay",
+        "state[0].replay.leases.file",
+        "state[0].replay.leases.port",
+    }
+
+
 def test_counters_of_failed_work() -> None:
     said = document() | {"errors": [counter(), counter(name="slow answers", share=0.5)]}
     jsonschema.Draft202012Validator(json_schema()).validate(said)

@@ -16,7 +16,7 @@ from tests.fakes.machine import Behaviour, Daemon
 from tests.unit.loop.loop_samples import SERVICES, image, release
 from tests.unit.loop.scenarios import Router, Scenario, configure, prepared, settle, swap
 
-ISOLATED, ROUTER, TAKEOVER = SERVICES
+ISOLATED, ROUTER, TAKEOVER = SERVICES[:3]
 OVERLAPPING = (ISOLATED, ROUTER)
 MINUTE = 60.0
 

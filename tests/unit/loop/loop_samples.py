@@ -86,6 +86,18 @@ ports: {ike: 500}
 """
     + WATCHES,
 }
+REPLAY = """
+state:
+  - name: leases
+    mount: /state/leases
+    sharing: copied
+    replay: {leases: {file: all, network: 10.1.1.0/24, address: 10.1.1.1, port: "{{ instance.port('dhcp') }}"}}
+"""
+MANIFESTS["replayed"] = (
+    MANIFESTS["router"]
+    .replace("name: router", "name: replayed")
+    .replace("state: [{name: leases, mount: /state/leases, sharing: copied}]\n", REPLAY)
+)
 INTERFACES = "router.networks | map(attribute='interface') | list"
 SERVICES = tuple(ServiceName(name) for name in MANIFESTS)
 

@@ -150,6 +150,12 @@ class Connections(Protocol):
     def count(self, endpoints: Sequence[Endpoint]) -> int:
         """Tracked TCP connections (states SYN_SENT to LAST_ACK) whose reply comes from one of `endpoints`."""
 
+    def open(self, endpoints: Sequence[Endpoint], pid: int) -> int:
+        """TCP connections that the network namespace of a process has open at the ports of `endpoints`, tracked or not.
+
+        None when the process has ended. NetworkError.
+        """
+
     def delete(self, endpoints: Sequence[Endpoint]) -> None:
         """Forget every tracked flow whose reply comes from one of `endpoints`."""
 

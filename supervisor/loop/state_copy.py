@@ -105,11 +105,12 @@ def _is_told(walk: Walk, source: Instance, target: Instance, definition: Service
     """Before traffic moves: replay all there is. False: it has to be copied."""
     if not is_replayed(definition.manifest):
         return False
-    for _ in range(REPLAYS_BEFORE_CUT):
-        count = replay(walk, source, target, definition)
-        if not count:
-            return count is not None
-    return True
+    counts = (replay(walk, source, target, definition) for _ in range(REPLAYS_BEFORE_CUT))
+    last: int | None = None
+    for last in counts:
+        if last == 0:
+            break
+    return last is not None
 
 
 def replay(walk: Walk, source: Instance, target: Instance, definition: ServiceDefinition) -> int | None:

@@ -49,6 +49,7 @@ class Walk:
     step_began: float | None = None
     good: int = 0  # probes that held in a row
     is_signalled: bool = False  # who drains was asked to refuse new work
+    is_dismissed: bool = False  # and, at the deadline, to end
     telling: tuple[ResolvedProbe, ...] | None = None  # held on the clients' path before the cut-over; None: not asked
     # of copied state
     copies: int = 0  # made before the cut

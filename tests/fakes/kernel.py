@@ -78,6 +78,9 @@ class FakeConnections:
     def count(self, endpoints: Sequence[Endpoint]) -> int:
         return sum(flow.endpoint in endpoints for flow in self.flows)
 
+    def open(self, endpoints: Sequence[Endpoint], pid: int) -> int:
+        return self.count(endpoints)
+
     def delete(self, endpoints: Sequence[Endpoint]) -> None:
         self._break(lambda flow: flow.endpoint in endpoints)
 

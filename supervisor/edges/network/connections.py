@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
+from pathlib import Path
 
 from supervisor.edges.network.command import DEADLINE, run
 from supervisor.values.errors import NetworkError
@@ -11,6 +12,10 @@ from supervisor.values.state import Endpoint
 
 # A connection in any of these may still carry data.
 STATES = frozenset({"SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK"})
+
+# The kernel numbers its own states (include/net/tcp_states.h): ESTABLISHED, SYN_RECV, FIN_WAIT1, CLOSE_WAIT, LAST_ACK,
+# CLOSING.
+OPEN_STATES = frozenset({"01", "03", "04", "08", "09", "0B"})
 
 _ATTEMPTS = 20  # each deletes some
 
@@ -43,6 +48,10 @@ class ConntrackConnections:
                 if flow and (is_any or not wanted.isdisjoint(_sources(flow))):
                     found.add(flow)
         return len(found)
+
+    def open(self, endpoints: Sequence[Endpoint], pid: int) -> int:
+        ports = {endpoint.port for endpoint in endpoints if endpoint.protocol is Protocol.TCP}
+        return sum(_open_at(ports, pid, family) for family in ("tcp", "tcp6"))
 
     def delete(self, endpoints: Sequence[Endpoint]) -> None:
         for criteria in _criteria(endpoints):
@@ -88,6 +97,18 @@ def _criteria(endpoints: Sequence[Endpoint]) -> Iterator[tuple[str, ...]]:
             address = str(endpoint.address)
             yield (*protocol, "--reply-src", address, "--reply-port-src", port)
             yield (*protocol, "--orig-src", address, "--orig-port-src", port)
+
+
+def _open_at(ports: Set[int], pid: int, family: str) -> int:
+    """Count lines of a socket table (kernel: networking/proc_net_tcp.rst) by local port and state."""
+    try:
+        lines = Path(f"/proc/{pid}/net/{family}").read_text(encoding="ascii").splitlines()[1:]
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    except OSError as error:
+        raise NetworkError(f"cannot count open connections of process {pid}: {error.strerror}") from error
+    fields = (line.split(maxsplit=4) for line in lines)
+    return sum(int(local.rpartition(":")[2], 16) in ports and state in OPEN_STATES for _, local, _, state, _ in fields)
 
 
 def _flow(line: str) -> tuple[str, ...]:

@@ -128,10 +128,13 @@ def test_tcp_switch_keeps_established_connections(firewalled: Router, gateway: s
         assert (old.echo(), new.echo()) == ("g1", "g2")
         with entered(firewalled.router):
             assert (count.count(endpoints(first)), count.count(endpoints(second))) == (1, 1)
+            here = threading.get_native_id()
+            assert (count.open(endpoints(first), here), count.open(endpoints(second), here)) == (1, 1)
         old.close()
         new.close()
         with entered(firewalled.router):
-            wait_until(lambda: count.count(endpoints(first)) == 0)
+            wait_until(lambda: count.count(endpoints(first)) == count.open(endpoints(first), here) == 0)
+            assert count.open(endpoints(first), 1 << 30) == 0
 
 
 def test_transit_is_left_alone(net: Router) -> None:

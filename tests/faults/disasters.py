@@ -202,7 +202,12 @@ DISASTERS: Mapping[str, Disaster] = MappingProxyType(
                 suffers=ASKING,
                 passes=frozenset(SERVICES),
             ),
-            Disaster("disk-read-only", _disk_read_only, message="read.?only|not permitted|I/O", suffers=ASKING),
+            Disaster(
+                "disk-read-only",
+                _disk_read_only,
+                message="read.?only|not permitted|I/O|engine did not answer",  # an engine may wait for its disk for ever
+                suffers=ASKING,
+            ),
             Disaster(
                 "nft-refused",
                 _rules_refused,

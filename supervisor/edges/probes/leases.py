@@ -1,7 +1,7 @@
 """Replays leases: what one DHCP server has granted and its successor does not know is asked of the successor.
 
-A lease file is read as dnsmasq writes it (dnsmasq(8), --dhcp-leasefile): a line a lease, `expiry mac address name
-client-id`, where expiry is seconds since the epoch or 0 for a lease that never ends, and `*` stands for nothing. Each
+A lease file has a line a lease (docs/manifest.md, `replay`): `expiry mac address name client-id`, where expiry is
+seconds since the epoch or 0 for a lease that never ends, and `*` stands for nothing. Each
 missing lease is requested as a relay would for a client that was rebooted (INIT-REBOOT, RFC 2131 4.3.2): an
 authoritative server grants it, to the same client and of the full length, and no guest hears anything of it.
 """

@@ -109,11 +109,17 @@ class EngineMove(Protocol):
     def carry_images(self) -> Iterator[tuple[int, int]]:
         """Copy what the new engine lacks; yields how many are done, and how many there are."""
 
+    def arrived(self) -> tuple[Container, ...]:
+        """Containers that are with the engine moved to."""
+
     def left_behind(self) -> tuple[Container, ...]:
         """Containers that are still with the engine that is left."""
 
     def leave(self) -> None:
-        """Remove the images from the engine that is left, and end it if it is ours. EngineError: it has containers."""
+        """Carry over what is missing, remove the images from the engine that is left, and end it if it is ours.
+
+        EngineError: it has containers. An image that others use there stays.
+        """
 
 
 class Links(Protocol):

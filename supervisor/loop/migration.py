@@ -61,6 +61,12 @@ class Migration:
         self._stayed: dict[ServiceName, str] = {}  # why
         self._began = world.clock.monotonic()
 
+    def begin(self, to: str) -> None:
+        """Make new containers there from now on. RequestError, EngineError: all is as before."""
+        refuse_settings(to, self._world.settings.engine)
+        with self._images:
+            self._move.move_to(to)
+
     def carry_out(self) -> Iterator[Progress]:
         """From the engine that is left to the one in use. EngineError: what is done stays done."""
         to, left = self._world.engine.name, self._move.leaving

@@ -22,7 +22,7 @@ from supervisor.loop.arrival import Arrival
 from supervisor.loop.campaign import Campaigns
 from supervisor.loop.detached import detached
 from supervisor.loop.library import Library
-from supervisor.loop.migration import Migration, refuse_settings
+from supervisor.loop.migration import Migration
 from supervisor.loop.report import bundle_status, service_status
 from supervisor.loop.switchboard import Serving
 from supervisor.loop.upgrading import upgrade
@@ -326,12 +326,10 @@ class Supervision:
     def _migrate(self, to: str) -> Iterator[Progress]:
         if self._move is None:
             raise RequestError(f"cannot move to {to}: this supervisor has one engine only")
-        refuse_settings(to, self._world.settings.engine)
-        with self._library.images:
-            self._move.move_to(to)
-        self._arrival.version = self._world.engine.ping()
         follow = functools.partial(self._follow, wait=True)
         move = Migration(self._world, self._move, self._workers, follow, self._library.images, self._closing)
+        move.begin(to)
+        self._arrival.version = self._world.engine.ping()
         yield from move.carry_out()
 
     def pin(self, service: str) -> None:

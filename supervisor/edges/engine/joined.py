@@ -23,7 +23,7 @@ from supervisor.values.errors import (
     NoSuchImageError,
 )
 from supervisor.values.names import ImageId
-from supervisor.values.state import Container, ContainerSpec, ExecResult
+from supervisor.values.state import Container, ContainerSpec, ExecResult, Usage
 
 log = logging.getLogger(__name__)
 
@@ -178,6 +178,14 @@ class JoinedEngine:
         with contextlib.suppress(NoSuchContainerError):
             self._having(name).kill(name, signal)
 
+    def pause(self, name: str) -> None:
+        with contextlib.suppress(NoSuchContainerError):
+            self._having(name).pause(name)
+
+    def unpause(self, name: str) -> None:
+        with contextlib.suppress(NoSuchContainerError):
+            self._having(name).unpause(name)
+
     def remove(self, name: str) -> None:
         with contextlib.suppress(NoSuchContainerError):
             self._having(name).remove(name)
@@ -188,6 +196,9 @@ class JoinedEngine:
 
     def containers(self) -> tuple[Container, ...]:
         return self._listed(self._engines)
+
+    def usage(self, name: str) -> Usage:
+        return self._having(name).usage(name)
 
     def execute(self, name: str, command: Sequence[str], timeout: float) -> ExecResult:
         return self._having(name).execute(name, command, timeout)

@@ -102,6 +102,11 @@ def test_new_containers_are_made_by_the_engine_moved_to_and_old_ones_stay(router
     assert joined.inspect("two").state is ContainerState.RUNNING
     assert joined.start("one").state is ContainerState.RUNNING
     assert joined.execute("one", ["/bin/true"], 1).exit_code == 0
+    assert joined.usage("one").memory_limit == spec.memory_bytes
+    joined.pause("one")
+    assert joined.inspect("one").state is ContainerState.PAUSED
+    joined.unpause("one")
+    assert joined.inspect("one").state is ContainerState.RUNNING
     joined.stop("one", 1)
     joined.remove("one")
     assert joined.left_behind() == ()

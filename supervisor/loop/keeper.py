@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 
 from supervisor.decisions import backoff, health
 from supervisor.loop.instances import enlarge_buffers, revive, target_of
@@ -13,7 +13,7 @@ from supervisor.loop.world import World
 from supervisor.values.errors import EngineError, EngineUnavailableError, NoSuchContainerError, SupervisorError
 from supervisor.values.manifest import ServiceDefinition, Watch
 from supervisor.values.router import RouterConfig
-from supervisor.values.state import ContainerState, Instance, ProbeResult, ProbeTarget, ResolvedProbe
+from supervisor.values.state import ContainerState, Instance, ProbeResult, ProbeTarget, ResolvedProbe, Usage
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ class Keeper:
         self.since = world.clock.now()
         self.restarts = 0
         self.message = ""
+        self.usage: Usage | None = None  # when its container was looked at last
         self._world, self._notice = world, notice
         now = world.clock.monotonic()
         self.readiness, self.liveness = health.adopted(now), health.presumed(now)
@@ -199,8 +200,14 @@ class Keeper:
             elif self._looks:
                 self._looks -= 1
                 self._inspected = now + LOOK_SECONDS - EVENT_BACKSTOP_SECONDS
+            else:
+                self._measure()
         elif container.state is not ContainerState.PAUSED:
             self._went_down(f"it ended with exit code {container.exit_code}")
+
+    def _measure(self) -> None:
+        with suppress(EngineError):  # it may be ending: whoever watches it says so
+            self.usage = self._world.engine.usage(self.instance.container_name)
 
     def end_hung(self) -> None:
         """Kill what runs and does not answer; it is started again after its pause."""
@@ -211,7 +218,7 @@ class Keeper:
     def _went_down(self, why: str) -> None:
         self.release()
         now = self._world.clock.monotonic()
-        self._is_down = True
+        self._is_down, self.usage = True, None
         # It ended with its engine, not by a fault of its own; what does so again and again did not.
         if self._world.absence.is_recent(now) and self._forgiven < MOST_FORGIVEN:
             self._backoff, self._forgiven = backoff.forgive(self._backoff), self._forgiven + 1

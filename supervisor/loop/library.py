@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Iterator
@@ -10,19 +11,21 @@ from supervisor.loop.claims import refuse_rivals
 from supervisor.loop.world import World
 from supervisor.ports import Media, OpenedBundle
 from supervisor.values.bundle import BundleIndex, age
-from supervisor.values.errors import BundleError
-from supervisor.values.names import Digest, ServiceName
+from supervisor.values.errors import BundleError, EngineError, EngineUnavailableError
+from supervisor.values.names import Digest, ImageId, ServiceName
 from supervisor.values.release import InstanceState, Release, Version
 from supervisor.values.router import RouterConfig
 from supervisor.values.status import EventRecord, Progress
+
+log = logging.getLogger(__name__)
 
 
 class Library:
     def __init__(self, world: World, media: Media) -> None:
         self._world, self._media = world, media
-        self._lock = (
-            threading.Lock()
-        )  # one import at a time: images that are loaded and not yet recorded must not be pruned
+        # Held by who changes which images there are: one import at a time, and none that is loaded and not yet
+        # recorded is pruned, or left behind by a router that moves to another engine.
+        self.images = threading.Lock()
 
     def by_age(self) -> list[Release]:
         """Releases, oldest first by their own numbers, whenever they were imported."""
@@ -68,7 +71,7 @@ class Library:
                 read.append(self._world.read_definition(service.name, files))  # one it cannot read is refused
                 definitions[service.definition] = files
             refuse_rivals(self._world, index.release, read, router)
-            with self._lock:
+            with self.images:
                 yield from self._load(bundle)
                 now = self._world.clock.now()
                 self._world.store.save_release(Release(index.release, index.created, path, now, versions), definitions)
@@ -79,7 +82,7 @@ class Library:
 
     def prune(self) -> tuple[str, ...]:
         """Forget releases that nothing runs or may go back to; return their names."""
-        with self._lock:
+        with self.images:
             return self._prune()
 
     def _prune(self) -> tuple[str, ...]:
@@ -100,8 +103,16 @@ class Library:
         needed |= {version.image for release in store.releases() for _, version in release.services}
         for image in self._world.engine.images():
             if image not in needed:
-                self._world.engine.remove_image(image)
+                self._remove(image)
         return tuple(release.name for release in gone)
+
+    def _remove(self, image: ImageId) -> None:
+        try:
+            self._world.engine.remove_image(image)
+        except EngineUnavailableError:
+            raise
+        except EngineError as error:  # somebody else's container was made of it: the others go nevertheless
+            log.warning("image stays", extra={"image": image, "reason": str(error)})
 
     def _source_of(self, release: str) -> str | None:
         return next((known.source for known in self._world.store.releases() if known.name == release), None)

@@ -21,6 +21,7 @@ def service_status(worker: Worker, store: Store) -> ServiceStatus:
     keeper, walk = worker.keeper, worker.foreground
     desired = store.desired(worker.name)
     instance = keeper.instance if keeper else None
+    usage = keeper.usage if keeper else None
     message = worker.standing.message or (keeper.message if keeper else "")
     if not message and keeper and keeper.readiness.is_known and not keeper.readiness.is_good:
         message = keeper.readiness.message
@@ -38,6 +39,8 @@ def service_status(worker: Worker, store: Store) -> ServiceStatus:
         desired_version=desired.version if desired else None,
         is_pinned=store.pinned(worker.name),
         message=message,
+        memory_bytes=usage.memory_bytes if usage else None,
+        cpu_seconds=usage.cpu_seconds if usage else None,
     )
 
 

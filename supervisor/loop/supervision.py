@@ -326,10 +326,11 @@ class Supervision:
     def _migrate(self, to: str) -> Iterator[Progress]:
         if self._move is None:
             raise RequestError(f"cannot move to {to}: this supervisor has one engine only")
-        self._move.move_to(to)
-        self._arrival.version = self._world.engine.ping()
         follow = functools.partial(self._follow, wait=True)
-        yield from Migration(self._world, self._move, self._workers, follow, self._closing).carry_out()
+        move = Migration(self._world, self._move, self._workers, follow, self._library.images, self._closing)
+        move.begin(to)
+        self._arrival.version = self._world.engine.ping()
+        yield from move.carry_out()
 
     def pin(self, service: str) -> None:
         self._world.store.set_pinned(self._worker(service).name, True)

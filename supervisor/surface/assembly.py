@@ -8,6 +8,7 @@ import stat
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from supervisor.edges.catalog.definition import definition_from_files
@@ -129,7 +130,6 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
     require_root("run")
     engine = engine_of(settings)
     lock = StateLock(settings.state_dir)
-    record(settings.state_dir, engine.name, engine.leaving)
     folders = DiskFolders(settings.state_dir, settings.runtime_dir)
     folders.ensure_tmpfs()
     store = SqliteStore(settings.state_dir)
@@ -163,15 +163,13 @@ def require_root(doing: str) -> None:
         raise SupervisorError(f"cannot {doing}: the supervisor changes namespaces and nftables and must be root")
 
 
-def engine_of(settings: Settings, kind: str | None = None) -> JoinedEngine:
-    """The engine of this kind, else the one that the settings come to, and the one it is leaving.
-
-    EngineUnavailableError.
-    """
-    state, runtime, socket = settings.state_dir, settings.runtime_dir, settings.engine_socket
+def engine_of(settings: Settings) -> JoinedEngine:
+    """The engine that the settings come to, and the one it is leaving. EngineUnavailableError."""
+    state = settings.state_dir
     return JoinedEngine(
-        lambda one: make_engine(one, state, runtime, socket, settings.namespaces),
-        kind or choose(settings.engine, state),
-        leaving(state),
-        lambda one, left: record(state, one, left),
+        partial(one_engine, settings), choose(settings.engine, state), leaving(state), partial(record, state)
     )
+
+
+def one_engine(settings: Settings, kind: str) -> Engine:
+    return make_engine(kind, settings.state_dir, settings.runtime_dir, settings.engine_socket, settings.namespaces)

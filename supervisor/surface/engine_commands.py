@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
+from supervisor.loop.migration import refuse_settings
 from supervisor.surface.api.client import RemoteControl
 from supervisor.surface.cli.progress import follow
 from supervisor.surface.settings_file import read_settings
-from supervisor.values.errors import SupervisorError
 
 
 @click.command(name="migrate-engine")
@@ -29,11 +29,7 @@ def migrate_engine(to: str, path: Path, as_json: bool) -> None:
     May be repeated: it begins where it ended. A service that cannot be moved is named and stays where it is.
     """
     settings = read_settings(path)
-    if settings.engine not in ("auto", to):
-        raise SupervisorError(
-            f"cannot move to {to}: {path} says engine: {settings.engine}, which the next start would insist on; "
-            "say engine: auto there first"
-        )
+    refuse_settings(to, settings.engine)
     control = RemoteControl.on_socket(str(settings.api_socket))
     try:
         follow(control.migrate_engine(to, True), as_json=as_json)

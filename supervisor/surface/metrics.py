@@ -77,6 +77,7 @@ def _service_families(services: tuple[ServiceStatus, ...]) -> Iterator[Metric]:
     yield gauge("pinned", "1 if upgrades leave the service alone.", lambda s: s.is_pinned)
     yield gauge("generation", "Number of the active generation.", lambda s: s.generation)
     yield gauge("start_time_seconds", "When the active generation started, since the epoch.", lambda s: s.since)
+    yield gauge("memory_bytes", "Memory that the active generation uses.", lambda s: s.memory_bytes)
     yield gauge("handover_in_progress", "1 while a hand-over is under way.", lambda s: s.handover is not None)
     yield gauge(
         "draining_connections",
@@ -85,14 +86,17 @@ def _service_families(services: tuple[ServiceStatus, ...]) -> Iterator[Metric]:
     )
     states = GaugeMetricFamily(PREFIX + "service_state", "1 for the state it is in.", labels=("service", "state"))
     restarts = CounterMetricFamily(PREFIX + "service_restarts", "Restarts after a failure.", labels=("service",))
+    cpu = CounterMetricFamily(PREFIX + "service_cpu_seconds", "CPU time of the active generation.", labels=("service",))
     versions = InfoMetricFamily(PREFIX + "service_version", "The version that is active.", labels=("service",))
     for service in services:
         for state in ServiceState:
             states.add_metric((service.name, state), service.state is state)
         restarts.add_metric((service.name,), service.restarts)
+        if service.cpu_seconds is not None:
+            cpu.add_metric((service.name,), service.cpu_seconds)
         if service.version is not None:
             versions.add_metric((service.name,), {"version": service.version})
-    yield from (states, restarts, versions)
+    yield from (states, restarts, cpu, versions)
 
 
 def _handover_families(control: Control) -> Iterator[Metric]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 
-from supervisor.edges.engine.choice import forget, recorded
+from supervisor.edges.engine.choice import choose, forget, leaving, recorded
 from supervisor.edges.folders import DiskFolders
 from supervisor.edges.network.guard import NftGuard
 from supervisor.edges.network.links import IpLinks
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.edges.store import StateLock
-from supervisor.surface.assembly import engine_of, require_root
+from supervisor.ports import Engine
+from supervisor.surface.assembly import one_engine, require_root
 from supervisor.values.errors import EngineError, SupervisorError
 from supervisor.values.settings import Settings
 
@@ -27,7 +28,7 @@ def tear_down(settings: Settings, *, images: bool = False) -> None:
         traffic = NftTraffic()
         NftGuard(traffic, admit=True).remove()
         traffic.remove()
-        left = list(_empty_engine(settings, images=images))
+        left = list(empty_engines(settings, images=images))
         links = IpLinks(settings.namespaces)
         for namespace in links.present():
             links.remove_namespace(namespace)
@@ -40,9 +41,23 @@ def tear_down(settings: Settings, *, images: bool = False) -> None:
         raise SupervisorError(f"cannot tear down everything: {'; '.join(left)}")
 
 
-def _empty_engine(settings: Settings, *, images: bool) -> Iterator[str]:
-    """Yields what could not be removed."""
-    engine = engine_of(settings, recorded(settings.state_dir))
+def empty_engines(settings: Settings, *, images: bool) -> Iterator[str]:
+    """Yields what could not be removed. One engine that does not answer does not keep the other from it."""
+    state, is_complete = settings.state_dir, True
+    for kind in _engines(settings):
+        for failure in _empty_engine(one_engine(settings, kind), images=images):
+            is_complete = False
+            yield failure
+    if is_complete and (images or settings.engine != "auto"):  # which uses the one that has the images
+        forget(state)
+
+
+def _engines(settings: Settings) -> tuple[str, ...]:
+    used, left = recorded(settings.state_dir), leaving(settings.state_dir)
+    return (used or choose(settings.engine, settings.state_dir), *([left] if left else []))
+
+
+def _empty_engine(engine: Engine, *, images: bool) -> Iterator[str]:
     try:
         engine.start_service()
         are_gone = True
@@ -57,8 +72,6 @@ def _empty_engine(settings: Settings, *, images: bool) -> Iterator[str]:
         for image in engine.images() if images else ():
             engine.remove_image(image)
         engine.stop_service()
-        if images or settings.engine != "auto":  # which uses the one that has the images
-            forget(settings.state_dir)
     except EngineError as error:
         yield str(error)
     finally:

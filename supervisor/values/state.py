@@ -81,6 +81,16 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What all processes of a container use of the router."""
+
+    memory_bytes: int
+    memory_limit: int | None  # None: as much as there is
+    cpu_seconds: float  # since it was started
+    pids: int
+
+
+@dataclass(frozen=True, slots=True)
 class ExecResult:
     exit_code: int
     stdout: bytes

@@ -55,6 +55,8 @@ class ServiceStatus:
     desired_version: str | None
     is_pinned: bool
     message: str
+    memory_bytes: int | None  # of the active, when it was looked at last
+    cpu_seconds: float | None  # since it was started
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +39,6 @@ class Rig(Protocol):
     def recover(self) -> None:
         """The service runs and answers again."""
 
-    def pause(self, name: str) -> None:
-        """Somebody freezes a container."""
-
     def others(self) -> Engine:
         """The same service as somebody else uses it."""
 
@@ -63,9 +59,6 @@ class FakeRig:
 
     def recover(self) -> None:
         self.engine.start_service()
-
-    def pause(self, name: str) -> None:
-        self.engine.pause(name)
 
     def others(self) -> Engine:
         raise NotImplementedError("the engine in memory has one user")
@@ -91,9 +84,6 @@ class PodmanRig:
 
     def recover(self) -> None:
         self.engine.start_service()
-
-    def pause(self, name: str) -> None:
-        self.engine._client.post("pause", f"/containers/{name}/pause")
 
     def others(self) -> Engine:
         return PodmanEngine(*self.folders, label=OTHERS)
@@ -125,9 +115,6 @@ class DockerRig:
         process.signal(signal.SIGCONT)
         self.daemon.start()
         self.engine.start_service()
-
-    def pause(self, name: str) -> None:
-        subprocess.run(["docker", f"--host=unix://{self.daemon.socket}", "pause", name], check=True, timeout=20)
 
     def others(self) -> Engine:
         return DockerEngine(self.daemon.socket, Ownership("somebody-else"))

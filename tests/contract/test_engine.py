@@ -23,13 +23,17 @@ from tests.contract.tiny_image import TinyImage, build
 from tests.fakes.engine import FakeEngine, Program
 
 OBEDIENT = ("/bin/sh", "-c", "trap 'exit 7' TERM; while :; do sleep 0.02; done")
+WARNED = ("/bin/sh", "-c", "trap 'exit 7' USR1; trap '' TERM; while :; do sleep 0.02; done")
+GREETER = ("/bin/sh", "-c", "echo hello; exec sleep 1000")
 STUBBORN = ("/bin/sleep", "1000")  # the first process of a container ignores signals it has no handler for
 REPORT = ("/bin/sh", "-c", "echo out; echo err >&2; exit 3")
 CHATTER = ("/bin/sh", "-c", "for n in 1 2 3 4 5; do echo line $n; done; exit 0")
 FLOOD = ("/bin/sh", "-c", "head -c 1000000 /dev/zero")
 ABSENT = ("/bin/no-such-program",)
 PROGRAMS = {
-    OBEDIENT: Program(),
+    OBEDIENT: Program(exits_on={"SIGTERM": 7}),
+    WARNED: Program(ignores_signals=True, exits_on={"SIGUSR1": 7}),
+    GREETER: Program(b"hello\n", ignores_signals=True),
     STUBBORN: Program(ignores_signals=True),
     REPORT: Program(b"out\n", b"err\n", 3),
     CHATTER: Program(b"".join(b"line %d\n" % n for n in range(1, 6)), b"", 0),
@@ -196,11 +200,14 @@ def test_unknown_names(engine: Engine) -> None:
         lambda: engine.start("nobody"),
         lambda: engine.execute("nobody", ["/bin/true"], 1),
         lambda: list(engine.logs("nobody", 1, follow=False)),
+        lambda: engine.usage("nobody"),
     ):
         with pytest.raises(NoSuchContainerError):
             call()
     engine.stop("nobody", 1)
     engine.kill("nobody", "SIGHUP")
+    engine.pause("nobody")
+    engine.unpause("nobody")
     engine.remove("nobody")
 
 
@@ -224,6 +231,68 @@ def test_stop_kills_what_does_not_listen(engine: Engine, spec: Make) -> None:
     engine.start("one")
     engine.stop("one", 0.2)
     assert engine.inspect("one").exit_code == 137
+
+
+def test_stop_sends_the_signal_that_is_declared(engine: Engine, spec: Make) -> None:
+    engine.create(spec("one", *WARNED, stop_signal="SIGUSR1"))
+    engine.start("one")
+    time.sleep(0.3)  # until it listens
+    engine.kill("one", "SIGTERM")
+    assert engine.inspect("one").state is ContainerState.RUNNING
+    engine.stop("one", 5)
+    assert engine.inspect("one").exit_code == 7
+
+
+def test_a_paused_container_does_nothing_until_it_is_thawed(engine: Engine, spec: Make) -> None:
+    engine.create(spec("one", *OBEDIENT))
+    engine.pause("one")
+    assert engine.inspect("one").state is ContainerState.CREATED
+    running = engine.start("one")
+    for _ in range(2):
+        engine.pause("one")
+        paused = engine.inspect("one")
+        assert (paused.state, paused.pid) == (ContainerState.PAUSED, running.pid)
+        assert engine.containers() == (paused,)
+    engine.kill("one", "SIGTERM")
+    assert engine.inspect("one") == paused
+    for _ in range(2):
+        engine.unpause("one")
+        assert engine.inspect("one") == running
+
+
+def test_whatever_starts_or_ends_a_paused_container_thaws_it(engine: Engine, spec: Make) -> None:
+    engine.create(spec("one", *OBEDIENT))
+    running = engine.start("one")
+    engine.pause("one")
+    assert engine.start("one") == running
+    time.sleep(0.3)  # until it listens
+    engine.pause("one")
+    engine.stop("one", 5)
+    assert engine.inspect("one").exit_code == 7
+    engine.start("one")
+    engine.pause("one")
+    engine.kill("one", "SIGKILL")
+    assert eventually(lambda: engine.inspect("one").exit_code == 137)
+    engine.start("one")
+    engine.pause("one")
+    began = time.monotonic()
+    engine.remove("one")
+    assert time.monotonic() - began < 5
+    assert engine.containers() == ()
+
+
+def test_what_a_container_uses(engine: Engine, spec: Make) -> None:
+    engine.create(spec("one", *OBEDIENT))
+    with pytest.raises(EngineError, match="cannot see what container one uses: it does not run"):
+        engine.usage("one")
+    engine.start("one")
+    found = engine.usage("one")
+    assert 0 < found.memory_bytes < 64 << 20
+    assert found.memory_limit == 64 << 20
+    assert 0 < found.cpu_seconds < 60
+    assert found.pids in (1, 2, 3)
+    engine.pause("one")
+    assert engine.usage("one").memory_bytes > 0
 
 
 def test_kill_sends_the_signal(engine: Engine, spec: Make) -> None:
@@ -296,6 +365,16 @@ def test_logs_show_the_last_lines_in_order(engine: Engine, spec: Make) -> None:
     assert list(engine.logs("one", 2, follow=False)) == [b"line 4\n", b"line 5\n"]
     assert list(engine.logs("one", 100, follow=False)) == [b"line %d\n" % n for n in range(1, 6)]
     assert [line for line in engine.logs("one", 2, follow=True) if line] == [b"line 4\n", b"line 5\n"]
+
+
+def test_who_follows_a_log_hears_of_silence_until_the_container_ends(engine: Engine, spec: Make) -> None:
+    engine.create(spec("one", *GREETER))
+    engine.start("one")
+    lines = engine.logs("one", 10, follow=True)
+    assert next(line for line in lines if line) == b"hello\n"
+    assert next(lines) == b""
+    engine.kill("one", "SIGKILL")
+    assert [line for line in lines if line] == []
 
 
 def test_several_threads_at_once(engine: Engine, spec: Make) -> None:

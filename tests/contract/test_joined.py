@@ -13,6 +13,7 @@ from supervisor.edges.engine.joined import JoinedEngine
 from supervisor.ports import Engine
 from supervisor.surface.assembly import engine_of
 from supervisor.values.errors import (
+    EngineDownError,
     EngineError,
     EngineUnavailableError,
     NameTakenError,
@@ -101,6 +102,11 @@ def test_new_containers_are_made_by_the_engine_moved_to_and_old_ones_stay(router
     assert joined.inspect("two").state is ContainerState.RUNNING
     assert joined.start("one").state is ContainerState.RUNNING
     assert joined.execute("one", ["/bin/true"], 1).exit_code == 0
+    assert joined.usage("one").memory_limit == spec.memory_bytes
+    joined.pause("one")
+    assert joined.inspect("one").state is ContainerState.PAUSED
+    joined.unpause("one")
+    assert joined.inspect("one").state is ContainerState.RUNNING
     joined.stop("one", 1)
     joined.remove("one")
     assert joined.left_behind() == ()
@@ -159,6 +165,106 @@ def test_it_leaves_an_engine_that_is_empty_and_no_other(router: Router, spec: Co
     assert podman.images() == ()
     assert (joined.leaving, router.recorded) == (None, ("docker", None))
     assert joined.images() == (spec.image,)
+
+
+def test_an_image_that_only_the_engine_left_has_is_carried_before_it_is_removed(router: Router) -> None:
+    """As one that was being imported when the move began, or one that a carry which failed did not come to."""
+    joined = router.start()
+    image = joined.load([ARCHIVE])
+    joined.move_to("docker")
+    joined.leave()
+    assert (joined.leaving, joined.images()) == (None, (image,))
+
+
+def test_an_engine_whose_images_cannot_be_carried_over_is_not_left(router: Router, spec: ContainerSpec) -> None:
+    joined = router.start()
+    joined.move_to("docker")
+    joined.remove("one")
+    router.engines["docker"].fail("load", EngineError("cannot load an image: no space"))
+    with pytest.raises(EngineError, match="no space"):
+        joined.leave()
+    assert (joined.leaving, router.engines["podman"].images()) == ("podman", (spec.image,))
+
+
+def test_an_image_that_somebody_else_uses_keeps_nobody_from_leaving(router: Router, spec: ContainerSpec) -> None:
+    joined = router.start()
+    joined.move_to("docker")
+    joined.remove("one")
+    router.engines["podman"].fail("remove_image", EngineError("cannot remove image: a container uses it"))
+    joined.leave()
+    assert (joined.leaving, router.recorded) == (None, ("docker", None))
+
+
+def test_an_engine_that_is_being_ended_is_started_by_nobody(router: Router) -> None:
+    joined = router.start()
+    joined.move_to("docker")
+    podman = router.engines["podman"]
+    end = podman.stop_service
+
+    def end_while_others_call() -> None:
+        end()
+        joined.start_service()  # as a worker does whose own engine does not answer
+
+    podman.stop_service = end_while_others_call  # type: ignore[method-assign]
+    joined.leave()
+    assert not podman.is_running
+
+
+def test_one_that_does_not_end_is_not_left(router: Router) -> None:
+    joined = router.start()
+    joined.move_to("docker")
+    podman = router.engines["podman"]
+
+    def refuse() -> None:
+        raise EngineError("cannot end it")
+
+    podman.stop_service = refuse  # type: ignore[method-assign]
+    with pytest.raises(EngineError, match="cannot end it"):
+        joined.leave()
+    assert (joined.leaving, router.recorded) == ("podman", ("docker", "podman"))
+
+
+def test_nothing_is_recorded_of_an_engine_that_never_answered(router: Router) -> None:
+    router.recorded = ("podman", "nothing yet")  # type: ignore[assignment]
+    router.engines["podman"].fail("start_service", EngineUnavailableError("cannot use it"))
+    joined = JoinedEngine(router.engines.__getitem__, "podman", None, router._record)
+    with pytest.raises(EngineUnavailableError):
+        joined.start_service()
+    assert router.recorded == ("podman", "nothing yet")
+    joined.start_service()
+    assert router.recorded == ("podman", None)
+
+
+def test_what_cannot_be_started_keeps_the_other_one_from_nothing(router: Router) -> None:
+    router.start().move_to("docker")
+    down = EngineUnavailableError("cannot use it: it is not installed")
+    router.engines["podman"].is_running = router.engines["docker"].is_running = False
+    router.engines["docker"].fail("start_service", down)
+    with pytest.raises(EngineUnavailableError, match="not installed"):
+        router.start()
+    assert router.engines["podman"].is_running
+
+    router.engines["podman"].fail("start_service", down)
+    with pytest.raises(EngineDownError, match=r"cannot go on moving to docker: .* not installed"):  # is waited for
+        router.start()
+    assert router.engines["docker"].is_running
+
+
+def test_a_router_does_not_move_away_from_an_engine_that_does_not_answer(router: Router, spec: ContainerSpec) -> None:
+    joined = router.start()
+    router.engines["podman"].lose_service()
+    with pytest.raises(EngineUnavailableError):
+        joined.move_to("docker")
+    assert (joined.leaving, router.recorded) == (None, ("podman", None))
+
+
+def test_a_move_is_turned_round_although_the_new_engine_does_not_answer(router: Router, spec: ContainerSpec) -> None:
+    joined = router.start()
+    joined.move_to("docker")
+    assert (joined.arrived(), [one.name for one in joined.left_behind()]) == ((), ["one"])
+    router.engines["docker"].lose_service()
+    joined.move_to("podman")
+    assert (joined.name, joined.leaving) == ("podman", "docker")
 
 
 def test_a_move_may_be_turned_round(router: Router, spec: ContainerSpec) -> None:

@@ -46,6 +46,8 @@ ALPHA = ServiceStatus(
     desired_version="2.0",
     is_pinned=True,
     message="",
+    memory_bytes=4096,
+    cpu_seconds=2.5,
 )
 BETA = ServiceStatus(
     name="beta",
@@ -61,6 +63,8 @@ BETA = ServiceStatus(
     desired_version=None,
     is_pinned=False,
     message="no bundle [has] it",
+    memory_bytes=None,
+    cpu_seconds=None,
 )
 OLD = BundleStatus(
     "2026.1", "2026-01-02T03:04:05Z", "/media/a.iso", True, True, (BundledServiceStatus("alpha", "1.0", IMAGE),)

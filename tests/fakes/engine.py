@@ -16,7 +16,7 @@ from supervisor.values.errors import (
     NoSuchImageError,
 )
 from supervisor.values.names import Digest, ImageId
-from supervisor.values.state import Container, ContainerSpec, ContainerState, ExecResult
+from supervisor.values.state import Container, ContainerSpec, ContainerState, ExecResult, Usage
 
 OUTPUT_LIMIT = 64 * 1024
 KILLED = 128 + 9
@@ -31,6 +31,7 @@ class Program:
     stderr: bytes = b""
     exit_code: int | None = None
     ignores_signals: bool = False
+    exits_on: Mapping[str, int] = field(default_factory=dict)  # exit code by signal
     can_start: bool = True
 
 
@@ -85,12 +86,6 @@ class FakeEngine:
     def lose_service(self) -> None:
         """The service is killed; containers go on."""
         self.is_running = False
-
-    def pause(self, name: str) -> None:
-        """Somebody freezes the container."""
-        with self._lock:
-            entry = self._entry(name)
-            entry.container = replace(entry.container, state=ContainerState.PAUSED)
 
     def fail(self, method: str, error: EngineError) -> None:
         """The next call of `method` raises `error` and does nothing."""
@@ -172,6 +167,7 @@ class FakeEngine:
                 self._spoilt.discard(name)
                 self.remove(name)
                 raise NoSuchContainerError(name)
+            self._thaw(entry)
             if entry.container.state is not ContainerState.RUNNING:
                 if not entry.program.can_start:
                     raise EngineError(f"cannot start container {name}: {entry.spec.command[0]} cannot be executed")
@@ -192,6 +188,19 @@ class FakeEngine:
             raise EngineError(f"cannot use signal {signal!r}: there is no signal of that name")
         self._signal(name, signal, is_final=False)
 
+    def pause(self, name: str) -> None:
+        self._enter("pause", name)
+        with self._lock:
+            entry = self._entries.get(name)
+            if entry and entry.container.state is ContainerState.RUNNING:
+                entry.container = replace(entry.container, state=ContainerState.PAUSED)
+
+    def unpause(self, name: str) -> None:
+        self._enter("unpause", name)
+        with self._lock:
+            if entry := self._entries.get(name):
+                self._thaw(entry)
+
     def remove(self, name: str) -> None:
         self._enter("remove", name)
         with self._lock:
@@ -205,6 +214,13 @@ class FakeEngine:
         self._enter("containers")
         with self._lock:
             return tuple(self._entries[name].container for name in sorted(self._entries))
+
+    def usage(self, name: str) -> Usage:
+        self._enter("usage", name)
+        entry = self._entry(name)
+        if not _is_alive(entry):
+            raise EngineError(f"cannot see what container {name} uses: it does not run")
+        return Usage(1 << 20, entry.spec.memory_bytes, 0.01, 1)
 
     def run(self, spec: ContainerSpec, timeout: float) -> ExecResult:
         self._enter("run", spec.name)
@@ -225,7 +241,9 @@ class FakeEngine:
 
     def logs(self, name: str, tail: int, follow: bool) -> Iterator[bytes]:
         self._enter("logs", name)
-        return iter(self._entry(name).log[-tail:] if tail else [])
+        entry = self._entry(name)
+        lines = entry.log[-tail:] if tail else []
+        return itertools.chain(lines, _silence(entry)) if follow else iter(lines)
 
     def stop_service(self) -> None:
         """Containers stay."""
@@ -239,7 +257,7 @@ class FakeEngine:
     def _enter(self, method: str, about: str = "") -> None:
         self.calls.append((method, about))
         if self.is_hung:
-            raise EngineError(f"cannot {method} {about}: the engine did not answer within 30 s")
+            raise EngineUnavailableError(f"cannot {method} {about}: the engine did not answer within 30 s")
         if not self.is_running:
             raise EngineUnavailableError(f"cannot {method} {about}: the engine's service does not run")
         if error := self._failures.pop(method, None):
@@ -254,15 +272,35 @@ class FakeEngine:
     def _signal(self, name: str, signal: str, is_final: bool) -> None:
         with self._lock:
             entry = self._entries.get(name)
-            if entry is None or entry.container.state not in (ContainerState.RUNNING, ContainerState.PAUSED):
+            if entry is None or not _is_alive(entry):
                 return
-            if signal == "SIGKILL" or (is_final and entry.program.ignores_signals):
+            if is_final or signal == "SIGKILL":
+                self._thaw(entry)
+            if entry.container.state is ContainerState.PAUSED:
+                return
+            if signal in entry.program.exits_on:
+                self._finish(entry, entry.program.exits_on[signal])
+            elif signal == "SIGKILL" or (is_final and entry.program.ignores_signals):
                 self._finish(entry, KILLED)
             elif is_final or (signal == "SIGTERM" and not entry.program.ignores_signals):
                 self._finish(entry, TERMINATED)
 
+    def _thaw(self, entry: _Entry) -> None:
+        if entry.container.state is ContainerState.PAUSED:
+            entry.container = replace(entry.container, state=ContainerState.RUNNING)
+
     def _finish(self, entry: _Entry, exit_code: int) -> None:
         entry.container = replace(entry.container, state=ContainerState.EXITED, pid=None, exit_code=exit_code)
+
+
+def _is_alive(entry: _Entry) -> bool:
+    return entry.container.state in (ContainerState.RUNNING, ContainerState.PAUSED)
+
+
+def _silence(entry: _Entry) -> Iterator[bytes]:
+    """What one who follows a log gets for each second without a line, until the container ends."""
+    while _is_alive(entry):
+        yield b""
 
 
 def _result(program: Program, command: str, name: str, timeout: float) -> ExecResult:

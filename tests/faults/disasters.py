@@ -205,7 +205,7 @@ DISASTERS: Mapping[str, Disaster] = MappingProxyType(
             Disaster(
                 "disk-read-only",
                 _disk_read_only,
-                message="read.?only|not permitted|I/O|engine did not answer",  # an engine may wait for its disk for ever
+                message="read.?only|not permitted|I/O|engine did not answer",  # it may wait for its disk
                 suffers=ASKING,
             ),
             Disaster(

@@ -1,5 +1,6 @@
 """Which engine is used: the one that this router used last; on a new router the one that the settings name, or that is
-installed. The record has a line with the engine in use and, while the router moves, one with that which it leaves.
+installed. The record is made once an engine has answered: one that never did has no containers of ours. It has a line
+with the engine in use and, while the router moves, one with that which it leaves.
 """
 
 from __future__ import annotations
@@ -29,8 +30,6 @@ def choose(wanted: str, state_dir: Path, path: str = PATH) -> str:
         return wanted
     if used is not None:
         return used
-    if (state_dir / "podman").is_dir():  # used before there was a record
-        return "podman"
     for kind in ENGINES:
         if shutil.which(PROGRAMS[kind], path=path):
             return kind

@@ -1,4 +1,4 @@
-"""Commands inside containers and what containers print: the requests that both engines have in common."""
+"""Commands inside containers, what containers print, and pausing: the requests that both engines have in common."""
 
 from __future__ import annotations
 
@@ -53,6 +53,14 @@ class Commands:
         if expired.is_set():
             raise EngineError(f"cannot {action}: it did not finish within {timeout:g} s")
         return ExecResult(self._exit_code(action, session), stdout, stderr)
+
+    def freeze(self, name: str) -> None:
+        with about(name):
+            self._client.post(f"pause container {name}", f"/containers/{self._prefix}{name}/pause")
+
+    def thaw(self, name: str) -> None:
+        with about(name):
+            self._client.post(f"unpause container {name}", f"/containers/{self._prefix}{name}/unpause")
 
     def followed(self, name: str, tail: int) -> Iterator[bytes]:
         """Lines until the container ends."""

@@ -28,6 +28,7 @@ from supervisor.edges.engine import docker_service as service
 from supervisor.edges.engine import streams
 from supervisor.edges.engine.client import DeadlineError, RefusedError
 from supervisor.edges.engine.commands import Commands, about
+from supervisor.edges.engine.control_group import usage
 from supervisor.edges.engine.conventions import signal_number
 from supervisor.edges.engine.docker_client import DockerClient
 from supervisor.edges.engine.docker_images import Images
@@ -44,7 +45,7 @@ from supervisor.values.errors import (
     NoSuchImageError,
 )
 from supervisor.values.names import ImageId
-from supervisor.values.state import Container, ContainerSpec, ExecResult
+from supervisor.values.state import Container, ContainerSpec, ExecResult, Usage
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +163,7 @@ class DockerEngine:
             raise NameTakenError(name)
 
     def start(self, name: str) -> Container:
-        found = self._inspected(name)
+        found = self._thawed(name)
         network = facts.network(found)
         if not facts.is_alive(found):
             self._start(name, found, network)
@@ -211,11 +212,10 @@ class DockerEngine:
     def stop(self, name: str, timeout: float) -> None:
         # Not the API's stop: it counts whole seconds.
         with contextlib.suppress(NoSuchContainerError):
-            found = self._inspected(name)
+            found = self._thawed(name)
             process = facts.process(found)
             if not facts.is_alive(found) or process is None:
                 return
-            self._thaw(found)
             self._signal(name, signal_number(found["Config"]["StopSignal"]))
             if not process.wait(timeout):
                 self._signal(name, signals.SIGKILL)
@@ -226,14 +226,25 @@ class DockerEngine:
     def kill(self, name: str, signal: str) -> None:
         number = signal_number(signal)
         with contextlib.suppress(NoSuchContainerError):
-            if facts.is_alive(self._inspected(name)):
+            found = self._thawed(name) if number == signals.SIGKILL else self._inspected(name)
+            if facts.is_alive(found) and not facts.is_paused(found):
                 self._signal(name, number)
+
+    def pause(self, name: str) -> None:
+        with contextlib.suppress(NoSuchContainerError):
+            found = self._inspected(name)
+            if facts.is_alive(found) and not facts.is_paused(found):
+                self._commands.freeze(name)
+
+    def unpause(self, name: str) -> None:
+        with contextlib.suppress(NoSuchContainerError):
+            if facts.is_paused(self._inspected(name)):
+                self._commands.thaw(name)
 
     def remove(self, name: str) -> None:
         with contextlib.suppress(NoSuchContainerError):
-            found = self._inspected(name)
+            found = self._thawed(name)
             if facts.is_alive(found):
-                self._thaw(found)
                 self._signal(name, signals.SIGKILL)
             with about(name):
                 self._client.delete(f"remove container {name}", f"/containers/{found['Id']}", force="true", v="true")
@@ -267,6 +278,9 @@ class DockerEngine:
             for called in entry.get("Names") or ()
         ]
         return {name: entry for name, entry in named if name is not None}
+
+    def usage(self, name: str) -> Usage:
+        return usage(name, facts.process(self._inspected(name)))
 
     # ------------------------------------------------------------ commands and output
 
@@ -333,11 +347,14 @@ class DockerEngine:
             if error.status != _CONFLICT and facts.is_alive(self._inspected(name)):
                 raise
 
-    def _thaw(self, found: Any) -> None:
+    def _thawed(self, name: str) -> Any:
         """A frozen process hears no signal."""
-        if found["State"]["Paused"]:
-            with contextlib.suppress(RefusedError):
-                self._client.post(f"resume container {facts.called(found)}", f"/containers/{found['Id']}/unpause")
+        found = self._inspected(name)
+        if facts.is_paused(found):
+            with contextlib.suppress(RefusedError):  # somebody else did
+                self._commands.thaw(name)
+            found = self._inspected(name)
+        return found
 
     def _await_end(self, name: str, timeout: float) -> int:
         """Its exit code, once the daemon knows."""

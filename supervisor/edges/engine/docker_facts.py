@@ -28,6 +28,10 @@ def is_alive(found: Any) -> bool:
     return bool(found["State"]["Running"])
 
 
+def is_paused(found: Any) -> bool:
+    return bool(found["State"]["Paused"])
+
+
 def is_dead(found: Any) -> bool:
     """Its removal failed half-way: it can never start again, only be removed."""
     return bool(found["State"]["Status"] == "dead")

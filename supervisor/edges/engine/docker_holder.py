@@ -134,9 +134,13 @@ class Holders:
         """A supervisor that was killed between making a holder and its container left it. `listed` are all of ours."""
         for name, entry in listed.items():
             container = held(name, entry["Labels"])
-            # One that is being made was so before the list was: another thread is about to make its container.
-            if container is not None and container not in listed and container not in self._in_making:
+            if container is not None and container not in listed and not self._is_in_use(container):
                 self._discard(entry["Id"])
+
+    def _is_in_use(self, container: str) -> bool:
+        """Another thread is about to make its container, or has made it since the list was: in that order."""
+        path = f"/containers/{self._ownership.called(container)}/json"
+        return container in self._in_making or self._client.exists(f"look for container {container}", path)
 
     def _discard(self, holder: str) -> None:
         with contextlib.suppress(NoSuchContainerError), about(holder):

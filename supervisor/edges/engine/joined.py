@@ -8,12 +8,14 @@ two they are is recorded before anything is made: a supervisor that comes back f
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from supervisor.ports import Engine
 from supervisor.values.errors import (
+    EngineDownError,
     EngineError,
     EngineUnavailableError,
     NameTakenError,
@@ -21,12 +23,14 @@ from supervisor.values.errors import (
     NoSuchImageError,
 )
 from supervisor.values.names import ImageId
-from supervisor.values.state import Container, ContainerSpec, ExecResult
+from supervisor.values.state import Container, ContainerSpec, ExecResult, Usage
+
+log = logging.getLogger(__name__)
 
 Made = TypeVar("Made")
 Make = Callable[[str], Engine]
 Record = Callable[[str, str | None], None]
-"""Told the engine that is used and the one that is left, before that becomes so."""
+"""Told the engine that is used and the one that is left: once they answer, and before that changes."""
 
 
 class JoinedEngine:
@@ -37,6 +41,7 @@ class JoinedEngine:
         self._engines = tuple(make(one) for one in (kind, leaving) if one)  # the first makes what is new
         self._places: dict[str, Engine] = {}  # which engine has a container, as far as that is known
         self._moving = threading.Lock()
+        self._is_recorded = False
 
     @property
     def name(self) -> str:
@@ -59,6 +64,8 @@ class JoinedEngine:
             engine = known[0] if known else self._make(kind)
             try:
                 engine.start_service()
+                if not known:  # what has to be carried over must be there; to go back nothing has to
+                    now.images()
                 self._record(kind, now.name)
             except EngineError:
                 if not known:
@@ -75,6 +82,9 @@ class JoinedEngine:
                 yield number, len(missing)
                 _carry(image, other, to)
 
+    def arrived(self) -> tuple[Container, ...]:
+        return self._listed(self._engines[:1])
+
     def left_behind(self) -> tuple[Container, ...]:
         return self._listed(self._engines[1:])
 
@@ -84,11 +94,17 @@ class JoinedEngine:
             for other in others:
                 if left := other.containers():
                     raise EngineError(f"cannot leave {other.name}: it still has {', '.join(one.name for one in left)}")
-                for image in other.images():
-                    other.remove_image(image)
-                other.stop_service()
-            self._record(now.name, None)
-            self._engines = (now,)
+            for _ in self.carry_images():  # one that came while the router moved may be with either
+                pass
+            self._engines = (now,)  # nobody may start again what is about to be ended
+            try:
+                for other in others:
+                    _empty(other)
+                    other.stop_service()
+                self._record(now.name, None)
+            except EngineError:
+                self._engines = (now, *others)
+                raise
             self._places.clear()
             for other in others:
                 other.close()
@@ -96,8 +112,16 @@ class JoinedEngine:
     # ------------------------------------------------------------ service
 
     def start_service(self) -> None:
-        for engine in self._engines:
-            engine.start_service()
+        """Each is tried. One that is only being left keeps nobody from starting: it is waited for."""
+        failed, *others = [_start(engine) for engine in self._engines]
+        if failed:
+            raise failed
+        for error in filter(None, others):
+            raise EngineDownError(f"cannot go on moving to {self.name}: {error}") from error
+        if not self._is_recorded:
+            with self._moving:
+                self._record(self.name, self.leaving)
+                self._is_recorded = True
 
     def stop_service(self) -> None:
         for engine in self._engines:
@@ -154,6 +178,14 @@ class JoinedEngine:
         with contextlib.suppress(NoSuchContainerError):
             self._having(name).kill(name, signal)
 
+    def pause(self, name: str) -> None:
+        with contextlib.suppress(NoSuchContainerError):
+            self._having(name).pause(name)
+
+    def unpause(self, name: str) -> None:
+        with contextlib.suppress(NoSuchContainerError):
+            self._having(name).unpause(name)
+
     def remove(self, name: str) -> None:
         with contextlib.suppress(NoSuchContainerError):
             self._having(name).remove(name)
@@ -164,6 +196,9 @@ class JoinedEngine:
 
     def containers(self) -> tuple[Container, ...]:
         return self._listed(self._engines)
+
+    def usage(self, name: str) -> Usage:
+        return self._having(name).usage(name)
 
     def execute(self, name: str, command: Sequence[str], timeout: float) -> ExecResult:
         return self._having(name).execute(name, command, timeout)
@@ -211,6 +246,26 @@ class JoinedEngine:
                 raise
             _carry(spec.image, holding[0], to)
             return make()
+
+
+def _start(engine: Engine) -> EngineError | None:
+    """What keeps it from being started."""
+    try:
+        engine.start_service()
+    except EngineError as error:
+        return error
+    return None
+
+
+def _empty(engine: Engine) -> None:
+    """An image that somebody else's container was made of stays theirs."""
+    for image in engine.images():
+        try:
+            engine.remove_image(image)
+        except EngineUnavailableError:
+            raise
+        except EngineError as error:
+            log.warning("image stays", extra={"engine": engine.name, "image": image, "reason": str(error)})
 
 
 def _carry(image: ImageId, other: Engine, to: Engine) -> None:

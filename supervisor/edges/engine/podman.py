@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
+import signal as signals
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +18,7 @@ from supervisor.edges.engine import podman_facts as facts
 from supervisor.edges.engine import streams
 from supervisor.edges.engine.client import DeadlineError, RefusedError
 from supervisor.edges.engine.commands import Commands, about
+from supervisor.edges.engine.control_group import usage
 from supervisor.edges.engine.conventions import bare, image_id, signal_number
 from supervisor.edges.engine.podman_client import PodmanClient
 from supervisor.edges.engine.podman_files import PodmanFiles
@@ -28,7 +29,7 @@ from supervisor.edges.engine.space import SPACE_RESERVE, with_space
 from supervisor.edges.engine.tmpfs import apply_modes
 from supervisor.values.errors import EngineError, NameTakenError, NoSuchContainerError, NoSuchImageError
 from supervisor.values.names import ImageId
-from supervisor.values.state import Container, ContainerSpec, ContainerState, ExecResult
+from supervisor.values.state import Container, ContainerSpec, ContainerState, ExecResult, Usage
 
 DEADLINE = 30.0
 LOOK_DEADLINE = 8.0  # what only looks takes milliseconds: nobody waits longer to learn that the engine hangs
@@ -130,7 +131,7 @@ class PodmanEngine:
         return self.inspect(spec.name)
 
     def start(self, name: str) -> Container:
-        found = self._inspected(name)
+        found = self._thawed(name)
         if found["State"]["Status"] == "stopped":
             # Ended, and the engine's clean-up (a process of its own) is still to come: it must not meet the new run.
             self._await_cleanup(name)
@@ -152,14 +153,14 @@ class PodmanEngine:
     def stop(self, name: str, timeout: float) -> None:
         # Not the API's stop: it holds the container's lock while it waits, and counts whole seconds only.
         with contextlib.suppress(NoSuchContainerError):
-            found = self._inspected(name)
+            found = self._thawed(name)
             if not found["State"]["Running"]:
                 return
             process = facts.process(found)
             if process is not None:
                 self._signal(name, int(found["Config"]["StopSignal"]))
             if process is not None and not process.wait(timeout):
-                self._signal(name, signal.SIGKILL)
+                self._signal(name, signals.SIGKILL)
                 if not process.wait(self._deadline):
                     raise EngineError(f"cannot stop container {name}: it outlives SIGKILL by {self._deadline:g} s")
             self._inspected(name)
@@ -168,13 +169,24 @@ class PodmanEngine:
     def kill(self, name: str, signal: str) -> None:
         number = signal_number(signal)
         with contextlib.suppress(NoSuchContainerError):
-            if self._inspected(name)["State"]["Running"]:
+            found = self._thawed(name) if number == signals.SIGKILL else self._inspected(name)
+            if found["State"]["Running"]:
                 self._signal(name, number)
+
+    def pause(self, name: str) -> None:
+        with contextlib.suppress(NoSuchContainerError):
+            if self._inspected(name)["State"]["Running"]:
+                self._commands.freeze(name)
+
+    def unpause(self, name: str) -> None:
+        with contextlib.suppress(NoSuchContainerError):
+            if self._inspected(name)["State"]["Paused"]:
+                self._commands.thaw(name)
 
     def remove(self, name: str) -> None:
         with contextlib.suppress(NoSuchContainerError):
-            if self._inspected(name)["State"]["Running"]:
-                self._signal(name, signal.SIGKILL)  # first, or a forced removal waits for the stop time-out
+            if self._thawed(name)["State"]["Running"]:
+                self._signal(name, signals.SIGKILL)  # first, or a forced removal waits for the stop time-out
             with about(name):
                 self._client.delete(
                     f"remove container {name}", f"/containers/{name}", force="true", timeout="0", v="true"
@@ -193,6 +205,9 @@ class PodmanEngine:
         return tuple(
             self._known(container) for container in sorted(map(facts.listed, listed), key=lambda one: one.name)
         )
+
+    def usage(self, name: str) -> Usage:
+        return usage(name, facts.process(self._inspected(name)))
 
     # ------------------------------------------------------------ commands and output
 
@@ -259,6 +274,15 @@ class PodmanEngine:
         # The API also takes the beginning of an id for a name, and a container that is not ours is none for us.
         if found["Name"] != name or (found["Config"].get("Labels") or {}).get(key) != value:
             raise NoSuchContainerError(name)
+        return found
+
+    def _thawed(self, name: str) -> Any:
+        """A frozen process hears no signal."""
+        found = self._inspected(name)
+        if found["State"]["Paused"]:
+            with contextlib.suppress(RefusedError):  # somebody else did
+                self._commands.thaw(name)
+            found = self._inspected(name)
         return found
 
     def _signal(self, name: str, number: int) -> None:

@@ -79,6 +79,8 @@ def _service_message(service: ServiceStatus) -> pb.ServiceStatus:
         desired_version=service.desired_version,
         pinned=service.is_pinned,
         message=service.message,
+        memory_bytes=service.memory_bytes,
+        cpu_seconds=service.cpu_seconds,
     )
 
 
@@ -185,6 +187,8 @@ def _service_value(message: pb.ServiceStatus) -> ServiceStatus:
         desired_version=message.desired_version if message.HasField("desired_version") else None,
         is_pinned=message.pinned,
         message=message.message,
+        memory_bytes=message.memory_bytes if message.HasField("memory_bytes") else None,
+        cpu_seconds=message.cpu_seconds if message.HasField("cpu_seconds") else None,
     )
 
 

@@ -54,7 +54,7 @@ class SupervisorStatus(_message.Message):
     def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., engine: _Optional[str] = ..., engine_version: _Optional[str] = ..., ready: _Optional[bool] = ..., message: _Optional[str] = ..., bundle: _Optional[_Union[Bundle, _Mapping]] = ..., services: _Optional[_Iterable[_Union[ServiceStatus, _Mapping]]] = ...) -> None: ...
 
 class ServiceStatus(_message.Message):
-    __slots__ = ("name", "state", "ready", "version", "generation", "image", "since", "restarts", "handover", "draining", "desired_version", "pinned", "message")
+    __slots__ = ("name", "state", "ready", "version", "generation", "image", "since", "restarts", "handover", "draining", "desired_version", "pinned", "message", "memory_bytes", "cpu_seconds")
     NAME_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
@@ -68,6 +68,8 @@ class ServiceStatus(_message.Message):
     DESIRED_VERSION_FIELD_NUMBER: _ClassVar[int]
     PINNED_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CPU_SECONDS_FIELD_NUMBER: _ClassVar[int]
     name: str
     state: ServiceState
     ready: bool
@@ -81,7 +83,9 @@ class ServiceStatus(_message.Message):
     desired_version: str
     pinned: bool
     message: str
-    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[ServiceState, str]] = ..., ready: _Optional[bool] = ..., version: _Optional[str] = ..., generation: _Optional[int] = ..., image: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., restarts: _Optional[int] = ..., handover: _Optional[_Union[HandoverStatus, _Mapping]] = ..., draining: _Optional[_Iterable[_Union[DrainingStatus, _Mapping]]] = ..., desired_version: _Optional[str] = ..., pinned: _Optional[bool] = ..., message: _Optional[str] = ...) -> None: ...
+    memory_bytes: int
+    cpu_seconds: float
+    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[ServiceState, str]] = ..., ready: _Optional[bool] = ..., version: _Optional[str] = ..., generation: _Optional[int] = ..., image: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., restarts: _Optional[int] = ..., handover: _Optional[_Union[HandoverStatus, _Mapping]] = ..., draining: _Optional[_Iterable[_Union[DrainingStatus, _Mapping]]] = ..., desired_version: _Optional[str] = ..., pinned: _Optional[bool] = ..., message: _Optional[str] = ..., memory_bytes: _Optional[int] = ..., cpu_seconds: _Optional[float] = ...) -> None: ...
 
 class HandoverStatus(_message.Message):
     __slots__ = ("id", "kind", "phase", "direction", "from_version", "to_version", "generation", "started", "message")

@@ -57,6 +57,8 @@ def service(value: ServiceStatus) -> Shape:
         "draining": [draining(former) for former in value.draining],
         "pinned": value.is_pinned,
         "desired_version": value.desired_version,
+        "memory_bytes": value.memory_bytes,
+        "cpu_seconds": value.cpu_seconds,
     }
 
 

@@ -21,7 +21,7 @@ from tests.integration.handover.invariants import ISOLATED, await_rest, pids, vi
 from tests.integration.handover.test_supervisor_ends import everyday
 
 pytestmark = [pytest.mark.integration, pytest.mark.lab, pytest.mark.timeout(120)]
-BACK_SECONDS = 6.0  # the bar is 3 s on a machine that does nothing else
+BACK_SECONDS = 4.0  # the bar is 3 s after the daemon answers; under load a look takes most of a second by itself
 
 
 @pytest.fixture(scope="module")
@@ -89,12 +89,16 @@ def test_containerd_that_dies_takes_no_service_along(router: Router) -> None:
 def test_without_it_services_are_back_soon_after_the_daemon_and_none_twice(router: Router, is_killed: bool) -> None:
     daemon = again(router, live_restore=False)
     before = pids(router)
-    end(daemon, is_killed)
-    daemon.start()
-    began = time.monotonic()
-    while not is_back(router, before):
-        assert time.monotonic() - began < BACK_SECONDS, router.status()
-        time.sleep(0.05)
+
+    def act(_: object) -> None:
+        end(daemon, is_killed)
+        daemon.start()
+        began = time.monotonic()
+        while not is_back(router, before):
+            assert time.monotonic() - began < BACK_SECONDS, router.status()
+            time.sleep(0.05)
+
+    under_load(router, everyday(15.0)[:5], act)  # clients do lose: every service ends with the daemon
     await_rest(router)
     assert violations(router) == []
 

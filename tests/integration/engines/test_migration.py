@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from lab import network
-from lab.clients import HttpProbe
+from lab.clients import HttpProbe, RenewingGuests
 from lab.router import Router
 from lab.scenarios import Begin, Load, await_quiet, follow, migrate, under_load
 from lab.session import SERVICES, bring_up
@@ -80,13 +80,18 @@ def asking(seconds: float) -> Load:
     return Load("passwords", "guest", client)
 
 
+def renewing(seconds: float) -> Load:
+    """Guests that renew their leases with whichever generation serves."""
+    return Load("unicast renewals", "guest", RenewingGuests(first=100, count=20, seconds=seconds))
+
+
 def test_clients_notice_nothing_of_a_move_there_and_back(router: Router, there: str) -> None:
     def act(_: Begin) -> None:
         migrate(router, there, nothing)
         migrate(router, OTHER[there], nothing)
 
     # Without the connection that stays open: the first move would not be over before that ends.
-    seen, held = under_load(router, (*everyday(45.0)[:5], asking(45.0)), act)
+    seen, held = under_load(router, (*everyday(45.0)[:5], asking(45.0), renewing(45.0)), act)
 
     assert [one.fault for one in seen if one.fault] == []
     assert all(check.is_good for check in held), held

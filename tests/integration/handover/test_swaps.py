@@ -59,7 +59,7 @@ def test_nothing_is_lost_in_a_rollback_during_the_soak(
 
         follow(router, ["swap", name, "--to", newer[name]], at, expect_success=False)
 
-    seen, held = under_load(router, loads_of(name, 7.0, part), swap_and_return)
+    seen, held = under_load(router, loads_of(name, 10.0, part), swap_and_return)
 
     await_quiet(router, name)
     assert [one.fault for one in seen if one.fault] == []

@@ -108,6 +108,20 @@ def test_a_container_without_a_name_is_passed_over(daemon: StubDaemon, engine: D
     engine.start_service()
 
 
+@pytest.mark.parametrize(("exists", "is_removed"), [(True, False), (False, True)])
+def test_a_holder_whose_container_was_made_since_the_list_is_no_stray(
+    daemon: StubDaemon, engine: DockerEngine, exists: bool, is_removed: bool
+) -> None:
+    holder = entry("one.net")
+    holder["Labels"]["io.vr-supervisor.holder"] = "one"
+    daemon.answers["/containers/json"] = [holder]
+    daemon.answers[f"/{holder['Id']}"] = None
+    if exists:
+        daemon.answers["/one/json"] = container("one")
+    engine.start_service()
+    assert (f"DELETE /v1.41/containers/{holder['Id']}" in daemon.asked) is is_removed
+
+
 def test_a_dead_container_is_removed_by_its_start(daemon: StubDaemon, engine: DockerEngine) -> None:
     daemon.answers |= {"/one/json": container("one", "dead"), "/oneoneoneoneoneoneoneone": None}
     with pytest.raises(NoSuchContainerError):

@@ -38,11 +38,6 @@ def test_choice(tmp_path: Path, wanted: str, used: str | None, programs: tuple[s
     assert choose(wanted, tmp_path / "state", installed(tmp_path / "bin", *programs)) == chosen
 
 
-def test_a_router_that_used_podman_before_there_was_a_record_stays_with_it(tmp_path: Path) -> None:
-    (tmp_path / "podman").mkdir()
-    assert choose("auto", tmp_path, installed(tmp_path / "bin", "dockerd")) == "podman"
-
-
 def test_no_engine_at_all_is_said(tmp_path: Path) -> None:
     with pytest.raises(EngineUnavailableError, match="neither podman nor dockerd is installed; install one with"):
         choose("auto", tmp_path, installed(tmp_path / "bin"))

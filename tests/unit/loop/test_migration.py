@@ -5,15 +5,27 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from queue import Empty
+from typing import cast
 
 import pytest
 
+from supervisor.loop import migration
+from supervisor.loop.library import Library
 from supervisor.loop.migration import Migration
+from supervisor.loop.supervision import Supervision
 from supervisor.loop.walk import Listener
+from supervisor.ports import Media
+from supervisor.values.errors import BusyError, EngineError, EngineUnavailableError, RequestError
+from supervisor.values.handover import Kind
+from supervisor.values.release import Version
+from supervisor.values.settings import Settings
 from supervisor.values.state import Container
 from supervisor.values.status import Progress
+from tests.fakes.folders import digest
 from tests.fakes.machine import Behaviour
+from tests.fakes.stepped import NamedConfigurations
 from tests.unit.loop.loop_samples import SERVICES, image
 from tests.unit.loop.scenarios import ALL, Router, prepared, swap
 
@@ -28,23 +40,37 @@ class Move:
         self._router = router
         self._there = {container.name for container in router.machine.engine.containers()}
         self.leaving: str | None = "former"
+        self.failures: list[EngineError] = []  # of the next questions for what is left behind
+        self.no_space: EngineError | None = None
+        self.not_turned: EngineError | None = None
 
     def move_to(self, kind: str) -> None:
-        raise NotImplementedError
+        if self.not_turned:
+            raise self.not_turned
+        self.leaving = "fake"
 
     def carry_images(self) -> Iterator[tuple[int, int]]:
-        yield from ((0, 2), (1, 2))
+        yield (0, 2)
+        if self.no_space:
+            raise self.no_space
+        yield (1, 2)
+
+    def arrived(self) -> tuple[Container, ...]:
+        return tuple(one for one in self._router.machine.engine.containers() if one.name not in self._there)
 
     def left_behind(self) -> tuple[Container, ...]:
+        if self.failures:
+            self._router.machine.clock.advance(1.0)
+            raise self.failures.pop()
         return tuple(one for one in self._router.machine.engine.containers() if one.name in self._there)
 
     def leave(self) -> None:
-        assert self.left_behind() == ()
+        assert self.leaving == "fake" or self.left_behind() == ()
         self.leaving = None
 
 
 def carry_out(router: Router, move: Move, closing: threading.Event | None = None) -> list[Progress]:
-    life = router.life
+    life, images = router.life, threading.Lock()
 
     def follow(listener: Listener) -> Iterator[Progress]:
         life.workers[SERVICE].run_until_settled()
@@ -52,7 +78,15 @@ def carry_out(router: Router, move: Move, closing: threading.Event | None = None
             while True:
                 yield listener.get_nowait()
 
-    return list(Migration(life.world, move, life.workers, follow, closing or threading.Event()).carry_out())
+    told = Migration(life.world, move, life.workers, follow, images, closing or threading.Event()).carry_out()
+    try:
+        return list(told)
+    finally:
+        assert not images.locked()
+
+
+def told_as_incomplete(router: Router) -> list[str]:
+    return [event.message for _, event in router.machine.store.events(0) if event.name == "move-incomplete"]
 
 
 @pytest.fixture
@@ -109,6 +143,77 @@ def test_a_service_that_got_a_new_generation_meanwhile_is_not_handed_over_again(
     after = active(router)
     assert carry_out(router, move)[-1].phase == "succeeded"
     assert active(router) == after
+
+
+def test_images_that_cannot_be_carried_over_turn_the_move_round(router: Router) -> None:
+    move, before = Move(router), active(router)
+    move.no_space = EngineError("cannot load an image: no space")
+    with pytest.raises(EngineError, match="no space"):
+        carry_out(router, move)
+    assert (move.leaving, active(router)) == (None, before)
+    assert told_as_incomplete(router) == ["not everything moved from former to fake: cannot load an image: no space"]
+
+
+def test_what_went_wrong_first_is_what_is_said(router: Router, caplog: pytest.LogCaptureFixture) -> None:
+    move = Move(router)
+    move.no_space, move.not_turned = EngineError("cannot load an image: no space"), EngineError("cannot go back")
+    with pytest.raises(EngineError, match="no space"):
+        carry_out(router, move)
+    assert move.leaving == "former"
+    assert [record.reason for record in caplog.records if record.message == "move not turned round"] == [  # type: ignore[attr-defined]
+        "cannot go back"
+    ]
+
+
+def test_an_engine_that_is_away_for_a_moment_is_waited_for(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migration, "TURN_SECONDS", 0.0)
+    move = Move(router)
+    move.failures = [EngineUnavailableError("cannot list containers: it went away")] * 3
+    assert carry_out(router, move)[-1].phase == "succeeded"
+
+
+def test_an_engine_that_stays_away_ends_the_move_and_that_is_remembered(
+    router: Router, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migration, "TURN_SECONDS", 0.0)
+    move = Move(router)
+    move.failures = [EngineUnavailableError("cannot list containers: it went away")] * 1000
+    with pytest.raises(EngineUnavailableError):
+        carry_out(router, move)
+    assert told_as_incomplete(router) == [
+        "not everything moved from former to fake: cannot list containers: it went away"
+    ]
+
+
+def test_a_service_that_was_not_looked_at_yet_is_waited_for(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migration, "TURN_SECONDS", 0.0)
+    move, before = Move(router), active(router)
+    router.boot()  # and it has not had its turn yet
+    worker = router.life.workers[SERVICE]
+    assert worker.keeper is None
+    begin = worker.begin
+
+    def begin_at_last(kind: Kind, version: Version | None) -> Listener:
+        """The worker has its first turn while it is asked."""
+        try:
+            return begin(kind, version)
+        except BusyError:
+            worker.run_until_settled()
+            raise
+
+    worker.begin = begin_at_last  # type: ignore[method-assign]
+    told = carry_out(router, move)
+    assert (told[-1].phase, active(router)) == ("succeeded", before + 1)
+
+
+@pytest.mark.parametrize("engine", ["former", "fake"])
+def test_settings_that_insist_on_an_engine_are_refused_before_anything_moves(router: Router, engine: str) -> None:
+    life, move = router.life, Move(router)
+    world = replace(life.world, settings=Settings(engine=engine))
+    supervision = Supervision(world, Library(world, cast(Media, None)), NamedConfigurations({}), digest, move=move)
+    with pytest.raises(RequestError, match=f"says engine: {engine}, .* say engine: auto there first"):
+        list(supervision.migrate_engine("fake", wait=True))
+    assert move.leaving == "former"
 
 
 def test_a_supervisor_that_ends_says_so(router: Router) -> None:

@@ -72,6 +72,8 @@ def scraped() -> Samples:
         ("service_restarts_total", {"service": "alpha"}, 2),
         ("service_version_info", {"service": "alpha", "version": "1.0"}, 1),
         ("service_generation", {"service": "alpha"}, 3),
+        ("service_memory_bytes", {"service": "alpha"}, 4096),
+        ("service_cpu_seconds_total", {"service": "alpha"}, 2.5),
         ("service_draining_connections", {"service": "alpha"}, 6),
         ("service_handover_in_progress", {"service": "alpha"}, 1),
         ("service_state", {"service": "beta", "state": "absent"}, 1),
@@ -88,7 +90,8 @@ def test_metric(name: str, labels: dict[str, str], value: float, scraped: Sample
 
 def test_what_is_absent_has_no_sample(scraped: Samples) -> None:
     beta = frozenset({("service", "beta")})
-    assert ("vr_supervisor_service_generation", beta) not in scraped
+    for name in ("generation", "memory_bytes", "cpu_seconds_total"):
+        assert (f"vr_supervisor_service_{name}", beta) not in scraped
     assert not [key for key in scraped if key[0] == "vr_supervisor_service_version_info" and beta <= key[1]]
 
 

@@ -105,6 +105,8 @@ def test_status_json_keeps_its_promise(run: Run) -> None:
         ],
         "pinned": True,
         "desired_version": "2.0",
+        "memory_bytes": 4096,
+        "cpu_seconds": 2.5,
     }
     assert [beta[key] for key in ("state", "version", "generation", "since", "handover")] == ["absent", *[None] * 4]
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from supervisor.ports.engine import Engine as Engine  # ports like those below
+from supervisor.ports.engine import EngineMove as EngineMove
 from supervisor.values.association import Association
 from supervisor.values.bundle import BundleIndex
 from supervisor.values.errors import Fault
 from supervisor.values.handover import Handover, Step
 from supervisor.values.intake import Taken
 from supervisor.values.manifest import Probe, ServiceDefinition, ServiceManifest, StateVolume
-from supervisor.values.names import Digest, ImageId, ServiceName
+from supervisor.values.names import Digest, ServiceName
 from supervisor.values.release import InstanceState, Release, Version
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import (
-    Container,
-    ContainerSpec,
     Endpoint,
-    ExecResult,
     Instance,
     Link,
     ProbeResult,
@@ -31,89 +30,6 @@ from supervisor.values.state import (
     TrafficTable,
 )
 from supervisor.values.status import EventRecord, HandoverRecord
-
-
-class Engine(Protocol):
-    """A container engine. Every method may raise EngineError; all but `load` are safe to repeat.
-
-    Only containers and images that carry the supervisor's label are ever listed or touched.
-    """
-
-    @property
-    def name(self) -> str: ...
-
-    def start_service(self) -> None:
-        """Make the engine answer: start it if it is ours to start. EngineUnavailableError says what is missing."""
-
-    def ping(self) -> str:
-        """Return the engine's version."""
-
-    def load(self, stream: Iterable[bytes]) -> ImageId:
-        """Load one image from a docker-archive stream; return its id."""
-
-    def save(self, image: ImageId) -> Iterator[bytes]:
-        """The image as a docker-archive; another engine that loads it gives it the same id. NoSuchImageError."""
-
-    def images(self) -> tuple[ImageId, ...]: ...
-
-    def remove_image(self, image: ImageId) -> None:
-        """Remove it; nothing happens when it is gone already."""
-
-    def create(self, spec: ContainerSpec) -> Container:
-        """Create, do not start. NameTakenError, NoSuchImageError."""
-
-    def start(self, name: str) -> Container:
-        """Start it (nothing happens if it runs) and return it with its pid. NoSuchContainerError."""
-
-    def stop(self, name: str, timeout: float) -> None:
-        """Send the stop signal, then SIGKILL after `timeout` seconds. Nothing happens when it is not running."""
-
-    def kill(self, name: str, signal: str) -> None:
-        """Send a signal. Nothing happens when it is not running."""
-
-    def remove(self, name: str) -> None:
-        """SIGKILL and remove at once; nothing happens when it is gone already."""
-
-    def inspect(self, name: str) -> Container:
-        """NoSuchContainerError when there is none."""
-
-    def containers(self) -> tuple[Container, ...]:
-        """All of ours, running or not."""
-
-    def run(self, spec: ContainerSpec, timeout: float) -> ExecResult:
-        """Create, start, wait, collect the output, remove: for checks."""
-
-    def execute(self, name: str, command: Sequence[str], timeout: float) -> ExecResult:
-        """Run a command inside a running container; output is cut at 64 KiB each."""
-
-    def logs(self, name: str, tail: int, follow: bool) -> Iterator[bytes]:
-        """Lines of both streams, newest `tail` first shown in order; with `follow`, until the container ends."""
-
-    def stop_service(self) -> None:
-        """End the engine if it is ours; containers keep running."""
-
-    def close(self) -> None:
-        """Let go of it without ending it."""
-
-
-class EngineMove(Protocol):
-    """The engine's other side: new containers come from one engine while those of before are with the one it leaves."""
-
-    @property
-    def leaving(self) -> str | None:
-        """The engine that may still have containers of ours; None: there is only one."""
-
-    def move_to(self, kind: str) -> None:
-        """Make new containers with `kind` from now on, also after a restart. EngineError: all is as before."""
-
-    def carry_images(self) -> Iterator[tuple[int, int]]:
-        """Copy what the new engine lacks; yields how many are done, and how many there are."""
-
-    def left_behind(self) -> tuple[Container, ...]:
-        """Containers that are still with the engine that is left."""
-
-    def leave(self) -> None:
-        """Remove the images from the engine that is left, and end it if it is ours. EngineError: it has containers."""
 
 
 class Links(Protocol):

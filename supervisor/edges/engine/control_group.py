@@ -1,0 +1,64 @@
+"""What a container uses, from the control groups of its first process: the kernel tells at once, no engine is asked.
+
+Both versions: each controller in a hierarchy of its own (v1, also beside an empty v2), or one hierarchy for all (v2).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from supervisor.edges.engine.processes import Process
+from supervisor.values.errors import EngineError
+from supervisor.values.state import Usage
+
+ROOT = Path("/sys/fs/cgroup")
+PROC = Path("/proc")
+UNLIMITED = 1 << 60  # v1 has no word for it: the greatest multiple of a page
+
+
+def usage(name: str, process: Process | None, root: Path = ROOT, proc: Path = PROC) -> Usage:
+    """Of the container `name`, whose first process this is."""
+    action = f"see what container {name} uses"
+    if process is None:
+        raise EngineError(f"cannot {action}: it does not run")
+    try:
+        groups = _groups((proc / str(process.pid) / "cgroup").read_text())
+        found = _separate(root, groups) if "memory" in groups else _unified(root / groups[""])
+    except (OSError, KeyError, ValueError) as error:
+        raise EngineError(f"cannot {action}: its control group cannot be read: {error}") from error
+    return found
+
+
+def _groups(text: str) -> dict[str, str]:
+    """Path of the group by controller, relative to the hierarchy's root; v2 has the controller ``."""
+    found = {}
+    for line in text.splitlines():
+        _, controllers, path = line.split(":", 2)
+        found.update(dict.fromkeys(controllers.split(","), path.removeprefix("/")))
+    return found
+
+
+def _separate(root: Path, groups: dict[str, str]) -> Usage:
+    memory = root / "memory" / groups["memory"]
+    limit = _number(memory / "memory.limit_in_bytes")
+    return Usage(
+        memory_bytes=_number(memory / "memory.usage_in_bytes"),
+        memory_limit=limit if limit < UNLIMITED else None,
+        cpu_seconds=_number(root / "cpuacct" / groups["cpuacct"] / "cpuacct.usage") / 1e9,
+        pids=_number(root / "pids" / groups["pids"] / "pids.current"),
+    )
+
+
+def _unified(group: Path) -> Usage:
+    limit = (group / "memory.max").read_text().strip()
+    times = dict(line.split() for line in (group / "cpu.stat").read_text().splitlines())
+    return Usage(
+        memory_bytes=_number(group / "memory.current"),
+        memory_limit=None if limit == "max" else int(limit),
+        cpu_seconds=int(times["usage_usec"]) / 1e6,
+        pids=_number(group / "pids.current"),
+    )
+
+
+def _number(file: Path) -> int:
+    return int(file.read_text())

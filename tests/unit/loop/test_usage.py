@@ -1,0 +1,57 @@
+"""What the active of a service uses is in its status; nothing depends on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from supervisor.loop.keeper import Keeper
+from supervisor.values.errors import EngineError
+from supervisor.values.status import ServiceStatus
+from tests.unit.loop.loop_samples import SERVICES
+from tests.unit.loop.scenarios import ALL, Router, prepared
+
+SERVICE = SERVICES[0]
+SCENARIO = next(one for one in ALL if one.service == SERVICE and one.name == "restart")
+
+
+@pytest.fixture
+def router() -> Iterator[Router]:
+    with prepared(SCENARIO) as made:
+        yield made
+
+
+def status(router: Router) -> ServiceStatus:
+    return next(one for one in router.life.supervision.status().services if one.name == SERVICE)
+
+
+def keeper_of(router: Router) -> Keeper:
+    keeper = router.life.workers[SERVICE].keeper
+    assert keeper
+    return keeper
+
+
+def measure(router: Router) -> None:
+    router.life.workers[SERVICE].run_until(lambda: keeper_of(router).usage is not None)
+
+
+def test_what_was_found_last_is_shown(router: Router) -> None:
+    measure(router)
+    assert (status(router).memory_bytes, status(router).cpu_seconds) == (1 << 20, 0.01)
+
+
+def test_one_that_cannot_be_measured_serves_on_and_is_measured_later(router: Router) -> None:
+    router.machine.engine.fail("usage", EngineError("cannot see what it uses: it does not run"))
+    before = keeper_of(router)
+    measure(router)
+    assert keeper_of(router) is before
+    assert status(router).is_ready
+    assert router.machine.engine.calls.count(("usage", before.instance.container_name)) == 2
+
+
+def test_what_is_down_uses_nothing(router: Router) -> None:
+    measure(router)
+    router.machine.engine.kill(keeper_of(router).instance.container_name, "SIGKILL")
+    router.life.workers[SERVICE].run_until(lambda: keeper_of(router).is_down)
+    assert status(router).memory_bytes is None

@@ -105,12 +105,13 @@ def _is_told(walk: Walk, source: Instance, target: Instance, definition: Service
     """Before traffic moves: replay all there is. False: it has to be copied."""
     if not is_replayed(definition.manifest):
         return False
-    counts = (replay(walk, source, target, definition) for _ in range(REPLAYS_BEFORE_CUT))
-    last: int | None = None
-    for last in counts:
-        if last == 0:
+    is_told = False
+    for _ in range(REPLAYS_BEFORE_CUT):
+        count = replay(walk, source, target, definition)
+        is_told = is_told or count is not None  # what is left then is replayed after the cut
+        if count == 0:
             break
-    return last is not None
+    return is_told
 
 
 def replay(walk: Walk, source: Instance, target: Instance, definition: ServiceDefinition) -> int | None:

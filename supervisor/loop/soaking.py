@@ -1,6 +1,7 @@
 """Watches the candidate while it soaks: what fails then is reverted, not retried.
 
-The reasons are the keeper's (down, hung, not ready) and the daemon's own counters of failed work. What the former
+The reasons are the keeper's (down, hung, not ready), processes that the kernel ended because the memory limit was
+reached, and the daemon's own counters of failed work. What the former
 active failed is read a few times a minute while no hand-over is under way, and once more when the soak begins: whatever
 was broken before the cut-over is no reason to go back.
 """
@@ -17,7 +18,7 @@ from supervisor.loop.keeper import Keeper
 from supervisor.loop.walk import Walk
 from supervisor.loop.walking import revert
 from supervisor.loop.world import World
-from supervisor.values.errors import SupervisorError
+from supervisor.values.errors import EngineError, SupervisorError
 from supervisor.values.handover import Kind, Step
 from supervisor.values.manifest import ErrorCounter, ServiceDefinition
 from supervisor.values.router import RouterConfig
@@ -38,6 +39,7 @@ class Soaking:
     def __init__(self, world: World) -> None:
         self._world = world
         self._due = 0.0
+        self._looked = 0.0  # at what it uses
         self._past: deque[Readings] = deque(maxlen=REMEMBERED)
         self._generation = 0  # whose past it is
         self._handover = 0  # whose soak began with these:
@@ -45,10 +47,11 @@ class Soaking:
         self._former: list[Readings] = []
 
     def due_in(self, walk: Walk | None) -> float:
-        """Seconds until the counters of a candidate want to be read."""
-        if walk is None or walk.step is not Step.SOAK or not _is_judged(walk):
+        """Seconds until something about a candidate wants to be read."""
+        if walk is None or walk.step is not Step.SOAK or not walk.former:
             return math.inf
-        return max(0.0, self._due - self._world.clock.monotonic())
+        due = min(self._looked + READ_SECONDS, self._due if _is_judged(walk) else math.inf)
+        return max(0.0, due - self._world.clock.monotonic())
 
     def turn(self, walk: Walk | None, keeper: Keeper, router: RouterConfig | None) -> bool:
         """Turn a hand-over round whose candidate fails while it soaks. True: so it was."""
@@ -76,8 +79,22 @@ class Soaking:
             return f"{name} stopped answering: {keeper.liveness.message}"
         if keeper.readiness.is_known and not keeper.readiness.is_good:
             return f"{name} stopped being ready: {keeper.readiness.message}"
+        if self._is_starved(walk):
+            limit = walk.definition.manifest.limits.memory_bytes >> 20
+            return f"{name} reached its memory limit of {limit} MiB, and the kernel ended processes of it"
         jumped = self._jump(walk)
         return f"{name} fails: {jumped}" if jumped else None
+
+    def _is_starved(self, walk: Walk) -> bool:
+        """A daemon of several processes goes on when one is ended, and so the keeper does not see it."""
+        now = self._world.clock.monotonic()
+        if now < self._looked + READ_SECONDS:
+            return False
+        self._looked = now
+        try:
+            return self._world.engine.usage(walk.candidate.container_name).oom_kills > 0
+        except EngineError:  # nothing is known, and nothing is decided
+            return False
 
     def _jump(self, walk: Walk) -> str | None:
         now = self._world.clock.monotonic()

@@ -88,6 +88,7 @@ class Usage:
     memory_limit: int | None  # None: as much as there is
     cpu_seconds: float  # since it was started
     pids: int
+    oom_kills: int = 0  # processes that the kernel has ended because the memory limit was reached
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ STUBBORN = ("/bin/sleep", "1000")  # the first process of a container ignores si
 REPORT = ("/bin/sh", "-c", "echo out; echo err >&2; exit 3")
 CHATTER = ("/bin/sh", "-c", "for n in 1 2 3 4 5; do echo line $n; done; exit 0")
 FLOOD = ("/bin/sh", "-c", "head -c 1000000 /dev/zero")
+GLUTTON = ("/bin/sh", "-c", "(x=0123456789; while :; do x=$x$x; done) & wait $!")
 ABSENT = ("/bin/no-such-program",)
 PROGRAMS = {
     OBEDIENT: Program(exits_on={"SIGTERM": 7}),
@@ -293,6 +294,16 @@ def test_what_a_container_uses(engine: Engine, spec: Make) -> None:
     assert found.pids in (1, 2, 3)
     engine.pause("one")
     assert engine.usage("one").memory_bytes > 0
+
+
+def test_a_process_that_was_ended_for_want_of_memory_is_counted(engine: Engine, spec: Make) -> None:
+    engine.create(spec())
+    engine.start("one")
+    assert engine.usage("one").oom_kills == 0
+    if not isinstance(engine, FakeEngine):  # nothing there has a memory that it could exceed
+        assert engine.execute("one", GLUTTON, 30).exit_code == 137
+        assert engine.usage("one").oom_kills == 1
+    assert engine.inspect("one").state is ContainerState.RUNNING
 
 
 def test_kill_sends_the_signal(engine: Engine, spec: Make) -> None:

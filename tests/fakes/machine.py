@@ -6,7 +6,7 @@ It outlives the supervisor. `boot` starts one on it, with nothing in its memory;
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from supervisor.edges.store import SqliteStore
@@ -27,6 +27,7 @@ from supervisor.values.state import (
     ProbeTarget,
     ResolvedProbe,
     Tally,
+    Usage,
 )
 from tests.fakes.clock import VirtualClock
 from tests.fakes.engine import FakeEngine, _Entry
@@ -65,6 +66,7 @@ class Behaviour:
     refuses: bytes | None = None  # a configuration with this in it
     can_start: bool = True
     fails: float = 0.0  # this share of its work, as it counts itself
+    starves_after: float | None = None  # the kernel ends one of its processes; it goes on
     seconds: float = PROBE_SECONDS  # that an answer takes
 
 
@@ -269,6 +271,12 @@ class DaemonEngine(FakeEngine):
         if NEGOTIATES in entry.spec.capabilities:
             machine.clock.after(does.answers_after + NEGOTIATION_SECONDS, lambda: self._negotiate(name, started.pid))
         return self._entry(name).container
+
+    def usage(self, name: str) -> Usage:
+        found, daemon = super().usage(name), self.daemons[name]
+        starves = daemon.behaviour.starves_after
+        is_starved = starves is not None and self._machine.clock.elapsed - daemon.started >= starves
+        return replace(found, oom_kills=int(is_starved))
 
     def run(self, spec: ContainerSpec, timeout: float) -> ExecResult:
         self._enter("run", spec.name)

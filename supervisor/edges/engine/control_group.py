@@ -46,19 +46,24 @@ def _separate(root: Path, groups: dict[str, str]) -> Usage:
         memory_limit=limit if limit < UNLIMITED else None,
         cpu_seconds=_number(root / "cpuacct" / groups["cpuacct"] / "cpuacct.usage") / 1e9,
         pids=_number(root / "pids" / groups["pids"] / "pids.current"),
+        oom_kills=int(_table(memory / "memory.oom_control")["oom_kill"]),
     )
 
 
 def _unified(group: Path) -> Usage:
     limit = (group / "memory.max").read_text().strip()
-    times = dict(line.split() for line in (group / "cpu.stat").read_text().splitlines())
     return Usage(
         memory_bytes=_number(group / "memory.current"),
         memory_limit=None if limit == "max" else int(limit),
-        cpu_seconds=int(times["usage_usec"]) / 1e6,
+        cpu_seconds=int(_table(group / "cpu.stat")["usage_usec"]) / 1e6,
         pids=_number(group / "pids.current"),
+        oom_kills=int(_table(group / "memory.events")["oom_kill"]),
     )
 
 
 def _number(file: Path) -> int:
     return int(file.read_text())
+
+
+def _table(file: Path) -> dict[str, str]:
+    return dict(line.split() for line in file.read_text().splitlines())

@@ -15,6 +15,7 @@ SEPARATE = "5:pids:/box/one\n4:memory:/box/one\n2:cpu,cpuacct:/box/one\n0::/\n"
 SEPARATE_FILES = {
     "memory/box/one/memory.usage_in_bytes": "4096\n",
     "memory/box/one/memory.limit_in_bytes": "8192\n",
+    "memory/box/one/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
     "cpuacct/box/one/cpuacct.usage": "2500000000\n",
     "pids/box/one/pids.current": "3\n",
 }
@@ -22,6 +23,7 @@ UNIFIED = "0::/box/one\n"
 UNIFIED_FILES = {
     "box/one/memory.current": "4096\n",
     "box/one/memory.max": "8192\n",
+    "box/one/memory.events": "low 0\nmax 9\noom 2\noom_kill 2\n",
     "box/one/cpu.stat": "usage_usec 2500000\nuser_usec 1\n",
     "box/one/pids.current": "3\n",
 }
@@ -44,7 +46,7 @@ PROCESS = Process(7, 0)
 )
 def test_usage(tmp_path: Path, groups: str, files: dict[str, str], limit: int | None) -> None:
     lay_out(tmp_path, {"proc/7/cgroup": groups} | {f"sys/{name}": text for name, text in files.items()})
-    assert usage("one", PROCESS, tmp_path / "sys", tmp_path / "proc") == Usage(4096, limit, 2.5, 3)
+    assert usage("one", PROCESS, tmp_path / "sys", tmp_path / "proc") == Usage(4096, limit, 2.5, 3, 2)
 
 
 @pytest.mark.parametrize("groups", ["", SEPARATE, UNIFIED])

@@ -104,6 +104,11 @@ class Supervision:
             worker.join(timeout=15.0)
         self._release_ports()
 
+    @property
+    def is_whole(self) -> bool:
+        """Is every service looked after?"""
+        return all(worker.is_alive for worker in self._workers.values())
+
     def _release_ports(self) -> None:
         """A rule that leads to a socket of this process must not outlive it: a daemon may be there by then."""
         try:

@@ -81,6 +81,11 @@ class Worker:
 
     # ------------------------------------------------------------ from other threads
 
+    @property
+    def is_alive(self) -> bool:
+        """Is there a thread that looks after the service?"""
+        return self._thread.is_alive()
+
     def start(self) -> None:
         self._thread.start()
 
@@ -119,13 +124,16 @@ class Worker:
 
     def run(self) -> None:
         while not self._is_stopping:
-            request = self._inbox.get(timeout=self._due_in())
-            if request:
-                request()
-            elif not self._is_stopping:
-                self._turn()
+            self._boundary.survive(self._go_on)
         if self.keeper:
             self.keeper.release()
+
+    def _go_on(self) -> None:
+        request = self._inbox.get(timeout=self._due_in())
+        if request:
+            request()
+        elif not self._is_stopping:
+            self._turn()
 
     def _complain(self, message: str) -> None:
         self.standing.complain(message)
@@ -140,7 +148,7 @@ class Worker:
             due["walk"] = self._not_before
         if self._is_dirty and self._router is not None and (self.foreground is None or self._soaks):
             due["reconcile"] = 0.0 if self._soaks else self._not_before
-        due["refusal"] = self.standing.retry_at
+        due["renew"] = self.standing.retry_at
         if self._clearing_due:
             due["clear"] = min(self._clearing_due.values())
         if self.keeper and not self._leaves_active_alone:
@@ -152,8 +160,7 @@ class Worker:
         if not self._is_adopted:
             self._boundary.guard("adopt", self._adopt)
             return
-        if self.standing.renew():
-            self._is_dirty = True
+        self._boundary.guard("renew", self._renew)
         if self.foreground and now >= self._not_before:
             self._boundary.guard("walk", self._walk)
         if self._clearing_due and now >= min(self._clearing_due.values()):
@@ -165,6 +172,10 @@ class Worker:
                 self._boundary.guard("reconcile", self._write_live_changes)
         if self.keeper and not self._leaves_active_alone:
             self._boundary.guard("keeper", self._keep_alive)
+
+    def _renew(self) -> None:
+        if self.standing.renew():
+            self._is_dirty = True
 
     def _keep_alive(self) -> None:
         if self.keeper:

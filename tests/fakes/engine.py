@@ -64,7 +64,7 @@ class FakeEngine:
         self.is_running = False
         self._images: set[ImageId] = set(images)
         self._entries: dict[str, _Entry] = {}
-        self._failures: dict[str, EngineError] = {}
+        self._failures: dict[str, Exception] = {}
         self._spoilt: set[str] = set()
         self._known_archives: dict[bytes, str] = {}
         self._archives: dict[ImageId, bytes] = {}
@@ -92,7 +92,7 @@ class FakeEngine:
             entry = self._entry(name)
             entry.container = replace(entry.container, state=ContainerState.PAUSED)
 
-    def fail(self, method: str, error: EngineError) -> None:
+    def fail(self, method: str, error: Exception) -> None:
         """The next call of `method` raises `error` and does nothing."""
         self._failures[method] = error
 

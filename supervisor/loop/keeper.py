@@ -235,6 +235,7 @@ class Keeper:
             return
         now = self._world.clock.monotonic()
         self._is_down, self._inspected, self.message, self._was_ready = False, 0.0, "", False
+        self.is_gone = False
         self.since = self._world.clock.now()
         self.readiness, self.liveness = health.unproven(now), health.presumed(now)
         self._world.store.count_restart(self.instance.service)

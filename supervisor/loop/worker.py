@@ -345,7 +345,12 @@ class Worker:
 
     @property
     def _is_crowded(self) -> bool:
-        return len(self.clearing) + 2 > MOST_ALIVE  # with the active and a candidate
+        return self._crowds(Kind.SWAP)
+
+    def _crowds(self, kind: Kind) -> bool:
+        """Would one more be too many, beside what drains and the active? Where nothing runs, the active is dead."""
+        beside = 0 if kind is Kind.START else 1
+        return len(self.clearing) + beside + 1 > MOST_ALIVE
 
     def _revert(self) -> Listener | None:
         walk = self.foreground
@@ -400,7 +405,7 @@ class Worker:
             return
         log.info("plan", extra={"service": self.name, "action": repr(action)})
         match action:
-            case NewGeneration() if self._is_crowded:
+            case NewGeneration(kind=kind) if self._crowds(kind):
                 self._is_dirty, self._not_before = True, self._world.clock.monotonic() + PAUSE_SECONDS
             case NewGeneration(kind=Kind.START):
                 self._open(Kind.START, self._healer.starts(wanted), [])

@@ -229,14 +229,20 @@ class Worker:
         while wait is None and not walk.is_over and not walk.is_background:
             wait = carry_on(walk)
             self._follow(walk)
-            if self._is_stopping:
-                return
+            if self._is_stopping or (wait is None and walk.step and self._has_to_look_up):
+                return  # to the same walk, in a moment
         if wait is not None:
             self._not_before = self._world.clock.monotonic() + wait.seconds
             return
         self._settle(walk)  # all of it again if the store refuses: until then the hand-over is not let go
         self.foreground = None
         self._not_before = 0.0
+
+    @property
+    def _has_to_look_up(self) -> bool:
+        """Does somebody ask for something, or has what serves to be looked at, before the next step?"""
+        is_due = self.keeper is not None and not self._leaves_active_alone and self.keeper.due_in() == 0
+        return is_due or not self._inbox.is_empty
 
     def _follow(self, walk: Walk) -> None:
         """Keep the keeper on the instance that has traffic."""
@@ -474,4 +480,11 @@ class Worker:
 
     def _on_exit(self) -> None:
         """From the thread that watches processes."""
-        self._inbox.put(lambda: self.keeper.exited() if self.keeper else None)
+        self._inbox.put(self._look)
+
+    def _look(self) -> None:
+        """What serves has ended, or may have: a hand-over that is under way goes on after that."""
+        if self.keeper:
+            self.keeper.exited()
+            if not self._leaves_active_alone:
+                self._boundary.guard("keeper", self._keep_alive)

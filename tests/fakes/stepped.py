@@ -72,6 +72,10 @@ class SteppedInbox(Inbox):
     def ask(self, question: Callable[[], T]) -> T:
         return question()
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._waiting
+
     def get(self, timeout: float) -> Callable[[], None] | None:
         if not self._waiting and self.is_quiet():
             raise Quiet

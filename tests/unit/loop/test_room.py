@@ -1,4 +1,4 @@
-"""What is gone, what drains, and what is started beside it: nobody waits for room that a dead container does not take."""
+"""What is gone, what drains, and what is started beside it: no waiting for room that is there."""
 
 from __future__ import annotations
 

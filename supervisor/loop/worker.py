@@ -21,7 +21,7 @@ from supervisor.loop.comparison import compare, is_configured
 from supervisor.loop.definitions import Definitions
 from supervisor.loop.healing import Healer
 from supervisor.loop.inbox import Inbox
-from supervisor.loop.instances import version_of
+from supervisor.loop.instances import is_running, version_of
 from supervisor.loop.keeper import Keeper
 from supervisor.loop.opening import Opening
 from supervisor.loop.soaking import Soaking
@@ -30,7 +30,7 @@ from supervisor.loop.stopping import stop
 from supervisor.loop.walk import Listener, Wait, Walk
 from supervisor.loop.walking import carry_on, revert
 from supervisor.loop.world import World
-from supervisor.values.errors import BusyError, RequestError
+from supervisor.values.errors import BusyError, ManifestError, RequestError, SupervisorError
 from supervisor.values.handover import Direction, Kind, Mode, Outcome, Step
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.names import ServiceName
@@ -195,7 +195,10 @@ class Worker:
     def _adopt(self) -> None:
         found = adopt(self._world, self.name, self._router or RouterConfig(), self._definition_of)
         if found.active:
-            self._keep(found.active, self._definition_of(found.active.definition))
+            try:
+                self._keep(found.active, self._definition_of(found.active.definition))
+            except ManifestError as error:  # of an older supervisor, say: it serves on until another version does
+                self._complain(str(error))
         for walk in found.walks:
             if walk.is_background:
                 self._clear_later(walk)
@@ -400,6 +403,8 @@ class Worker:
         self._is_dirty = False
         if desired is None:
             return
+        if self.keeper is None:
+            self._keep_what_runs()
         wanted = self._wanted(desired)
         files, action = compare(self._world, self._active, wanted, self._router, self._digest)
         if isinstance(action, Nothing):
@@ -475,8 +480,20 @@ class Worker:
             router = self._given.get(instance.generation) or self._router or RouterConfig()
             self.keeper = Keeper(self._world, instance, definition, router, self._on_exit)
             is_known = instance.generation in self._given  # else an earlier supervisor gave it something
-            if not is_known and not is_configured(self._world, instance, definition, router, self._digest):
+            if not is_known and not self._is_configured(instance, definition, router):
                 self.keeper.doubt_words()
+
+    def _is_configured(self, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> bool:
+        try:
+            return is_configured(self._world, instance, definition, router, self._digest)
+        except SupervisorError:  # what cannot even be rendered is told when it is to be given
+            return False
+
+    def _keep_what_runs(self) -> None:
+        """What the store calls active and runs is never started beside itself."""
+        active = self._opening.active()
+        if active and is_running(self._world, active):
+            self._keep(active, self._definition_of(active.definition))
 
     def _on_exit(self) -> None:
         """From the thread that watches processes."""

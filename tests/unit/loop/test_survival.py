@@ -64,12 +64,19 @@ def test_a_store_that_cannot_be_read_when_something_is_to_be_tried_again_ends_no
         assert (patient.runs, patient.status.state) == ("2.0", "running")
 
 
+class OneRequest(Worker):
+    """Ends after the first thing that it is asked."""
+
+    def run(self) -> None:
+        self._inbox.get(timeout=60.0)
+
+
 def test_a_worker_that_has_ended_is_noticed() -> None:
     scenario = next(one for one in ALL if one.service == ISOLATED)
     with prepared(scenario) as router:
         life = router.life
         supervision, allocator = life.supervision, life.supervision._allocator
-        worker = Worker(ISOLATED, life.world, allocator, str, None, Inbox(str(ISOLATED)))
+        worker = OneRequest(ISOLATED, life.world, allocator, str, None, Inbox(str(ISOLATED)))
         supervision._workers = {ISOLATED: worker}
         worker.start()
         assert supervision.is_whole

@@ -11,7 +11,7 @@ import queue
 import threading
 from collections.abc import Callable
 
-from supervisor.decisions.handover import leaves_active_alone, verdict
+from supervisor.decisions.handover import is_interrupted, leaves_active_alone, verdict
 from supervisor.decisions.plan import NewGeneration, Next, Nothing, ReloadInPlace, Write
 from supervisor.loop.adoption import adopt
 from supervisor.loop.allocation import Allocator
@@ -202,8 +202,11 @@ class Worker:
         for walk in found.walks:
             if walk.is_background:
                 self._clear_later(walk)
-                if verdict(walk.handover) is Outcome.SUCCEEDED:
+                done = verdict(walk.handover)
+                if done is Outcome.SUCCEEDED:
                     self._remember_former(walk)
+                elif done is Outcome.FAILED and is_interrupted(walk.handover):
+                    announce(walk)  # nobody was there to do it
             else:
                 self.foreground = walk
         recorded = self._opening.active()
@@ -350,7 +353,9 @@ class Worker:
             )
         if self._is_crowded:
             held = ", ".join(str(walk.leaving.generation) for walk in self.clearing if walk.leaving)
-            raise BusyError(self.name, f"generations {held} still drain; at most {MOST_ALIVE} may be alive")
+            raise BusyError(
+                self.name, f"generations {held} still drain or cannot be removed; at most {MOST_ALIVE} may be alive"
+            )
 
     @property
     def _is_crowded(self) -> bool:

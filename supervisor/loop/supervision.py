@@ -280,7 +280,8 @@ class Supervision:
     # ------------------------------------------------------------ hand-overs
 
     def plan(self, release: str | None) -> tuple[PlannedStep, ...]:
-        target = self._release(release) if release else None
+        """What `upgrade` to that release, or else the newest one, would do."""
+        target = self._release(release) if release or self._library.by_age() else None
         steps = []
         for name, worker in sorted(self._workers.items()):
             desired = self._world.store.desired(name)

@@ -101,14 +101,16 @@ def is_committed(handover: Handover) -> bool:
 
 
 def verdict(handover: Handover) -> Outcome:
-    """Return what is decided, even if clearing is left: committed, or the former active has its traffic back."""
+    """Return what is decided, even if clearing is left: committed, or the former active has its traffic back, or
+    never lost it."""
     if handover.outcome is not Outcome.RUNNING:
         return handover.outcome
     if is_committed(handover):
         return Outcome.SUCCEEDED
     is_back = handover.direction is Direction.UNDO and handover.index < _pivot_index(handover.mode)
-    # In a takeover the former active has to be started again after that.
-    return Outcome.REVERTED if is_back and has_traffic(handover) and handover.mode is Mode.OVERLAP else Outcome.RUNNING
+    if not is_back or handover.mode is not Mode.OVERLAP:  # in a takeover the former active has to be started again
+        return Outcome.RUNNING
+    return Outcome.REVERTED if has_traffic(handover) else Outcome.FAILED
 
 
 def has_traffic(handover: Handover) -> bool:

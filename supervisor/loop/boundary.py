@@ -21,7 +21,7 @@ class Boundary:
     def __init__(self, world: World, service: ServiceName, complain: Callable[[str], None]) -> None:
         self._world, self._service, self._complain = world, service, complain
         self._until: dict[str, float] = {}
-        self._told = ""
+        self._told = self._survived = ""
 
     def until(self, part: str) -> float:
         """When the part may be tried again, on the monotonic clock."""
@@ -43,6 +43,16 @@ class Boundary:
         else:
             self._until.pop(part, None)
 
+    def survive(self, work: Callable[[], None]) -> None:
+        """The last resort: what nobody else caught is no reason for the thread to end."""
+        try:
+            work()
+        except Exception as error:
+            if self._survived != repr(error):  # once for each reason, however often
+                log.exception("unexpected failure", extra={"service": self._service, "part": "worker"})
+            self._survived = repr(error)
+            self._world.clock.sleep(PAUSE_SECONDS)
+
     def _failed(self, part: str, message: str, pause: float = PAUSE_SECONDS) -> None:
         self._until[part] = self._world.clock.monotonic() + pause
         self._complain(message)
@@ -51,7 +61,7 @@ class Boundary:
         """The engine went away; containers run on. Start it again, or try at the next turn."""
         try:
             self._world.engine.start_service()
-        except SupervisorError as error:
+        except Exception as error:  # we are beside the `try` of `guard` here
             if self._told != str(error):  # once for each reason, however long it is away
                 log.error("engine not back", extra={"service": self._service, "reason": str(error)})
             self._told = str(error)

@@ -15,13 +15,13 @@ class Campaigns:
         self._lock = threading.Lock()
 
     def begin(self, name: str, work: Iterator[Progress], wait: bool) -> Iterator[Progress]:
-        """Begin it now. RequestError, from the iterator: another one is under way."""
-        running = detached(self._alone(name, work))
-        return running if wait else iter([Progress("", "accepted", f"{name} accepted", is_final=True)])
-
-    def _alone(self, name: str, work: Iterator[Progress]) -> Iterator[Progress]:
+        """Begin it now. RequestError: another one is under way."""
         if not self._lock.acquire(blocking=False):
             raise RequestError(f"cannot {name}: another upgrade or move is under way already")
+        running = detached(self._alone(work))
+        return running if wait else iter([Progress("", "accepted", f"{name} accepted", is_final=True)])
+
+    def _alone(self, work: Iterator[Progress]) -> Iterator[Progress]:
         try:
             yield from work
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from supervisor.loop.world import World
-from supervisor.values.errors import StateError
+from supervisor.values.errors import ManifestError, StateError
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.names import Digest, ServiceName
 
@@ -23,3 +23,10 @@ class Definitions:
                 raise StateError(f"cannot find definition {digest} of {self._service}: the store does not hold it")
             self._known[digest] = self._world.read_definition(self._service, files)
         return self._known[digest]
+
+    def nearest(self, digest: Digest, other: ServiceDefinition) -> ServiceDefinition:
+        """The definition, or another one of the service when this supervisor cannot read it."""
+        try:
+            return self(digest)
+        except ManifestError:
+            return other

@@ -23,7 +23,7 @@ from supervisor.loop.instances import (
     with_instance,
     without_instance,
 )
-from supervisor.loop.readiness import verified
+from supervisor.loop.readiness import verified, words
 from supervisor.loop.state_copy import cut_again, first_copy, replay
 from supervisor.loop.switchboard import Serving
 from supervisor.loop.walk import Wait, Walk, forget_datagrams, tell_daemon
@@ -47,6 +47,7 @@ def stage(walk: Walk) -> Wait | None:
 
 
 def check(walk: Walk) -> Wait | None:
+    words(walk)
     checks = walk.definition.manifest.checks
     if not checks:
         return None

@@ -41,6 +41,10 @@ class Inbox:
             answer.cancel()
             raise BusyError(self._owner, f"its worker did not answer for {ANSWER_SECONDS:g} s") from error
 
+    @property
+    def is_empty(self) -> bool:
+        return self._requests.empty()
+
     def get(self, timeout: float) -> Callable[[], None] | None:
         """The next request; None when there was none in time."""
         try:

@@ -57,6 +57,7 @@ class Keeper:
         self._target: ProbeTarget
         self._probes: dict[int, tuple[ResolvedProbe, ...]]
         self._unproven: set[ResolvedProbe] = set()  # never held, and perhaps never could
+        self.blind = ""  # why its probes cannot be asked
         self.configure(router)
 
     @property
@@ -78,20 +79,33 @@ class Keeper:
         return backoff.recent_failures(self._backoff, self._world.clock.monotonic())
 
     def configure(self, router: RouterConfig) -> None:
-        """Ask the probes as this configuration words them."""
-        self._router = router
-        manifest = self.definition.manifest
-        self._target = target_of(self._world, self.instance, self.definition)
-        self._probes = {
-            id(watch): self._world.renderer.probes(watch.probes, router, self.instance)
-            for watch in (manifest.readiness, manifest.liveness)
-        }
-        self._unproven.clear()
+        """Ask the probes as this configuration words them; ask none while it words none, and tell why."""
+        self._router, self._is_doubtful = router, False
+        self._word()
         self.liveness = health.presumed(self._world.clock.monotonic())  # what was found was found with other words
 
     def doubt_words(self) -> None:
         """What configuration it has is not known: a probe that does not hold tells nothing until it has held once."""
-        self._unproven = {probe for probes in self._probes.values() for probe in probes}
+        self._is_doubtful = True
+        self._doubt()
+
+    def _word(self) -> None:
+        manifest, self._worded_at = self.definition.manifest, self._world.clock.monotonic()
+        try:
+            self._target = target_of(self._world, self.instance, self.definition)
+            self._probes = {
+                id(watch): self._world.renderer.probes(watch.probes, self._router, self.instance)
+                for watch in (manifest.readiness, manifest.liveness)
+            }
+        except SupervisorError as error:
+            self._probes, self.blind = {}, f"cannot watch {self.instance.container_name}: {error}"
+        else:
+            self.blind = ""
+        self._doubt()
+
+    def _doubt(self) -> None:
+        probes = (probe for probes in self._probes.values() for probe in probes)
+        self._unproven = set(probes) if self._is_doubtful else set()
 
     def release(self) -> None:
         """Let go of the instance without touching it."""
@@ -106,8 +120,11 @@ class Keeper:
         now = self._world.clock.monotonic()
         if self._is_down:
             return max(0.0, self._backoff.until - now)
+        inspection = self._inspected + EVENT_BACKSTOP_SECONDS
+        if self.blind:
+            return max(0.0, min(self._worded_at + READY_INTERVAL_SECONDS, inspection) - now)
         liveness = self.liveness.due if self._has_begun(now) else self.readiness.due
-        return max(0.0, min(self.readiness.due, liveness, self._inspected + EVENT_BACKSTOP_SECONDS) - now)
+        return max(0.0, min(self.readiness.due, liveness, inspection) - now)
 
     def exited(self) -> None:
         """The process that was watched has ended, or may have."""
@@ -123,6 +140,10 @@ class Keeper:
         if now >= self._inspected + EVENT_BACKSTOP_SECONDS:
             self._inspect(now)
         if self._is_down:
+            return
+        if self.blind and now >= self._worded_at + READY_INTERVAL_SECONDS:
+            self._word()
+        if self.blind:
             return
         manifest = self.definition.manifest
         if health.is_due(self.readiness, now):
@@ -242,6 +263,7 @@ class Keeper:
             return
         now = self._world.clock.monotonic()
         self._is_down, self._inspected, self.message, self._was_ready = False, 0.0, "", False
+        self.is_gone = False
         self.since = self._world.clock.now()
         self.readiness, self.liveness = health.unproven(now), health.presumed(now)
         self._world.store.count_restart(self.instance.service)

@@ -26,7 +26,7 @@ class Opening:
         began = self._world.clock.monotonic()
         definition = self._definition_of(version.definition)
         former = self.active()
-        former_definition = self._definition_of(former.definition) if former else None
+        former_definition = self._definition_of.nearest(former.definition, definition) if former else None
         mode, replaced = Mode(definition.manifest.strategy), former.generation if former else None
         with self._allocator.new_instance(definition, version, router) as candidate:
             handover = Handover(0, self._service, kind, mode, replaced, candidate.generation)

@@ -16,6 +16,14 @@ def ready(walk: Walk) -> Wait | None:
     return waiting
 
 
+def words(walk: Walk) -> None:
+    """Raise unless everything can be put into words that it will ever be asked: else nobody could watch it."""
+    manifest = walk.definition.manifest
+    watches = (manifest.readiness, manifest.liveness, manifest.verification)
+    probes = [probe for watch in watches if watch for probe in watch.probes]
+    walk.world.renderer.probes((*probes, *(one.source for one in manifest.errors)), walk.router, walk.candidate)
+
+
 def verified(walk: Walk) -> Wait | None:
     """The same for what has just been given traffic, on the path that clients take."""
     watch = walk.definition.manifest.verification

@@ -22,7 +22,7 @@ def service_status(worker: Worker, store: Store) -> ServiceStatus:
     desired = store.desired(worker.name)
     instance = keeper.instance if keeper else None
     usage = keeper.usage if keeper else None
-    message = worker.standing.message or (keeper.message if keeper else "")
+    message = worker.standing.message or (keeper.message or keeper.blind if keeper else "")
     if not message and keeper and keeper.readiness.is_known and not keeper.readiness.is_good:
         message = keeper.readiness.message
     return ServiceStatus(
@@ -52,6 +52,8 @@ def _state(worker: Worker, is_desired: bool) -> ServiceState:
         return ServiceState.FAILED if is_desired else ServiceState.ABSENT
     if keeper.is_down or (keeper.readiness.is_known and not keeper.readiness.is_good):
         return ServiceState.FAILED
+    if keeper.blind:
+        return ServiceState.DEGRADED
     if not keeper.readiness.is_known:
         return ServiceState.STARTING
     return ServiceState.DEGRADED if worker.standing.is_degraded else ServiceState.RUNNING

@@ -104,6 +104,11 @@ class Supervision:
             worker.join(timeout=15.0)
         self._release_ports()
 
+    @property
+    def is_whole(self) -> bool:
+        """Is every service looked after?"""
+        return all(worker.is_alive for worker in self._workers.values())
+
     def _release_ports(self) -> None:
         """A rule that leads to a socket of this process must not outlive it: a daemon may be there by then."""
         try:
@@ -275,7 +280,8 @@ class Supervision:
     # ------------------------------------------------------------ hand-overs
 
     def plan(self, release: str | None) -> tuple[PlannedStep, ...]:
-        target = self._release(release) if release else None
+        """What `upgrade` to that release, or else the newest one, would do."""
+        target = self._release(release) if release or self._library.by_age() else None
         steps = []
         for name, worker in sorted(self._workers.items()):
             desired = self._world.store.desired(name)

@@ -11,7 +11,7 @@ import queue
 import threading
 from collections.abc import Callable
 
-from supervisor.decisions.handover import leaves_active_alone, verdict
+from supervisor.decisions.handover import is_interrupted, leaves_active_alone, verdict
 from supervisor.decisions.plan import NewGeneration, Next, Nothing, ReloadInPlace, Write
 from supervisor.loop.adoption import adopt
 from supervisor.loop.allocation import Allocator
@@ -21,7 +21,7 @@ from supervisor.loop.comparison import compare, is_configured
 from supervisor.loop.definitions import Definitions
 from supervisor.loop.healing import Healer
 from supervisor.loop.inbox import Inbox
-from supervisor.loop.instances import version_of
+from supervisor.loop.instances import is_running, version_of
 from supervisor.loop.keeper import Keeper
 from supervisor.loop.opening import Opening
 from supervisor.loop.soaking import Soaking
@@ -30,7 +30,7 @@ from supervisor.loop.stopping import stop
 from supervisor.loop.walk import Listener, Wait, Walk
 from supervisor.loop.walking import carry_on, revert
 from supervisor.loop.world import World
-from supervisor.values.errors import BusyError, RequestError
+from supervisor.values.errors import BusyError, ManifestError, RequestError, SupervisorError
 from supervisor.values.handover import Direction, Kind, Mode, Outcome, Step
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.names import ServiceName
@@ -81,6 +81,11 @@ class Worker:
 
     # ------------------------------------------------------------ from other threads
 
+    @property
+    def is_alive(self) -> bool:
+        """Is there a thread that looks after the service?"""
+        return self._thread.is_alive()
+
     def start(self) -> None:
         self._thread.start()
 
@@ -119,13 +124,16 @@ class Worker:
 
     def run(self) -> None:
         while not self._is_stopping:
-            request = self._inbox.get(timeout=self._due_in())
-            if request:
-                request()
-            elif not self._is_stopping:
-                self._turn()
+            self._boundary.survive(self._go_on)
         if self.keeper:
             self.keeper.release()
+
+    def _go_on(self) -> None:
+        request = self._inbox.get(timeout=self._due_in())
+        if request:
+            request()
+        elif not self._is_stopping:
+            self._turn()
 
     def _complain(self, message: str) -> None:
         self.standing.complain(message)
@@ -140,7 +148,7 @@ class Worker:
             due["walk"] = self._not_before
         if self._is_dirty and self._router is not None and (self.foreground is None or self._soaks):
             due["reconcile"] = 0.0 if self._soaks else self._not_before
-        due["refusal"] = self.standing.retry_at
+        due["renew"] = self.standing.retry_at
         if self._clearing_due:
             due["clear"] = min(self._clearing_due.values())
         if self.keeper and not self._leaves_active_alone:
@@ -152,8 +160,7 @@ class Worker:
         if not self._is_adopted:
             self._boundary.guard("adopt", self._adopt)
             return
-        if self.standing.renew():
-            self._is_dirty = True
+        self._boundary.guard("renew", self._renew)
         if self.foreground and now >= self._not_before:
             self._boundary.guard("walk", self._walk)
         if self._clearing_due and now >= min(self._clearing_due.values()):
@@ -165,6 +172,10 @@ class Worker:
                 self._boundary.guard("reconcile", self._write_live_changes)
         if self.keeper and not self._leaves_active_alone:
             self._boundary.guard("keeper", self._keep_alive)
+
+    def _renew(self) -> None:
+        if self.standing.renew():
+            self._is_dirty = True
 
     def _keep_alive(self) -> None:
         if self.keeper:
@@ -184,12 +195,18 @@ class Worker:
     def _adopt(self) -> None:
         found = adopt(self._world, self.name, self._router or RouterConfig(), self._definition_of)
         if found.active:
-            self._keep(found.active, self._definition_of(found.active.definition))
+            try:
+                self._keep(found.active, self._definition_of(found.active.definition))
+            except ManifestError as error:  # of an older supervisor, say: it serves on until another version does
+                self._complain(str(error))
         for walk in found.walks:
             if walk.is_background:
                 self._clear_later(walk)
-                if verdict(walk.handover) is Outcome.SUCCEEDED:
+                done = verdict(walk.handover)
+                if done is Outcome.SUCCEEDED:
                     self._remember_former(walk)
+                elif done is Outcome.FAILED and is_interrupted(walk.handover):
+                    announce(walk)  # nobody was there to do it
             else:
                 self.foreground = walk
         recorded = self._opening.active()
@@ -218,14 +235,20 @@ class Worker:
         while wait is None and not walk.is_over and not walk.is_background:
             wait = carry_on(walk)
             self._follow(walk)
-            if self._is_stopping:
-                return
+            if self._is_stopping or (wait is None and walk.step and self._has_to_look_up):
+                return  # to the same walk, in a moment
         if wait is not None:
             self._not_before = self._world.clock.monotonic() + wait.seconds
             return
         self._settle(walk)  # all of it again if the store refuses: until then the hand-over is not let go
         self.foreground = None
         self._not_before = 0.0
+
+    @property
+    def _has_to_look_up(self) -> bool:
+        """Does somebody ask for something, or has what serves to be looked at, before the next step?"""
+        is_due = self.keeper is not None and not self._leaves_active_alone and self.keeper.due_in() == 0
+        return is_due or not self._inbox.is_empty
 
     def _follow(self, walk: Walk) -> None:
         """Keep the keeper on the instance that has traffic."""
@@ -330,11 +353,18 @@ class Worker:
             )
         if self._is_crowded:
             held = ", ".join(str(walk.leaving.generation) for walk in self.clearing if walk.leaving)
-            raise BusyError(self.name, f"generations {held} still drain; at most {MOST_ALIVE} may be alive")
+            raise BusyError(
+                self.name, f"generations {held} still drain or cannot be removed; at most {MOST_ALIVE} may be alive"
+            )
 
     @property
     def _is_crowded(self) -> bool:
-        return len(self.clearing) + 2 > MOST_ALIVE  # with the active and a candidate
+        return self._crowds(Kind.SWAP)
+
+    def _crowds(self, kind: Kind) -> bool:
+        """Would one more be too many, beside what drains and the active? Where nothing runs, the active is dead."""
+        beside = 0 if kind is Kind.START else 1
+        return len(self.clearing) + beside + 1 > MOST_ALIVE
 
     def _revert(self) -> Listener | None:
         walk = self.foreground
@@ -378,6 +408,8 @@ class Worker:
         self._is_dirty = False
         if desired is None:
             return
+        if self.keeper is None:
+            self._keep_what_runs()
         wanted = self._wanted(desired)
         files, action = compare(self._world, self._active, wanted, self._router, self._digest)
         if isinstance(action, Nothing):
@@ -389,7 +421,7 @@ class Worker:
             return
         log.info("plan", extra={"service": self.name, "action": repr(action)})
         match action:
-            case NewGeneration() if self._is_crowded:
+            case NewGeneration(kind=kind) if self._crowds(kind):
                 self._is_dirty, self._not_before = True, self._world.clock.monotonic() + PAUSE_SECONDS
             case NewGeneration(kind=Kind.START):
                 self._open(Kind.START, self._healer.starts(wanted), [])
@@ -453,9 +485,28 @@ class Worker:
             router = self._given.get(instance.generation) or self._router or RouterConfig()
             self.keeper = Keeper(self._world, instance, definition, router, self._on_exit)
             is_known = instance.generation in self._given  # else an earlier supervisor gave it something
-            if not is_known and not is_configured(self._world, instance, definition, router, self._digest):
+            if not is_known and not self._is_configured(instance, definition, router):
                 self.keeper.doubt_words()
+
+    def _is_configured(self, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> bool:
+        try:
+            return is_configured(self._world, instance, definition, router, self._digest)
+        except SupervisorError:  # what cannot even be rendered is told when it is to be given
+            return False
+
+    def _keep_what_runs(self) -> None:
+        """What the store calls active and runs is never started beside itself."""
+        active = self._opening.active()
+        if active and is_running(self._world, active):
+            self._keep(active, self._definition_of(active.definition))
 
     def _on_exit(self) -> None:
         """From the thread that watches processes."""
-        self._inbox.put(lambda: self.keeper.exited() if self.keeper else None)
+        self._inbox.put(self._look)
+
+    def _look(self) -> None:
+        """What serves has ended, or may have: a hand-over that is under way goes on after that."""
+        if self.keeper:
+            self.keeper.exited()
+            if not self._leaves_active_alone:
+                self._boundary.guard("keeper", self._keep_alive)

@@ -98,7 +98,10 @@ def serve(
         notifier.ready(f"{len(settings.media)} media attached")
         log.info("supervisor ready", extra={"pid": os.getpid(), "socket": str(settings.api_socket)})
         while not ended.wait(notifier.watchdog_interval):
-            notifier.watchdog()
+            if parts.supervision.is_whole:
+                notifier.watchdog()
+            else:
+                log.error("a service is looked after no more: the service manager is to start the supervisor again")
         notifier.stopping()
         log.info("supervisor ends", extra={"services": "stopped" if stop_services else "left running"})
         api.stop()

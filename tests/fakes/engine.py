@@ -65,7 +65,7 @@ class FakeEngine:
         self.is_running = False
         self._images: set[ImageId] = set(images)
         self._entries: dict[str, _Entry] = {}
-        self._failures: dict[str, EngineError] = {}
+        self._failures: dict[str, Exception] = {}
         self._spoilt: set[str] = set()
         self._known_archives: dict[bytes, str] = {}
         self._archives: dict[ImageId, bytes] = {}
@@ -87,7 +87,7 @@ class FakeEngine:
         """The service is killed; containers go on."""
         self.is_running = False
 
-    def fail(self, method: str, error: EngineError) -> None:
+    def fail(self, method: str, error: Exception) -> None:
         """The next call of `method` raises `error` and does nothing."""
         self._failures[method] = error
 

@@ -72,6 +72,10 @@ class SteppedInbox(Inbox):
     def ask(self, question: Callable[[], T]) -> T:
         return question()
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._waiting
+
     def get(self, timeout: float) -> Callable[[], None] | None:
         if not self._waiting and self.is_quiet():
             raise Quiet
@@ -96,7 +100,7 @@ class SteppedWorker(Worker):
         is_busy = not self._is_adopted or self.foreground or self.clearing or not self._world.exits.watched
         if is_busy or (self._is_dirty and self._router is not None):
             return False
-        return self.keeper is not None and self.keeper.is_ready
+        return self.keeper is not None and self.keeper.is_ready and not self.keeper.blind
 
     def run_until(self, is_enough: Callable[[], bool], patience: float = PATIENCE_SECONDS) -> None:
         assert isinstance(self._inbox, SteppedInbox)

@@ -39,20 +39,26 @@ class PodmanService:
         """Adopt the recorded service when it answers and is as we would start it; else replace it."""
         with self._lock:
             program = require_programs()
-            digest = self._files.prepare()
-            recorded = self._recorded()
-            if recorded and recorded[1] == digest and self._is_good(recorded[0]):
-                self._bound_log()
-                return
-            if recorded:
-                _end(recorded[0], signal.SIGKILL)
-            self._files.empty_spool()
-            self._files.socket.unlink(missing_ok=True)
-            process = self._spawn(program)
-            self._files.record.write_text(
-                json.dumps({"pid": process.pid, "started": process.started, "configuration": digest})
-            )
-            self._await_answer(process)
+            try:
+                self._adopt_or_replace(program)
+            except OSError as error:  # a disk that is full or read-only, say
+                raise EngineUnavailableError(f"cannot start the engine: {error}") from error
+
+    def _adopt_or_replace(self, program: str) -> None:
+        digest = self._files.prepare()
+        recorded = self._recorded()
+        if recorded and recorded[1] == digest and self._is_good(recorded[0]):
+            self._bound_log()
+            return
+        if recorded:
+            _end(recorded[0], signal.SIGKILL)
+        self._files.empty_spool()
+        self._files.socket.unlink(missing_ok=True)
+        process = self._spawn(program)
+        self._files.record.write_text(
+            json.dumps({"pid": process.pid, "started": process.started, "configuration": digest})
+        )
+        self._await_answer(process)
 
     def stop(self) -> None:
         """End the service; containers keep running. Nothing happens when none is recorded."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from supervisor.decisions.handover import TABLES, UnexpectedEventError, advance, current, is_committed, resume
+from supervisor.decisions.handover import TABLES, UnexpectedEventError, advance, current, is_committed, resume, verdict
 from supervisor.values.handover import (
     Direction,
     Handover,
@@ -140,3 +140,29 @@ def test_cut_anywhere_and_resumed_any_number_of_times_it_always_ends(mode: Mode)
             handover = advance(handover, StepDone())
             steps += 1
             assert steps < 40
+
+
+@pytest.mark.parametrize(
+    ("mode", "fails", "decided_at", "outcome"),
+    [
+        (Mode.OVERLAP, Step.STAGE, Step.UNSTAGE, Outcome.FAILED),
+        (Mode.OVERLAP, Step.READY, Step.REMOVE_CANDIDATE, Outcome.FAILED),
+        (Mode.OVERLAP, Step.SYNC, Step.DRAIN_CANDIDATE, Outcome.FAILED),
+        (Mode.OVERLAP, Step.CUT_OVER, Step.DRAIN_CANDIDATE, Outcome.REVERTED),
+        (Mode.OVERLAP, Step.SOAK, Step.DRAIN_CANDIDATE, Outcome.REVERTED),
+        (Mode.TAKEOVER, Step.CREATE, None, Outcome.FAILED),
+        (Mode.TAKEOVER, Step.SOAK, None, Outcome.REVERTED),
+        (Mode.RELOAD, Step.VERIFY, None, Outcome.REVERTED),
+    ],
+)
+def test_the_way_back_is_decided_once_the_former_has_its_traffic(
+    mode: Mode, fails: Step, decided_at: Step | None, outcome: Outcome
+) -> None:
+    """From that step on only clearing is left; None: nothing is decided before the end."""
+    handover = advance(at(mode, fails), FAILED)
+    undone: list[Step] = []
+    while (step := current(handover)) is not None and verdict(handover) is Outcome.RUNNING:
+        undone.append(step)
+        handover = advance(handover, StepDone())
+    assert (verdict(handover), current(handover)) == (outcome, decided_at)
+    assert walked(handover)[1].outcome is outcome

@@ -22,6 +22,7 @@ from supervisor.decisions.handover import (
     is_committed,
     is_interrupted,
     resume,
+    verdict,
 )
 from supervisor.values.handover import (
     Direction,
@@ -99,6 +100,8 @@ class HandoverMachine(RuleBasedStateMachine):
         if before.direction is Direction.UNDO:
             assert self.handover.direction is Direction.UNDO
             assert (self.handover.reason, self.handover.reached) == (before.reason, before.reached)
+        if verdict(before) is not Outcome.RUNNING:
+            assert verdict(self.handover) is verdict(before)
         if is_committed(before):
             assert self.handover.direction is Direction.FORWARD
             assert self.handover.index >= before.index
@@ -220,6 +223,14 @@ class HandoverMachine(RuleBasedStateMachine):
             assert self.former_runs
             assert self.former_files
             assert (outcome is Outcome.REVERTED) == has_traffic(self.handover)
+
+    @invariant()
+    def what_is_decided_takes_nothing_from_clients(self) -> None:
+        """Only clearing is left then: another hand-over may begin beside it."""
+        if self.is_running and verdict(self.handover) is not Outcome.RUNNING:
+            is_back = self.handover.direction is Direction.UNDO
+            assert self.traffic == (FORMER if is_back else CANDIDATE) or self.handover.mode is Mode.RELOAD
+            assert self.former_runs or not is_back
 
     @invariant()
     def steps_are_in_order(self) -> None:

@@ -1,0 +1,25 @@
+"""Podman's own service on a disk that takes nothing: an error of the engine, which whoever asked knows how to take."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from supervisor.edges.engine.podman_files import PodmanFiles
+from supervisor.edges.engine.podman_service import PodmanService
+from supervisor.values.errors import EngineUnavailableError
+
+needs_podman = pytest.mark.skipif(
+    os.geteuid() != 0 or not all(map(shutil.which, ("podman", "runc"))), reason="the engine needs root and its programs"
+)
+
+
+@needs_podman
+def test_a_log_that_cannot_be_written_is_an_engine_that_cannot_be_started(tmp_path: Path) -> None:
+    files = PodmanFiles(tmp_path / "state", tmp_path / "run")
+    files.log.mkdir(parents=True)
+    with pytest.raises(EngineUnavailableError, match=r"cannot start the engine: .*Is a directory"):
+        PodmanService(files, lambda: None).start()

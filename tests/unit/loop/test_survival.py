@@ -1,0 +1,85 @@
+"""A worker's thread goes on, whatever is thrown at it; and if it ever ends, that is noticed."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from supervisor.loop.inbox import Inbox
+from supervisor.loop.worker import Worker
+from supervisor.values.errors import EngineUnavailableError, StateError
+from supervisor.values.names import ServiceName
+from tests.unit.loop.ailments import ISOLATED, ward
+from tests.unit.loop.loop_samples import SERVICES
+from tests.unit.loop.scenarios import ALL, prepared
+
+each = pytest.mark.parametrize("service", SERVICES)
+
+
+@each
+def test_an_engine_that_cannot_be_started_for_want_of_a_disk_is_tried_again(service: ServiceName) -> None:
+    with ward(service) as patient:
+        generation = patient.keeper.instance.generation
+        patient.machine.engine.fail("inspect", EngineUnavailableError("gone"))
+        patient.machine.engine.fail("start_service", OSError("read-only file system"))
+        patient.wait(20.0)
+        patient.crash()
+        patient.wait(20.0)
+        assert (patient.status.is_ready, patient.keeper.instance.generation) == (True, generation)
+
+
+def test_a_request_that_fails_in_an_unexpected_way_is_told_once_and_the_worker_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def burst() -> None:
+        raise OSError("no space left")
+
+    with ward(ISOLATED) as patient, caplog.at_level(logging.ERROR):
+        for _ in range(3):
+            patient.worker._inbox.put(burst)
+        patient.wait(5.0)
+        patient.crash()
+        patient.wait(5.0)
+        assert patient.status.is_ready
+        assert [record.message for record in caplog.records] == ["unexpected failure"]
+        patient.router.surprises.found.clear()  # it was told to
+
+
+def test_a_store_that_cannot_be_read_when_something_is_to_be_tried_again_ends_nothing() -> None:
+    with ward(ISOLATED, upgraded=True) as patient:
+        patient.fall_back()
+        retry_at, standing = patient.worker.standing.retry_at, patient.worker.standing
+        renew, failures = standing.renew, [StateError("cannot read")]
+
+        def reluctant() -> bool:
+            if failures:
+                raise failures.pop()
+            return bool(renew())
+
+        standing.renew = reluctant
+        patient.behave("2.0")
+        patient.wait(retry_at - patient.machine.clock.monotonic() + 60.0)
+        assert not failures
+        assert (patient.runs, patient.status.state) == ("2.0", "running")
+
+
+class OneRequest(Worker):
+    """Ends after the first thing that it is asked."""
+
+    def run(self) -> None:
+        self._inbox.get(timeout=60.0)
+
+
+def test_a_worker_that_has_ended_is_noticed() -> None:
+    scenario = next(one for one in ALL if one.service == ISOLATED)
+    with prepared(scenario) as router:
+        life = router.life
+        supervision, allocator = life.supervision, life.supervision._allocator
+        worker = OneRequest(ISOLATED, life.world, allocator, str, None, Inbox(str(ISOLATED)))
+        supervision._workers = {ISOLATED: worker}
+        worker.start()
+        assert supervision.is_whole
+        worker.ask_to_stop()
+        worker.join(5.0)
+        assert not supervision.is_whole

@@ -205,7 +205,7 @@ class Worker:
         """What a rollback returns to."""
         former, handover = walk.former, walk.handover
         is_past = handover.mode is not Mode.RELOAD and handover.kind not in (Kind.START, Kind.FALL_BACK)
-        if former and is_past and version_of(former) != version_of(walk.candidate):
+        if former and is_past and not version_of(former).is_same_as(version_of(walk.candidate)):
             self._world.store.set_previous(self.name, version_of(former))
 
     # ------------------------------------------------------------ hand-overs
@@ -307,10 +307,12 @@ class Worker:
         if wanted is None:
             raise RequestError(f"cannot {kind} {self.name}: nothing of it runs")
         listener: Listener = queue.SimpleQueue()
-        if active and not kind.is_anew and version_of(active) == wanted:
+        if active and not kind.is_anew and version_of(active).is_same_as(wanted):
             text = f"{self.name} runs {wanted.version} already"
-            if self._world.store.desired(self.name) != wanted:  # it fell back to it, and is to stay there
+            desired = self._world.store.desired(self.name)
+            if desired != wanted:  # perhaps the same from another release
                 self._world.store.set_desired(self.name, wanted)
+            if desired is None or not desired.is_same_as(wanted):  # it fell back to it, and is to stay there
                 self.standing.decided()
                 text += ", and stays there"
             listener.put(Progress(self.name, "nothing", text, fraction=1.0, is_final=True))

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from supervisor.decisions.container import SERVICE_LABEL
-from supervisor.decisions.handover import INTERRUPTED, current, resume, step_index
+from supervisor.decisions.handover import current, interrupted, resume, step_index
 from supervisor.loop.instances import discard, is_active, is_running, trial_of, without_instance
 from supervisor.loop.switchboard import Serving
 from supervisor.loop.walk import Walk
 from supervisor.loop.world import World
-from supervisor.values.handover import Direction, Handover, Mode, Outcome, Step
+from supervisor.values.handover import Direction, Handover, Mode, Step
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.release import InstanceState
@@ -73,7 +73,7 @@ def _resume(
         world.folders.remove(trial_of(candidate), definition_of(candidate.definition).manifest)
     runs = candidate is not None and is_running(world, candidate)
     if candidate is None or (handover.mode is Mode.RELOAD and not runs):  # the next start renders its files anew
-        world.store.record(replace(handover, outcome=Outcome.FAILED, reason=INTERRUPTED), None, now)
+        world.store.record(interrupted(handover), None, now)
         return None
     if handover.mode is Mode.RELOAD:  # the files may be written and the daemon not told: tell it again
         handover = replace(handover, direction=Direction.FORWARD, index=step_index(Mode.RELOAD, Step.APPLY))

@@ -6,8 +6,10 @@ from contextlib import suppress
 
 import pytest
 
+from supervisor.values.handover import Step
 from supervisor.values.names import ServiceName
 from tests.fakes.faults import Died
+from tests.fakes.machine import Behaviour
 from tests.unit.loop.ailments import MINUTE, Ward, ward
 from tests.unit.loop.loop_samples import SERVICES
 from tests.unit.loop.scenarios import swap
@@ -42,3 +44,56 @@ def test_killed_before_the_end_of_an_undo_is_recorded_it_is_told_as_it_was(servi
         (record,) = patient.machine.store.history(service, 1)
         assert record.outcome == "reverted"
         assert "fails" in record.reason
+
+
+# ---------------------------------------------------------------- a change of configuration in place
+
+
+def reload_badly(patient: Ward) -> None:
+    """The daemon takes the files and does not answer any more."""
+    patient.machine.fate.begin(dies_before=patient.machine.fate.dies_before)
+    patient.configure("reload")
+    patient.until(lambda: bool(patient.worker.foreground) and patient.worker.foreground.step is Step.VERIFY)
+    patient.ail(is_ready=False)
+    patient.worker.run_until(lambda: patient.worker.foreground is None)
+
+
+def point_of_reload(service: ServiceName, change: str, number: int) -> int:
+    """Before which change of the world that one is made."""
+    with ward(service) as patient:
+        reload_badly(patient)
+        found = [index for index, one in enumerate(patient.machine.fate.changes) if one == change]
+        return found[number]
+
+
+@each
+def test_a_reload_that_is_undone_is_undone_by_the_next_supervisor(service: ServiceName) -> None:
+    point = point_of_reload(service, "folders.write", -1)
+    with ward(service) as patient:
+        before = patient.last
+        patient.machine.fate.dies_before = point
+        with suppress(Died):
+            reload_badly(patient)
+        (instance, _) = patient.machine.store.instances(service)[0]
+        patient.machine.engine.daemons[instance.container_name].behaviour = Behaviour()
+        patient.behave("1.0", refuses=b"domain other")
+        patient.restart_supervisor()
+        patient.wait(20.0)
+        assert patient.story(before) == [("configure", "reverted")]
+        assert "does not answer" in patient.machine.store.history(service, 1)[0].reason
+        assert b"domain lan" in patient.daemon.configuration
+        assert patient.machine.folders.kept_files == {}
+
+
+@each
+def test_a_reload_that_was_left_while_it_was_checked_is_none_that_succeeded(service: ServiceName) -> None:
+    point = point_of_reload(service, "engine.run", 0)
+    with ward(service) as patient:
+        before = patient.last
+        patient.machine.fate.dies_before = point
+        with suppress(Died):
+            reload_badly(patient)
+        patient.restart_supervisor()
+        patient.wait(20.0)
+        assert patient.story(before) == [("configure", "failed"), ("configure", "succeeded")]
+        assert b"domain other" in patient.daemon.configuration

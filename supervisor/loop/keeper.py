@@ -36,6 +36,8 @@ class Keeper:
         definition: ServiceDefinition,
         router: RouterConfig,
         notice: Callable[[], None],
+        *,
+        is_proved: bool = False,
     ) -> None:
         self.instance, self.definition = instance, definition
         self.since = world.clock.now()
@@ -43,7 +45,8 @@ class Keeper:
         self.message = ""
         self._world, self._notice = world, notice
         now = world.clock.monotonic()
-        self.readiness, self.liveness = health.adopted(now), health.presumed(now)
+        self.readiness = health.presumed(now) if is_proved else health.adopted(now)
+        self.liveness = health.presumed(now)
         self._backoff = backoff.Backoff()
         self._watch: AbstractContextManager[None] | None = None
         self._pid: int | None = None

@@ -216,8 +216,9 @@ class Worker:
             return
         wait: Wait | None = None
         while wait is None and not walk.is_over and not walk.is_background:
+            before = walk.step
             wait = carry_on(walk)
-            self._follow(walk)
+            self._follow(walk, is_proved=before is Step.VERIFY and walk.step is Step.SOAK)
             if self._is_stopping:
                 return
         if wait is not None:
@@ -227,16 +228,16 @@ class Worker:
         self.foreground = None
         self._not_before = 0.0
 
-    def _follow(self, walk: Walk) -> None:
-        """Keep the keeper on the instance that has traffic."""
+    def _follow(self, walk: Walk, *, is_proved: bool) -> None:
+        """Keep the keeper on the instance that has traffic; one odd answer says nothing of what just proved itself."""
         active = self._world.switchboard.serving(self.name).active
         is_dead = walk.handover.kind is Kind.START and active == walk.former  # there is nothing to start again
         if active is None or is_dead:
             self._keep(None, None)
-        elif self.keeper is None or self.keeper.instance.generation != active.generation:
+        elif is_proved or self.keeper is None or self.keeper.instance.generation != active.generation:
             is_candidate = active.generation == walk.candidate.generation
             definition = walk.definition if is_candidate else walk.former_definition
-            self._keep(active, definition)
+            self._keep(active, definition, is_proved=is_proved)
 
     def _settle(self, walk: Walk) -> None:
         """The soak is over or the hand-over has ended: tell those who wait, and remember what it means."""
@@ -447,13 +448,15 @@ class Worker:
         self._given[self.foreground.candidate.generation] = router
         self._not_before = 0.0
 
-    def _keep(self, instance: Instance | None, definition: ServiceDefinition | None) -> None:
+    def _keep(
+        self, instance: Instance | None, definition: ServiceDefinition | None, *, is_proved: bool = False
+    ) -> None:
         if self.keeper:
             self.keeper.release()
         self.keeper = None
         if instance and definition:
             router = self._given.get(instance.generation) or self._router or RouterConfig()
-            self.keeper = Keeper(self._world, instance, definition, router, self._on_exit)
+            self.keeper = Keeper(self._world, instance, definition, router, self._on_exit, is_proved=is_proved)
             is_known = instance.generation in self._given  # else an earlier supervisor gave it something
             if not is_known and not is_configured(self._world, instance, definition, router, self._digest):
                 self.keeper.doubt_words()

@@ -1,4 +1,4 @@
-"""One odd answer in a soak is one odd answer: what has just proved itself is not reverted for it."""
+"""Answers that say little: an odd one in a soak reverts nothing, and one that came too late calls nobody well."""
 
 from __future__ import annotations
 
@@ -35,3 +35,20 @@ def test_a_soak_ends_by_as_many_failures_as_the_manifest_says(service: ServiceNa
         patient.wait(MINUTE)
         assert patient.story(before) == [("swap", outcome)]
         assert len(odd) >= min(times, 2)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_hangs_is_not_called_ready_because_its_router_is_slow(service: ServiceName) -> None:
+    with ward(service) as patient:
+        ask, before, hung = patient.machine.ask, patient.last, patient.keeper.instance.container_name
+
+        def asked(probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
+            if target.container != hung:
+                return ask(probe, target)
+            is_late = probe.argument("command") == "is it ready"
+            return ProbeResult(False, "no answer", probe.timeout + 1.0 if is_late else 0.0)
+
+        patient.machine.ask = asked  # type: ignore[method-assign]
+        patient.wait(MINUTE)
+        healed = patient.story(before) == [("heal", "succeeded")]
+        assert healed or patient.machine.store.restarts(service)  # two of a takeover cannot run at once

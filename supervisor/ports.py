@@ -379,7 +379,7 @@ class Store(Protocol):
         """The configuration as the intake keeps it, as JSON."""
 
     def save_bags(self, bags: str, commands: Iterable[str]) -> None:
-        """Keep the configuration and the identities of the commands that went into it."""
+        """Keep the configuration and the identities of the commands that went into it; the oldest may be forgotten."""
 
     def taken_commands(self) -> frozenset[str]: ...
 

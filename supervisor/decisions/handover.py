@@ -180,6 +180,14 @@ def resume(handover: Handover, *, is_cut: bool = False, is_running: bool = True)
     return _turn_round(handover, INTERRUPTED)
 
 
+def interrupted(handover: Handover) -> Handover:
+    """Return how a hand-over ended of which there is nothing left to carry on. Why it was undone is remembered."""
+    if is_committed(handover):
+        return replace(handover, outcome=Outcome.SUCCEEDED)
+    outcome = Outcome.REVERTED if has_traffic(handover) else Outcome.FAILED
+    return replace(handover, outcome=outcome, reason=handover.reason or INTERRUPTED)
+
+
 def is_interrupted(handover: Handover) -> bool:
     """Was it undone only because the supervisor ended? Then nothing speaks against trying it again."""
     return handover.reason == INTERRUPTED

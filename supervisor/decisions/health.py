@@ -55,18 +55,24 @@ def has_missed_deadline(health: Health, watch: Watch, now: float) -> bool:
     return not health.is_good and now >= health.began + watch.deadline
 
 
-def merge(results: Sequence[ProbeResult]) -> ProbeResult:
-    """Make one result of those asked together: good when all are; the message tells of those that are not."""
+def merge(results: Sequence[ProbeResult], *, is_asked: bool) -> ProbeResult | None:
+    """Make one result of those asked together: good when all are; the message tells of those that are not.
+
+    None: probes were asked (`is_asked`), and none of them told anything.
+    """
     if not results:
-        return NOTHING_ASKED
+        return None if is_asked else NOTHING_ASKED
     failed = [result for result in results if not result.is_good]
     told = failed or list(results)
     return ProbeResult(not failed, "; ".join(result.message for result in told), sum(r.seconds for r in results))
 
 
-def advance(health: Health, watch: Watch, result: ProbeResult, now: float) -> Health:
+def advance(health: Health, watch: Watch, result: ProbeResult | None, now: float) -> Health:
     """Return what is known after `result`, and when to ask again: an interval from now, so that slow answers of a
-    struggling service never pile up; at once, as long as one more result may change the state."""
+    struggling service never pile up; at once, as long as one more result may change the state. When nothing was
+    learnt (None) all is as before."""
+    if result is None:
+        return replace(health, due=now + watch.interval)
     after = replace(health, due=now + watch.interval, message=result.message, doubted=None)
     if not health.is_known:
         return replace(after, is_good=result.is_good, is_known=True, streak=0, changed=now)

@@ -114,7 +114,7 @@ def next_action(  # noqa: PLR0911 - a table of cases
         return Nothing()
     if running is None:
         return NewGeneration(Kind.START, "nothing runs")
-    if (desired.image, desired.definition) != (running.image, running.definition):
+    if not desired.is_same_as(running):
         return NewGeneration(Kind.SWAP, f"version {desired.version} is wanted")
     if desired_frontends != running_frontends:
         return NewGeneration(Kind.CONFIGURE, "frontends changed")

@@ -3,6 +3,7 @@
     <runtime>/<service>/<generation>/config          rendered files, mounted read-only
     <runtime>/<service>/<generation>/run/<name>      control sockets
     <runtime>/<service>/<generation>/new             where files are written before they are renamed into config
+    <runtime>/<service>/<generation>/kept.json       the files before a reload, until that has ended
     <runtime>/<service>/<generation>/sources.json    which entry of the manifest each file came from
     <state>/volumes/<service>/<volume>               shared
     <state>/volumes/<service>/<volume>.<generation>  copied
@@ -80,6 +81,28 @@ class DiskFolders:
                 for path in _files_below(config)
             )
 
+    def keep(self, instance: Instance, files: Sequence[RenderedFile]) -> None:
+        kept = [(file.path, file.content.decode("latin-1"), file.is_secret, file.source) for file in files]
+        with _explained("keep the configuration of", instance):
+            path = self._kept(instance)
+            _make(path.parent)
+            _put(path, path.with_suffix(".new"), json.dumps(kept).encode(), 0o600, (0, 0))
+
+    def kept(self, instance: Instance) -> tuple[RenderedFile, ...] | None:
+        with _explained("read the kept configuration of", instance):
+            try:
+                kept = json.loads(self._kept(instance).read_bytes())
+            except FileNotFoundError:
+                return None
+        return tuple(
+            RenderedFile(path, content.encode("latin-1"), is_secret, source)
+            for path, content, is_secret, source in kept
+        )
+
+    def forget_kept(self, instance: Instance) -> None:
+        with _explained("remove the kept configuration of", instance):
+            self._kept(instance).unlink(missing_ok=True)
+
     # ------------------------------------------------------------ runtime folders and state volumes
 
     def prepare(self, instance: Instance, manifest: ServiceManifest) -> None:
@@ -141,6 +164,9 @@ class DiskFolders:
 
     def _index(self, instance: Instance) -> Path:
         return self._generation(instance) / "sources.json"
+
+    def _kept(self, instance: Instance) -> Path:
+        return self._generation(instance) / "kept.json"
 
     def _sources(self, instance: Instance) -> dict[str, int]:
         """Entry of the manifest by path, for every file that is there."""

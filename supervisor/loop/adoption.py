@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from supervisor.decisions.container import SERVICE_LABEL
-from supervisor.decisions.handover import INTERRUPTED, current, resume, step_index
+from supervisor.decisions.handover import current, interrupted, resume, step_index
 from supervisor.loop.instances import discard, is_active, is_running, trial_of, without_instance
 from supervisor.loop.switchboard import Serving
 from supervisor.loop.walk import Walk
 from supervisor.loop.world import World
-from supervisor.values.handover import Direction, Handover, Mode, Outcome, Step
-from supervisor.values.manifest import ServiceDefinition
+from supervisor.values.handover import Direction, Handover, Mode, Step
+from supervisor.values.manifest import ServiceDefinition, ServiceManifest
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.release import InstanceState
 from supervisor.values.router import RouterConfig
@@ -69,14 +69,16 @@ def _resume(
 ) -> Walk | None:
     now, candidate = world.clock.now(), known.get(handover.candidate)
     former = known.get(handover.former) if handover.former is not None else None
-    if candidate is not None and handover.mode is Mode.RELOAD:
-        world.folders.remove(trial_of(candidate), definition_of(candidate.definition).manifest)
     runs = candidate is not None and is_running(world, candidate)
-    if candidate is None or (handover.mode is Mode.RELOAD and not runs):  # the next start renders its files anew
-        world.store.record(replace(handover, outcome=Outcome.FAILED, reason=INTERRUPTED), None, now)
+    is_reload = handover.mode is Mode.RELOAD
+    if candidate is not None and is_reload and (not runs or current(handover) is Step.CHECK):
+        _give_up_reload(world, candidate, definition_of(candidate.definition).manifest)
+        candidate = None
+    if candidate is None:
+        world.store.record(interrupted(handover), None, now)
         return None
-    if handover.mode is Mode.RELOAD:  # the files may be written and the daemon not told: tell it again
-        handover = replace(handover, direction=Direction.FORWARD, index=step_index(Mode.RELOAD, Step.APPLY))
+    if is_reload and handover.direction is Direction.FORWARD:
+        handover = replace(handover, index=step_index(Mode.RELOAD, Step.APPLY))  # the daemon may not have been told
     resumed = resume(handover, is_cut=is_active(world, candidate), is_running=runs)
     if resumed != handover:
         world.store.record(resumed, current(resumed), now)
@@ -91,7 +93,17 @@ def _resume(
         began=world.clock.monotonic(),
         began_at=now,
     )
-    if handover.mode is Mode.RELOAD:
-        walk.files = walk.former_files = world.folders.read(candidate, walk.definition.manifest)
+    if is_reload:
+        kept, walk.files = world.folders.kept(candidate), world.folders.read(candidate, walk.definition.manifest)
+        walk.former_files = walk.files if kept is None else kept
     log.info("hand-over resumed", extra={"service": handover.service, "step": walk.step, "way": resumed.direction})
     return None if walk.is_over else walk
+
+
+def _give_up_reload(world: World, instance: Instance, manifest: ServiceManifest) -> None:
+    """Nothing was told yet, or nobody is there to be told: the files are again those before, if they are known."""
+    world.folders.remove(trial_of(instance), manifest)
+    kept = world.folders.kept(instance)
+    if kept is not None:
+        world.folders.write(instance, manifest, kept)
+        world.folders.forget_kept(instance)

@@ -27,7 +27,7 @@ def compare(
         return (), NewGeneration(Kind.START, "nothing runs")
     instance, definition = active
     running = version_of(instance)
-    if (running.image, running.definition) != (desired.image, desired.definition):
+    if not running.is_same_as(desired):
         return (), NewGeneration(Kind.SWAP, f"version {desired.version} is wanted")
     fresh = with_frontends(world, definition, router, instance)
     files = world.renderer.files(definition, router, fresh)

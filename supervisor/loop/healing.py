@@ -90,13 +90,15 @@ class Healer:
 
     def _count_for(self, version: Version) -> None:
         """Another version is another story."""
-        if version != self._version:
+        if self._version is None or not version.is_same_as(self._version):
             self._version, self._failed = version, backoff.Backoff()
 
     def _former(self, version: Version, now: float) -> Version | None:
         """The version that was good before, if another one, and if it may be tried now."""
         former = self._world.store.previous(self._service)
-        return former if former != version and now >= self._fell_back + NEXT_FALL_BACK_SECONDS else None
+        if former is None or former.is_same_as(version) or now < self._fell_back + NEXT_FALL_BACK_SECONDS:
+            return None
+        return former
 
     def _fall_back(self, failed: Version, now: float) -> None:
         self._fell_back = now

@@ -36,6 +36,8 @@ class Keeper:
         definition: ServiceDefinition,
         router: RouterConfig,
         notice: Callable[[], None],
+        *,
+        is_proved: bool = False,
     ) -> None:
         self.instance, self.definition = instance, definition
         self.since = world.clock.now()
@@ -44,7 +46,8 @@ class Keeper:
         self.usage: Usage | None = None  # when its container was looked at last
         self._world, self._notice = world, notice
         now = world.clock.monotonic()
-        self.readiness, self.liveness = health.adopted(now), health.presumed(now)
+        self.readiness = health.presumed(now) if is_proved else health.adopted(now)
+        self.liveness = health.presumed(now)
         self._backoff = backoff.Backoff()
         self._watch: AbstractContextManager[None] | None = None
         self._pid: int | None = None
@@ -85,7 +88,11 @@ class Keeper:
         self.liveness = health.presumed(self._world.clock.monotonic())  # what was found was found with other words
 
     def doubt_words(self) -> None:
-        """What configuration it has is not known: a probe that does not hold tells nothing until it has held once."""
+        """What configuration it has is not known: a probe that does not hold tells nothing until it has held once.
+
+        Until one tells something it is taken for good: that it runs is all there is to go by.
+        """
+        self.readiness = health.presumed(self._world.clock.monotonic())
         self._is_doubtful = True
         self._doubt()
 
@@ -155,7 +162,8 @@ class Keeper:
 
     def _answers_patiently(self) -> bool:
         """Before it is called hung it is asked once more, with the time that a candidate gets: slow is not hung."""
-        return all(result.is_good for result in self._results(self.definition.manifest.readiness))
+        found = self._found(self.definition.manifest.readiness)
+        return found is not None and found.is_good
 
     def _has_begun(self, now: float) -> bool:
         """What was just started may be slow to listen: it is judged once it was ready, or had the time for it."""
@@ -166,7 +174,8 @@ class Keeper:
     def _ask(self, before: health.Health, watch: Watch) -> health.Health:
         manifest = self.definition.manifest
         now = self._world.clock.monotonic
-        steady = health.advance(before, watch, health.merge(self._results(watch)), now())
+        found = self._found(watch)
+        steady = health.advance(before, watch, found, now())
         if watch is manifest.readiness and steady.is_good and steady.is_known and not steady.streak:
             # A candidate is asked many times a second; what is ready already need not be.
             steady = health.postpone(steady, max(watch.interval, READY_INTERVAL_SECONDS))
@@ -182,6 +191,9 @@ class Keeper:
             enlarge_buffers(self._world, self.instance, self.definition)
         facts = {"watch": which, "is_good": changed.is_good, "reason": changed.message}
         log.info("health changed", extra={"service": self.instance.service, **facts})
+
+    def _found(self, watch: Watch) -> ProbeResult | None:
+        return health.merge(self._results(watch), is_asked=bool(self._probes[id(watch)]))
 
     def _results(self, watch: Watch) -> list[ProbeResult]:
         """What its probes find, up to the first that fails."""

@@ -37,8 +37,9 @@ class Opening:
     def reload(
         self, instance: Instance, definition: ServiceDefinition, router: RouterConfig, files: tuple[RenderedFile, ...]
     ) -> Walk:
-        """Record a change of configuration in place."""
+        """Record a change of configuration in place; the files that it may go back to are laid by first."""
         before = self._world.folders.read(instance, definition.manifest)
+        self._world.folders.keep(instance, before)
         handover = Handover(0, self._service, Kind.CONFIGURE, Mode.RELOAD, None, instance.generation)
         walk = self._walk(handover, definition, router, instance, self._world.clock.monotonic(), [])
         walk.files, walk.former_files = files, before

@@ -114,7 +114,7 @@ class Standing:
 
     def found(self, active: Instance, desired: Version | None) -> None:
         """At the start: what serves may not be what is desired; then it was fallen back to, now or long ago."""
-        if desired is not None and version_of(active) != desired:
+        if desired is not None and not version_of(active).is_same_as(desired):
             self._hold_back(desired, f"{active.version} serves in place of {desired.version}")
 
     def decided(self) -> None:
@@ -136,7 +136,7 @@ class Standing:
         self._refusal = None
         self.clear()
         desired = self._world.store.desired(self._service)
-        if desired is not None and desired != version_of(walk.candidate):
+        if desired is not None and not desired.is_same_as(version_of(walk.candidate)):
             failed = walk.former.version if walk.former else desired.version
             self._hold_back(desired, f"{failed} failed again and again: fell back to {walk.candidate.version}")
 

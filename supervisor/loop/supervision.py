@@ -76,6 +76,7 @@ class Supervision:
         self._workers: dict[ServiceName, Worker] = {}
         self._lock = threading.Lock()
         self._configuring = threading.Lock()
+        self._boot_commands: tuple[str, ...] = ()  # identities of those that were there at boot and are taken in
         self._router: RouterConfig | None = None
         self._faults: tuple[str, ...] = ()
         self._started = world.clock.now()
@@ -170,18 +171,22 @@ class Supervision:
     def _take_boot_commands(self, commands: Sequence[tuple[str, bytes]]) -> None:
         """Files that were taken in before are passed over: a password that was used must not be offered again."""
         known = self._world.store.taken_commands()
-        fresh = [(name, content) for name, content in commands if self._identity(name, content) not in known]
+        there = [(self._identity(name, content), name, content) for name, content in commands]
+        self._boot_commands = tuple(identity for identity, _, _ in there if identity in known)
+        fresh = [(name, content) for identity, name, content in there if identity not in known]
         if fresh:
-            self._take(fresh)
+            self._boot_commands += self._take(fresh)
 
-    def _take(self, files: Sequence[tuple[str, bytes]]) -> None:
+    def _take(self, files: Sequence[tuple[str, bytes]]) -> tuple[str, ...]:
+        """Take files in; return the identities of those that were accepted."""
         taken = self._intake.take(self._world.store.bags(), files)
         accepted = set(taken.accepted)
-        identities = [self._identity(name, content) for name, content in files if name in accepted]
-        self._world.store.save_bags(taken.kept, identities)
+        identities = tuple(self._identity(name, content) for name, content in files if name in accepted)
+        self._world.store.save_bags(taken.kept, (*self._boot_commands, *identities))
         for fault in taken.refused:
             log.error("command refused", extra={"file": fault.path, "reason": fault.problem})
             self._event("", "command-refused", str(fault))
+        return identities
 
     def _identity(self, name: str, content: bytes) -> str:
         return self._digest(name.encode() + b"\0" + content)

@@ -13,7 +13,7 @@ from supervisor.loop.readiness import ready
 from supervisor.loop.state_copy import catch_up
 from supervisor.loop.walk import Wait, Walk
 from supervisor.values.errors import EngineUnavailableError, SupervisorError
-from supervisor.values.handover import Event, RevertAsked, Step, StepDone, StepFailed
+from supervisor.values.handover import Event, Mode, Outcome, RevertAsked, Step, StepDone, StepFailed
 from supervisor.values.status import Progress
 
 log = logging.getLogger(__name__)
@@ -108,6 +108,8 @@ def _take(walk: Walk, event: Event) -> None:
     after = advance(walk.handover, event)
     if after == walk.handover:
         return
+    if after.mode is Mode.RELOAD and after.outcome is not Outcome.RUNNING:
+        walk.world.folders.forget_kept(walk.candidate)
     walk.world.store.record(after, current(after), walk.world.clock.now())
     walk.handover, walk.step_began, walk.good = after, None, 0
     if walk.is_over:

@@ -222,7 +222,7 @@ class Worker:
         """What a rollback returns to."""
         former, handover = walk.former, walk.handover
         is_past = handover.mode is not Mode.RELOAD and handover.kind not in (Kind.START, Kind.FALL_BACK)
-        if former and is_past and version_of(former) != version_of(walk.candidate):
+        if former and is_past and not version_of(former).is_same_as(version_of(walk.candidate)):
             self._world.store.set_previous(self.name, version_of(former))
 
     # ------------------------------------------------------------ hand-overs
@@ -233,8 +233,9 @@ class Worker:
             return
         wait: Wait | None = None
         while wait is None and not walk.is_over and not walk.is_background:
+            before = walk.step
             wait = carry_on(walk)
-            self._follow(walk)
+            self._follow(walk, is_proved=before is Step.VERIFY and walk.step is Step.SOAK)
             if self._is_stopping or (wait is None and walk.step and self._has_to_look_up):
                 return  # to the same walk, in a moment
         if wait is not None:
@@ -250,16 +251,16 @@ class Worker:
         is_due = self.keeper is not None and not self._leaves_active_alone and self.keeper.due_in() == 0
         return is_due or not self._inbox.is_empty
 
-    def _follow(self, walk: Walk) -> None:
-        """Keep the keeper on the instance that has traffic."""
+    def _follow(self, walk: Walk, *, is_proved: bool) -> None:
+        """Keep the keeper on the instance that has traffic; one odd answer says nothing of what just proved itself."""
         active = self._world.switchboard.serving(self.name).active
         is_dead = walk.handover.kind is Kind.START and active == walk.former  # there is nothing to start again
         if active is None or is_dead:
             self._keep(None, None)
-        elif self.keeper is None or self.keeper.instance.generation != active.generation:
+        elif is_proved or self.keeper is None or self.keeper.instance.generation != active.generation:
             is_candidate = active.generation == walk.candidate.generation
             definition = walk.definition if is_candidate else walk.former_definition
-            self._keep(active, definition)
+            self._keep(active, definition, is_proved=is_proved)
 
     def _settle(self, walk: Walk) -> None:
         """The soak is over or the hand-over has ended: tell those who wait, and remember what it means."""
@@ -330,10 +331,12 @@ class Worker:
         if wanted is None:
             raise RequestError(f"cannot {kind} {self.name}: nothing of it runs")
         listener: Listener = queue.SimpleQueue()
-        if active and not kind.is_anew and version_of(active) == wanted:
+        if active and not kind.is_anew and version_of(active).is_same_as(wanted):
             text = f"{self.name} runs {wanted.version} already"
-            if self._world.store.desired(self.name) != wanted:  # it fell back to it, and is to stay there
+            desired = self._world.store.desired(self.name)
+            if desired != wanted:  # perhaps the same from another release
                 self._world.store.set_desired(self.name, wanted)
+            if desired is None or not desired.is_same_as(wanted):  # it fell back to it, and is to stay there
                 self.standing.decided()
                 text += ", and stays there"
             listener.put(Progress(self.name, "nothing", text, fraction=1.0, is_final=True))
@@ -477,13 +480,15 @@ class Worker:
         self._given[self.foreground.candidate.generation] = router
         self._not_before = 0.0
 
-    def _keep(self, instance: Instance | None, definition: ServiceDefinition | None) -> None:
+    def _keep(
+        self, instance: Instance | None, definition: ServiceDefinition | None, *, is_proved: bool = False
+    ) -> None:
         if self.keeper:
             self.keeper.release()
         self.keeper = None
         if instance and definition:
             router = self._given.get(instance.generation) or self._router or RouterConfig()
-            self.keeper = Keeper(self._world, instance, definition, router, self._on_exit)
+            self.keeper = Keeper(self._world, instance, definition, router, self._on_exit, is_proved=is_proved)
             is_known = instance.generation in self._given  # else an earlier supervisor gave it something
             if not is_known and not self._is_configured(instance, definition, router):
                 self.keeper.doubt_words()

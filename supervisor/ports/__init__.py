@@ -141,6 +141,15 @@ class Folders(Protocol):
     def read(self, instance: Instance, manifest: ServiceManifest) -> tuple[RenderedFile, ...]:
         """The files of the configuration folder, as `write` takes them."""
 
+    def keep(self, instance: Instance, files: Sequence[RenderedFile]) -> None:
+        """Lay these files by, in place of others that were: a reload may be undone by a supervisor that comes later."""
+
+    def kept(self, instance: Instance) -> tuple[RenderedFile, ...] | None:
+        """The files that were laid by; None when none are."""
+
+    def forget_kept(self, instance: Instance) -> None:
+        """Nothing happens when none are."""
+
     def prepare(self, instance: Instance, manifest: ServiceManifest) -> None:
         """Make runtime folders and state volumes; what exists stays."""
 
@@ -292,7 +301,7 @@ class Store(Protocol):
         """The configuration as the intake keeps it, as JSON."""
 
     def save_bags(self, bags: str, commands: Iterable[str]) -> None:
-        """Keep the configuration and the identities of the commands that went into it."""
+        """Keep the configuration and the identities of the commands that went into it; the oldest may be forgotten."""
 
     def taken_commands(self) -> frozenset[str]: ...
 

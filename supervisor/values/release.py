@@ -17,6 +17,10 @@ class Version:
     image: ImageId
     definition: Digest
 
+    def is_same_as(self, other: Version) -> bool:
+        """Would the same run? Two releases may bring one version."""
+        return (self.image, self.definition) == (other.image, other.definition)
+
 
 @dataclass(frozen=True, slots=True)
 class Release:

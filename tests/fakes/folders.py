@@ -16,6 +16,7 @@ class FakeFolders:
 
     def __init__(self, is_running: Callable[[str], bool], tear: Callable[[str], None] = whole) -> None:
         self.configs: dict[str, dict[str, RenderedFile]] = {}
+        self.kept_files: dict[str, tuple[RenderedFile, ...]] = {}  # by configuration folder
         self.volumes: dict[str, tuple[str, ...]] = {}
         self._is_running, self._tear = is_running, tear
 
@@ -37,6 +38,15 @@ class FakeFolders:
     def read(self, instance: Instance, manifest: ServiceManifest) -> tuple[RenderedFile, ...]:
         files = self.configs.get(self.config(instance), {})
         return tuple(files[path] for path in sorted(files))
+
+    def keep(self, instance: Instance, files: Sequence[RenderedFile]) -> None:
+        self.kept_files[self.config(instance)] = tuple(files)
+
+    def kept(self, instance: Instance) -> tuple[RenderedFile, ...] | None:
+        return self.kept_files.get(self.config(instance))
+
+    def forget_kept(self, instance: Instance) -> None:
+        self.kept_files.pop(self.config(instance), None)
 
     def prepare(self, instance: Instance, manifest: ServiceManifest) -> None:
         self.configs.setdefault(self.config(instance), {})
@@ -75,6 +85,7 @@ class FakeFolders:
         if self._is_running(instance.container_name):
             raise Impossible(f"folders of {instance.container_name} are removed while it runs")
         self.configs.pop(self.config(instance), None)
+        self.kept_files.pop(self.config(instance), None)
         self._tear("folders.remove")
         if not keep_state:
             for path in _copied(instance, manifest):

@@ -98,6 +98,7 @@ class Machine:
         self.traffic.remove()
         self.connections.flows, self.associations.found = [], []
         self.folders.configs.clear()
+        self.folders.kept_files.clear()
 
     def close(self) -> None:
         self.store.close()

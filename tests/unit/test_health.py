@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from supervisor.decisions.health import (
@@ -104,6 +106,16 @@ def test_a_candidate_is_not_waited_for_for_ever(results: str, now: float, missed
     ],
 )
 def test_merge(results: tuple[ProbeResult, ...], is_good: bool, message: str) -> None:
-    merged = merge(results)
+    merged = merge(results, is_asked=bool(results))
+    assert merged
     assert (merged.is_good, merged.message) == (is_good, message)
     assert merged.seconds == pytest.approx(sum(result.seconds for result in results))
+
+
+@pytest.mark.parametrize(
+    "before", [unproven(0.0), presumed(0.0), adopted(0.0), advance(presumed(0.0), watch(3), BAD, 1.0)]
+)
+def test_probes_that_tell_nothing_change_only_when_they_are_asked_next(before: Health) -> None:
+    found = merge((), is_asked=True)
+    assert found is None
+    assert advance(before, watch(1, interval=5.0), found, 7.0) == replace(before, due=12.0)

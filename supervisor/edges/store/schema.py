@@ -72,3 +72,4 @@ MIGRATIONS: tuple[str, ...] = (
 
 KEPT_HANDOVERS = 1000  # for each service
 KEPT_EVENTS = 10_000
+KEPT_COMMANDS = 10_000  # identities of command files, and all of those that are saved at once

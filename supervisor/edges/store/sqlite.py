@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from supervisor.edges.store import codec
-from supervisor.edges.store.schema import KEPT_EVENTS, KEPT_HANDOVERS, MIGRATIONS
+from supervisor.edges.store.schema import KEPT_COMMANDS, KEPT_EVENTS, KEPT_HANDOVERS, MIGRATIONS
 from supervisor.values.errors import StateError
 from supervisor.values.handover import Handover, Outcome, Step
 from supervisor.values.names import Digest, ServiceName
@@ -304,9 +304,14 @@ class SqliteStore:
         return self._fact("bags")
 
     def save_bags(self, bags: str, commands: Iterable[str]) -> None:
+        taken = [(command,) for command in commands]
         with self._change() as database:
             self._set_fact("bags", bags)
-            database.executemany("INSERT OR IGNORE INTO commands VALUES (?)", [(command,) for command in commands])
+            database.executemany("INSERT OR REPLACE INTO commands VALUES (?)", taken)
+            database.execute(
+                "DELETE FROM commands WHERE rowid NOT IN (SELECT rowid FROM commands ORDER BY rowid DESC LIMIT ?)",
+                (max(KEPT_COMMANDS, len(taken)),),
+            )
 
     def taken_commands(self) -> frozenset[str]:
         return frozenset(identity for (identity,) in self._all("SELECT identity FROM commands"))

@@ -6,7 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from supervisor.decisions.handover import TABLES, UnexpectedEventError, advance, current, is_committed, resume, verdict
+from supervisor.decisions.handover import (
+    INTERRUPTED,
+    TABLES,
+    UnexpectedEventError,
+    advance,
+    current,
+    interrupted,
+    is_committed,
+    resume,
+    verdict,
+)
 from supervisor.values.handover import (
     Direction,
     Handover,
@@ -129,6 +139,33 @@ def test_coming_back_undoes_until_the_cut_and_finishes_after_it(mode: Mode) -> N
         assert resumed.direction is (Direction.FORWARD if is_past else Direction.UNDO), step
         _, end = walked(resumed)
         assert end.outcome is not Outcome.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("handover", "outcome", "reason"),
+    [
+        pytest.param(at(Mode.OVERLAP, Step.READY), Outcome.FAILED, INTERRUPTED, id="no traffic yet"),
+        pytest.param(at(Mode.OVERLAP, Step.SOAK), Outcome.REVERTED, INTERRUPTED, id="it soaked"),
+        pytest.param(at(Mode.OVERLAP, Step.DRAIN), Outcome.SUCCEEDED, "", id="only clearing was left"),
+        pytest.param(at(Mode.RELOAD, Step.CHECK), Outcome.FAILED, INTERRUPTED, id="nothing was written"),
+        pytest.param(at(Mode.RELOAD, Step.APPLY), Outcome.REVERTED, INTERRUPTED, id="perhaps half was written"),
+        pytest.param(
+            replace(advance(at(Mode.OVERLAP, Step.SOAK), FAILED), index=0),
+            Outcome.REVERTED,
+            "it broke",
+            id="undone but for the record, and it had traffic",
+        ),
+        pytest.param(
+            replace(advance(at(Mode.OVERLAP, Step.READY), FAILED), index=0),
+            Outcome.FAILED,
+            "it broke",
+            id="undone but for the record, and it had none",
+        ),
+    ],
+)
+def test_one_that_cannot_be_carried_on_tells_how_it_ended(handover: Handover, outcome: Outcome, reason: str) -> None:
+    ended = interrupted(handover)
+    assert (ended.outcome, ended.reason) == (outcome, reason)
 
 
 @pytest.mark.parametrize("mode", list(Mode))

@@ -74,7 +74,7 @@ def dies(scenario: Scenario, change: int, *, phase: float = 0.0, again: int | No
             wrong.append(f"it took {took:.1f} s")
         wrong = wrong or _goes_on(router, scenario)
         # Both may have learnt something in two times without a supervisor, and nothing can join it.
-        return wrong if again is None else _but_for_leases(wrong)
+        return wrong if again is None else but_for_leases(wrong)
 
 
 def reboots(scenario: Scenario, change: int, *, keeps_containers: bool) -> list[str]:
@@ -91,7 +91,7 @@ def reboots(scenario: Scenario, change: int, *, keeps_containers: bool) -> list[
             return [repr(error)]
         wrong = violations(router, scenario.service) or _goes_on(router, scenario)
         # A candidate that is on its way out when the power goes is not asked any more.
-        return _but_for_leases(wrong) if scenario.name == "revert" else wrong
+        return but_for_leases(wrong) if scenario.name == "revert" else wrong
 
 
 def fails(scenario: Scenario, failure: Failure) -> list[str]:
@@ -120,7 +120,7 @@ def _carry_out(router: Router, scenario: Scenario) -> None:
     router.worker(scenario.service).run_until_settled()
 
 
-def _but_for_leases(wrong: list[str]) -> list[str]:
+def but_for_leases(wrong: list[str]) -> list[str]:
     """One that is lost is granted anew, to the same guest, when it is renewed."""
     return [one for one in wrong if "leases lost" not in one]
 

@@ -1,0 +1,66 @@
+"""A supervisor that takes its services along, at any moment of a hand-over: nothing that they stored is lost."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+
+from tests.fakes.machine import Behaviour
+from tests.fakes.stepped import SteppedWorker
+from tests.unit.loop.campaign import but_for_leases
+from tests.unit.loop.conftest import Sample
+from tests.unit.loop.invariants import violations
+from tests.unit.loop.loop_samples import image
+from tests.unit.loop.scenarios import ALL, Router, Scenario, prepared
+
+UNABLE_SECONDS = 3.0
+
+
+def turns(scenario: Scenario) -> int:
+    """How often the worker looks for requests until all is done."""
+    with prepared(scenario) as router:
+        scenario.act(router, scenario.service)
+        worker, seen = router.worker(scenario.service), itertools.count()
+        worker.run_until(lambda: next(seen) < 0 or worker.is_settled)
+        return next(seen)
+
+
+def after(number: int, worker: SteppedWorker) -> Callable[[], bool]:
+    seen = itertools.count()
+    return lambda: next(seen) >= number or worker.is_settled
+
+
+def stop_and_start(router: Router, scenario: Scenario) -> None:
+    """Services end with the supervisor. The next one cannot start them at once; then clients come back."""
+    router.machine.send_clients_away()
+    router.life.supervision.stop_services()
+    assert router.machine.engine.containers() == ()
+    assert not router.machine.links.namespaces
+    assert not router.machine.folders.configs
+    router.machine.associations.found = []  # a daemon that ends in order deletes them
+    for number in ("1.0", "2.0"):
+        router.machine.behaviours[image(scenario.service, number)] = Behaviour(can_start=False)
+    router.machine.clock.after(UNABLE_SECONDS, router.machine.behaviours.clear)
+    router.recover()
+    router.machine.clock.advance(1.0)
+    router.machine.let_clients_in([scenario.service])
+
+
+@pytest.mark.parametrize("scenario", ALL, ids=str)
+def test_stopped_at_any_moment_the_next_start_has_all_that_was_stored(scenario: Scenario, sample: Sample) -> None:
+    wrong = {}
+    for number in sample(range(turns(scenario)), f"stops in {scenario}", 8):
+        with prepared(scenario) as router:
+            scenario.act(router, scenario.service)
+            worker = router.worker(scenario.service)
+            worker.run_until(after(number, worker))
+            doing = worker.foreground.step if worker.foreground else [walk.step for walk in worker.clearing]
+            stop_and_start(router, scenario)
+            found = violations(router, scenario.service)
+            if scenario.name == "revert":  # a candidate that is on its way out is not asked any more
+                found = but_for_leases(found)
+            if found:
+                wrong[f"turn {number}, {doing}"] = found
+    assert not wrong

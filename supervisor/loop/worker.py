@@ -165,13 +165,13 @@ class Worker:
             self._boundary.guard("walk", self._walk)
         if self._clearing_due and now >= min(self._clearing_due.values()):
             self._boundary.guard("clear", self._clear)
+        if self.keeper and not self._leaves_active_alone:
+            self._boundary.guard("keeper", self._keep_alive)
         if self._is_dirty and self._router is not None:
             if self.foreground is None and now >= self._not_before:
                 self._boundary.guard("reconcile", self._reconcile)
             elif self._soaks:
                 self._boundary.guard("reconcile", self._write_live_changes)
-        if self.keeper and not self._leaves_active_alone:
-            self._boundary.guard("keeper", self._keep_alive)
 
     def _renew(self) -> None:
         if self.standing.renew():

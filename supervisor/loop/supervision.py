@@ -179,7 +179,7 @@ class Supervision:
             self._event("", "command-refused", str(fault))
 
     def _identity(self, name: str, content: bytes) -> str:
-        return self._digest(name.encode() + b"\0" + content)
+        return self._digest(name.encode(errors="surrogateescape") + b"\0" + content)
 
     def _read_configuration(self) -> None:
         kept = self._world.store.bags()

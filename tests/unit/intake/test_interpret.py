@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
 from pathlib import Path
 from typing import Any
 
@@ -343,6 +343,18 @@ def test_a_hostile_boot_line_leaves_a_router_with_plain_names() -> None:
     router, faults = interpret({"cmdline": {"config": line}})
     assert (router.name, router.domain, router.dns.upstreams) == ("router", "", (A("192.0.2.54"),))
     assert [fault.path for fault in faults] == ["cmdline.name", "cmdline.domain", "cmdline.dns1"]
+
+
+@pytest.mark.parametrize("scope", ["x\nlog-queries", "a b", "", "eth0/../../x", "interface-of-17ch"])
+def test_a_resolver_cannot_smuggle_lines_in_its_scope(scope: str) -> None:
+    line = LINE["config"] | {"ip6dns1": f"fe80::1%{scope}", "ip6dns2": "fe80::2%eth0"}
+    router, (fault,) = interpret({"cmdline": {"config": line}})
+    assert router.dns.upstreams[-1] == IPv6Address("fe80::2%eth0")
+    assert not any(str(address).startswith("fe80::1") for address in router.dns.upstreams)
+    assert fault.path == "cmdline.ip6dns1"
+    network = {"router_guest_ip": "10.1.1.1", "router_guest_netmask": "255.255.255.0", "dns": f"fe80::1%{scope}"}
+    router, (fault,) = interpret({"guestnetwork": {"eth2": [network]}})
+    assert router.networks == ()
 
 
 def test_networks_that_overlap_are_refused_but_the_first() -> None:

@@ -112,7 +112,7 @@ def _defaults(section: Section, result: LoadBalancing, faults: Faults) -> LoadBa
                 case (word, *_) if word in _IGNORED["defaults"]:
                     pass
                 case _:
-                    raise BadPartError(f"{one.text!r:.60} is unknown: left out")
+                    raise BadPartError(f"{one.words[0]!r:.40} is unknown: left out")  # the rest may be a password
     return result
 
 
@@ -132,7 +132,7 @@ def _listener(section: Section, place: tuple[IPv4Address, int], known: _Known, f
     backends: list[Backend] = []
     for one in section.directives:
         if one.words[0] in _NARROWING and not _is_known_narrowing(one):
-            raise BadPartError(f"{section.name}: line {one.number}: {one.text!r:.60} is unknown: listener refused")
+            raise BadPartError(f"{section.name}: line {one.number}: {one.words[0]!r:.40} is unknown: listener refused")
         with faults.part(_at(one)):
             match one.words:
                 case ("balance", value):
@@ -144,7 +144,7 @@ def _listener(section: Section, place: tuple[IPv4Address, int], known: _Known, f
                 case (word, *_) if word in (*_IGNORED["listen"], *_NARROWING):
                     pass
                 case _:
-                    raise BadPartError(f"{one.text!r:.60} is unknown: left out")
+                    raise BadPartError(f"{one.words[0]!r:.40} is unknown: left out")  # the rest may be a password
     return replace(result, backends=tuple(backends))
 
 

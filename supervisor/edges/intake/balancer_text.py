@@ -13,10 +13,6 @@ class Directive:
     number: int
     words: tuple[str, ...]
 
-    @property
-    def text(self) -> str:
-        return " ".join(self.words)
-
     def starts(self, *words: str) -> bool:
         return self.words[: len(words)] == words
 

@@ -228,7 +228,7 @@ def test_a_certificate_is_one_text_and_tls_words_on_servers_are_left_out() -> No
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("\tunknown thing", "'unknown thing' is unknown: left out"),
+        ("\tunknown thing", "'unknown' is unknown: left out"),
         ("\tserver a_1 10.1.1.22:80 check maxconn", "'maxconn' is unknown: left out"),
         ("\tserver a_1 elsewhere:80 check", "AddressValueError"),
         ("\tbalance hdr(X)", "ValueError"),
@@ -239,6 +239,14 @@ def test_a_directive_that_is_not_known_is_named_by_its_line_and_the_listener_ser
     assert listener.backends[0].address == A("10.1.1.21")
     assert fault.path == "loadbalancer.configuration line 9"
     assert fault.problem.startswith(problem)
+
+
+@pytest.mark.parametrize("line", ["\tstats auth admin:S3cret", "\thttp-request auth S3cret", "\tS3cre t"])
+@pytest.mark.parametrize("head", ["", "defaults"])
+def test_a_directive_that_is_refused_is_not_quoted(line: str, head: str) -> None:
+    _, (fault, *_) = _balanced(*((head, line, *_RULE) if head else (*_RULE, line)))
+    assert "S3cret" not in fault.problem
+    assert line.split()[0] in fault.problem
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def interpret(bags: Bags) -> tuple[RouterConfig, tuple[Fault, ...]]:
         public_addresses=networks.public_addresses(bags, faults),
         hosts=guests.hosts(bags, found, faults),
         dns=networks.dns(bags, faults),
-        load_balancing=balancer.load_balancing(bags, faults),
+        load_balancing=balancer.load_balancing(bags, found, faults),
         metadata=guests.metadata(bags, faults),
         passwords=guests.passwords(bags, faults),
         vpn=tunnels.vpn(bags, faults),

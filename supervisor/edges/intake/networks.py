@@ -71,6 +71,12 @@ def public_addresses(bags: Bags, faults: Faults) -> tuple[IPv4Interface, ...]:
     return tuple(found)
 
 
+def own_addresses(bags: Bags) -> frozenset[IPv4Address]:
+    """Every address that the boot line or a command gave the router, whatever it is for."""
+    entries = (entry for key, device in bags.get("ips", {}).items() if key != "id" for entry in device)
+    return frozenset(IPv4Address(entry["public_ip"]) for entry in entries if entry.get("add"))
+
+
 def dns(bags: Bags, faults: Faults) -> Dns:
     line = router_line(bags)
     keys = ("internaldns1", "internaldns2", "dns1", "dns2", "ip6dns1", "ip6dns2")

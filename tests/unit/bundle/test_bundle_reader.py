@@ -219,6 +219,10 @@ def test_an_unlisted_file_and_a_missing_one_are_refused(workshop: Workshop) -> N
     with pytest.raises(UnlistedFileError, match="services/alpha/extra"):
         Bundle.open(workshop.variant({"services/alpha/extra": b"x"}), workshop.trusted)
     (workshop.folder / "variant/services/alpha/extra").unlink()
+    with pytest.raises(UnlistedFileError) as refused:
+        Bundle.open(workshop.variant({"services/alpha/\x1b[2J": b"x"}), workshop.trusted)
+    assert str(refused.value).isprintable()
+    (workshop.folder / "variant/services/alpha/\x1b[2J").unlink()
     (workshop.folder / "variant/services/beta/manifest.yaml").unlink()
     with pytest.raises(MissingFileError, match=r"services/beta/manifest\.yaml"):
         Bundle.open(workshop.variant({"services/beta/manifest.yaml": None}), workshop.trusted)

@@ -241,6 +241,7 @@ class ServiceManifest:
     verification: Watch | None = None  # of what was just given traffic, as clients reach it; None: as `readiness`
     errors: tuple[ErrorCounter, ...] = ()
     masquerades: bool = False  # isolated: it may connect to others, with the router's address
+    requires: tuple[str, ...] = ()  # services that must be in the same bundle; checked with its index
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,3 +128,13 @@ def test_a_delta_is_verified_beside_its_base(workshop: Workshop) -> None:
     verified = run.invoke(bundle, ["verify", str(delta), *trusted, "--base", str(whole)])
     assert verified.exit_code == 0, verified.output
     assert "release 1.1" in verified.output
+
+
+def test_what_a_service_requires_has_to_be_in_the_bundle(workshop: Workshop) -> None:
+    manifest = workshop.services / "alpha" / "manifest.yaml"
+    manifest.write_text("name: alpha\nrequires: [beta]\n")
+    assert workshop.build().exists()
+    manifest.write_text("name: alpha\nrequires: [beta, gamma]\n")
+    with pytest.raises(BundleError, match=r"services\.alpha\.requires: gamma is not among the services"):
+        workshop.build(output="other.iso")
+    assert not (workshop.folder / "other.iso").exists()

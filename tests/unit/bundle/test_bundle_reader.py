@@ -248,6 +248,12 @@ def set_(path: str, value: Any) -> Callable[[Any], None]:
         pytest.param(set_("surprise", 1), InvalidIndexError, "surprise: is unknown", id="unknown key"),
         pytest.param(set_("release", "../13"), InvalidIndexError, "release: '../13'", id="release is no name"),
         pytest.param(set_("services", {}), InvalidIndexError, "services: is missing or empty", id="no service"),
+        pytest.param(
+            set_("services/alpha/requires", ["gamma"]),
+            InvalidIndexError,
+            "gamma is not among",
+            id="lacks what it requires",
+        ),
         pytest.param(set_("services/alpha/image", "sha256:0"), InvalidIndexError, "services.alpha.image", id="digest"),
         pytest.param(
             set_("services/alpha/image", f"sha256:{0:064}"), InvalidIndexError, "not among the files", id="no such blob"

@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import fields, is_dataclass
 from enum import Enum
 
-from supervisor.values.router import RouterConfig
+from supervisor.values.router import Password, RouterConfig
 from supervisor.values.secret import Secret
 
 
-def show(router: RouterConfig) -> dict[str, object]:
-    """Return nested dictionaries and lists of plain values; secrets as `***`."""
-    return {field.name: _plain(getattr(router, field.name)) for field in fields(router)}
+def show(router: RouterConfig, key: bytes) -> dict[str, object]:
+    """Return nested dictionaries and lists of plain values; secrets as `***`.
+
+    User data may hold secrets, and the offer of a password is made from it. Of both a mark is shown that changes when
+    they do; without `key` nobody can try what they might be.
+    """
+    return {field.name: _plain(getattr(router, field.name), key) for field in fields(router)}
 
 
-def _plain(value: object) -> object:
+def _plain(value: object, key: bytes) -> object:
     match value:
         case None | bool() | int() | float():
             plain: object = value
         case Enum():
             plain = value.value
         case bytes():
-            plain = value.decode(errors="backslashreplace")
+            plain = f"*** ({len(value)} bytes, {_mark(value, key)})"
         case tuple():
-            plain = [_plain(item) for item in value]
+            plain = [_plain(item, key) for item in value]
         case Secret():
             plain = str(value)
+        case Password():
+            offer = f"*** ({_mark(value.offer.encode(), key)})"
+            plain = {"address": str(value.address), "secret": str(value.secret), "offer": offer}
         case _ if is_dataclass(value) and not isinstance(value, type):
-            plain = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+            plain = {field.name: _plain(getattr(value, field.name), key) for field in fields(value)}
         case _:
             plain = str(value)
     return plain
+
+
+def _mark(content: bytes, key: bytes) -> str:
+    return hashlib.blake2b(content, key=key, digest_size=4).hexdigest()

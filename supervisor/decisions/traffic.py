@@ -46,6 +46,7 @@ def traffic_table(active: Iterable[Instance], alive: Iterable[Instance], held: I
         alive_addresses=_addresses(answering),
         active_ports=_ports(serving),
         alive_ports=_ports(answering),
+        outgoing=tuple(sorted({one.link.interface for one in answering if one.link and one.masquerades})),
         held_ports=tuple(sorted(set(held), key=lambda one: (one.port, one.inside))),
     )
 

@@ -50,6 +50,7 @@ class Allocator:
                 definition=version.definition,
                 link=link,
                 ports=ports,
+                masquerades=manifest.masquerades,
             )
             instance = with_frontends(self._world, definition, router, instance)
             self._world.switchboard.check(instance)

@@ -77,8 +77,8 @@ def create(walk: Walk) -> Wait | None:
 
 
 def start(walk: Walk) -> Wait | None:
+    _keep_alive(walk)  # first: what it asks of others as soon as it runs may need the table
     begin(walk.world, walk.candidate, walk.definition)
-    _keep_alive(walk)
     return None
 
 

@@ -81,6 +81,7 @@ class Supervision:
         self._faults: tuple[str, ...] = ()
         self._started = world.clock.now()
         self._campaigns = Campaigns()
+        self._key = os.urandom(16)  # of this process only: what it hides is compared within one life
         self._closing = threading.Event()
         self._arrival = Arrival(world.engine, self._closing)
 
@@ -189,7 +190,7 @@ class Supervision:
         return identities
 
     def _identity(self, name: str, content: bytes) -> str:
-        return self._digest(name.encode() + b"\0" + content)
+        return self._digest(name.encode(errors="surrogateescape") + b"\0" + content)
 
     def _read_configuration(self) -> None:
         kept = self._world.store.bags()
@@ -203,7 +204,7 @@ class Supervision:
             worker.configure(router)
 
     def show_config(self) -> dict[str, object]:
-        return show(self._router or RouterConfig())
+        return show(self._router or RouterConfig(), self._key)
 
     def apply_config(self, files: tuple[tuple[str, bytes], ...]) -> Iterator[Progress]:
         with self._configuring:
@@ -215,8 +216,8 @@ class Supervision:
     def diff_config(self, files: tuple[tuple[str, bytes], ...]) -> str:
         taken = self._refuse_bad(files)
         after, _ = self._intake.interpret(taken)
-        before = json.dumps(show(self._router or RouterConfig()), indent=2).splitlines()
-        wanted = json.dumps(show(after), indent=2).splitlines()
+        before = json.dumps(show(self._router or RouterConfig(), self._key), indent=2).splitlines()
+        wanted = json.dumps(show(after, self._key), indent=2).splitlines()
         return "\n".join(difflib.unified_diff(before, wanted, "configured", "with these files", lineterm=""))
 
     def _refuse_bad(self, files: Sequence[tuple[str, bytes]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -72,10 +73,13 @@ def build(
 @bundle.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--trusted-keys", type=_FOLDER, required=True, help="Folder with the public keys to trust (*.pub).")
-def verify(path: Path, trusted_keys: Path) -> None:
+@click.option("--base", type=_FILE, help="The bundle that a delta leaves layers out of.")
+def verify(path: Path, trusted_keys: Path, base: Path | None) -> None:
     """Check the signature and every file of a bundle (a file or a block device)."""
     try:
-        with Bundle.open(path, trusted_keys) as opened:
+        with ExitStack() as bundles:
+            known = bundles.enter_context(Bundle.open(base, trusted_keys)) if base else None
+            opened = bundles.enter_context(Bundle.open(path, trusted_keys, base=known))
             opened.verify_all()
             index, signer = opened.index, opened.signer
     except BundleError as error:

@@ -91,7 +91,7 @@ def serve(
     api = ApiServer(parts.supervision, settings.api_socket)
     metrics = MetricsServer(parts.supervision, settings.metrics_address, settings.metrics_port)
     try:
-        parts.supervision.start([str(path) for path in settings.media], _commands(settings))
+        parts.supervision.start([str(path) for path in settings.media], boot_commands(settings))
         parts.guard.start()
         api.start()
         metrics.start()
@@ -117,11 +117,18 @@ def serve(
         parts.close()
 
 
-def _commands(settings: Settings) -> list[tuple[str, bytes]]:
+def boot_commands(settings: Settings) -> list[tuple[str, bytes]]:
     """The command files that are there at boot, in the order of their names."""
     if settings.commands is None or not settings.commands.is_dir():
         return []
-    return [(path.name, path.read_bytes()) for path in sorted(settings.commands.iterdir()) if path.is_file()]
+    found = []
+    for path in sorted(settings.commands.iterdir()):
+        try:
+            if path.is_file():
+                found.append((path.name, path.read_bytes()))
+        except OSError as error:  # it may have been taken away meanwhile
+            log.error("command not read", extra={"file": path.name, "reason": error.strerror})
+    return found
 
 
 @cli.command()

@@ -20,7 +20,7 @@ class FactsFormatter(logging.Formatter):
 
 def _quoted(value: object) -> str:
     text = str(value)
-    return repr(text) if any(character in text for character in ' "=\n') else text
+    return text if text.isprintable() and not any(character in text for character in ' "=') else repr(text)
 
 
 def configure_logging(level: str) -> None:

@@ -159,7 +159,7 @@ class UnlistedFileError(BundleError):
     """The medium carries a file that nobody signed for."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"cannot accept {name}: the medium carries it, the bundle's index does not list it")
+        super().__init__(f"cannot accept {name!r}: the medium carries it, the bundle's index does not list it")
         self.name = name
 
 

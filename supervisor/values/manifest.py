@@ -240,7 +240,8 @@ class ServiceManifest:
     takeover: Takeover = Takeover()
     verification: Watch | None = None  # of what was just given traffic, as clients reach it; None: as `readiness`
     errors: tuple[ErrorCounter, ...] = ()
-    masquerades: bool = False  # isolated: what it sends to others leaves with the router's address
+    masquerades: bool = False  # isolated: it may connect to others, with the router's address
+    requires: tuple[str, ...] = ()  # services that must be in the same bundle; checked with its index
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,7 @@ class Instance:
     link: Link | None  # isolated only
     ports: tuple[tuple[str, int], ...]  # inside ports by name
     frontends: tuple[ResolvedFrontend, ...] = ()
+    masquerades: bool = False  # may connect to others, with the router's address
 
     @property
     def container_name(self) -> str:
@@ -258,11 +259,13 @@ class TrafficTable:
     """Everything our nftables table says.
 
     `active` are the maps that new flows follow; `alive` are the reverse maps: the switches of every generation that
-    may still answer, the active ones included. `held_ports` are there in the gap of a takeover only.
+    may still answer, the active ones included. `outgoing` are the router's ends of the links of services that may
+    connect to others. `held_ports` are there in the gap of a takeover only.
     """
 
     active_addresses: tuple[AddressSwitch, ...] = ()
     alive_addresses: tuple[AddressSwitch, ...] = ()
     active_ports: tuple[PortSwitch, ...] = ()
     alive_ports: tuple[PortSwitch, ...] = ()
+    outgoing: tuple[str, ...] = ()
     held_ports: tuple[HeldPort, ...] = ()

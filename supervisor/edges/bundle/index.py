@@ -110,6 +110,10 @@ class _Reading:
 
     def _promises(self, index: BundleIndex) -> None:
         """What services refer to has to be listed; a delta may leave out layers."""
+        names = {service.name for service in index.services}
+        for service in index.services:
+            for other in sorted(set(service.requires) - names):
+                self._fault(f"services.{service.name}.requires", f"{other} is not among the services")
         listed = {file.path: file.sha256 for file in index.files}
         for service in index.services:
             wanted = [("image", service.image), ("manifest", service.manifest)]

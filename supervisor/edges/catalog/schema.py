@@ -302,6 +302,7 @@ MANIFEST = Record(
         Field("receive_buffer", SIZE, name="receive_buffer_bytes", about="of the daemon's UDP sockets"),
         Field("takeover", TAKEOVER, about="strategy takeover only: while one daemon takes the place of another"),
         Field("masquerades", Boolean()),
+        Field("requires", ListOf(NAME, is_set=True), about="services that must be in the same bundle"),
     ),
     conditions=(
         _frontends_need(NetworkMode.ISOLATED, "address", "interfaces"),

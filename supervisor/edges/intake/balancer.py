@@ -6,20 +6,31 @@ One that narrows who may come in is never left out: without it the whole listene
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from supervisor.edges.intake.bags import Bags
-from supervisor.edges.intake.balancer_text import Directive, Section, sections
+from supervisor.edges.intake.balancer_text import (
+    Directive,
+    Section,
+    checked,
+    duration,
+    milliseconds,
+    number,
+    sections,
+    size,
+)
 from supervisor.edges.intake.faults import BadPartError, Faults
+from supervisor.edges.intake.networks import own_addresses
 from supervisor.values.router import (
     Backend,
     Balance,
     Certificate,
     CookieMode,
     CookieStickiness,
+    GuestNetwork,
     LearnedCookieStickiness,
     Listener,
     LoadBalancing,
@@ -30,9 +41,7 @@ from supervisor.values.router import (
 from supervisor.values.secret import Secret
 
 _WORD = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
-_COOKIE = re.compile(r"[A-Za-z0-9!#$%&*+.^_|~-]{1,200}")
-_DURATION = re.compile(r"[0-9]{1,10}(?:us|ms|s|m|h|d)?")
-_SIZE = re.compile(r"[0-9]{1,9}[kmg]?")
+_COOKIE = re.compile(r"[A-Za-z0-9!$%&*+.^_|~-]{1,200}")  # "#" would begin a comment
 _IGNORED = {  # ours to decide, or without a meaning here
     "global": ("log", "maxpipes", "chroot", "user", "group", "stats", "daemon", "tune.", "nbproc", "nbthread"),
     "defaults": ("log", "mode", "option", "no", "retries"),
@@ -42,6 +51,8 @@ _NARROWING = ("acl", "tcp-request", "http-request", "block", "use_backend", "red
 _SERVER_FLAGS = ("check", "no-tls-tickets")
 _SERVER_VALUES = ("alpn", "ssl-min-ver", "ciphers", "ciphersuites", "inter", "fall", "rise", "weight")
 """TLS words stand on lines of servers that are reached in clear text; they have no effect there."""
+_SERVICE_PORTS = (53, 80, 8080)
+"""Where guests call names, metadata and passwords at the router's address in their network."""
 _PATH = "loadbalancer"
 
 
@@ -50,22 +61,28 @@ class _Known:
     """What the sections before a listener say, and the certificates that came beside the text."""
 
     is_closing: bool
+    own: frozenset[IPv4Address]  # addresses of the router; empty: not known yet
+    services: frozenset[IPv4Address]  # those that guests call the router's own services at
     certificates: Mapping[str, Mapping[str, Any]]
 
 
-def load_balancing(bags: Bags, faults: Faults) -> LoadBalancing:
+def load_balancing(bags: Bags, guests: Sequence[GuestNetwork], faults: Faults) -> LoadBalancing:
+    services = frozenset(address for network in guests for address in network.service_addresses)
     found = LoadBalancing()
     for rules in bags.get("loadbalancer", {}).get("config", [])[:1]:
         with faults.part(_PATH):
-            found = _read(rules, faults)
+            found = _read(rules, services, services | own_addresses(bags), faults)
     return found
 
 
-def _read(rules: Mapping[str, Any], faults: Faults) -> LoadBalancing:
+def _read(
+    rules: Mapping[str, Any], services: frozenset[IPv4Address], own: frozenset[IPv4Address], faults: Faults
+) -> LoadBalancing:
     result = LoadBalancing(client_timeout_ms=None, server_timeout_ms=None)
-    known = _Known(False, {item["name"]: item for item in rules.get("ssl_certs") or ()})
+    known = _Known(False, own, services, {item["name"]: item for item in rules.get("ssl_certs") or ()})
     listeners: dict[tuple[IPv4Address, int], Listener] = {}
     statistics: dict[tuple[IPv4Address, int], Statistics] = {}
+    names: set[str] = set()
     for section in sections(rules["configuration"]):
         with faults.part(_at(section.head)):
             match section.kind:
@@ -77,9 +94,12 @@ def _read(rules: Mapping[str, Any], faults: Faults) -> LoadBalancing:
                 case "listen" if section.all("option", "transparent"):
                     pass  # stands in for rules when there are none
                 case "listen":
-                    place = _bind(section)
+                    place = _bind(section, known)
+                    if section.name in names:
+                        raise BadPartError(f"{section.name!r:.60}: another listener has this name")
                     if place in listeners or place in statistics:
                         raise BadPartError(f"{section.name}: {place[0]}:{place[1]} is bound already")
+                    names.add(section.name)
                     if section.all("stats", "enable"):
                         statistics[place] = _statistics(section, place)
                     else:
@@ -93,7 +113,7 @@ def _global(section: Section, result: LoadBalancing, faults: Faults) -> LoadBala
     for one in section.directives:
         with faults.part(_at(one)):
             if one.starts("maxconn"):
-                result = replace(result, max_connections=_number(one.words[1], 1, 1_000_000))
+                result = replace(result, max_connections=number(one.words[1], 1, 1_000_000))
             elif not one.words[0].startswith(_IGNORED["global"]):
                 raise BadPartError(f"{one.words[0]!r:.40} is unknown: left out")
     return result
@@ -104,21 +124,21 @@ def _defaults(section: Section, result: LoadBalancing, faults: Faults) -> LoadBa
         with faults.part(_at(one)):
             match one.words:
                 case ("timeout", "connect", value):
-                    result = replace(result, connect_timeout_ms=_milliseconds(value) or 5000)
+                    result = replace(result, connect_timeout_ms=milliseconds(value) or 5000)
                 case ("timeout", "client", value):
-                    result = replace(result, client_timeout_ms=_milliseconds(value))
+                    result = replace(result, client_timeout_ms=milliseconds(value))
                 case ("timeout", "server", value):
-                    result = replace(result, server_timeout_ms=_milliseconds(value))
+                    result = replace(result, server_timeout_ms=milliseconds(value))
                 case (word, *_) if word in _IGNORED["defaults"]:
                     pass
                 case _:
-                    raise BadPartError(f"{one.text!r:.60} is unknown: left out")
+                    raise BadPartError(f"{one.words[0]!r:.40} is unknown: left out")  # the rest may be a password
     return result
 
 
 def _listener(section: Section, place: tuple[IPv4Address, int], known: _Known, faults: Faults) -> Listener:
     result = Listener(
-        name=_checked(section.name, _WORD, "a name"),
+        name=checked(section.name, _WORD, "a name"),
         address=place[0],
         port=place[1],
         is_http=section.last("mode", "http") is not None,
@@ -132,23 +152,26 @@ def _listener(section: Section, place: tuple[IPv4Address, int], known: _Known, f
     backends: list[Backend] = []
     for one in section.directives:
         if one.words[0] in _NARROWING and not _is_known_narrowing(one):
-            raise BadPartError(f"{section.name}: line {one.number}: {one.text!r:.60} is unknown: listener refused")
+            raise BadPartError(f"{section.name}: line {one.number}: {one.words[0]!r:.40} is unknown: listener refused")
         with faults.part(_at(one)):
             match one.words:
                 case ("balance", value):
                     result = replace(result, balance=Balance(value))
                 case ("server", *_):
-                    backends.append(_backend(one, faults))
+                    backend = _backend(one, faults)
+                    if backend.name in {other.name for other in backends}:
+                        raise BadPartError(f"another server has the name {backend.name}: left out")
+                    backends.append(backend)
                 case ("mode", "http" | "tcp") | ("bind" | "cookie" | "stick-table" | "stick" | "appsession", *_):
                     pass  # read above
                 case (word, *_) if word in (*_IGNORED["listen"], *_NARROWING):
                     pass
                 case _:
-                    raise BadPartError(f"{one.text!r:.60} is unknown: left out")
+                    raise BadPartError(f"{one.words[0]!r:.40} is unknown: left out")  # the rest may be a password
     return replace(result, backends=tuple(backends))
 
 
-def _bind(section: Section) -> tuple[IPv4Address, int]:
+def _bind(section: Section, known: _Known) -> tuple[IPv4Address, int]:
     binds = section.all("bind")
     if len(binds) != 1:
         raise BadPartError(f"{section.name}: must have one bind line, not {len(binds)}")
@@ -156,7 +179,12 @@ def _bind(section: Section) -> tuple[IPv4Address, int]:
     found = IPv4Address(address)
     if found.is_unspecified:
         raise BadPartError(f"{section.name}: {address} is not one address")
-    return found, _number(port, 1, 65535)
+    if known.own and found not in known.own:
+        raise BadPartError(f"{section.name}: {found} is no address of the router: listener refused")
+    at = number(port, 1, 65535)
+    if found in known.services and at in _SERVICE_PORTS:
+        raise BadPartError(f"{section.name}: {found}:{at} is where guests reach the router: listener refused")
+    return found, at
 
 
 def _keep_alive(section: Section, known: _Known) -> bool:
@@ -177,6 +205,10 @@ def _certificate(section: Section, known: _Known) -> Certificate | None:
         raise BadPartError(f"{section.name}: certificate {name!r:.80} did not come with it: listener refused")
     if entry.get("password"):
         raise BadPartError(f"{section.name}: the key of certificate {name} is encrypted: listener refused")
+    # Only now: what it needs would stay in the memory of a daemon that has no certificates.
+    from supervisor.edges.intake.certificates import check_certificate  # noqa: PLC0415
+
+    check_certificate(name, entry["cert"], entry.get("chain") or "", entry["key"])
     parts = [entry["cert"], entry.get("chain") or "", entry["key"]]
     return Certificate(name, Secret("".join(part.strip() + "\n" for part in parts if part.strip())))
 
@@ -201,19 +233,19 @@ def _allowed_sources(section: Section) -> tuple[IPv4Network, ...]:
 def _stickiness(section: Section) -> Stickiness | None:
     if one := section.last("cookie"):
         _, name, mode, *options = one.words
-        return CookieStickiness(_checked(name, _COOKIE, "a cookie"), CookieMode(mode), _cookie_options(options))
+        return CookieStickiness(checked(name, _COOKIE, "a cookie"), CookieMode(mode), _cookie_options(options))
     if one := section.last("appsession"):
         values = dict(zip(one.words[2:-1], one.words[3:], strict=True))
         return LearnedCookieStickiness(
-            _checked(one.words[1], _COOKIE, "a cookie"),
-            _number(values.get("len", "52"), 1, 1024),
-            _checked(values.get("timeout", "3h"), _DURATION, "a time"),
+            checked(one.words[1], _COOKIE, "a cookie"),
+            number(values.get("len", "52"), 1, 1024),
+            duration(values.get("timeout", "3h")),
         )
     if (one := section.last("stick-table")) and section.all("stick", "on", "src"):
         values = dict(zip(one.words[1:-1], one.words[2:], strict=True))
         return SourceStickiness(
-            _checked(values.get("size", "200k"), _SIZE, "a size"),
-            _checked(values.get("expire", "30m"), _DURATION, "a time"),
+            size(values.get("size", "200k")),
+            duration(values.get("expire", "30m")),
         )
     return None
 
@@ -222,7 +254,7 @@ def _cookie_options(words: list[str]) -> tuple[str, ...]:
     found, rest = [], iter(words)
     for word in rest:
         if word == "domain":
-            found.append(f"domain {_checked(next(rest, ''), _WORD, 'a domain')}")
+            found.append(f"domain {checked(next(rest, ''), _WORD, 'a domain')}")
         elif word in ("nocache", "indirect", "postonly"):
             found.append(word)
         else:
@@ -232,11 +264,11 @@ def _cookie_options(words: list[str]) -> tuple[str, ...]:
 
 def _backend(one: Directive, faults: Faults) -> Backend:
     address, _, port = one.words[2].rpartition(":")
-    result = Backend(_checked(one.words[1], _WORD, "a name"), IPv4Address(address), _number(port, 1, 65535))
+    result = Backend(checked(one.words[1], _WORD, "a name"), IPv4Address(address), number(port, 1, 65535))
     rest = iter(one.words[3:])
     for word in rest:
         if word == "cookie":
-            result = replace(result, cookie=_checked(next(rest, ""), _COOKIE, "a cookie"))
+            result = replace(result, cookie=checked(next(rest, ""), _COOKIE, "a cookie"))
         elif word == "send-proxy":
             result = replace(result, proxy_protocol=True)
         elif word in _SERVER_VALUES:
@@ -253,7 +285,7 @@ def _statistics(section: Section, place: tuple[IPv4Address, int]) -> Statistics:
         raise BadPartError(f"{section.name}: a page of statistics must have a user and a password")
     uri, realm = section.last("stats", "uri"), section.last("stats", "realm")
     return Statistics(
-        name=_checked(section.name, _WORD, "a name"),
+        name=checked(section.name, _WORD, "a name"),
         address=place[0],
         port=place[1],
         uri=uri.words[2] if uri else "/admin?stats",
@@ -261,26 +293,6 @@ def _statistics(section: Section, place: tuple[IPv4Address, int]) -> Statistics:
         user=user,
         password=Secret(password),
     )
-
-
-def _milliseconds(text: str) -> int | None:
-    """0 means no limit."""
-    match = re.fullmatch(r"([0-9]{1,10})(ms|s|m|h|d)?", text)
-    if not match:
-        raise BadPartError(f"{text!r:.40} is not a time")
-    return int(match[1]) * {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}[match[2] or "ms"] or None
-
-
-def _number(text: str, least: int, most: int) -> int:
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-        raise BadPartError(f"{text!r:.40} is not a number between {least} and {most}")
-    return int(text)
-
-
-def _checked(text: str, pattern: re.Pattern[str], what: str) -> str:
-    if not pattern.fullmatch(text):
-        raise BadPartError(f"{text!r:.60} is not {what}")
-    return text
 
 
 def _at(one: Directive) -> str:

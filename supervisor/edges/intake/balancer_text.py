@@ -1,9 +1,15 @@
-"""The load balancer's configuration arrives as text made by the management server: cut into sections of directives."""
+"""The load balancer's configuration arrives as text from the management server: cut into sections, read by word."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from supervisor.edges.intake.faults import BadPartError
+
+_LONGEST_MS, _LARGEST_TABLE = 2**31 - 1, 2**24
+"""More is more than the daemon counts, and it would refuse all listeners for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,10 +18,6 @@ class Directive:
 
     number: int
     words: tuple[str, ...]
-
-    @property
-    def text(self) -> str:
-        return " ".join(self.words)
 
     def starts(self, *words: str) -> bool:
         return self.words[: len(words)] == words
@@ -61,3 +63,38 @@ def sections(fragments: Sequence[str]) -> tuple[Section, ...]:
 def _words(line: str) -> tuple[str, ...]:
     blank = "\0"
     return tuple(word.replace(blank, " ") for word in line.replace("\\ ", blank).split() if word)
+
+
+def milliseconds(text: str) -> int | None:
+    """0 means no limit."""
+    match = re.fullmatch(r"([0-9]{1,10})(ms|s|m|h|d)?", text)
+    if not match:
+        raise BadPartError(f"{text!r:.40} is not a time")
+    found = int(match[1]) * {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}[match[2] or "ms"]
+    if found > _LONGEST_MS:
+        raise BadPartError(f"{text!r:.40} is too long")
+    return found or None
+
+
+def duration(text: str) -> str:
+    milliseconds(text)
+    return text
+
+
+def size(text: str) -> str:
+    match = re.fullmatch(r"([0-9]{1,9})([kmg]?)", text)
+    if not match or not 0 < int(match[1]) * 1024 ** " kmg".index(match[2] or " ") <= _LARGEST_TABLE:
+        raise BadPartError(f"{text!r:.40} is not a size")
+    return text
+
+
+def number(text: str, least: int, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise BadPartError(f"{text!r:.40} is not a number between {least} and {most}")
+    return int(text)
+
+
+def checked(text: str, pattern: re.Pattern[str], what: str) -> str:
+    if not pattern.fullmatch(text):
+        raise BadPartError(f"{text!r:.60} is not {what}")
+    return text

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from supervisor.edges.intake import balancer, guests, networks, tunnels
 from supervisor.edges.intake.bags import Bags, bags_from_json, bags_to_json
-from supervisor.edges.intake.commands import parse
+from supervisor.edges.intake.commands import parse, readable
 from supervisor.edges.intake.faults import Faults
 from supervisor.edges.intake.merge import merge
 from supervisor.values.errors import ConfigurationError, Fault
@@ -27,7 +27,7 @@ class CloudStackIntake:
             try:
                 command = parse(name, content)
             except ConfigurationError as error:
-                refused.append(Fault(name, str(error).removeprefix(f"cannot accept {name}: ")))
+                refused.append(Fault(readable(name), str(error).removeprefix(f"cannot accept {name}: ")))
                 continue
             if command.note:
                 notes.append(f"{name} is passed over: {command.type} {command.note}")
@@ -50,7 +50,7 @@ def interpret(bags: Bags) -> tuple[RouterConfig, tuple[Fault, ...]]:
         public_addresses=networks.public_addresses(bags, faults),
         hosts=guests.hosts(bags, found, faults),
         dns=networks.dns(bags, faults),
-        load_balancing=balancer.load_balancing(bags, faults),
+        load_balancing=balancer.load_balancing(bags, found, faults),
         metadata=guests.metadata(bags, faults),
         passwords=guests.passwords(bags, faults),
         vpn=tunnels.vpn(bags, faults),

@@ -27,6 +27,8 @@ from supervisor.edges.intake.fields import (
 from supervisor.values.errors import ConfigurationError
 
 MAX_BYTES = 32 * 1024 * 1024
+MAX_DEPTH = 32
+"""Objects and lists in each other; commands have six. What is kept must be written and read again, which recurses."""
 
 _CERTIFICATE = (Field("name", text), Field("cert", text), Field("key", text), Field("chain", text, is_required=False))
 FIELDS: Mapping[str, tuple[Field, ...]] = {
@@ -127,6 +129,8 @@ class Command:
 
 def parse(name: str, content: bytes) -> Command:
     """ConfigurationError names file, field and reason."""
+    if name != readable(name):
+        raise _refusal(name, "its name is not UTF-8")
     if len(content) > MAX_BYTES:
         raise _refusal(name, f"is larger than {MAX_BYTES // 1024 // 1024} MiB")
     try:
@@ -138,6 +142,12 @@ def parse(name: str, content: bytes) -> Command:
         raise _refusal(name, f"is not JSON: {reason}") from None  # the document may hold a password
     if not isinstance(body, dict):
         raise _refusal(name, "is not a JSON object")
+    if _is_deeper(body, MAX_DEPTH):
+        raise _refusal(name, f"is nested more than {MAX_DEPTH} deep")
+    try:
+        json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise _refusal(name, "has half a character (a lone surrogate), which cannot be kept") from None
     type_ = body.get("type")
     if not isinstance(type_, str):
         raise _refusal(name, "type: is missing")
@@ -148,6 +158,19 @@ def parse(name: str, content: bytes) -> Command:
             raise _refusal(name, fault)
     identity = hashlib.sha256(name.encode(errors="surrogateescape") + b"\0" + content).hexdigest()
     return Command(name, type_, body, identity)
+
+
+def readable(name: str) -> str:
+    """The name of a file as it can be shown and kept, whatever bytes it has."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    level = [value]
+    for _ in range(depth):
+        nests = (item.values() if isinstance(item, dict) else item for item in level)
+        level = [item for nest in nests for item in nest if isinstance(item, dict | list)]
+    return bool(level)
 
 
 def _refusal(name: str, reason: str) -> ConfigurationError:

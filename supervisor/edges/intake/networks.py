@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Address, IPv4Interface, ip_address
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, ip_address
 from typing import Any
 
 from supervisor.edges.intake.bags import Bags
@@ -13,6 +13,7 @@ from supervisor.values.router import Dns, GuestNetwork, IPAddress
 
 DEFAULT_DOMAIN = "cloudnine.internal"
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_SCOPE = re.compile(r"[A-Za-z0-9._-]{1,15}")
 
 
 def is_label(name: str) -> bool:
@@ -70,6 +71,12 @@ def public_addresses(bags: Bags, faults: Faults) -> tuple[IPv4Interface, ...]:
     return tuple(found)
 
 
+def own_addresses(bags: Bags) -> frozenset[IPv4Address]:
+    """Every address that the boot line or a command gave the router, whatever it is for."""
+    entries = (entry for key, device in bags.get("ips", {}).items() if key != "id" for entry in device)
+    return frozenset(IPv4Address(entry["public_ip"]) for entry in entries if entry.get("add"))
+
+
 def dns(bags: Bags, faults: Faults) -> Dns:
     line = router_line(bags)
     keys = ("internaldns1", "internaldns2", "dns1", "dns2", "ip6dns1", "ip6dns2")
@@ -77,7 +84,7 @@ def dns(bags: Bags, faults: Faults) -> Dns:
     for key in keys:
         if line.get(key):
             with faults.part(f"cmdline.{key}"):
-                upstreams.append(ip_address(line[key]))
+                upstreams.append(_resolver(line[key]))
     return Dns(tuple(dict.fromkeys(upstreams)), is_served=not _is_outside_only(bags))
 
 
@@ -115,12 +122,21 @@ def _from_boot_line(bags: Bags, entry: Mapping[str, Any]) -> GuestNetwork:
 
 def _resolvers(bags: Bags, ours: IPv4Address, others: list[str]) -> tuple[IPAddress, ...]:
     """The router first, unless guests use outside resolvers only; the router alone, if the zone wants that."""
-    outside = [ip_address(text.strip()) for text in others if text.strip()]
+    outside = [_resolver(text.strip()) for text in others if text.strip()]
     if _is_outside_only(bags):
         return tuple(dict.fromkeys(outside))
     if router_line(bags).get("userouteripresolver") == "true":
         return (ours,)
     return tuple(dict.fromkeys([ours, *outside]))
+
+
+def _resolver(text: str) -> IPAddress:
+    """The scope of an IPv6 address may be any text for the library; here it is the name of an interface."""
+    address = ip_address(text)
+    scope = address.scope_id if isinstance(address, IPv6Address) else None
+    if scope is not None and not _SCOPE.fullmatch(scope):
+        raise BadPartError(f"{text!r:.80} has a scope that is no interface name")
+    return address
 
 
 def _is_outside_only(bags: Bags) -> bool:

@@ -19,6 +19,7 @@ TABLE = "inet vr_supervisor"
 FAMILY, NAME = TABLE.split()
 MARK = 0x10000000
 """The bit that packets admitted by our table carry when they reach the router's own INPUT and FORWARD rules."""
+_ADMIT = f"meta mark set meta mark or {MARK:#x}"
 
 RELAY_PORT = 67  # DHCPv4: a relay is answered on the server's port, so both ports of the answer are rewritten
 
@@ -29,6 +30,7 @@ Elements = Mapping[str, Mapping[Key, Key]]  # set or map -> key -> data; sets ha
 SETS: Mapping[str, tuple[str, str | None]] = {
     "front": ("ipv4_addr . inet_proto . inet_service", "ipv4_addr . inet_service"),
     "back": ("ipv4_addr . inet_proto . inet_service", "ipv4_addr . inet_service"),
+    "outgoing": ("ifname", None),
     "udp_ports": ("ifname . inet_service", None),
     "udp_in": ("ifname . inet_service", "inet_service"),
     "udp_out": ("ifname . inet_service", "inet_service"),
@@ -95,30 +97,36 @@ CHAINS = f"""
         dnat ip to ip daddr . meta l4proto . th dport map @front
     }}
     # The reverse maps put the outside address or port back even when connection tracking was flushed in mid-stream, so
-    # they come before the masquerade of what services send to others.
+    # they come before the masquerade of what services that may connect to others send.
     chain nat_post {{
         type nat hook postrouting priority srcnat - 1; policy accept;
         snat ip to ip saddr . meta l4proto . th sport map @back
         meta l4proto tcp snat to :oifname . th sport map @tcp_out
-        iifname "vrs*" oifname != "vrs*" masquerade
+        iifname @outgoing oifname != "vrs*" masquerade
+        iifname @outgoing oifname != "vrs*" masquerade
     }}
     # One bit says "admitted" to the router's own rules. It is set here, just before them: a mark set beside `dnat` sits
     # on the first packet only, and a CONNMARK restore wipes marks that were set earlier. Inside addresses and ports are
-    # not for clients: what did not come through a frontend is dropped.
+    # not for clients: what did not come through a frontend is dropped. So is what a service begins that may not connect
+    # to others; in the middle of a stream it goes on, for connection tracking may have been flushed.
     chain admit_forward {{
         type filter hook forward priority -1; policy accept;
         oifname "vrs*" ct state new ct status & dnat == 0 drop
-        iifname "vrs*" meta mark set meta mark or {MARK:#x}
-        oifname "vrs*" ct status dnat meta mark set meta mark or {MARK:#x}
-        oifname "vrs*" ct state established,related meta mark set meta mark or {MARK:#x}
+        iifname @outgoing {_ADMIT} accept
+        iifname @outgoing {_ADMIT} accept
+        iifname "vrs*" tcp flags & syn == 0 ip saddr . meta l4proto . th sport @back {_ADMIT} accept
+        iifname "vrs*" ct state new drop
+        iifname "vrs*" ct state established,related {_ADMIT}
+        oifname "vrs*" ct status dnat {_ADMIT}
+        oifname "vrs*" ct state established,related {_ADMIT}
     }}
     chain admit_input {{
         type filter hook input priority -1; policy accept;
         iifname != "lo" udp dport @udp_inside ct state new drop
         iifname != "lo" tcp dport @tcp_inside ct state new ct status & dnat == 0 drop
-        udp dport @udp_inside ct state untracked meta mark set meta mark or {MARK:#x}
-        tcp dport @tcp_inside ct status dnat meta mark set meta mark or {MARK:#x}
-        iifname "vrs*" ct state established,related meta mark set meta mark or {MARK:#x}
+        udp dport @udp_inside ct state untracked {_ADMIT}
+        tcp dport @tcp_inside ct status dnat {_ADMIT}
+        iifname "vrs*" ct state established,related {_ADMIT}
     }}
 """
 
@@ -152,6 +160,8 @@ def elements(table: TrafficTable) -> Elements:
         _add_active(found, active)
     for alive in (*table.active_ports, *table.alive_ports):
         _add_alive(found, alive)
+    for interface in map(_interface, table.outgoing):
+        found["outgoing"][interface,] = ()
     for held in table.held_ports:
         found["held_ports"][held.port,] = ()
         found["held"][held.port,] = (held.inside,)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
 from pathlib import PurePosixPath
 
+from supervisor.edges.probes.bounded import SocketPlace
 from supervisor.values.errors import ProbeError
 from supervisor.values.state import ProbeTarget, ResolvedProbe
 
@@ -77,12 +78,12 @@ class Arguments:
         except re.error as error:
             raise self.error(f"expect is {text!r}, not a regular expression: {error}") from None
 
-    def socket_path(self, target: ProbeTarget) -> str:
-        """Path on the router of a unix socket below one of the instance's runtime folders."""
+    def socket_place(self, target: ProbeTarget) -> SocketPlace:
+        """Where on the router a unix socket is, below one of the instance's runtime folders."""
         name, path = self.required("runtime"), PurePosixPath(self.required("path"))
         folder = dict(target.runtime).get(name)
         if folder is None:
             raise self.error(f"runtime folder {name!r} is not declared")
         if path.is_absolute() or ".." in path.parts:
             raise self.error(f"path is {str(path)!r}, not below the runtime folder")
-        return str(PurePosixPath(folder) / path)
+        return SocketPlace(folder, path)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 from supervisor.values.errors import ProbeError
-
-UNIX_PATH_LIMIT = 107  # bytes in sockaddr_un, the closing zero left out
 
 
 class BoundedSocket(socket.socket):
@@ -66,15 +67,32 @@ def inet_socket(address: IPv4Address | IPv6Address, kind: int, timeout: float) -
     return BoundedSocket(socket.AF_INET6 if address.version == 6 else socket.AF_INET, kind, timeout)
 
 
+@dataclass(frozen=True, slots=True)
+class SocketPlace:
+    """A unix socket below a folder in which a service does as it likes."""
+
+    folder: str
+    path: PurePosixPath  # below it
+
+    def __str__(self) -> str:
+        return str(PurePosixPath(self.folder) / self.path)
+
+
 @contextmanager
-def unix_connection(path: str, timeout: float) -> Iterator[BoundedSocket]:
+def unix_connection(place: SocketPlace, timeout: float) -> Iterator[BoundedSocket]:
+    """Connect to that very socket. A link leads nowhere: we are root, and the service is not."""
     with BoundedSocket(socket.AF_UNIX, socket.SOCK_STREAM, timeout) as connection:
-        if len(os.fsencode(path)) <= UNIX_PATH_LIMIT:
-            connection.connect(path)
-        else:  # deep state folders exceed the kernel's limit: name the socket from its folder's descriptor
-            folder = os.open(Path(path).parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                connection.connect(f"/proc/self/fd/{folder}/{Path(path).name}")
-            finally:
-                os.close(folder)
+        with ExitStack() as opened:
+            found = _opened(opened, place.folder, None)
+            for name in place.path.parts:
+                found = _opened(opened, name, found)
+            if not stat.S_ISSOCK(os.fstat(found).st_mode):
+                raise OSError(errno.ENOTSOCK, os.strerror(errno.ENOTSOCK))
+            connection.connect(f"/proc/self/fd/{found}")  # also shorter than a path may be
         yield connection
+
+
+def _opened(opened: ExitStack, name: str, folder: int | None) -> int:
+    found = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    opened.callback(os.close, found)
+    return found

@@ -13,12 +13,12 @@ ANSWER_LIMIT = 256 * 1024
 def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
     """Good as soon as the pattern is seen; a daemon that keeps its connection open need not be waited for."""
     arguments = Arguments(probe, ("runtime", "path", "send", "expect"))
-    path, line, pattern = arguments.socket_path(target), arguments.text("send"), arguments.pattern()
-    question = f"{line or 'greeting'!r} at {path}"
+    place, line, pattern = arguments.socket_place(target), arguments.text("send"), arguments.pattern()
+    question = f"{line or 'greeting'!r} at {place}"
     expected = f"expected {pattern.pattern!r}" if pattern else "expected an answer"
     received = b""
     try:
-        with unix_connection(path, probe.timeout) as connection:
+        with unix_connection(place, probe.timeout) as connection:
             if line:
                 connection.sendall(line.encode() + b"\n")
             while len(received) < ANSWER_LIMIT:

@@ -75,9 +75,9 @@ def _sums(text: str, expression: str) -> Counter[str]:
 def _from_socket(source: ResolvedProbe, target: ProbeTarget) -> bytes:
     """All that comes until the daemon closes."""
     arguments = Arguments(source, ("runtime", "path", "send"))
-    path, line = arguments.socket_path(target), arguments.text("send")
+    place, line = arguments.socket_place(target), arguments.text("send")
     received = bytearray()
-    with unix_connection(path, source.timeout) as connection:
+    with unix_connection(place, source.timeout) as connection:
         if line:
             connection.sendall(line.encode() + b"\n")
         while len(received) < TEXT_LIMIT and (chunk := connection.recv(65536)):

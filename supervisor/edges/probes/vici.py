@@ -27,11 +27,11 @@ _NONSENSE = (
 
 def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
     arguments = Arguments(probe, ("runtime", "path", "connections"))
-    path = arguments.socket_path(target)
+    place = arguments.socket_place(target)
     expected = [name.strip() for name in arguments.text("connections").split(",") if name.strip()]
-    question = f"VICI at {path}"
+    question = f"VICI at {place}"
     try:
-        with unix_connection(path, probe.timeout) as connection:
+        with unix_connection(place, probe.timeout) as connection:
             session = Session(connection)
             version = session.version()
             loaded = _names(session.list_conns()) if expected else set()

@@ -73,6 +73,7 @@ def dump_instance(instance: Instance) -> str:
             "definition": instance.definition,
             "link": link and [link.namespace, link.interface, str(link.outer), str(link.inner), link.prefix],
             "ports": instance.ports,
+            "masquerades": instance.masquerades,
             "frontends": [_dump_frontend(frontend) for frontend in instance.frontends],
         }
     )
@@ -91,6 +92,7 @@ def load_instance(text: str) -> Instance:
         link=_load_link(fields["link"]),
         ports=tuple((name, port) for name, port in fields["ports"]),
         frontends=tuple(_load_frontend(frontend) for frontend in fields["frontends"]),
+        masquerades=fields.get("masquerades", True),  # not kept once, when every service could
     )
 
 

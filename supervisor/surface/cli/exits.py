@@ -53,5 +53,6 @@ def exit_of(error: SupervisorError) -> Exit:
 
 
 def line_of(error: SupervisorError) -> str:
-    """Say it in one line, whatever the supervisor put into its message."""
-    return f"vrctl: {' '.join(str(error).splitlines())}"
+    """Say it in one line that does nothing to a terminal, whatever the supervisor put into its message."""
+    line = f"vrctl: {' '.join(str(error).splitlines())}"
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in line)

@@ -245,12 +245,31 @@ def test_services_reach_others_with_the_router_s_address(firewalled: Router) -> 
     with entered(firewalled.guest):
         backend = Server("backend").tcp(8080)
     with web(firewalled, 1) as (first, _), closing(backend):
-        traffic.apply(traffic_table([first], []))
+        traffic.apply(traffic_table([replace(first, masquerades=True)], []))
         assert first.link
         with guarded(firewalled, traffic), entered(first.link.namespace):
             client = TcpClient(("10.99.1.2", 8080))
             assert client.greeting == ["backend", GATEWAY]
             client.close()
+
+
+@pytest.mark.parametrize("source", ["", ":8001"], ids=["any port", "the port that answers clients"])
+def test_a_service_that_may_not_connect_to_others_reaches_nobody(firewalled: Router, source: str) -> None:
+    traffic = NftTraffic()
+    with entered(firewalled.guest):
+        backend = Server("backend").tcp(8080)
+    with web(firewalled, 1) as (first, server), closing(backend):
+        traffic.apply(traffic_table([first], []))
+        assert first.link
+        tool("iptables", "-P", "FORWARD", "ACCEPT")
+        server.close()  # its port is free
+        with guarded(firewalled, traffic), entered(first.link.namespace), socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.settimeout(0.5)
+            sock.bind(("", int(source.removeprefix(":") or 0)))
+            with pytest.raises(TimeoutError):
+                sock.connect(("10.99.1.2", 8080))
+    assert backend.seen == []
 
 
 def dhcp_socket(address: str, port: int) -> socket.socket:

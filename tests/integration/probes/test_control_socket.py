@@ -91,3 +91,18 @@ def test_a_path_longer_than_the_kernel_takes(ask: Ask, serve: Serve, tmp_path: P
     assert ask("socket", runtime="run", path=path, send="x", expect="ready").is_good
     missing = ask("socket", runtime="run", path=path.parent / "f" / "s", send="x")
     assert "the socket does not exist" in missing.message
+
+
+@pytest.mark.parametrize("planted", ["socket", "folder"])
+def test_a_link_that_a_service_planted_leads_nowhere(ask: Ask, serve: Serve, tmp_path: Path, planted: str) -> None:
+    serve(say(b"ready"), path="s")
+    assert ask("socket", runtime="run", path="s", send="x", expect="ready").is_good
+    (tmp_path / "link").symlink_to(tmp_path / "s" if planted == "socket" else tmp_path)
+    result = ask("socket", runtime="run", path="link" if planted == "socket" else "link/s", send="x", expect="ready")
+    assert not result.is_good
+
+
+def test_a_file_in_the_place_of_a_socket_is_told(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("ready")
+    result = ask("socket", runtime="run", path="s", send="x", expect="ready")
+    assert "Socket operation on non-socket" in result.message

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.definition import definition_digest, definition_files
 from supervisor.edges.bundle.medium import Medium
+from supervisor.edges.bundle.reader import Bundle
 from supervisor.surface.bundle_commands import bundle
 from supervisor.values.bundle import BundleIndex
 from supervisor.values.errors import BundleBuildError, BundleError
@@ -114,3 +115,26 @@ def test_the_commands_make_a_key_a_bundle_and_verify_it(workshop: Workshop) -> N
     refused = run.invoke(bundle, ["verify", f"{folder}/out/new.iso", "--trusted-keys", str(workshop.trusted)])
     assert refused.exit_code == 1
     assert "cannot trust" in refused.output
+
+
+def test_a_delta_is_verified_beside_its_base(workshop: Workshop) -> None:
+    run, trusted = CliRunner(), ["--trusted-keys", str(workshop.trusted)]
+    whole = workshop.build()
+    with Bundle.open(whole, workshop.trusted) as base:
+        delta = workshop.build("1.1", "delta.iso", base=base.index)
+    alone = run.invoke(bundle, ["verify", str(delta), *trusted])
+    assert "it is a delta to release 1.0, which is not at hand" in alone.output
+    assert alone.exit_code == 1
+    verified = run.invoke(bundle, ["verify", str(delta), *trusted, "--base", str(whole)])
+    assert verified.exit_code == 0, verified.output
+    assert "release 1.1" in verified.output
+
+
+def test_what_a_service_requires_has_to_be_in_the_bundle(workshop: Workshop) -> None:
+    manifest = workshop.services / "alpha" / "manifest.yaml"
+    manifest.write_text("name: alpha\nrequires: [beta]\n")
+    assert workshop.build().exists()
+    manifest.write_text("name: alpha\nrequires: [beta, gamma]\n")
+    with pytest.raises(BundleError, match=r"services\.alpha\.requires: gamma is not among the services"):
+        workshop.build(output="other.iso")
+    assert not (workshop.folder / "other.iso").exists()

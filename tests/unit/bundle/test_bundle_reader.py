@@ -219,6 +219,10 @@ def test_an_unlisted_file_and_a_missing_one_are_refused(workshop: Workshop) -> N
     with pytest.raises(UnlistedFileError, match="services/alpha/extra"):
         Bundle.open(workshop.variant({"services/alpha/extra": b"x"}), workshop.trusted)
     (workshop.folder / "variant/services/alpha/extra").unlink()
+    with pytest.raises(UnlistedFileError) as refused:
+        Bundle.open(workshop.variant({"services/alpha/\x1b[2J": b"x"}), workshop.trusted)
+    assert str(refused.value).isprintable()
+    (workshop.folder / "variant/services/alpha/\x1b[2J").unlink()
     (workshop.folder / "variant/services/beta/manifest.yaml").unlink()
     with pytest.raises(MissingFileError, match=r"services/beta/manifest\.yaml"):
         Bundle.open(workshop.variant({"services/beta/manifest.yaml": None}), workshop.trusted)
@@ -244,6 +248,12 @@ def set_(path: str, value: Any) -> Callable[[Any], None]:
         pytest.param(set_("surprise", 1), InvalidIndexError, "surprise: is unknown", id="unknown key"),
         pytest.param(set_("release", "../13"), InvalidIndexError, "release: '../13'", id="release is no name"),
         pytest.param(set_("services", {}), InvalidIndexError, "services: is missing or empty", id="no service"),
+        pytest.param(
+            set_("services/alpha/requires", ["gamma"]),
+            InvalidIndexError,
+            "gamma is not among",
+            id="lacks what it requires",
+        ),
         pytest.param(set_("services/alpha/image", "sha256:0"), InvalidIndexError, "services.alpha.image", id="digest"),
         pytest.param(
             set_("services/alpha/image", f"sha256:{0:064}"), InvalidIndexError, "not among the files", id="no such blob"

@@ -55,6 +55,7 @@ stop: {signal: SIGTERM, timeout: 5s}
 drain: {deadline: 2.5m, signal: SIGUSR1}
 soak: 0
 masquerades: true
+requires: [names]
 """
 
 ROUTER = """\

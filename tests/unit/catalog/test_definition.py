@@ -214,6 +214,7 @@ SHAPES: list[tuple[Break, str]] = [
     (put("drain", {"signal": "SIGUSR1"}), "drain.deadline"),
     (put("soak", "-1s"), "soak"),
     (put("masquerades", 1), "masquerades"),
+    (put("requires", ["a b"]), "requires[0]"),
     (put("takeover", {}), "takeover"),
     (put("errors", {}), "errors"),
     (put("errors", [counter(share="many")]), "errors[0].share"),

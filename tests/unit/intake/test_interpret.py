@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from supervisor.edges.intake import CloudStackIntake, interpret
 from supervisor.values.errors import Fault
@@ -210,8 +215,86 @@ def test_following_an_applications_cookie_is_translated() -> None:
     assert listener.stickiness == LearnedCookieStickiness("JSESSIONID", 40, "2h")
 
 
+def _certificate() -> tuple[str, str]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([]), datetime.now(UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=1))
+    form = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return builder.sign(key, SHA256()).public_bytes(Encoding.PEM).decode(), key.private_bytes(*form).decode()
+
+
+@pytest.mark.parametrize(
+    ("cert", "key", "problem"),
+    [
+        ("CERT", "", "certificate a-443 cannot be read: listener refused"),
+        ("", "KEY", "the key of certificate a-443 cannot be read: listener refused"),
+        ("", _certificate()[1], "the key of certificate a-443 belongs to another one: listener refused"),
+    ],
+)
+def test_a_certificate_that_no_daemon_can_load_costs_its_own_listener_only(cert: str, key: str, problem: str) -> None:
+    good = _certificate()
+    (listener,), (fault,) = _balanced(
+        "listen a-443",
+        "\tbind 203.0.113.23:443 ssl crt /etc/cloudstack/ssl/a-443.pem",
+        *_RULE,
+        ssl_certs=[{"name": "a-443", "cert": cert or good[0], "key": key or good[1]}],
+    )
+    assert listener.port == 80
+    assert fault.problem == problem
+
+
+_OWN = {
+    "cmdline": LINE,
+    "ips": {
+        "eth0": [{"add": True, "nw_type": "guest", "device": "eth0", "cidr": "10.1.1.1/24", "public_ip": "10.1.1.1"}],
+        "eth1": [{"add": True, "nw_type": "control", "device": "eth1", "public_ip": "169.254.3.4"}],
+        "eth2": [
+            {"add": True, "nw_type": "public", "device": "eth2", "cidr": "203.0.113.23/24", "public_ip": "203.0.113.23"}
+        ],
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("head", "bind", "problem"),
+    [
+        ("b", "10.1.1.1:80", "b: 10.1.1.1:80 is where guests reach the router: listener refused"),
+        ("b", "10.1.1.1:53", "b: 10.1.1.1:53 is where guests reach the router: listener refused"),
+        ("b", "10.1.1.1:8080", "b: 10.1.1.1:8080 is where guests reach the router: listener refused"),
+        ("b", "10.1.1.1:81", None),
+        ("b", "169.254.3.4:81", None),
+        ("b", "203.0.113.23:8080", None),
+        ("b", "198.51.100.1:81", "b: 198.51.100.1 is no address of the router: listener refused"),
+        ("a-80", "203.0.113.23:81", "'a-80': another listener has this name"),
+        ("b", "203.0.113.23:80", "b: 203.0.113.23:80 is bound already"),
+    ],
+)
+def test_a_listener_where_it_must_not_be_is_refused_alone(head: str, bind: str, problem: str | None) -> None:
+    text = [*_RULE, f"listen {head}", f"\tbind {bind}", "\tserver s 10.1.1.21:80"]
+    router, faults = interpret({**_OWN, "loadbalancer": {"config": [{"configuration": text}]}})
+    assert [fault.problem for fault in faults] == ([problem] if problem else [])
+    assert [listener.name for listener in router.load_balancing.listeners] == ["a-80"] + ([] if problem else [head])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "\tstick-table type ip size 200k expire 9999999999d\n\tstick on src",
+        "\tstick-table type ip size 999999999g expire 30m\n\tstick on src",
+        "\tappsession JSESSIONID len 40 timeout 25d",
+        "\tcookie #a insert",
+    ],
+)
+def test_what_the_daemon_would_refuse_all_listeners_for_costs_its_own_only(line: str) -> None:
+    (listener,), (fault,) = _balanced("listen b", "\tbind 203.0.113.23:81", line, *_RULE)
+    assert listener.name == "a-80"
+    assert fault.path == "loadbalancer.configuration line 5"
+
+
 def test_a_certificate_is_one_text_and_tls_words_on_servers_are_left_out() -> None:
-    entry = {"name": "203_0_113_23-443", "cert": "CERT\n", "chain": "CHAIN", "key": "KEY\n"}
+    certificate, key = _certificate()
+    entry = {"name": "203_0_113_23-443", "cert": certificate, "chain": certificate.rstrip(), "key": key}
     (listener,), faults = _balanced(
         "listen 203_0_113_23-443",
         "\tbind 203.0.113.23:443 ssl crt /etc/cloudstack/ssl/203_0_113_23-443.pem alpn h2,http/1.1 no-tls-tickets",
@@ -222,16 +305,17 @@ def test_a_certificate_is_one_text_and_tls_words_on_servers_are_left_out() -> No
     )
     assert faults == ()
     assert listener.certificate is not None
-    assert listener.certificate.pem == Secret("CERT\nCHAIN\nKEY\n")
+    assert listener.certificate.pem == Secret(certificate + certificate + key)
 
 
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("\tunknown thing", "'unknown thing' is unknown: left out"),
+        ("\tunknown thing", "'unknown' is unknown: left out"),
         ("\tserver a_1 10.1.1.22:80 check maxconn", "'maxconn' is unknown: left out"),
         ("\tserver a_1 elsewhere:80 check", "AddressValueError"),
         ("\tbalance hdr(X)", "ValueError"),
+        ("\tserver a_0 10.1.1.22:80 check", "another server has the name a_0: left out"),
     ],
 )
 def test_a_directive_that_is_not_known_is_named_by_its_line_and_the_listener_serves(line: str, problem: str) -> None:
@@ -239,6 +323,14 @@ def test_a_directive_that_is_not_known_is_named_by_its_line_and_the_listener_ser
     assert listener.backends[0].address == A("10.1.1.21")
     assert fault.path == "loadbalancer.configuration line 9"
     assert fault.problem.startswith(problem)
+
+
+@pytest.mark.parametrize("line", ["\tstats auth admin:S3cret", "\thttp-request auth S3cret", "\tS3cre t"])
+@pytest.mark.parametrize("head", ["", "defaults"])
+def test_a_directive_that_is_refused_is_not_quoted(line: str, head: str) -> None:
+    _, (fault, *_) = _balanced(*((head, line, *_RULE) if head else (*_RULE, line)))
+    assert "S3cret" not in fault.problem
+    assert line.split(maxsplit=1)[0] in fault.problem
 
 
 @pytest.mark.parametrize(
@@ -343,6 +435,18 @@ def test_a_hostile_boot_line_leaves_a_router_with_plain_names() -> None:
     router, faults = interpret({"cmdline": {"config": line}})
     assert (router.name, router.domain, router.dns.upstreams) == ("router", "", (A("192.0.2.54"),))
     assert [fault.path for fault in faults] == ["cmdline.name", "cmdline.domain", "cmdline.dns1"]
+
+
+@pytest.mark.parametrize("scope", ["x\nlog-queries", "a b", "", "eth0/../../x", "interface-of-17ch"])
+def test_a_resolver_cannot_smuggle_lines_in_its_scope(scope: str) -> None:
+    line = LINE["config"] | {"ip6dns1": f"fe80::1%{scope}", "ip6dns2": "fe80::2%eth0"}
+    router, (fault,) = interpret({"cmdline": {"config": line}})
+    assert router.dns.upstreams[-1] == IPv6Address("fe80::2%eth0")
+    assert not any(str(address).startswith("fe80::1") for address in router.dns.upstreams)
+    assert fault.path == "cmdline.ip6dns1"
+    network = {"router_guest_ip": "10.1.1.1", "router_guest_netmask": "255.255.255.0", "dns": f"fe80::1%{scope}"}
+    router, (fault,) = interpret({"guestnetwork": {"eth2": [network]}})
+    assert router.networks == ()
 
 
 def test_networks_that_overlap_are_refused_but_the_first() -> None:

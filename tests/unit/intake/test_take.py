@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from supervisor.edges.intake import Bags, CloudStackIntake, bags_from_json, bags_to_json, merge, parse
-from supervisor.values.errors import ConfigurationError
+from supervisor.values.errors import ConfigurationError, Fault
 
 SAMPLES = Path(__file__).parents[2] / "data" / "cloudstack"
 
@@ -108,6 +108,7 @@ def test_merging_leaves_the_former_bags_as_they_were() -> None:
     assert bags_to_json(before) == kept
 
 
+_PASSWORD = {"type": "vmpassword", "ip_address": "10.1.1.21", "password": "x"}
 _ENTRY = {"type": "dhcpentry", "ipv4_address": "10.1.1.21", "mac_address": "02:00:4f:10:00:05"}
 
 
@@ -130,6 +131,11 @@ _ENTRY = {"type": "dhcpentry", "ipv4_address": "10.1.1.21", "mac_address": "02:0
         (json.dumps(_ENTRY | {"lease_time": True}), "lease_time: must be a number, not true or false"),
         ('{"type": "vmdata", "vm_ip_address": "10.1.1.21", "vm_metadata": [["metadata", "a"]]}', "vm_metadata[0] must"),
         ('{"type": "ips", "ip_address": [{"public_ip": "x"}]}', "ip_address[0].public_ip: 'x' is not an IPv4 address"),
+        (json.dumps({"type": "monitorservice", "x": "\ud800"}), "has half a character"),
+        (json.dumps(_PASSWORD | {"password": "\ud800"}), "has half a character"),
+        (json.dumps(_PASSWORD | {"\udcff": 1}), "has half a character"),
+        (json.dumps(_PASSWORD)[:-1] + ', "x": ' + "[" * 990 + "]" * 990 + "}", "is n"),  # not JSON, or nested too deep
+        (json.dumps(_PASSWORD)[:-1] + ', "x": ' + '{"a":' * 40 + "1" + "}" * 41, "is nested more than 32 deep"),
         ('{"type": "cmdline", "cmd_line": {"name": 1}}', "cmd_line: name must be a text, not a number"),
         ('{"type": "loadbalancer", "rules": [{"configuration": "x"}]}', "rules[0].configuration: must be a list of"),
     ],
@@ -157,3 +163,11 @@ def test_an_error_message_does_not_hold_the_document() -> None:
 def test_kept_bags_that_cannot_be_read_are_refused(kept: str) -> None:
     with pytest.raises(ConfigurationError, match="cannot read the kept configuration"):
         CloudStackIntake().interpret(kept)
+
+
+def test_a_file_whose_name_is_not_utf8_is_refused_by_a_name_that_can_be_shown() -> None:
+    taken = CloudStackIntake().take(
+        None, [("vm\udcff.json", content("cmd_vm_password")), ("ok", content("cmd_vm_password"))]
+    )
+    assert taken.accepted == ("ok",)
+    assert taken.refused == (Fault("vm\\xff.json", "its name is not UTF-8"),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -32,6 +33,7 @@ BEFORE = TrafficTable(
     active_addresses=(AddressSwitch(VIP, inner(0)),),
     alive_addresses=(AddressSwitch(VIP, inner(0)), AddressSwitch(VIP, inner(1))),
     active_ports=ports(1000),
+    outgoing=("vrs0", "vrs1"),
     alive_ports=(*ports(1000), *ports(1100)),
     held_ports=(HeldPort(4500, 40123),),
 )
@@ -39,6 +41,7 @@ AFTER = TrafficTable(
     active_addresses=(AddressSwitch(VIP, inner(1)),),
     alive_addresses=BEFORE.alive_addresses,
     active_ports=ports(1100),
+    outgoing=("vrs0", "vrs1"),
     alive_ports=BEFORE.alive_ports,
     held_ports=BEFORE.held_ports,
 )
@@ -52,6 +55,7 @@ def test_elements_of_a_hand_over() -> None:
     assert found["udp_out"] == {(i, n + p): (p,) for i in GUESTS for p in (53, 67) for n in (1000, 1100)}
     assert found["relay_out"] == {(i, n, n): (67,) for i in GUESTS for n in (1067, 1167)}
     assert found["tcp_in"] == {(i, 53): (1053,) for i in GUESTS}
+    assert found["outgoing"] == {("vrs0",): (), ("vrs1",): ()}
     assert found["held_ports"] == {(4500,): ()}
     assert found["held"] == {(4500,): (40123,)}
     assert set(found["udp_inside"]) == {(1053,), (1067,), (1153,), (1167,), (40123,)}
@@ -62,6 +66,11 @@ def test_a_cut_over_touches_only_the_maps_that_new_flows_follow() -> None:
     lines = text.changes(text.elements(BEFORE), text.elements(AFTER)).splitlines()
     assert {line.split()[4] for line in lines} == {"front", "udp_in", "tcp_in", "udp_local", "tcp_local"}
     assert all(line.startswith(("add element", "delete element")) for line in lines)
+
+
+def test_a_candidate_that_may_connect_to_others_is_one_element() -> None:
+    alone = text.elements(replace(BEFORE, outgoing=("vrs0",)))
+    assert text.changes(alone, text.elements(BEFORE)) == 'add element inet vr_supervisor outgoing { "vrs1" }\n'
 
 
 def test_equal_tables_need_no_change() -> None:

@@ -68,6 +68,12 @@ def test_new_flows_follow_the_active_and_all_alive_may_answer() -> None:
     assert {switch.inside for switch in table.alive_ports} == {1053, 1153}
 
 
+def test_only_services_that_say_so_may_connect_to_others_and_all_that_are_alive_of_them() -> None:
+    former, candidate = replace(WEB_1, masquerades=True), replace(WEB_2, masquerades=True)
+    quiet = instance("meta", 1, AddressFrontend("m", VIP, 80), number=5)
+    assert traffic_table([former, NAMES_1], [quiet, candidate, former]).outgoing == ("vrs0", "vrs1")
+
+
 def test_the_active_are_alive_and_the_order_of_instances_is_indifferent() -> None:
     assert traffic_table([WEB_1, NAMES_1], []) == traffic_table([NAMES_1, WEB_1], [WEB_1, NAMES_1])
 

@@ -1,13 +1,17 @@
-"""Hand-overs as the journal keeps them."""
+"""Hand-overs and instances as the store keeps them."""
 
 from __future__ import annotations
 
 import json
+from ipaddress import IPv4Address
 
-from supervisor.edges.store.codec import dump_handover, load_handover
+import pytest
+
+from supervisor.edges.store.codec import dump_handover, dump_instance, load_handover, load_instance
 from supervisor.values.association import Association
 from supervisor.values.handover import Direction, Handover, Kind, Mode
-from supervisor.values.names import ServiceName
+from supervisor.values.names import Digest, ServiceName
+from supervisor.values.state import Instance, Link
 
 WAY = ("203.0.113.2", "203.0.113.200")
 HANDOVER = Handover(
@@ -34,3 +38,18 @@ def test_a_journal_from_before_there_were_associations_is_read() -> None:
     fields = json.loads(dump_handover(HANDOVER))
     del fields["associations"]
     assert load_handover(7, "keys", "running", json.dumps(fields)).associations == ()
+
+
+@pytest.mark.parametrize("masquerades", [True, False])
+def test_an_instance_comes_back_as_it_was(masquerades: bool) -> None:
+    digest = Digest("sha256:" + "0" * 64)
+    link = Link("vrs-web-1", "vrs0", IPv4Address("198.18.0.1"), IPv4Address("198.18.0.2"))
+    web = Instance(ServiceName("web"), 1, "1", "r1", digest, digest, link, (("http", 80),), masquerades=masquerades)
+    assert load_instance(dump_instance(web)) == web
+
+
+def test_an_instance_from_before_services_had_to_say_so_may_connect_to_others() -> None:
+    digest = Digest("sha256:" + "0" * 64)
+    fields = json.loads(dump_instance(Instance(ServiceName("web"), 1, "1", "r1", digest, digest, None, ())))
+    del fields["masquerades"]
+    assert load_instance(json.dumps(fields)).masquerades

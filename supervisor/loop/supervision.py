@@ -10,21 +10,22 @@ import functools
 import json
 import logging
 import os
-import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import supervisor
 from supervisor.decisions.show import show
 from supervisor.decisions.versions import match_version
+from supervisor.loop import following
 from supervisor.loop.allocation import Allocator
 from supervisor.loop.arrival import Arrival
 from supervisor.loop.campaign import Campaigns
+from supervisor.loop.chores import Chores
 from supervisor.loop.detached import detached
 from supervisor.loop.library import Library
 from supervisor.loop.migration import Migration
 from supervisor.loop.report import bundle_status, service_status
-from supervisor.loop.switchboard import Serving
+from supervisor.loop.switchboard import recorded
 from supervisor.loop.upgrading import upgrade
 from supervisor.loop.walk import Listener
 from supervisor.loop.worker import Worker
@@ -32,16 +33,17 @@ from supervisor.loop.world import World
 from supervisor.ports import EngineMove, Intake
 from supervisor.values.errors import (
     ConfigurationError,
+    NetworkError,
     RequestError,
+    StateError,
     SupervisorError,
     UnknownReleaseError,
     UnknownServiceError,
 )
 from supervisor.values.handover import Kind
 from supervisor.values.names import ServiceName
-from supervisor.values.release import InstanceState, Release, Version
+from supervisor.values.release import Release, Version
 from supervisor.values.router import RouterConfig
-from supervisor.values.state import Instance
 from supervisor.values.status import (
     BundleStatus,
     EventRecord,
@@ -52,8 +54,6 @@ from supervisor.values.status import (
 )
 
 log = logging.getLogger(__name__)
-
-HEARTBEAT_SECONDS = 2.0
 
 Employ = Callable[[ServiceName, World, Allocator, Callable[[bytes], str], RouterConfig | None], Worker]
 
@@ -74,7 +74,7 @@ class Supervision:
         self._new_worker, self._move = employ, move
         self._allocator = Allocator(world)
         self._workers: dict[ServiceName, Worker] = {}
-        self._lock = threading.Lock()
+        self._attaching = threading.Lock()
         self._configuring = threading.Lock()
         self._boot_commands: tuple[str, ...] = ()  # identities of those that were there at boot and are taken in
         self._router: RouterConfig | None = None
@@ -84,22 +84,25 @@ class Supervision:
         self._key = os.urandom(16)  # of this process only: what it hides is compared within one life
         self._closing = threading.Event()
         self._arrival = Arrival(world.engine, self._closing)
+        self._chores = Chores(self._closing)
 
     # ------------------------------------------------------------ life
 
     def start(self, media: Sequence[str], commands: Sequence[tuple[str, bytes]]) -> None:
-        """Bring the router up: the engine, what ran before, what is attached, what is configured."""
+        """Bring the router up: the engine, what ran before, what is configured; what is attached follows beside that.
+
+        Only an engine that never comes ends it: a kernel or a disk that refuses something is told, and asked again.
+        """
         self._arrival.begin()
-        self._world.switchboard.restore(self._serving())
-        with self._configuring:
-            self._take_boot_commands(commands)
-            self._read_configuration()
-        self._employ()  # what ran before is adopted before a medium is looked at
-        self._arrival.then(functools.partial(self._attach_all, media))
+        self._restore()
+        self._chores.do("configuration", functools.partial(self._configure_boot, commands))
+        self._chores.do("services", self._employ)  # what ran before is adopted before a medium is looked at
+        self._arrival.then(functools.partial(self._attach_beside, media))
 
     def close(self) -> None:
         """End every worker between two steps. Services keep running."""
         self._closing.set()
+        self._attaching.acquire(timeout=15.0)  # whoever reads a medium lets go of it
         for worker in self._workers.values():
             worker.ask_to_stop()
         for worker in self._workers.values():
@@ -126,36 +129,40 @@ class Supervision:
             except SupervisorError as error:
                 log.error("service not stopped", extra={"service": worker.name, "reason": str(error)})
 
-    def _serving(self) -> dict[ServiceName, Serving]:
-        found: dict[ServiceName, list[tuple[Instance, InstanceState]]] = {}
-        for instance, state in self._world.store.instances():
-            found.setdefault(instance.service, []).append((instance, state))
-        return {
-            service: Serving(
-                next((instance for instance, state in pairs if state is InstanceState.ACTIVE), None),
-                tuple(instance for instance, _ in pairs),
-            )
-            for service, pairs in found.items()
-        }
+    def _restore(self) -> None:
+        try:
+            self._world.switchboard.restore(recorded(self._world.store.instances()))
+        except NetworkError:
+            self._chores.do("traffic", self._world.switchboard.refresh)
+
+    def _attach_beside(self, media: Sequence[str]) -> None:
+        """Reading media takes its time, and nothing else waits for it."""
+        if media:
+            threading.Thread(target=self._attach_all, args=(media,), name="media", daemon=True).start()
 
     def _attach_all(self, media: Sequence[str]) -> None:
         for path in media:
             self._attach(path)
-        self._employ()
 
     def _attach(self, path: str) -> None:
-        """Import a medium that was there at boot. One that cannot be used is reported; what is stored still runs."""
-        try:
-            for progress in self._library.attach(path, self._router or RouterConfig()):
-                log.debug("import", extra={"medium": path, "done": progress.message})
-        except SupervisorError as error:
-            log.error("medium refused", extra={"medium": path, "reason": str(error)})
-            self._event("", "medium-refused", str(error))
+        """Import a medium, from any thread. One that cannot be used is reported; what is stored still runs."""
+        with self._attaching:
+            try:
+                for progress in self._library.attach(path, self._router or RouterConfig()):
+                    log.debug("import", extra={"medium": path, "done": progress.message})
+                    if self._closing.is_set():
+                        return
+            except SupervisorError as error:
+                log.error("medium refused", extra={"medium": path, "reason": str(error)})
+                self._event("", "medium-refused", str(error))
+            except Exception:
+                log.exception("unexpected failure", extra={"medium": path})
+        self._chores.do("services", self._employ)
 
     def _employ(self) -> None:
         """Start a worker for every service that has none yet; a service that is new follows the oldest release."""
         store = self._world.store
-        with self._lock:
+        with self._configuring:  # nobody is employed with a configuration that is older than the router's
             for release in self._library.by_age():
                 for service, version in release.services:
                     if store.desired(service) is None:
@@ -168,6 +175,13 @@ class Supervision:
                     store.set_current_release(release.name)
 
     # ------------------------------------------------------------ configuration
+
+    def _configure_boot(self, commands: Sequence[tuple[str, bytes]]) -> None:
+        with self._configuring:
+            try:
+                self._take_boot_commands(commands)
+            finally:
+                self._read_configuration()  # at least what was kept
 
     def _take_boot_commands(self, commands: Sequence[tuple[str, bytes]]) -> None:
         """Files that were taken in before are passed over: a password that was used must not be offered again."""
@@ -240,7 +254,9 @@ class Supervision:
             engine=self._world.engine.name,
             engine_version=self._arrival.version,
             is_ready=bool(services) and all(service.is_ready for service in services),
-            message="; ".join(filter(None, (self._arrival.message, *self._faults, *self._unfinished_move()))),
+            message="; ".join(
+                filter(None, (self._arrival.message, self._chores.message, *self._faults, *self._unfinished_move()))
+            ),
             bundle=bundle,
             services=services,
         )
@@ -270,18 +286,7 @@ class Supervision:
         return self._world.engine.logs(keeper.instance.container_name, tail, follow)
 
     def events(self, follow: bool) -> Iterator[EventRecord]:
-        last, quiet = 0, 0.0
-        while True:
-            for number, event in self._world.store.events(last):
-                last, quiet = number, 0.0
-                yield event
-            if not follow or self._closing.is_set():
-                return
-            self._closing.wait(0.25)
-            quiet += 0.25
-            if quiet >= HEARTBEAT_SECONDS:
-                quiet = 0.0
-                yield EventRecord(self._world.clock.now(), "", "", "")
+        return following.events(self._world, self._closing, waits=follow)
 
     # ------------------------------------------------------------ hand-overs
 
@@ -371,23 +376,8 @@ class Supervision:
 
     def _follow(self, listener: Listener, wait: bool, *, is_revert: bool = False) -> Iterator[Progress]:
         if not wait:
-            yield Progress("", "accepted", "accepted", is_final=True)
-            return
-        while True:
-            try:
-                progress = listener.get(timeout=HEARTBEAT_SECONDS)
-            except queue.Empty:
-                if self._closing.is_set():
-                    text = "the supervisor ends; what was begun is finished or undone when it is back"
-                    yield Progress("", "interrupted", text, is_final=True, error=text)
-                    return
-                continue
-            if is_revert and progress.is_final:
-                text = f"{progress.service} is back on its former generation"
-                progress = Progress(progress.service, "succeeded", text, 1.0, progress.elapsed, is_final=True)
-            yield progress
-            if progress.is_final:
-                return
+            return iter([Progress("", "accepted", "accepted", is_final=True)])
+        return following.follow(listener, self._closing, is_revert=is_revert)
 
     def _worker(self, service: str) -> Worker:
         worker = self._workers.get(ServiceName(service))
@@ -408,4 +398,7 @@ class Supervision:
         raise UnknownReleaseError(name, [release.name for release in known])
 
     def _event(self, service: str, name: str, message: str) -> None:
-        self._world.store.log_event(EventRecord(self._world.clock.now(), service, name, message))
+        try:
+            self._world.store.log_event(EventRecord(self._world.clock.now(), service, name, message))
+        except StateError as error:  # what it tells of is in the log already, and goes on
+            log.error("event not recorded", extra={"service": service, "event": name, "reason": str(error)})

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from supervisor.decisions.traffic import conflicts, traffic_table
 from supervisor.ports import Traffic
 from supervisor.values.errors import NetworkError, RequestError
 from supervisor.values.names import ServiceName
+from supervisor.values.release import InstanceState
 from supervisor.values.state import HeldPort, Instance
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,20 @@ class Serving:
 
     active: Instance | None
     alive: tuple[Instance, ...]
+
+
+def recorded(instances: Iterable[tuple[Instance, InstanceState]]) -> dict[ServiceName, Serving]:
+    """What serves as the store says."""
+    found: dict[ServiceName, list[tuple[Instance, InstanceState]]] = {}
+    for instance, state in instances:
+        found.setdefault(instance.service, []).append((instance, state))
+    return {
+        service: Serving(
+            next((instance for instance, state in pairs if state is InstanceState.ACTIVE), None),
+            tuple(instance for instance, _ in pairs),
+        )
+        for service, pairs in found.items()
+    }
 
 
 class Switchboard:
@@ -46,6 +61,11 @@ class Switchboard:
                     accepted[service] = Serving(None, one.alive)
             self._serving = accepted
             self._apply(accepted)
+
+    def refresh(self) -> None:
+        """Make the kernel say once more what is served: it refused before."""
+        with self._lock:
+            self._apply(self._serving)
 
     def serve(self, service: ServiceName, serving: Serving) -> None:
         """Change one service. NetworkError leaves everything as it was; RequestError when a frontend is taken."""

@@ -95,7 +95,7 @@ def serve(
         parts.guard.start()
         api.start()
         metrics.start()
-        notifier.ready(f"{len(settings.media)} media attached")
+        notifier.ready()
         log.info("supervisor ready", extra={"pid": os.getpid(), "socket": str(settings.api_socket)})
         while not ended.wait(notifier.watchdog_interval):
             if parts.supervision.is_whole:

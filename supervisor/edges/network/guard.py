@@ -104,14 +104,15 @@ class NftGuard:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Subscribe, then admit: raises NetworkError when either cannot be done at all."""
+        """Subscribe, then admit, or try that again as it goes. NetworkError: nobody would tell of changes."""
         try:
             self._notifications = Notifications()
         except OSError as error:
             raise NetworkError(f"cannot watch nftables for changes: {error}") from error
         self._anchor = _anchor() if self._wants_anchor else None
-        if self._admission:
-            self._admission.ensure()
+        for target in self._targets:
+            target.notice(LOST, time.monotonic(), is_due=True)
+            target.settle(time.monotonic())
         self._thread = threading.Thread(target=self._watch, args=(self._notifications,), name="nft-guard", daemon=True)
         self._thread.start()
 

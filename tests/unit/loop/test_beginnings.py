@@ -1,0 +1,159 @@
+"""A supervisor that begins where something refuses: it looks after what runs, says so, and makes up for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from supervisor.loop import chores
+from supervisor.loop.chores import Chores
+from supervisor.loop.library import Library
+from supervisor.loop.supervision import Supervision
+from supervisor.ports import Media
+from supervisor.values.errors import BundleError, NetworkError, StateError
+from supervisor.values.router import RouterConfig
+from supervisor.values.state import TrafficTable
+from supervisor.values.status import Progress
+from tests.fakes.folders import digest
+from tests.fakes.stepped import Life, NamedConfigurations
+from tests.unit.loop.loop_samples import CONFIGURATIONS, SERVICES
+from tests.unit.loop.scenarios import ALL, Router, prepared
+
+SERVICE = SERVICES[0]
+SCENARIO = next(one for one in ALL if one.service == SERVICE and one.name == "restart")
+
+
+@pytest.fixture
+def router(monkeypatch: pytest.MonkeyPatch) -> Iterator[Router]:
+    monkeypatch.setattr(chores, "PAUSE_SECONDS", 0.01)
+    with prepared(SCENARIO) as made:
+        yield made
+
+
+def awaited(is_so: Callable[[], object]) -> bool:
+    for _ in range(500):
+        if is_so():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+class Reader(Library):
+    """Reads a medium for as long as it is told to."""
+
+    def __init__(self, life: Life, error: Exception | None = None) -> None:
+        super().__init__(life.world, cast(Media, None))
+        self.goes_on, self.readers, self.error = threading.Event(), [0, 0], error
+
+    def attach(self, path: str, router: RouterConfig) -> Iterator[Progress]:
+        self.readers = [self.readers[0] + 1, max(self.readers[1], self.readers[0] + 1)]
+        self.goes_on.wait(5.0)
+        self.readers[0] -= 1
+        if self.error:
+            raise self.error
+        yield Progress("", "imported", "", is_final=True)
+
+
+def begun(router: Router, library: Library, media: tuple[str, ...] = ()) -> tuple[Supervision, list[str]]:
+    """A supervision whose workers only exist, and which there are."""
+    employed: list[str] = []
+
+    def employ(name: str, *rest: Any) -> Any:
+        employed.append(name)
+        return router.life.workers[SERVICE]
+
+    intake = NamedConfigurations(CONFIGURATIONS)
+    made = Supervision(router.life.world, library, intake, digest, cast(Any, employ))
+    made.start(media, (("reload", b""),))
+    return made, employed
+
+
+def test_a_kernel_that_refuses_the_table_is_asked_again(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
+    traffic, refusals = router.machine.traffic, [1]
+    apply = traffic.apply
+
+    def refuse(table: TrafficTable) -> None:
+        if refusals:
+            raise NetworkError("cannot load the table: refused")
+        apply(table)
+
+    before = traffic.table
+    traffic.remove()
+    monkeypatch.setattr(traffic, "apply", refuse)
+    made, employed = begun(router, Reader(router.life))
+    assert "refused" in made.status().message
+    assert employed == [SERVICE]
+    refusals.clear()
+    assert awaited(lambda: not made.status().message)
+    assert traffic.table == before
+
+
+def test_a_full_disk_keeps_no_command_and_no_service_from_being_looked_after(
+    router: Router, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, full = router.machine.store, [1]
+    save = store.save_bags
+
+    def refuse(*arguments: Any) -> None:
+        if full:
+            raise StateError("cannot write: disk full")
+        save(*arguments)
+
+    monkeypatch.setattr(store, "save_bags", refuse)
+    made, employed = begun(router, Reader(router.life))
+    assert "disk full" in made.status().message
+    assert employed == [SERVICE]
+    assert made.show_config()["domain"] == "lan"  # what was kept
+    full.clear()
+    assert awaited(lambda: not made.status().message)
+    assert made.show_config()["domain"] == "other"
+
+
+def test_nothing_waits_for_a_medium_and_one_is_read_at_a_time(router: Router) -> None:
+    library = Reader(router.life)
+    made, employed = begun(router, library, ("/media/a.iso",))
+    assert employed == [SERVICE]
+    assert awaited(lambda: library.readers[0] == 1)
+    second = threading.Thread(target=made._attach, args=("/media/b.iso",))
+    second.start()
+    time.sleep(0.05)
+    library.goes_on.set()
+    second.join(5.0)
+    assert library.readers == [0, 1]
+
+
+@pytest.mark.parametrize("error", [BundleError("cannot read it"), OSError("input/output error")])
+def test_services_are_employed_after_a_medium_that_cannot_be_used(
+    router: Router, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    library = Reader(router.life, error)
+    made, employed = begun(router, library, ("/media/a.iso",))
+    made._workers = {}  # as if it were the first boot
+    monkeypatch.setattr(router.machine.store, "log_event", lambda event: (_ for _ in ()).throw(StateError("disk full")))
+    library.goes_on.set()
+    assert awaited(lambda: employed == [SERVICE, SERVICE])
+    router.surprises.found.clear()
+
+
+def test_nothing_is_made_up_for_once_the_supervisor_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chores, "PAUSE_SECONDS", 0.01)
+    closing, tried = threading.Event(), [0]
+
+    def fail() -> None:
+        tried[0] += 1
+        raise StateError("disk full")
+
+    one = Chores(closing)
+    one.do("something", fail)
+    assert awaited(lambda: tried[0] > 2)
+    assert one.message == "disk full"
+    closing.set()
+    time.sleep(0.05)
+    so_far = tried[0]
+    time.sleep(0.05)
+    assert tried[0] == so_far

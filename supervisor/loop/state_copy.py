@@ -101,6 +101,15 @@ def carry_back(walk: Walk, former: Instance) -> bool:
     return True
 
 
+def knows_alone(walk: Walk, former: Instance) -> bool:
+    """Was a supervisor killed between the store and the kernel on the way back, and has the candidate learnt since what
+    only a copy can carry over?"""
+    if not walk.copies_state or is_replayed(walk.definition.manifest) or not is_active(walk.world, former):
+        return False
+    has_learnt = _digest(walk, walk.candidate) != walk.handover.synced == _digest(walk, former)
+    return has_learnt and _is_trusted(walk)
+
+
 def _is_told(walk: Walk, source: Instance, target: Instance, definition: ServiceDefinition) -> bool:
     """Before traffic moves: replay all there is. False: it has to be copied."""
     if not is_replayed(definition.manifest):

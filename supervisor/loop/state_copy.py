@@ -70,8 +70,8 @@ def cut_again(walk: Walk) -> bool:
         return False
     walk.recuts += 1
     alive = world.switchboard.serving(service).alive
-    world.switchboard.serve(service, Serving(former, alive))
     world.store.move_active(service, former.generation, walk.candidate.generation)
+    world.switchboard.serve(service, Serving(former, alive))
     _copy_again(walk, former)
     await_ready(walk)
     world.store.move_active(service, walk.candidate.generation, former.generation)  # in the order of every cut

@@ -9,7 +9,7 @@ from supervisor.decisions.traffic import endpoints
 from supervisor.loop.draining import finish
 from supervisor.loop.gap import begin_gap, hold_port, settle
 from supervisor.loop.instances import discard, is_running, revive, version_of, without_instance
-from supervisor.loop.state_copy import carry_back, replay_back
+from supervisor.loop.state_copy import carry_back, knows_alone, replay_back
 from supervisor.loop.switchboard import Serving
 from supervisor.loop.walk import Wait, Walk, forget_datagrams, tell_daemon
 from supervisor.values.errors import EngineError, SupervisorError
@@ -29,14 +29,16 @@ def switch_back(walk: Walk) -> Wait | None:
         return None
     is_dead = walk.handover.kind is Kind.START  # it was before the hand-over began
     if walk.handover.mode is Mode.OVERLAP and not is_dead:
+        if knows_alone(walk, former):  # it serves until that is carried back
+            walk.world.switchboard.serve(service, Serving(walk.candidate, serving.alive))
         waiting = _warm(walk, former)
         if waiting is not None:
             return waiting
-    walk.world.switchboard.serve(service, Serving(None if is_dead else former, serving.alive))
-    with walk.world.store.together():
+    with walk.world.store.together():  # the store is first, as in every cut
         walk.world.store.move_active(service, former.generation, walk.candidate.generation)
         if walk.handover.kind.is_wish:
             walk.world.store.set_desired(service, version_of(former))
+    walk.world.switchboard.serve(service, Serving(None if is_dead else former, serving.alive))
     if not is_dead:
         forget_datagrams(walk, walk.candidate)
         replay_back(walk, former)

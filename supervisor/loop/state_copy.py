@@ -70,8 +70,8 @@ def cut_again(walk: Walk) -> bool:
         return False
     walk.recuts += 1
     alive = world.switchboard.serving(service).alive
-    world.switchboard.serve(service, Serving(former, alive))
     world.store.move_active(service, former.generation, walk.candidate.generation)
+    world.switchboard.serve(service, Serving(former, alive))
     _copy_again(walk, former)
     await_ready(walk)
     world.store.move_active(service, walk.candidate.generation, former.generation)  # in the order of every cut
@@ -99,6 +99,15 @@ def carry_back(walk: Walk, former: Instance) -> bool:
     world.engine.start(former.container_name)
     walk.carries += 1
     return True
+
+
+def knows_alone(walk: Walk, former: Instance) -> bool:
+    """Was a supervisor killed between the store and the kernel on the way back, and has the candidate learnt since what
+    only a copy can carry over?"""
+    if not walk.copies_state or is_replayed(walk.definition.manifest) or not is_active(walk.world, former):
+        return False
+    has_learnt = _digest(walk, walk.candidate) != walk.handover.synced == _digest(walk, former)
+    return has_learnt and _is_trusted(walk)
 
 
 def _is_told(walk: Walk, source: Instance, target: Instance, definition: ServiceDefinition) -> bool:

@@ -10,7 +10,7 @@ from supervisor.values.handover import Step
 from supervisor.values.names import ServiceName
 from tests.fakes.faults import Died
 from tests.fakes.machine import Behaviour
-from tests.unit.loop.ailments import MINUTE, Ward, ward
+from tests.unit.loop.ailments import MINUTE, OVERLAPPING, Ward, ward
 from tests.unit.loop.loop_samples import SERVICES
 from tests.unit.loop.scenarios import swap
 
@@ -44,6 +44,21 @@ def test_killed_before_the_end_of_an_undo_is_recorded_it_is_told_as_it_was(servi
         (record,) = patient.machine.store.history(service, 1)
         assert record.outcome == "reverted"
         assert "fails" in record.reason
+
+
+@pytest.mark.parametrize("service", OVERLAPPING)
+def test_what_was_led_back_is_not_led_to_the_candidate_again_at_the_next_start(service: ServiceName) -> None:
+    changes = changes_of(service)
+    moved = len(changes) - 1 - changes[::-1].index("store.move_active")
+    for point in range(moved - 2, moved + 4):
+        with ward(service) as patient:
+            patient.machine.fate.begin(dies_before=point)
+            with suppress(Died):
+                fail_in_soak(patient)
+            (former, candidate) = (one for one, _ in patient.machine.store.instances(service))
+            was_back = patient.machine._gets_traffic(former)
+            patient.restart_supervisor()
+            assert patient.machine._gets_traffic(former) or not was_back, f"{candidate} before {changes[point]}"
 
 
 # ---------------------------------------------------------------- a change of configuration in place

@@ -23,13 +23,14 @@ from supervisor.loop.campaign import Campaigns
 from supervisor.loop.detached import detached
 from supervisor.loop.library import Library
 from supervisor.loop.migration import Migration
+from supervisor.loop.reception import Reception
 from supervisor.loop.report import bundle_status, service_status
 from supervisor.loop.switchboard import Serving
 from supervisor.loop.upgrading import upgrade
 from supervisor.loop.walk import Listener
 from supervisor.loop.worker import Worker
 from supervisor.loop.world import World
-from supervisor.ports import EngineMove, Intake
+from supervisor.ports import EngineMove, Intake, MediaWatch
 from supervisor.values.errors import (
     ConfigurationError,
     RequestError,
@@ -67,6 +68,7 @@ class Supervision:
         library: Library,
         intake: Intake,
         digest: Callable[[bytes], str],
+        watch: MediaWatch,
         employ: Employ = Worker,
         move: EngineMove | None = None,
     ) -> None:
@@ -82,6 +84,7 @@ class Supervision:
         self._campaigns = Campaigns()
         self._closing = threading.Event()
         self._arrival = Arrival(world.engine, self._closing)
+        self._reception = Reception(world, library, watch, lambda: self._router or RouterConfig(), self._employ)
 
     # ------------------------------------------------------------ life
 
@@ -93,11 +96,12 @@ class Supervision:
             self._take_boot_commands(commands)
             self._read_configuration()
         self._employ()  # what ran before is adopted before a medium is looked at
-        self._arrival.then(functools.partial(self._attach_all, media))
+        self._arrival.then(functools.partial(self._reception.begin, media))
 
     def close(self) -> None:
         """End every worker between two steps. Services keep running."""
         self._closing.set()
+        self._reception.close()
         for worker in self._workers.values():
             worker.ask_to_stop()
         for worker in self._workers.values():
@@ -130,20 +134,6 @@ class Supervision:
             )
             for service, pairs in found.items()
         }
-
-    def _attach_all(self, media: Sequence[str]) -> None:
-        for path in media:
-            self._attach(path)
-        self._employ()
-
-    def _attach(self, path: str) -> None:
-        """Import a medium that was there at boot. One that cannot be used is reported; what is stored still runs."""
-        try:
-            for progress in self._library.attach(path, self._router or RouterConfig()):
-                log.debug("import", extra={"medium": path, "done": progress.message})
-        except SupervisorError as error:
-            log.error("medium refused", extra={"medium": path, "reason": str(error)})
-            self._event("", "medium-refused", str(error))
 
     def _employ(self) -> None:
         """Start a worker for every service that has none yet; a service that is new follows the oldest release."""

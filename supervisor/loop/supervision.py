@@ -24,13 +24,14 @@ from supervisor.loop.chores import Chores
 from supervisor.loop.detached import detached
 from supervisor.loop.library import Library
 from supervisor.loop.migration import Migration
+from supervisor.loop.reception import Reception
 from supervisor.loop.report import bundle_status, service_status
 from supervisor.loop.switchboard import recorded
 from supervisor.loop.upgrading import upgrade
 from supervisor.loop.walk import Listener
 from supervisor.loop.worker import Worker
 from supervisor.loop.world import World
-from supervisor.ports import EngineMove, Intake
+from supervisor.ports import EngineMove, Intake, MediaWatch
 from supervisor.values.errors import (
     ConfigurationError,
     NetworkError,
@@ -67,6 +68,7 @@ class Supervision:
         library: Library,
         intake: Intake,
         digest: Callable[[bytes], str],
+        watch: MediaWatch,
         employ: Employ = Worker,
         move: EngineMove | None = None,
     ) -> None:
@@ -74,7 +76,6 @@ class Supervision:
         self._new_worker, self._move = employ, move
         self._allocator = Allocator(world)
         self._workers: dict[ServiceName, Worker] = {}
-        self._attaching = threading.Lock()
         self._configuring = threading.Lock()
         self._boot_commands: tuple[str, ...] = ()  # identities of those that were there at boot and are taken in
         self._router: RouterConfig | None = None
@@ -85,6 +86,9 @@ class Supervision:
         self._closing = threading.Event()
         self._arrival = Arrival(world.engine, self._closing)
         self._chores = Chores(self._closing)
+        self._reception = Reception(
+            library, watch, lambda: self._router or RouterConfig(), self._employ_all, self._event
+        )
 
     # ------------------------------------------------------------ life
 
@@ -96,13 +100,13 @@ class Supervision:
         self._arrival.begin()
         self._restore()
         self._chores.do("configuration", functools.partial(self._configure_boot, commands))
-        self._chores.do("services", self._employ)  # what ran before is adopted before a medium is looked at
-        self._arrival.then(functools.partial(self._attach_beside, media))
+        self._employ_all()  # what ran before is adopted before a medium is looked at
+        self._arrival.then(functools.partial(self._reception.begin, media))
 
     def close(self) -> None:
         """End every worker between two steps. Services keep running."""
         self._closing.set()
-        self._attaching.acquire(timeout=15.0)  # whoever reads a medium lets go of it
+        self._reception.close()
         for worker in self._workers.values():
             worker.ask_to_stop()
         for worker in self._workers.values():
@@ -135,28 +139,7 @@ class Supervision:
         except NetworkError:
             self._chores.do("traffic", self._world.switchboard.refresh)
 
-    def _attach_beside(self, media: Sequence[str]) -> None:
-        """Reading media takes its time, and nothing else waits for it."""
-        if media:
-            threading.Thread(target=self._attach_all, args=(media,), name="media", daemon=True).start()
-
-    def _attach_all(self, media: Sequence[str]) -> None:
-        for path in media:
-            self._attach(path)
-
-    def _attach(self, path: str) -> None:
-        """Import a medium, from any thread. One that cannot be used is reported; what is stored still runs."""
-        with self._attaching:
-            try:
-                for progress in self._library.attach(path, self._router or RouterConfig()):
-                    log.debug("import", extra={"medium": path, "done": progress.message})
-                    if self._closing.is_set():
-                        return
-            except SupervisorError as error:
-                log.error("medium refused", extra={"medium": path, "reason": str(error)})
-                self._event("", "medium-refused", str(error))
-            except Exception:
-                log.exception("unexpected failure", extra={"medium": path})
+    def _employ_all(self) -> None:
         self._chores.do("services", self._employ)
 
     def _employ(self) -> None:

@@ -214,6 +214,16 @@ class Media(Protocol):
         """What stays the same as long as a file was not written again; None for a device, which may be exchanged."""
 
 
+class MediaWatch(Protocol):
+    """Notices media that come while the supervisor runs."""
+
+    def start(self, offer: Callable[[Sequence[str]], None]) -> Sequence[str]:
+        """Return paths that may hold a medium now; those of later ones are offered, on one thread, batch by batch."""
+
+    def close(self) -> None:
+        """Offer nothing any more; a batch that is being taken in gets some seconds."""
+
+
 class Intake(Protocol):
     """Turns configuration files of a management server into the router's configuration."""
 

@@ -17,6 +17,7 @@ from supervisor.edges.engine.choice import choose, leaving, record
 from supervisor.edges.engine.joined import JoinedEngine
 from supervisor.edges.folders import DiskFolders
 from supervisor.edges.intake import CloudStackIntake
+from supervisor.edges.media_watch.watch import MediaWatcher
 from supervisor.edges.network.answers import AnswerCounters
 from supervisor.edges.network.associations import XfrmAssociations
 from supervisor.edges.network.connections import ConntrackConnections
@@ -153,7 +154,8 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
         fault_points=fault_points or NO_FAULTS,
     )
     library = Library(world, TrustedMedia(settings.trusted_keys))
-    supervision = Supervision(world, library, LocalIntake(settings), digest, move=engine)
+    watch = MediaWatcher(settings.media, settings.media_folder)
+    supervision = Supervision(world, library, LocalIntake(settings), digest, watch, move=engine)
     guard = NftGuard(traffic, admit=settings.admit, anchor=settings.anchor)
     return Assembly(lock, store, engine, folders, links, traffic, guard, exits, supervision)
 

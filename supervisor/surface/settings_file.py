@@ -102,6 +102,7 @@ _PARSERS: dict[str, Callable[[Any], Any]] = {
     "engine_socket": _path,
     "trusted_keys": _path,
     "media": _paths,
+    "media_folder": _path,
     "commands": _path,
     "api_socket": _path,
     "metrics_address": _text,

@@ -80,6 +80,14 @@ class NotABundleError(BundleError):
         self.path, self.cause = path, cause
 
 
+class NoMediumError(BundleError):
+    """The drive is empty."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"cannot use {path}: there is no medium in it")
+        self.path = path
+
+
 class TruncatedBundleError(BundleError):
     """The medium ends before its content does."""
 

@@ -19,7 +19,8 @@ class Settings:
     engine: str = "auto"  # podman, docker, auto
     engine_socket: Path | None = None  # docker: of the router's daemon; None: where it usually is
     trusted_keys: Path = Path("/etc/vr-supervisor/trusted.d")
-    media: tuple[Path, ...] = ()  # ISO files or block devices attached at boot
+    media: tuple[Path, ...] = ()  # ISO files or block devices, attached at boot or later
+    media_folder: Path | None = None  # *.iso in it are imported, also those that come later
     commands: Path | None = None  # folder of command files
     api_socket: Path = Path("/run/vr-supervisor/api.sock")
     metrics_address: str = "127.0.0.1"

@@ -6,7 +6,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from supervisor.loop.inbox import Inbox
 from supervisor.loop.library import Library
@@ -14,7 +14,7 @@ from supervisor.loop.supervision import Supervision
 from supervisor.loop.switchboard import Switchboard
 from supervisor.loop.worker import Worker
 from supervisor.loop.world import ReadDefinition, World
-from supervisor.ports import Media, Renderer
+from supervisor.ports import Renderer
 from supervisor.values.errors import EngineError, Fault, NetworkError, ProbeError, RenderError, StateError
 from supervisor.values.intake import Taken
 from supervisor.values.names import ServiceName
@@ -25,6 +25,7 @@ from tests.fakes.faults import Watched
 from tests.fakes.folders import digest
 from tests.fakes.kernel import FakeEncapsulation, FakeExits
 from tests.fakes.machine import Machine
+from tests.fakes.media import FakeMedia, FakeMediaWatch
 
 T = TypeVar("T")
 
@@ -93,6 +94,9 @@ class SteppedWorker(Worker):
     def start(self) -> None:
         assert isinstance(self._inbox, SteppedInbox)
         self._inbox.is_quiet = lambda: self.is_settled
+
+    def join(self, timeout: float) -> None:
+        """Nor has it to be waited for."""
 
     @property
     def is_settled(self) -> bool:
@@ -175,8 +179,10 @@ class Life:
 
         self.machine, self.world = machine, world
         self.workers: dict[ServiceName, SteppedWorker] = {}
-        library = Library(world, cast(Media, None))
-        self.supervision = Supervision(world, library, NamedConfigurations(configurations), digest, employ)
+        self.media, self.watch = FakeMedia(), FakeMediaWatch()
+        library = Library(world, self.media)
+        intake = NamedConfigurations(configurations)
+        self.supervision = Supervision(world, library, intake, digest, self.watch, employ)
         self.supervision.start((), ())
 
     def settle(self, patience: float = PATIENCE_SECONDS) -> None:

@@ -6,6 +6,7 @@ and a medium that ends early is noticed (pycdlib returns fewer bytes and says no
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import pycdlib
 from pycdlib.pycdlibexception import PyCdlibException
 
 from supervisor.values.bundle import VOLUME_ID
-from supervisor.values.errors import BundleError, MissingFileError, NotABundleError, TruncatedBundleError
+from supervisor.values.errors import BundleError, MissingFileError, NoMediumError, NotABundleError, TruncatedBundleError
 
 SECTOR = 2048
 CHUNK = 1 << 20
@@ -35,6 +36,8 @@ class Medium:
         try:
             self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
+            if error.errno == errno.ENOMEDIUM:
+                raise NoMediumError(str(path)) from error
             raise NotABundleError(str(path), error.strerror or str(error)) from error
         try:
             self._check_descriptor()

@@ -1,0 +1,61 @@
+"""Block devices that the settings name as media: says which of them may hold another medium now."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from supervisor.edges.media_watch.uevents import LOST, Uevents
+
+log = logging.getLogger(__name__)
+
+# <linux/cdrom.h>
+CDROM_DRIVE_STATUS = 0x5326
+CURRENT_SLOT = 0x7FFFFFFF  # CDSL_CURRENT
+NO_DISC, TRAY_OPEN = 1, 2
+
+
+class Drives:
+    """OSError when the kernel does not tell of devices here."""
+
+    def __init__(self, media: Sequence[Path]) -> None:
+        self._media = media
+        self._uevents = Uevents()
+
+    def fileno(self) -> int:
+        return self._uevents.fileno()
+
+    def close(self) -> None:
+        self._uevents.close()
+
+    def read(self) -> tuple[str, ...]:
+        """Return what changed since it was asked last, and is not empty."""
+        names = self._uevents.read()
+        return tuple(str(path) for path in concerned(self._media, names) if holds_medium(path))
+
+
+def concerned(media: Sequence[Path], names: frozenset[str]) -> tuple[Path, ...]:
+    """Return the media that are devices of these names; a link in /dev stands for its device."""
+    if LOST in names:
+        return tuple(path for path in media if path.is_block_device())
+    return tuple(path for path in media if os.path.realpath(path) in {f"/dev/{name}" for name in names})
+
+
+def holds_medium(path: Path) -> bool:
+    """Look whether a drive is empty, without closing its tray, as opening it in earnest would."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:  # the same error is told when it is looked at
+        return True
+    try:
+        is_empty = fcntl.ioctl(handle, CDROM_DRIVE_STATUS, CURRENT_SLOT) in (NO_DISC, TRAY_OPEN)
+    except OSError:  # not a drive for discs: what is there is the medium
+        return True
+    finally:
+        os.close(handle)
+    if is_empty:
+        log.debug("drive empty", extra={"medium": str(path)})
+    return not is_empty

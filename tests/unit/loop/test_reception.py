@@ -1,0 +1,100 @@
+"""Media that come while the supervisor runs are taken in as those of the settings are."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from supervisor.values.errors import NoMediumError, NotABundleError
+from tests.fakes.media import FakeBundle
+from tests.unit.loop.loop_samples import SERVICES, release
+from tests.unit.loop.scenarios import ALL, Router, prepared
+
+SERVICE = SERVICES[0]
+SCENARIO = next(one for one in ALL if one.service == SERVICE and one.name == "restart")
+PATH = "/media/new.iso"
+
+
+@pytest.fixture
+def router() -> Iterator[Router]:
+    with prepared(SCENARIO) as made:
+        yield made
+
+
+def bundle(name: str) -> FakeBundle:
+    found, definitions = release("2.0", SERVICE)
+    return FakeBundle(replace(found, name=name), definitions)
+
+
+def told(router: Router, name: str) -> list[str]:
+    return [event.message for event in router.life.supervision.events(follow=False) if event.name == name]
+
+
+def releases(router: Router) -> list[str]:
+    return [one.release for one in router.life.supervision.bundles()]
+
+
+def test_a_medium_that_comes_is_imported_once_and_changes_nothing_that_runs(router: Router) -> None:
+    life, before = router.life, releases(router)
+    life.media.inside[PATH] = bundle("9.0")
+    life.watch.offer([PATH])
+    life.watch.offer([PATH])
+    assert releases(router) == [*before, "9.0"]
+    assert life.media.opened == [PATH], "the very same file is not even opened again"
+    assert told(router, "imported") == [f"release 9.0 from {PATH}"]
+    life.settle()
+    assert router.machine.outage[SERVICE] == 0
+
+
+def test_a_bad_medium_is_told_and_keeps_no_other(router: Router) -> None:
+    life = router.life
+    life.media.inside = {"/media/bad.iso": NotABundleError("/media/bad.iso", "it is torn"), PATH: bundle("9.0")}
+    life.watch.offer(["/media/bad.iso", PATH])
+    (message,) = told(router, "medium-refused")
+    assert "/media/bad.iso" in message
+    assert "it is torn" in message
+    assert "9.0" in releases(router)
+
+
+def test_a_medium_that_was_bad_is_looked_at_when_it_is_offered_again(router: Router) -> None:
+    life = router.life
+    life.media.inside[PATH] = NotABundleError(PATH, "it was pulled")
+    life.watch.offer([PATH])
+    life.media.inside[PATH] = bundle("9.0")
+    life.watch.offer([PATH])
+    assert "9.0" in releases(router)
+
+
+def test_an_empty_drive_is_no_error(router: Router, caplog: pytest.LogCaptureFixture) -> None:
+    router.life.media.inside["/dev/sr0"] = NoMediumError("/dev/sr0")
+    with caplog.at_level(logging.DEBUG, "supervisor.loop.reception"):
+        router.life.watch.offer(["/dev/sr0"])
+    assert told(router, "medium-refused") == []
+    assert [(one.levelno, one.message) for one in caplog.records] == [(logging.DEBUG, "drive empty")]
+
+
+def test_the_oldest_release_among_what_is_there_at_start_is_followed(router: Router) -> None:
+    """Whatever order they are offered in: the watch's are one batch with those of the settings."""
+    life = router.life
+    other = SERVICES[1]
+    made = {name: release(f"{name[0]}.0", other) for name in ("1.5", "2.5")}
+    life.media.inside = {
+        f"/media/{name}.iso": FakeBundle(replace(one, name=name), definitions)
+        for name, (one, definitions) in made.items()
+    }
+    life.watch.offer(["/media/2.5.iso", "/media/1.5.iso"])
+    desired = life.world.store.desired(other)
+    assert desired
+    assert desired.release == "1.5"
+
+
+def test_the_watch_ends_with_the_supervisor_and_so_does_an_import(router: Router) -> None:
+    life, before = router.life, releases(router)
+    life.media.inside[PATH] = bundle("9.0")
+    life.supervision.close()
+    assert life.watch.is_closed
+    life.watch.offer([PATH])
+    assert (releases(router), life.media.opened) == (before, [PATH])

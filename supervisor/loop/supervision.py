@@ -168,23 +168,20 @@ class Supervision:
 
     def _take_boot_commands(self, commands: Sequence[tuple[str, bytes]]) -> None:
         """Files that were taken in before are passed over: a password that was used must not be offered again."""
-        known = self._world.store.taken_commands()
-        there = [(self._identity(name, content), name, content) for name, content in commands]
-        self._boot_commands = tuple(identity for identity, _, _ in there if identity in known)
-        fresh = [(name, content) for identity, name, content in there if identity not in known]
-        if fresh:
-            self._boot_commands += self._take(fresh)
+        store, there = self._world.store, {self._identity(*command): command for command in commands}
+        self._boot_commands = tuple(there.keys() & store.taken_commands())
+        if fresh := [command for identity, command in there.items() if identity not in self._boot_commands]:
+            self._take(fresh)
+            self._boot_commands = tuple(there.keys() & store.taken_commands())
 
-    def _take(self, files: Sequence[tuple[str, bytes]]) -> tuple[str, ...]:
-        """Take files in; return the identities of those that were accepted."""
+    def _take(self, files: Sequence[tuple[str, bytes]]) -> None:
         taken = self._intake.take(self._world.store.bags(), files)
         accepted = set(taken.accepted)
-        identities = tuple(self._identity(name, content) for name, content in files if name in accepted)
+        identities = [self._identity(name, content) for name, content in files if name in accepted]
         self._world.store.save_bags(taken.kept, (*self._boot_commands, *identities))
         for fault in taken.refused:
             log.error("command refused", extra={"file": fault.path, "reason": fault.problem})
             self._event("", "command-refused", str(fault))
-        return identities
 
     def _identity(self, name: str, content: bytes) -> str:
         return self._digest(name.encode(errors="surrogateescape") + b"\0" + content)

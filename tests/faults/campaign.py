@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -51,7 +50,6 @@ def kill_at_each(subject: Subject, deed: Deed, name: str, faults: Sequence[Fault
 
 def _kill_at(subject: Subject, deed: Deed, name: str, fault: Fault) -> Survived:
     deed.prepare(subject, name)
-    before, descriptors = subject.status(name), _descriptors(subject)
     subject.arm(fault)
     deed.begin(subject, name)
     subject.await_death()
@@ -65,7 +63,6 @@ def _kill_at(subject: Subject, deed: Deed, name: str, fault: Fault) -> Survived:
     assert not found, found
     if name == "strongswan":
         subject.until("the tunnel is back", lambda: peer.status(subject.router.lab).is_established, TUNNEL_SECONDS)
-    del before, descriptors
     return Survived(fault, deed.name, seconds, _truth(subject, name))
 
 
@@ -104,7 +101,3 @@ def losses(clients: dict[Load, Running]) -> list[str]:
     """End the clients; what they lost beyond their budgets."""
     seen = [Seen(load, running.stop()) for load, running in clients.items()]
     return [fault for one in seen if (fault := one.fault)]
-
-
-def _descriptors(subject: Subject) -> int:
-    return len(os.listdir(f"/proc/{subject.daemon.pid}/fd"))

@@ -102,7 +102,7 @@ def everyone_at_work(subject: Subject, loss: Loss | None = None) -> Iterator[dic
 def _refusal_of_swap(subject: Subject, name: str) -> set[str]:
     """Ask for a swap, and do not wait for it; what is said if it cannot even begin."""
     try:
-        subject.ask(lambda control: control.swap(name, subject.other_version(name), wait=False))
+        subject.demand(lambda control: control.swap(name, subject.other_version(name), wait=False))
     except SupervisorError as error:
         return {str(error)}
     return set()

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
+from lab.session import SERVICES
 from supervisor.loop.fault_points import Moment
 from supervisor.values.errors import EngineError
 from supervisor.values.handover import Step
@@ -44,6 +45,8 @@ class Fault:
         parts = text.split("/")
         if len(parts) not in (3, 4):
             raise ValueError(f"fault {text!r} is not service/step/moment[/effect]")
+        if parts[0] not in SERVICES:
+            raise ValueError(f"fault {text!r}: {parts[0]!r} is no service; known are {', '.join(SERVICES)}")
         step, moment = _one_of(Step, parts[1], text), _one_of(Moment, parts[2], text)
         effect = _one_of(Effect, parts[3], text) if len(parts) == 4 else Effect.KILL
         return cls(parts[0], step, moment, effect)

@@ -68,8 +68,13 @@ class Subject:
     # ------------------------------------------------------------ asking
 
     def ask(self, question: Callable[[RemoteControl], Iterable[Progress] | None]) -> None:
-        """Put a request and hear the answer out; the supervisor may die while it answers."""
-        with self._control() as control, contextlib.suppress(SupervisorError):
+        """Put a request and hear the answer out; the supervisor may die while it answers, or refuse it."""
+        with contextlib.suppress(SupervisorError):
+            self.demand(question)
+
+    def demand(self, question: Callable[[RemoteControl], Iterable[Progress] | None]) -> None:
+        """The same; SupervisorError says why it cannot be."""
+        with self._control() as control:
             for _ in question(control) or ():
                 pass
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import re
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from lab.router import Router
 from lab.session import SERVICES
 from lab.tools import NAMESPACES, run, run_inside
+from supervisor.decisions.traffic import traffic_table
 from supervisor.edges.engine import make_engine
+from supervisor.edges.network import table
+from supervisor.edges.store import SqliteStore
+from supervisor.values.release import InstanceState
 
 ISOLATED = ("apache-metadata", "haproxy", "password")
 __all__ = ["SERVICES", "await_rest", "containers", "pids", "versions", "violations"]
@@ -53,6 +58,9 @@ def violations(router: Router) -> list[str]:
         found.append(f"interfaces of the supervisor: {sorted(interfaces)}")
     found += _differ("runtime folders", _folders(router), {f"{name}/{number}" for name, number in generation.items()})
     found += _stale_elements(router, interfaces)
+    found += _missing_elements(router)
+    found += _stale_volumes(router, generation)
+    found += _stale_images(router)
     found += [f"history: {one}" for one in _history(router) if one["outcome"] == "running" or one["finished"] is None]
     return found
 
@@ -107,6 +115,41 @@ def _stale_elements(router: Router, interfaces: dict[str, str]) -> list[str]:
         if len(ports) != expected:
             found.append(f"{name} has {ports}")
     return found
+
+
+def _missing_elements(router: Router) -> list[str]:
+    """Map elements that frontends of what serves need, and that are not there or lead elsewhere."""
+    with closing(SqliteStore(router.state)) as store:
+        active = [instance for instance, state in store.instances() if state is InstanceState.ACTIVE]
+    listing = json.loads(run_inside(router.lab.router, ["nft", "-j", "list", "table", table.FAMILY, table.NAME]))
+    present = table.read_elements(listing["nftables"])
+    return [
+        f"{name} lacks {key} leading to {leads}"
+        for name, wanted in table.elements(traffic_table(active, active)).items()
+        for key, leads in wanted.items()
+        if present.get(name, {}).get(key) != leads
+    ]
+
+
+def _stale_volumes(router: Router, generation: dict[str, int]) -> list[str]:
+    """State that belongs to a generation that is no more."""
+    found = []
+    for path in sorted((router.state / "volumes").glob("*/*.*")):
+        number = path.suffix.removeprefix(".")
+        if number.isdigit() and int(number) != generation.get(path.parent.name):
+            found.append(f"state is left of a former generation: {path}")
+    return found
+
+
+def _stale_images(router: Router) -> list[str]:
+    """Images that came with no release that is known."""
+    releases: list[dict[str, Any]] = json.loads(router.vrctl("bundle", "list", "--json").stdout)
+    known = {service["image"] for release in releases for service in release["services"].values()}
+    engine = make_engine(router.engine, router.state, router.runtime, router.dockerd.socket, router.namespaces)
+    try:
+        return [f"an image of no release is left: {image}" for image in engine.images() if image not in known]
+    finally:
+        engine.close()
 
 
 def _history(router: Router) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from supervisor.decisions.plan import NewGeneration, Next, Nothing, Write, chang
 from supervisor.loop.allocation import with_frontends
 from supervisor.loop.instances import version_of
 from supervisor.loop.world import World
+from supervisor.values.errors import SupervisorError
 from supervisor.values.handover import Kind
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.release import Version
@@ -53,6 +54,9 @@ def is_configured(
     router: RouterConfig,
     digest: Callable[[bytes], str],
 ) -> bool:
-    """Has it this configuration, but for what it notices by itself?"""
-    action = compare(world, (instance, definition), version_of(instance), router, digest)[1]
+    """Has it this configuration, but for what it notices by itself? What cannot be rendered is not what it has."""
+    try:
+        action = compare(world, (instance, definition), version_of(instance), router, digest)[1]
+    except SupervisorError:  # told when it is to be given
+        return False
     return isinstance(action, Nothing | Write)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from supervisor.decisions.handover import current
 from supervisor.loop.allocation import Allocator
 from supervisor.loop.definitions import Definitions
+from supervisor.loop.instances import version_of
 from supervisor.loop.walk import Listener, Walk
 from supervisor.loop.world import World
 from supervisor.values.handover import Handover, Kind, Mode
@@ -70,6 +71,13 @@ class Opening:
             began_at=now,
             listeners=listeners,
         )
+
+    def remember_former(self, walk: Walk) -> None:
+        """What a rollback returns to."""
+        former, handover = walk.former, walk.handover
+        is_past = handover.mode is not Mode.RELOAD and handover.kind not in (Kind.START, Kind.FALL_BACK)
+        if former and is_past and not version_of(former).is_same_as(version_of(walk.candidate)):
+            self._world.store.set_previous(self._service, version_of(former))
 
     def active(self) -> Instance | None:
         """What the store says serves; it may be dead."""

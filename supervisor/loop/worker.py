@@ -17,6 +17,7 @@ from supervisor.loop.adoption import adopt
 from supervisor.loop.allocation import Allocator
 from supervisor.loop.announcement import announce
 from supervisor.loop.boundary import PAUSE_SECONDS, Boundary
+from supervisor.loop.clearing import MOST_ALIVE, Clearing
 from supervisor.loop.comparison import compare, is_configured
 from supervisor.loop.definitions import Definitions
 from supervisor.loop.healing import Healer
@@ -30,8 +31,8 @@ from supervisor.loop.stopping import stop
 from supervisor.loop.walk import Listener, Wait, Walk
 from supervisor.loop.walking import carry_on, revert
 from supervisor.loop.world import World
-from supervisor.values.errors import BusyError, ManifestError, RequestError, SupervisorError
-from supervisor.values.handover import Direction, Kind, Mode, Outcome, Step
+from supervisor.values.errors import BusyError, ManifestError, RequestError
+from supervisor.values.handover import Direction, Kind, Outcome, Step
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.names import ServiceName
 from supervisor.values.release import Version
@@ -41,7 +42,6 @@ from supervisor.values.status import EventRecord, Progress
 
 log = logging.getLogger(__name__)
 
-MOST_ALIVE = 3  # generations of one service
 IDLE_SECONDS = 60.0
 
 
@@ -67,7 +67,7 @@ class Worker:
         self._not_before = 0.0  # when the foreground walk wants to be carried on
         self._boundary = Boundary(world, name, self._complain)
         self._is_adopted = False
-        self._clearing_due: dict[int, float] = {}
+        self._clearing = Clearing(world.clock)
         self._given: dict[int, RouterConfig] = {}  # generation -> the configuration its daemon has, newest last
         self._definition_of = Definitions(world, name)
         self._healer = Healer(world, name)
@@ -76,10 +76,14 @@ class Worker:
         # Read by status from other threads; each is replaced whole.
         self.keeper: Keeper | None = None
         self.foreground: Walk | None = None
-        self.clearing: tuple[Walk, ...] = ()
         self.standing = Standing(world, name)
 
     # ------------------------------------------------------------ from other threads
+
+    @property
+    def clearing(self) -> tuple[Walk, ...]:
+        """Hand-overs that are decided and not cleared away yet."""
+        return self._clearing.walks
 
     @property
     def is_alive(self) -> bool:
@@ -149,8 +153,7 @@ class Worker:
         if self._is_dirty and self._router is not None and (self.foreground is None or self._soaks):
             due["reconcile"] = 0.0 if self._soaks else self._not_before
         due["renew"] = self.standing.retry_at
-        if self._clearing_due:
-            due["clear"] = min(self._clearing_due.values())
+        due["clear"] = self._clearing.due
         if self.keeper and not self._leaves_active_alone:
             due["keeper"] = now + min(self.keeper.due_in(), self._soaking.due_in(self.foreground))
         return max(0.0, min(max(at, self._boundary.until(part)) for part, at in due.items()) - now)
@@ -163,8 +166,8 @@ class Worker:
         self._boundary.guard("renew", self._renew)
         if self.foreground and now >= self._not_before:
             self._boundary.guard("walk", self._walk)
-        if self._clearing_due and now >= min(self._clearing_due.values()):
-            self._boundary.guard("clear", self._clear)
+        if now >= self._clearing.due:
+            self._boundary.guard("clear", self._clearing.carry_on)
         if self.keeper and not self._leaves_active_alone:
             self._boundary.guard("keeper", self._keep_alive)
         if self._is_dirty and self._router is not None:
@@ -180,7 +183,8 @@ class Worker:
     def _keep_alive(self) -> None:
         if self.keeper:
             self.keeper.turn()
-            self._judge_soak()
+            if self._soaking.turn(self.foreground, self.keeper, self._router):
+                self._not_before = 0.0
             self._heal()
             self._replace_what_is_gone()
 
@@ -201,10 +205,10 @@ class Worker:
                 self._complain(str(error))
         for walk in found.walks:
             if walk.is_background:
-                self._clear_later(walk)
+                self._clearing.add(walk)
                 done = verdict(walk.handover)
                 if done is Outcome.SUCCEEDED:
-                    self._remember_former(walk)
+                    self._opening.remember_former(walk)
                 elif done is Outcome.FAILED and is_interrupted(walk.handover):
                     announce(walk)  # nobody was there to do it
             else:
@@ -213,17 +217,6 @@ class Worker:
         if recorded and self.foreground is None:
             self.standing.found(recorded, self._world.store.desired(self.name))
         self._is_adopted = True
-
-    def _clear_later(self, walk: Walk) -> None:
-        self.clearing = (*self.clearing, walk)
-        self._clearing_due[walk.handover.id] = 0.0
-
-    def _remember_former(self, walk: Walk) -> None:
-        """What a rollback returns to."""
-        former, handover = walk.former, walk.handover
-        is_past = handover.mode is not Mode.RELOAD and handover.kind not in (Kind.START, Kind.FALL_BACK)
-        if former and is_past and not version_of(former).is_same_as(version_of(walk.candidate)):
-            self._world.store.set_previous(self.name, version_of(former))
 
     # ------------------------------------------------------------ hand-overs
 
@@ -271,24 +264,12 @@ class Worker:
             self.standing.fell_back(walk)
         else:
             self.standing.succeeded(walk)
-            self._remember_former(walk)
+            self._opening.remember_former(walk)
             self._give(walk.candidate.generation, walk.router)
         announce(walk)
         if walk.is_background:
-            self._clear_later(walk)
+            self._clearing.add(walk)
         self._is_dirty = True
-
-    def _clear(self) -> None:
-        now = self._world.clock.monotonic()
-        for walk in self.clearing:
-            if now < self._clearing_due[walk.handover.id]:
-                continue
-            wait = carry_on(walk)
-            if walk.is_over:
-                self.clearing = tuple(other for other in self.clearing if other is not walk)
-                del self._clearing_due[walk.handover.id]
-            else:
-                self._clearing_due[walk.handover.id] = now + (wait.seconds if wait else 0.0)
 
     def _replace_what_is_gone(self) -> None:
         """A container that somebody removed cannot be started again: a new generation takes its place."""
@@ -300,14 +281,10 @@ class Worker:
     def _heal(self) -> None:
         if self.keeper is None or self.foreground is not None or self._router is None:
             return
-        cure = self._healer.cure(self.keeper, is_crowded=self._is_crowded)
+        cure = self._healer.cure(self.keeper, is_crowded=self._clearing.crowds(Kind.HEAL))
         if cure:  # the configuration that it has is good; the router's may have been refused
             given = self._given.get(self.keeper.instance.generation) if cure.kind is Kind.HEAL else None
             self._open(cure.kind, cure.version, [], given)
-
-    def _judge_soak(self) -> None:
-        if self.keeper and self._soaking.turn(self.foreground, self.keeper, self._router):
-            self._not_before = 0.0
 
     # ------------------------------------------------------------ requests, on the thread
 
@@ -354,20 +331,8 @@ class Worker:
                 f"{handover.kind} to {self.foreground.candidate.version} (hand-over {handover.id})"
                 f" is at {self.foreground.step}",
             )
-        if self._is_crowded:
-            held = ", ".join(str(walk.leaving.generation) for walk in self.clearing if walk.leaving)
-            raise BusyError(
-                self.name, f"generations {held} still drain or cannot be removed; at most {MOST_ALIVE} may be alive"
-            )
-
-    @property
-    def _is_crowded(self) -> bool:
-        return self._crowds(Kind.SWAP)
-
-    def _crowds(self, kind: Kind) -> bool:
-        """Would one more be too many, beside what drains and the active? Where nothing runs, the active is dead."""
-        beside = 0 if kind is Kind.START else 1
-        return len(self.clearing) + beside + 1 > MOST_ALIVE
+        if self._clearing.crowds(Kind.SWAP):
+            raise BusyError(self.name, self._clearing.held)
 
     def _revert(self) -> Listener | None:
         walk = self.foreground
@@ -384,12 +349,10 @@ class Worker:
 
     def _is_back_already(self, listener: Listener) -> Listener | None:
         """What was reverted a moment ago and only clears up is what is meant, not the version before that."""
-        for walk in self.clearing:
-            if verdict(walk.handover) is Outcome.REVERTED and walk.former:
-                text = f"{self.name} is back on {walk.former.version} already"
-                listener.put(Progress(self.name, "nothing", text, fraction=1.0, is_final=True))
-                return listener
-        return None
+        if back_on := self._clearing.returned_to():
+            text = f"{self.name} is back on {back_on} already"
+            listener.put(Progress(self.name, "nothing", text, fraction=1.0, is_final=True))
+        return listener if back_on else None
 
     def _confirm(self) -> None:
         walk = self.foreground
@@ -424,7 +387,7 @@ class Worker:
             return
         log.info("plan", extra={"service": self.name, "action": repr(action)})
         match action:
-            case NewGeneration(kind=kind) if self._crowds(kind):
+            case NewGeneration(kind=kind) if self._clearing.crowds(kind):
                 self._is_dirty, self._not_before = True, self._world.clock.monotonic() + PAUSE_SECONDS
             case NewGeneration(kind=Kind.START):
                 self._open(Kind.START, self._healer.starts(wanted), [])
@@ -490,14 +453,8 @@ class Worker:
             router = self._given.get(instance.generation) or self._router or RouterConfig()
             self.keeper = Keeper(self._world, instance, definition, router, self._on_exit, is_proved=is_proved)
             is_known = instance.generation in self._given  # else an earlier supervisor gave it something
-            if not is_known and not self._is_configured(instance, definition, router):
+            if not is_known and not is_configured(self._world, instance, definition, router, self._digest):
                 self.keeper.doubt_words()
-
-    def _is_configured(self, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> bool:
-        try:
-            return is_configured(self._world, instance, definition, router, self._digest)
-        except SupervisorError:  # what cannot even be rendered is told when it is to be given
-            return False
 
     def _keep_what_runs(self) -> None:
         """What the store calls active and runs is never started beside itself."""

@@ -20,6 +20,7 @@ from supervisor.values.router import RouterConfig
 from supervisor.values.state import TrafficTable
 from supervisor.values.status import Progress
 from tests.fakes.folders import digest
+from tests.fakes.media import FakeMediaWatch
 from tests.fakes.stepped import Life, NamedConfigurations
 from tests.unit.loop.loop_samples import CONFIGURATIONS, SERVICES
 from tests.unit.loop.scenarios import ALL, Router, prepared
@@ -68,7 +69,7 @@ def begun(router: Router, library: Library, media: tuple[str, ...] = ()) -> tupl
         return router.life.workers[SERVICE]
 
     intake = NamedConfigurations(CONFIGURATIONS)
-    made = Supervision(router.life.world, library, intake, digest, cast(Any, employ))
+    made = Supervision(router.life.world, library, intake, digest, FakeMediaWatch(), cast(Any, employ))
     made.start(media, (("reload", b""),))
     return made, employed
 
@@ -119,7 +120,7 @@ def test_nothing_waits_for_a_medium_and_one_is_read_at_a_time(router: Router) ->
     made, employed = begun(router, library, ("/media/a.iso",))
     assert employed == [SERVICE]
     assert awaited(lambda: library.readers[0] == 1)
-    second = threading.Thread(target=made._attach, args=("/media/b.iso",))
+    second = threading.Thread(target=made._reception.take_in, args=(("/media/b.iso",),))
     second.start()
     time.sleep(0.05)
     library.goes_on.set()

@@ -25,6 +25,7 @@ from supervisor.values.state import Container
 from supervisor.values.status import Progress
 from tests.fakes.folders import digest
 from tests.fakes.machine import Behaviour
+from tests.fakes.media import FakeMediaWatch
 from tests.fakes.stepped import NamedConfigurations
 from tests.unit.loop.loop_samples import SERVICES, image
 from tests.unit.loop.scenarios import ALL, Router, prepared, swap
@@ -210,7 +211,9 @@ def test_a_service_that_was_not_looked_at_yet_is_waited_for(router: Router, monk
 def test_settings_that_insist_on_an_engine_are_refused_before_anything_moves(router: Router, engine: str) -> None:
     life, move = router.life, Move(router)
     world = replace(life.world, settings=Settings(engine=engine))
-    supervision = Supervision(world, Library(world, cast(Media, None)), NamedConfigurations({}), digest, move=move)
+    supervision = Supervision(
+        world, Library(world, cast(Media, None)), NamedConfigurations({}), digest, FakeMediaWatch(), move=move
+    )
     with pytest.raises(RequestError, match=f"says engine: {engine}, .* say engine: auto there first"):
         list(supervision.migrate_engine("fake", wait=True))
     assert move.leaving == "former"

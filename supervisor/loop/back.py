@@ -14,6 +14,7 @@ from supervisor.loop.switchboard import Serving
 from supervisor.loop.walk import Wait, Walk, forget_datagrams, tell_daemon
 from supervisor.values.errors import EngineError, SupervisorError
 from supervisor.values.handover import Kind, Mode
+from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.state import Instance
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,18 @@ def switch_back(walk: Walk) -> Wait | None:
 def _warm(walk: Walk, former: Instance) -> Wait | None:
     """Make the former active fit to serve while the candidate, if it can, still does."""
     definition, now = walk.former_definition or walk.definition, walk.world.clock.monotonic()
+    if walk.probe(former, definition):
+        waiting = _revived(walk, former, definition, now)
+        if waiting is not None:
+            return waiting
+    if carry_back(walk, former):
+        walk.warming = now
+        return Wait(0.02)
+    return None
+
+
+def _revived(walk: Walk, former: Instance, definition: ServiceDefinition, now: float) -> Wait | None:
+    """One that answers is not even asked for: traffic goes back to it while the engine is away, too."""
     try:
         if not is_running(walk.world, former):
             revive(walk.world, former, definition, walk.router)
@@ -59,12 +72,7 @@ def _warm(walk: Walk, former: Instance) -> Wait | None:
         log.error("former active cannot be started", extra={"service": former.service, "reason": str(error)})
         return None
     is_waited_for = walk.warming is not None and now - walk.warming <= definition.manifest.readiness.deadline
-    if is_waited_for and walk.probe(former, definition):
-        return Wait(0.02)
-    if carry_back(walk, former):
-        walk.warming = now
-        return Wait(0.02)
-    return None
+    return Wait(0.02) if is_waited_for else None
 
 
 def revive_former(walk: Walk) -> Wait | None:

@@ -53,6 +53,7 @@ class Keeper:
         self._pid: int | None = None
         self._is_down = False
         self.is_gone = False
+        self.is_missed = False  # its process has ended, and the engine cannot be asked
         self._inspected = 0.0
         self._looks = 0
         self._was_ready = False  # since it was started last
@@ -219,9 +220,11 @@ class Keeper:
             self._went_down("its container is gone")
             return
         except EngineError:  # soon again, but the probes are asked in between: they need no engine
+            self.is_missed = bool(self._looks)
             again = LOOK_SECONDS if self._looks else INSPECT_AGAIN_SECONDS  # what has ended is not left lying
             self._inspected = now - EVENT_BACKSTOP_SECONDS + again
             raise
+        self.is_missed = False
         if container.state is ContainerState.RUNNING and container.pid:
             if container.pid != self._pid:
                 self.release()

@@ -75,6 +75,8 @@ class Soaking:
         name = keeper.instance.container_name
         if keeper.is_down:
             return keeper.message
+        if keeper.is_missed:
+            return f"{name} has ended"
         if keeper.is_hung:
             return f"{name} stopped answering: {keeper.liveness.message}"
         if keeper.readiness.is_known and not keeper.readiness.is_good:

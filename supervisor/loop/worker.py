@@ -182,9 +182,11 @@ class Worker:
 
     def _keep_alive(self) -> None:
         if self.keeper:
-            self.keeper.turn()
-            if self._soaking.turn(self.foreground, self.keeper, self._router):
-                self._not_before = 0.0
+            try:
+                self.keeper.turn()
+            finally:  # an engine that is away is no reason to stay with a candidate that has ended
+                if self._soaking.turn(self.foreground, self.keeper, self._router):
+                    self._not_before = 0.0
             self._heal()
             self._replace_what_is_gone()
 

@@ -84,7 +84,8 @@ bench: run ## measure times, sizes and memory
 	@$(BIN)/python -m bench.figures --engine $(ENGINE)
 
 test: bundle ## run the whole test suite (on Docker: its contract; the rest is in test-docker)
-	@$(BIN)/python -m pytest -q --ignore tests/integration/engines
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit tests/services tests/contract
+	@$(BIN)/python -m pytest -q tests/integration tests/faults --ignore tests/integration/engines
 
 test-docker: bundle ## hand over on Docker, end dockerd, move between engines, all under load
 	@$(BIN)/python -m pytest -q tests/integration/engines
@@ -109,7 +110,7 @@ check: venv system ## format, lint, types, import contracts, unit tests
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -q tests/unit tests/services
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit tests/services
 
 proto: venv ## generate the API's code from supervisor.proto
 	@cd $(CURDIR) && $(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. supervisor/surface/api/supervisor.proto

@@ -28,7 +28,7 @@ KNOWN, FOREIGN = "data-server", "foreign.example.org"
 
 
 def _no_upstreams(draft: Draft) -> None:
-    draft.replace("dnsmasq.conf.j2", "server={{ upstream }}", "# {{ upstream }}")
+    draft.replace("dnsmasq.conf.j2", "server={{ upstream | token }}", "# {{ upstream | token }}")
 
 
 BROKEN = Kind("has-nobody-to-ask", _no_upstreams, Fails.SERVING, "fails")

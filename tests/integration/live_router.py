@@ -10,7 +10,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,7 @@ class Live:
     def snapshot(self) -> Snapshot:
         with contextlib.closing(RemoteControl.on_socket(str(self.router.socket), 20.0)) as control:
             return Snapshot(
-                control.status().services,
+                tuple(replace(one, memory_bytes=None, cpu_seconds=None) for one in control.status().services),
                 control.bundles(),
                 self.run(*TABLE).stdout,
                 self.containers(),

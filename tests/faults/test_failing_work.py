@@ -103,3 +103,6 @@ def test_what_failed_before_is_no_reason_to_go_back(patient: Subject, number: It
     record = swapped(patient, next(number), tmp_path)
     assert record.outcome == Outcome.SUCCEEDED, record
     assert not violations(patient.router)
+    # Another test's candidate is the same one: while it serves there is nothing to hand over.
+    patient.ask(lambda control: control.swap(SERVICE, other, wait=False))
+    patient.await_rest()

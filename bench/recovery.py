@@ -111,6 +111,7 @@ def _descendants(pid: int) -> tuple[int, ...]:
 
 
 def _fresh(router: Router, name: str) -> None:
+    _until(f"{name} can be restarted", lambda: _is_well(router, name), 0.05)
     router.vrctl("restart", name)
     _until(f"{name} is at rest", lambda: _is_well(router, name), 0.05)
     if name not in CLIENTS:

@@ -283,6 +283,8 @@ class Worker:
     def _heal(self) -> None:
         if self.keeper is None or self.foreground is not None or self._router is None:
             return
+        if not self._inbox.is_empty:  # what does not answer may have ended meanwhile: that is heard first
+            return
         cure = self._healer.cure(self.keeper, is_crowded=self._clearing.crowds(Kind.HEAL))
         if cure:  # the configuration that it has is good; the router's may have been refused
             given = self._given.get(self.keeper.instance.generation) if cure.kind is Kind.HEAL else None

@@ -233,6 +233,7 @@ class Keeper:
                 self._watch = self._world.exits.watch(container.pid, self._notice)
                 self._watch.__enter__()
                 self._looks = 0
+                self._measure()
             elif self._looks:
                 self._looks -= 1
                 self._inspected = now + LOOK_SECONDS - EVENT_BACKSTOP_SECONDS

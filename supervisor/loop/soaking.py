@@ -1,9 +1,9 @@
 """Watches the candidate while it soaks: what fails then is reverted, not retried.
 
 The reasons are the keeper's (down, hung, not ready), processes that the kernel ended because the memory limit was
-reached, and the daemon's own counters of failed work. What the former
-active failed is read a few times a minute while no hand-over is under way, and once more when the soak begins: whatever
-was broken before the cut-over is no reason to go back.
+reached, and the daemon's own counters of failed work. What the former active failed is read a few times a minute while
+no hand-over is under way, and once more when the soak begins: whatever was broken before the cut-over is no reason to
+go back. The engine is not asked here: one that hangs must not keep the worker from hearing that the candidate ended.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from supervisor.loop.keeper import Keeper
 from supervisor.loop.walk import Walk
 from supervisor.loop.walking import revert
 from supervisor.loop.world import World
-from supervisor.values.errors import EngineError, SupervisorError
+from supervisor.values.errors import SupervisorError
 from supervisor.values.handover import Kind, Step
 from supervisor.values.manifest import ErrorCounter, ServiceDefinition
 from supervisor.values.router import RouterConfig
@@ -39,7 +39,6 @@ class Soaking:
     def __init__(self, world: World) -> None:
         self._world = world
         self._due = 0.0
-        self._looked = 0.0  # at what it uses
         self._past: deque[Readings] = deque(maxlen=REMEMBERED)
         self._generation = 0  # whose past it is
         self._handover = 0  # whose soak began with these:
@@ -47,11 +46,10 @@ class Soaking:
         self._former: list[Readings] = []
 
     def due_in(self, walk: Walk | None) -> float:
-        """Seconds until something about a candidate wants to be read."""
-        if walk is None or walk.step is not Step.SOAK or not walk.former:
+        """Seconds until the counters of a candidate want to be read."""
+        if walk is None or walk.step is not Step.SOAK or not _is_judged(walk):
             return math.inf
-        due = min(self._looked + READ_SECONDS, self._due if _is_judged(walk) else math.inf)
-        return max(0.0, due - self._world.clock.monotonic())
+        return max(0.0, self._due - self._world.clock.monotonic())
 
     def turn(self, walk: Walk | None, keeper: Keeper, router: RouterConfig | None) -> bool:
         """Turn a hand-over round whose candidate fails while it soaks. True: so it was."""
@@ -81,22 +79,11 @@ class Soaking:
             return f"{name} stopped answering: {keeper.liveness.message}"
         if keeper.readiness.is_known and not keeper.readiness.is_good:
             return f"{name} stopped being ready: {keeper.readiness.message}"
-        if self._is_starved(walk):
+        if keeper.usage and keeper.usage.oom_kills:  # it has several processes, or the keeper would have seen its end
             limit = walk.definition.manifest.limits.memory_bytes >> 20
             return f"{name} reached its memory limit of {limit} MiB, and the kernel ended processes of it"
         jumped = self._jump(walk)
         return f"{name} fails: {jumped}" if jumped else None
-
-    def _is_starved(self, walk: Walk) -> bool:
-        """A daemon of several processes goes on when one is ended, and so the keeper does not see it."""
-        now = self._world.clock.monotonic()
-        if now < self._looked + READ_SECONDS:
-            return False
-        self._looked = now
-        try:
-            return self._world.engine.usage(walk.candidate.container_name).oom_kills > 0
-        except EngineError:  # nothing is known, and nothing is decided
-            return False
 
     def _jump(self, walk: Walk) -> str | None:
         now = self._world.clock.monotonic()

@@ -26,7 +26,7 @@ GATED = {
 LATE = {
     "dies in soak": Behaviour(ends_after=1.0),
     "hangs in soak": Behaviour(hangs_after=1.0),
-    "loses a process for want of memory in soak": Behaviour(starves_after=1.0),
+    "has lost a process for want of memory": Behaviour(starves_after=0.05),
     "dies at the end of the soak": Behaviour(ends_after=1.95),
     **{
         f"dies {age} ms after its start": Behaviour(ends_after=age / 1000) for age in (60, 65, 70, 75, 80, 90, 100, 120)

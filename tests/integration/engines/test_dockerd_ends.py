@@ -48,10 +48,17 @@ def end(daemon: Dockerd, is_killed: bool) -> None:
 
 
 def again(router: Router, *, live_restore: bool) -> Dockerd:
-    """The daemon with this setting, everything at rest."""
+    """The daemon with this setting, everything at rest.
+
+    The former one is killed, not asked to end: without live-restore it would take services along, and their end may
+    come after rest was seen. A new daemon without live-restore ends them as it starts.
+    """
+    before = pids(router)
     daemon = replace(router.dockerd, live_restore=live_restore)
-    end(daemon, is_killed=False)
+    daemon.kill()
     daemon.start()
+    if not live_restore:
+        until(lambda: is_back(router, before), patience=30.0)
     await_rest(router)
     return daemon
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from itertools import combinations
 
 from supervisor.values.manifest import Protocol
@@ -11,12 +12,14 @@ from supervisor.values.names import ServiceName
 from supervisor.values.state import (
     AddressFrontend,
     AddressSwitch,
+    Connection,
     Endpoint,
     HeldPort,
     Instance,
     PortFrontend,
     PortSwitch,
     ResolvedFrontend,
+    SocketAddress,
     TrafficTable,
 )
 
@@ -33,7 +36,15 @@ class Conflict:
         return f"{self.first} and {self.second} both claim {self.what}"
 
 
-def traffic_table(active: Iterable[Instance], alive: Iterable[Instance], held: Iterable[HeldPort] = ()) -> TrafficTable:
+MOST_KEPT = 4096  # connections of one service: each is an element of the table, and all of them are read back often
+
+
+def traffic_table(
+    active: Iterable[Instance],
+    alive: Iterable[Instance],
+    held: Iterable[HeldPort] = (),
+    kept: Iterable[Connection] = (),
+) -> TrafficTable:
     """Return the table in which new flows go to `active`, and in which everything `alive` may still answer.
 
     Active instances count as alive. Equal switches are listed once and the order is fixed, so that equal situations
@@ -48,7 +59,25 @@ def traffic_table(active: Iterable[Instance], alive: Iterable[Instance], held: I
         alive_ports=_ports(answering),
         outgoing=tuple(sorted({one.link.interface for one in answering if one.link and one.masquerades})),
         held_ports=tuple(sorted(set(held), key=lambda one: (one.port, one.inside))),
+        kept=tuple(kept),
     )
+
+
+def still_kept(connections: Iterable[Connection], draining: Iterable[Instance]) -> tuple[Connection, ...]:
+    """Return those of `connections` that instances which lost their traffic still have, at most `MOST_KEPT`.
+
+    A client that connects again from the same port is known by its newest connection.
+    """
+    ends = {endpoint for instance in draining for endpoint in endpoints(instance, Protocol.TCP)}
+    of_client = {(one.client, one.outside): one for one in connections if is_end_of(one.inside, ends)}
+    return tuple(of_client.values())[-MOST_KEPT:]
+
+
+def is_end_of(end: SocketAddress, endpoints: Set[Endpoint]) -> bool:
+    """Is this end of a TCP connection at one of `endpoints`, or at any address of the router's if that is meant?"""
+    address, port = end
+    here = Endpoint(address, Protocol.TCP, port) if isinstance(address, IPv4Address) else None
+    return here in endpoints or Endpoint(None, Protocol.TCP, port) in endpoints
 
 
 def conflicts(instances: Iterable[Instance]) -> tuple[Conflict, ...]:

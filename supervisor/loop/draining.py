@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from supervisor.decisions.traffic import endpoints
 from supervisor.loop.instances import is_running
 from supervisor.loop.walk import Wait, Walk
-from supervisor.values.errors import EngineError
-from supervisor.values.manifest import Protocol, ServiceDefinition
+from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.state import Instance
 
 POLL_SECONDS = 0.5
@@ -24,7 +22,7 @@ def finish(walk: Walk, instance: Instance, definition: ServiceDefinition) -> Wai
         walk.world.engine.kill(name, signal)
         walk.is_signalled = True
     walk.drain_deadline = walk.world.clock.now() - walk.elapsed + limit
-    walk.held = _held(walk, instance)
+    walk.held = len(walk.world.connections.established(instance))
     if not walk.held:
         return None
     if walk.elapsed <= limit:
@@ -34,14 +32,3 @@ def finish(walk: Walk, instance: Instance, definition: ServiceDefinition) -> Wai
         walk.is_dismissed = True
     is_over = walk.elapsed > limit + manifest.stop.timeout or not is_running(walk.world, instance)
     return None if is_over else Wait(DISMISSED_POLL_SECONDS)
-
-
-def _held(walk: Walk, instance: Instance) -> int:
-    """Tracking forgets what is flushed, and a listing that changes meanwhile may miss some: sockets are asked too."""
-    found = endpoints(instance, Protocol.TCP)
-    tracked = walk.world.connections.count(found)
-    try:
-        pid = walk.world.engine.inspect(instance.container_name).pid
-    except EngineError:  # it drains on without its engine
-        pid = None
-    return max(tracked, walk.world.connections.open(found, pid) if pid else 0)

@@ -7,12 +7,12 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from supervisor.decisions.traffic import conflicts, traffic_table
-from supervisor.ports import Traffic
+from supervisor.decisions.traffic import conflicts, still_kept, traffic_table
+from supervisor.ports import Connections, Traffic
 from supervisor.values.errors import NetworkError, RequestError
 from supervisor.values.names import ServiceName
 from supervisor.values.release import InstanceState
-from supervisor.values.state import HeldPort, Instance
+from supervisor.values.state import Connection, HeldPort, Instance
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +23,14 @@ class Serving:
 
     active: Instance | None
     alive: tuple[Instance, ...]
+
+    @property
+    def draining(self) -> tuple[Instance, ...]:
+        """Those that had traffic, or are to have it."""
+        return tuple(instance for instance in self.alive if instance != self.active)
+
+
+_NOBODY = Serving(None, ())
 
 
 def recorded(instances: Iterable[tuple[Instance, InstanceState]]) -> dict[ServiceName, Serving]:
@@ -42,10 +50,11 @@ def recorded(instances: Iterable[tuple[Instance, InstanceState]]) -> dict[Servic
 class Switchboard:
     """Keeps what every service serves and makes the kernel's table say so."""
 
-    def __init__(self, traffic: Traffic) -> None:
-        self._traffic = traffic
+    def __init__(self, traffic: Traffic, connections: Connections) -> None:
+        self._traffic, self._connections = traffic, connections
         self._lock = threading.Lock()
         self._serving: dict[ServiceName, Serving] = {}
+        self._kept: Mapping[ServiceName, tuple[Connection, ...]] = {}
         self._held: Mapping[int, int] = {}  # port -> the one of a socket of this process: a later process has none
 
     def restore(self, serving: Mapping[ServiceName, Serving]) -> None:
@@ -60,6 +69,7 @@ class Switchboard:
                     log.error("frontends in conflict", extra={"service": service, "reason": str(error)})
                     accepted[service] = Serving(None, one.alive)
             self._serving = accepted
+            self._kept = {service: self._in_hand(one.draining) for service, one in accepted.items()}
             self._apply(accepted)
 
     def refresh(self) -> None:
@@ -68,15 +78,25 @@ class Switchboard:
             self._apply(self._serving)
 
     def serve(self, service: ServiceName, serving: Serving) -> None:
-        """Change one service. NetworkError leaves everything as it was; RequestError when a frontend is taken."""
+        """Change one service. NetworkError leaves everything as it was; RequestError when a frontend is taken.
+
+        What an instance that loses its traffic has in hand stays with it, whatever becomes of connection tracking.
+        """
         with self._lock:
-            wanted = {**self._serving, service: serving}
-            self._apply(wanted)
+            wanted, before = {**self._serving, service: serving}, self._kept
+            leaving = self._serving.get(service, _NOBODY).active
+            found = self._in_hand(tuple(one for one in serving.draining if one == leaving))
+            self._kept = {**before, service: still_kept((*before.get(service, ()), *found), serving.draining)}
+            try:
+                self._apply(wanted)
+            except (NetworkError, RequestError):
+                self._kept = before
+                raise
             self._serving = wanted
 
     def serving(self, service: ServiceName) -> Serving:
         with self._lock:
-            return self._serving.get(service, Serving(None, ()))
+            return self._serving.get(service, _NOBODY)
 
     def hold(self, port: int, inside: int) -> None:
         """Lead encapsulated datagrams for a port of the router to another one. NetworkError leaves all as it was."""
@@ -113,7 +133,16 @@ class Switchboard:
         actives = tuple(serving.active for serving in wanted.values() if serving.active)
         alive = tuple(instance for serving in wanted.values() for instance in serving.alive)
         held = (HeldPort(port, inside) for port, inside in self._held.items())
-        self._traffic.apply(traffic_table(actives, alive, held))
+        kept = (connection for connections in self._kept.values() for connection in connections)
+        self._traffic.apply(traffic_table(actives, alive, held, kept))
+
+    def _in_hand(self, instances: Iterable[Instance]) -> tuple[Connection, ...]:
+        """Best effort: traffic moves all the same where nobody can tell."""
+        try:
+            return tuple(one for instance in instances for one in self._connections.established(instance))
+        except NetworkError as error:
+            log.warning("connections not listed", extra={"reason": str(error)})
+            return ()
 
     @staticmethod
     def _refuse_conflicts(wanted: Mapping[ServiceName, Serving]) -> None:

@@ -18,6 +18,7 @@ from supervisor.values.names import Digest, ServiceName
 from supervisor.values.release import InstanceState, Release, Version
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import (
+    Connection,
     Endpoint,
     Instance,
     Link,
@@ -61,16 +62,10 @@ class Traffic(Protocol):
 
 
 class Connections(Protocol):
-    """Connection tracking."""
+    """What clients have open: as connection tracking knows it, and as the sockets of an instance do."""
 
-    def count(self, endpoints: Sequence[Endpoint]) -> int:
-        """Tracked TCP connections (states SYN_SENT to LAST_ACK) whose reply comes from one of `endpoints`."""
-
-    def open(self, endpoints: Sequence[Endpoint], pid: int) -> int:
-        """TCP connections that the network namespace of a process has open at the ports of `endpoints`, tracked or not.
-
-        None when the process has ended. NetworkError.
-        """
+    def established(self, instance: Instance) -> tuple[Connection, ...]:
+        """TCP connections that it has in hand, tracked or not: tracking forgets what is flushed. NetworkError."""
 
     def delete(self, endpoints: Sequence[Endpoint]) -> None:
         """Forget every tracked flow whose reply comes from one of `endpoints`."""

@@ -134,12 +134,13 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
     folders = DiskFolders(settings.state_dir, settings.runtime_dir)
     folders.ensure_tmpfs()
     store = SqliteStore(settings.state_dir)
-    traffic, links, exits = NftTraffic(), IpLinks(settings.namespaces), PidfdExitWatch()
+    traffic, connections = NftTraffic(), ConntrackConnections()
+    links, exits = IpLinks(settings.namespaces), PidfdExitWatch()
     world = World(
         settings=settings,
         engine=engine,
         links=links,
-        connections=ConntrackConnections(),
+        connections=connections,
         prober=ProtocolProber(engine.execute, AnswerCounters().read),
         renderer=TemplateRenderer(),
         folders=folders,
@@ -149,7 +150,7 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
         buffers=ReceiveBuffers(),
         encapsulation=EncapsulationHolder(),
         associations=XfrmAssociations(),
-        switchboard=Switchboard(traffic),
+        switchboard=Switchboard(traffic, connections),
         read_definition=definition_from_files,
         fault_points=fault_points or NO_FAULTS,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import Digest, ImageId, ServiceName
@@ -99,6 +99,9 @@ class ExecResult:
 
 
 # ---------------------------------------------------------------- instances
+
+
+SocketAddress = tuple[IPv4Address | IPv6Address, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,12 +258,22 @@ class HeldPort:
 
 
 @dataclass(frozen=True, slots=True)
+class Connection:
+    """A TCP connection that an instance has in hand: addresses and ports as its client sees them, and its own."""
+
+    client: SocketAddress
+    outside: SocketAddress
+    inside: SocketAddress
+
+
+@dataclass(frozen=True, slots=True)
 class TrafficTable:
     """Everything our nftables table says.
 
     `active` are the maps that new flows follow; `alive` are the reverse maps: the switches of every generation that
     may still answer, the active ones included. `outgoing` are the router's ends of the links of services that may
-    connect to others. `held_ports` are there in the gap of a takeover only.
+    connect to others. `held_ports` are there in the gap of a takeover only. `kept` are connections of instances that
+    lost their traffic: they stay there even if connection tracking forgets them.
     """
 
     active_addresses: tuple[AddressSwitch, ...] = ()
@@ -269,3 +282,4 @@ class TrafficTable:
     alive_ports: tuple[PortSwitch, ...] = ()
     outgoing: tuple[str, ...] = ()
     held_ports: tuple[HeldPort, ...] = ()
+    kept: tuple[Connection, ...] = ()

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
+from supervisor.decisions.traffic import endpoints
 from supervisor.values.association import Association
-from supervisor.values.state import Endpoint, Link, TrafficTable
+from supervisor.values.state import Connection, Endpoint, Instance, Link, SocketAddress, TrafficTable
+
+CLIENT, ROUTER = IPv4Address("10.1.1.100"), IPv4Address("10.1.1.1")
 
 
 class Impossible(BaseException):
@@ -66,6 +70,12 @@ class Flow:
     endpoint: Endpoint
     container: str
     until: float
+    outside: Endpoint
+    client_port: int
+
+
+def _at(endpoint: Endpoint) -> SocketAddress:
+    return endpoint.address or ROUTER, endpoint.port
 
 
 class FakeConnections:
@@ -74,12 +84,18 @@ class FakeConnections:
     def __init__(self) -> None:
         self.flows: list[Flow] = []
         self.broken: list[Flow] = []
+        self._made = 0
 
-    def count(self, endpoints: Sequence[Endpoint]) -> int:
-        return sum(flow.endpoint in endpoints for flow in self.flows)
+    def make(self, outside: Endpoint, endpoint: Endpoint, container: str, until: float) -> None:
+        self._made += 1
+        self.flows.append(Flow(endpoint, container, until, outside, 20_000 + self._made % 40_000))
 
-    def open(self, endpoints: Sequence[Endpoint], pid: int) -> int:
-        return self.count(endpoints)
+    def established(self, instance: Instance) -> tuple[Connection, ...]:
+        return tuple(
+            Connection((CLIENT, flow.client_port), _at(flow.outside), _at(flow.endpoint))
+            for flow in self.flows
+            if flow.endpoint in endpoints(instance)
+        )
 
     def delete(self, endpoints: Sequence[Endpoint]) -> None:
         self._break(lambda flow: flow.endpoint in endpoints)

@@ -41,7 +41,6 @@ from tests.fakes.kernel import (
     FakeExits,
     FakeLinks,
     FakeTraffic,
-    Flow,
     Impossible,
 )
 
@@ -211,11 +210,11 @@ class Machine:
             match frontend:
                 case AddressFrontend(outside=outside, inside_port=port) if outside.protocol is Protocol.TCP:
                     end = Endpoint(instance.address, Protocol.TCP, port)
-                case PortFrontend(protocol=Protocol.TCP, inside_port=port):
-                    end = Endpoint(None, Protocol.TCP, port)
+                case PortFrontend(protocol=Protocol.TCP, port=outside_port, inside_port=port):
+                    outside, end = Endpoint(None, Protocol.TCP, outside_port), Endpoint(None, Protocol.TCP, port)
                 case _:
                     continue
-            self.connections.flows.append(Flow(end, instance.container_name, until))
+            self.connections.make(outside, end, instance.container_name, until)
 
 
 @dataclass(slots=True)

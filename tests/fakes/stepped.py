@@ -154,11 +154,12 @@ class Life:
         ) -> Watched:
             return Watched(name, port, CHANGES.get(name, frozenset()), error, machine.fate)
 
+        connections = watched("connections", machine.connections, NetworkError)
         world = World(
             settings=settings,
             engine=watched("engine", machine.engine, EngineError),
             links=watched("links", machine.links, NetworkError),
-            connections=watched("connections", machine.connections, NetworkError),
+            connections=connections,
             prober=watched("prober", machine, ProbeError),
             renderer=Watched("renderer", renderer, (), RenderError, machine.fate),
             folders=watched("folders", machine.folders, StateError),
@@ -168,7 +169,7 @@ class Life:
             buffers=watched("buffers", machine.buffers, NetworkError),
             encapsulation=watched("encapsulation", machine.encapsulation, NetworkError),
             associations=watched("associations", machine.associations, NetworkError),
-            switchboard=Switchboard(watched("traffic", machine.traffic, NetworkError)),
+            switchboard=Switchboard(watched("traffic", machine.traffic, NetworkError), connections),
             read_definition=read_definition,
         )
 

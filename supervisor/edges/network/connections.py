@@ -1,14 +1,18 @@
-"""Counts and forgets tracked connections of one generation, for draining."""
+"""Lists what clients have open with one generation, and makes connection tracking forget it."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence, Set
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
+from supervisor.decisions.traffic import endpoints, is_end_of
 from supervisor.edges.network.command import DEADLINE, run
+from supervisor.edges.network.namespace import call_inside, exists
 from supervisor.values.errors import NetworkError
 from supervisor.values.manifest import Protocol
-from supervisor.values.state import Endpoint
+from supervisor.values.state import AddressFrontend, Connection, Endpoint, Instance, PortFrontend, SocketAddress
 
 # A connection in any of these may still carry data.
 STATES = frozenset({"SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK"})
@@ -30,28 +34,25 @@ class ConntrackConnections:
     def __init__(self, deadline: float = DEADLINE) -> None:
         self._deadline = deadline
 
-    def count(self, endpoints: Sequence[Endpoint]) -> int:
-        tcp = [endpoint for endpoint in endpoints if endpoint.protocol is Protocol.TCP]
-        wanted = {(str(endpoint.address), endpoint.port) for endpoint in tcp if endpoint.address}
-        addresses = dict.fromkeys(address for address, _ in sorted(wanted))
-        # One listing for an address, not for each of its ports: a balancer may have hundreds.
+    def established(self, instance: Instance) -> tuple[Connection, ...]:
+        ends = endpoints(instance, Protocol.TCP)
+        # A listing that changes meanwhile may miss some, and tracking forgets what is flushed: sockets are asked too.
+        return tuple(dict.fromkeys((*self._tracked(ends), *_open(instance, frozenset(ends))))) if ends else ()
+
+    def _tracked(self, ends: Sequence[Endpoint]) -> Iterator[Connection]:
+        """One listing for an address, not for each of its ports: a balancer may have hundreds."""
+        addresses = dict.fromkeys(str(end.address) for end in ends if end.address)
         asked = [
             *(("--reply-src", address) for address in addresses),
             *(("--orig-src", address) for address in addresses),
-            *(("--reply-port-src", str(endpoint.port)) for endpoint in tcp if endpoint.address is None),
+            *(("--reply-port-src", str(end.port)) for end in ends if end.address is None),
         ]
-        found = set()
+        wanted = frozenset(ends)
         for criteria in asked:
-            is_any = criteria[0] == "--reply-port-src"
-            for line in self._conntrack("count", "-L", "-p", "tcp", *criteria).splitlines():
-                flow = _flow(line)
-                if flow and (is_any or not wanted.isdisjoint(_sources(flow))):
-                    found.add(flow)
-        return len(found)
-
-    def open(self, endpoints: Sequence[Endpoint], pid: int) -> int:
-        ports = {endpoint.port for endpoint in endpoints if endpoint.protocol is Protocol.TCP}
-        return sum(_open_at(ports, pid, family) for family in ("tcp", "tcp6"))
+            for line in self._conntrack("list", "-L", "-p", "tcp", *criteria).splitlines():
+                connection = _connection(line, wanted)
+                if connection:
+                    yield connection
 
     def delete(self, endpoints: Sequence[Endpoint]) -> None:
         for criteria in _criteria(endpoints):
@@ -99,26 +100,57 @@ def _criteria(endpoints: Sequence[Endpoint]) -> Iterator[tuple[str, ...]]:
             yield (*protocol, "--orig-src", address, "--orig-port-src", port)
 
 
-def _open_at(ports: Set[int], pid: int, family: str) -> int:
-    """Count lines of a socket table (kernel: networking/proc_net_tcp.rst) by local port and state."""
+def _open(instance: Instance, wanted: Set[Endpoint]) -> Iterator[Connection]:
+    """Yield what the sockets in an instance's namespace have open. None when the namespace is gone."""
+    link, outside = instance.link, {}
+    for frontend in instance.frontends:
+        match frontend:
+            case AddressFrontend(outside=Endpoint(address=address, port=port), inside_port=inside_port):
+                outside[inside_port] = (address, port)
+            case PortFrontend(port=port, inside_port=inside_port):
+                outside[inside_port] = (None, port)
+    is_gone = link is not None and not exists(link.namespace)
+    for line in [] if is_gone else call_inside(link.namespace, _sockets) if link else _sockets():
+        _, local, remote, state, _ = line.split(maxsplit=4)
+        inside = _end(local)
+        if state in OPEN_STATES and is_end_of(inside, wanted):
+            address, port = outside[inside[1]]
+            yield Connection(_end(remote), (address or inside[0], port), inside)
+
+
+def _sockets() -> list[str]:
+    """Lines of the socket tables of the thread's namespace (kernel: networking/proc_net_tcp.rst)."""
     try:
-        lines = Path(f"/proc/{pid}/net/{family}").read_text(encoding="ascii").splitlines()[1:]
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
+        tables = [Path(f"/proc/thread-self/net/{family}").read_text(encoding="ascii") for family in ("tcp", "tcp6")]
     except OSError as error:
-        raise NetworkError(f"cannot count open connections of process {pid}: {error.strerror}") from error
-    fields = (line.split(maxsplit=4) for line in lines)
-    return sum(int(local.rpartition(":")[2], 16) in ports and state in OPEN_STATES for _, local, _, state, _ in fields)
+        raise NetworkError(f"cannot list open connections: {error}") from error
+    return [line for table in tables for line in table.splitlines()[1:]]
 
 
-def _flow(line: str) -> tuple[str, ...]:
-    """Return source, destination and ports of both directions in a line of the listing; empty: it is over."""
+def _end(text: str) -> SocketAddress:
+    """Read an end of a socket: words of 32 bits as they lie in memory, and the port."""
+    words, _, port = text.partition(":")
+    packed = b"".join(int(words[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(words), 8))
+    address = ip_address(packed)
+    return (address.ipv4_mapped or address if isinstance(address, IPv6Address) else address), int(port, 16)
+
+
+def _connection(line: str, wanted: Set[Endpoint]) -> Connection | None:
+    """Return what a line of the listing tells; None when it is over, or none of those that are wanted.
+
+    It names the source, the destination and the ports of the first packet, and then those of the answer. The other way
+    round when the service's packet came first after a flush.
+    """
     words = line.split()
     if STATES.isdisjoint(words):
-        return ()
-    return tuple(word.partition("=")[2] for word in words if word.startswith(("src=", "dst=", "sport=", "dport=")))
+        return None
+    told = [word.partition("=")[2] for word in words if word.startswith(("src=", "dst=", "sport=", "dport="))]
+    asking, asked = _ends(*told[:4])
+    answering, answered = _ends(*told[4:8])
+    if is_end_of(answering, wanted):
+        return Connection(client=asking, outside=asked, inside=answering)
+    return Connection(client=answering, outside=answered, inside=asking) if is_end_of(asking, wanted) else None
 
 
-def _sources(flow: tuple[str, ...]) -> Iterator[tuple[str, int]]:
-    for source, _, port, _ in (flow[:4], flow[4:8]):
-        yield source, int(port)
+def _ends(source: str, destination: str, port: str, destination_port: str) -> tuple[SocketAddress, SocketAddress]:
+    return (ip_address(source), int(port)), (ip_address(destination), int(destination_port))

@@ -30,6 +30,8 @@ Elements = Mapping[str, Mapping[Key, Key]]  # set or map -> key -> data; sets ha
 SETS: Mapping[str, tuple[str, str | None]] = {
     "front": ("ipv4_addr . inet_proto . inet_service", "ipv4_addr . inet_service"),
     "back": ("ipv4_addr . inet_proto . inet_service", "ipv4_addr . inet_service"),
+    "kept": ("ipv4_addr . inet_service . ipv4_addr . inet_service", "ipv4_addr . inet_service"),
+    "kept6": ("ipv6_addr . inet_service . ipv6_addr . inet_service", "ipv6_addr . inet_service"),
     "outgoing": ("ifname", None),
     "udp_ports": ("ifname . inet_service", None),
     "udp_in": ("ifname . inet_service", "inet_service"),
@@ -78,10 +80,13 @@ CHAINS = f"""
         udp dport set oifname . udp sport . udp dport map @relay_out
         udp sport set oifname . udp sport map @udp_out notrack
     }}
-    # New flows go to the active generation; connection tracking keeps established ones where they are. Router-mode
-    # services keep the address (`redirect` would replace it by the interface's first, or by loopback): ports only.
+    # New flows go to the active generation; connection tracking keeps established ones where they are, and @kept those
+    # of a generation that lost its traffic if tracking was flushed in mid-stream. Router-mode services keep the address
+    # (`redirect` would replace it by the interface's first, or by loopback): ports only.
     chain nat_in {{
         type nat hook prerouting priority dstnat - 1; policy accept;
+        tcp flags & syn == 0 dnat ip to ip saddr . tcp sport . ip daddr . tcp dport map @kept
+        tcp flags & syn == 0 dnat ip6 to ip6 saddr . tcp sport . ip6 daddr . tcp dport map @kept6
         meta l4proto tcp fib daddr type local dnat to :iifname . th dport map @tcp_in
         meta l4proto tcp fib daddr type local dnat to :iifname . th dport map @tcp_in
         dnat ip to ip daddr . meta l4proto . th dport map @front
@@ -90,6 +95,8 @@ CHAINS = f"""
     # The same for connections of the router itself.
     chain nat_out {{
         type nat hook output priority -101; policy accept;
+        tcp flags & syn == 0 dnat ip to ip saddr . tcp sport . ip daddr . tcp dport map @kept
+        tcp flags & syn == 0 dnat ip6 to ip6 saddr . tcp sport . ip6 daddr . tcp dport map @kept6
         oifname "lo" meta l4proto udp dnat to :th dport map @udp_local
         oifname "lo" meta l4proto tcp dnat to :th dport map @tcp_local
         oifname "lo" meta l4proto tcp dnat to :th dport map @tcp_local
@@ -160,6 +167,9 @@ def elements(table: TrafficTable) -> Elements:
         _add_active(found, active)
     for alive in (*table.active_ports, *table.alive_ports):
         _add_alive(found, alive)
+    for connection in table.kept:
+        ends = [(str(address), port) for address, port in (connection.client, connection.outside, connection.inside)]
+        found["kept" if connection.client[0].version == 4 else "kept6"][*ends[0], *ends[1]] = ends[2]
     for interface in map(_interface, table.outgoing):
         found["outgoing"][interface,] = ()
     for held in table.held_ports:

@@ -11,7 +11,9 @@ from supervisor.loop.keeper import Keeper
 from supervisor.loop.report import service_status
 from supervisor.values.names import ServiceName
 from supervisor.values.release import Version
+from supervisor.values.state import Connection
 from supervisor.values.status import Progress, ServiceStatus
+from tests.fakes.kernel import CLIENT
 from tests.fakes.machine import Behaviour, Daemon
 from tests.unit.loop.loop_samples import SERVICES, image, release
 from tests.unit.loop.scenarios import Router, Scenario, configure, prepared, settle, swap
@@ -108,7 +110,10 @@ class Ward:
         """Whoever drains has connections for so long."""
         clock = self.machine.clock
         until = clock.elapsed + seconds
-        self.machine.connections.count = lambda endpoints: int(clock.elapsed < until)  # type: ignore[method-assign]
+        one = Connection((CLIENT, 20_000), (CLIENT, 80), (CLIENT, 8001))
+        self.machine.connections.established = (  # type: ignore[method-assign]
+            lambda instance: (one,) if clock.elapsed < until else ()
+        )
 
     def fall_back(self) -> None:
         """What serves crashes again and again, until the version before serves, at rest."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from supervisor.decisions.traffic import endpoints, is_end_of
+from supervisor.values.errors import NetworkError
 from supervisor.values.names import ServiceName
+from supervisor.values.state import Connection, Instance
 from tests.unit.loop.ailments import OVERLAPPING, Ward, ward
 from tests.unit.loop.scenarios import swap
 
@@ -33,19 +36,6 @@ def test_what_ends_in_time_is_waited_for(service: ServiceName) -> None:
 
 
 @each
-def test_a_connection_that_tracking_has_forgotten_is_waited_for_too(service: ServiceName) -> None:
-    with ward(service) as patient:
-        clock, former = patient.machine.clock, patient.keeper.instance.container_name
-        until = clock.elapsed + 10.0
-        patient.machine.connections.open = lambda found, pid: int(clock.elapsed < until)  # type: ignore[method-assign]
-        swap(patient.router, service)
-        patient.wait(9.0)
-        assert patient.machine.engine.runs(former)
-        patient.wait(2.0)
-        assert not patient.machine.engine.runs(former)
-
-
-@each
 def test_at_the_deadline_it_is_asked_to_end_before_it_is_removed(service: ServiceName) -> None:
     with ward(service) as patient:
         former = patient.keeper.instance.container_name
@@ -70,3 +60,35 @@ def test_one_that_obeys_is_not_waited_for(service: ServiceName) -> None:
         patient.machine.engine.end(former, 0)
         patient.wait(1.0)
         assert patient.worker.is_settled
+
+
+@each
+def test_what_it_has_in_hand_stays_with_it_whatever_becomes_of_tracking(service: ServiceName) -> None:
+    with ward(service, has_clients=True) as patient:
+        machine, former = patient.machine, patient.keeper.instance
+        assert machine.traffic.table.kept == ()
+        swap(patient.router, service)
+        patient.until(lambda: patient.keeper.instance != former)
+        kept = machine.traffic.table.kept
+        assert kept
+        assert all(is_end_of(one.inside, frozenset(endpoints(former))) for one in kept)
+        patient.restart_supervisor()
+        patient.wait(0.1)
+        assert machine.traffic.table.kept
+        patient.until(lambda: not machine.engine.runs(former.container_name))
+        patient.wait(1.0)
+        assert machine.traffic.table.kept == ()
+
+
+@each
+def test_traffic_moves_all_the_same_where_nobody_can_tell_what_is_in_hand(service: ServiceName) -> None:
+    with ward(service) as patient:
+        former = patient.keeper.instance
+
+        def refuse(instance: Instance) -> tuple[Connection, ...]:
+            raise NetworkError(f"cannot list tracked connections of {instance.container_name}: refused")
+
+        patient.machine.connections.established = refuse  # type: ignore[method-assign]
+        swap(patient.router, service)
+        patient.until(lambda: patient.keeper.instance != former)
+        assert patient.machine.traffic.table.kept == ()

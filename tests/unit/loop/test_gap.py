@@ -13,7 +13,7 @@ from supervisor.values.errors import NetworkError
 from supervisor.values.names import ServiceName
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import HeldPort, TrafficTable
-from tests.fakes.kernel import FakeTraffic
+from tests.fakes.kernel import FakeConnections, FakeTraffic
 from tests.unit.loop.scenarios import ALL, Router, Scenario, prepared
 
 SERVICE = ServiceName("takeover")
@@ -133,7 +133,7 @@ def held(ports: Sequence[tuple[int, int]]) -> tuple[HeldPort, ...]:
 
 def test_two_ports_are_held_apart_and_let_go_together() -> None:
     traffic = FakeTraffic()
-    switchboard = Switchboard(traffic)
+    switchboard = Switchboard(traffic, FakeConnections())
     switchboard.hold(4500, 40001)
     switchboard.hold(4501, 40002)
     switchboard.hold(4500, 40003)  # a socket that was opened again
@@ -147,7 +147,7 @@ def test_two_ports_are_held_apart_and_let_go_together() -> None:
 
 def test_a_refused_rule_is_not_remembered() -> None:
     traffic = FakeTraffic()
-    switchboard = Switchboard(traffic)
+    switchboard = Switchboard(traffic, FakeConnections())
     traffic.apply = refuse  # type: ignore[method-assign, assignment]
     with pytest.raises(NetworkError):
         switchboard.hold(4500, 40001)

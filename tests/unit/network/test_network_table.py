@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
@@ -14,10 +14,11 @@ from supervisor.edges.network.admission import RULE, amendments
 from supervisor.edges.network.guard import LONGEST_PAUSE, pause_before
 from supervisor.values.errors import NetworkError
 from supervisor.values.manifest import Protocol
-from supervisor.values.state import AddressSwitch, Endpoint, HeldPort, PortSwitch, TrafficTable
+from supervisor.values.state import AddressSwitch, Connection, Endpoint, HeldPort, PortSwitch, TrafficTable
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
-VIP = Endpoint(IPv4Address("203.0.113.10"), TCP, 80)
+VIP_ADDRESS, CLIENT = IPv4Address("203.0.113.10"), IPv4Address("203.0.113.200")
+VIP = Endpoint(VIP_ADDRESS, TCP, 80)
 GUESTS = ("eth0", "eth3")
 
 
@@ -36,6 +37,10 @@ BEFORE = TrafficTable(
     outgoing=("vrs0", "vrs1"),
     alive_ports=(*ports(1000), *ports(1100)),
     held_ports=(HeldPort(4500, 40123),),
+    kept=(
+        Connection((CLIENT, 40000), (VIP_ADDRESS, 80), (IPv4Address("198.18.0.2"), 8001)),
+        Connection((IPv6Address("fd00::7"), 40000), (IPv6Address("fd00::1"), 53), (IPv6Address("fd00::1"), 1053)),
+    ),
 )
 AFTER = TrafficTable(
     active_addresses=(AddressSwitch(VIP, inner(1)),),
@@ -44,6 +49,7 @@ AFTER = TrafficTable(
     outgoing=("vrs0", "vrs1"),
     alive_ports=BEFORE.alive_ports,
     held_ports=BEFORE.held_ports,
+    kept=BEFORE.kept,
 )
 
 
@@ -56,6 +62,8 @@ def test_elements_of_a_hand_over() -> None:
     assert found["relay_out"] == {(i, n, n): (67,) for i in GUESTS for n in (1067, 1167)}
     assert found["tcp_in"] == {(i, 53): (1053,) for i in GUESTS}
     assert found["outgoing"] == {("vrs0",): (), ("vrs1",): ()}
+    assert found["kept"] == {("203.0.113.200", 40000, "203.0.113.10", 80): ("198.18.0.2", 8001)}
+    assert found["kept6"] == {("fd00::7", 40000, "fd00::1", 53): ("fd00::1", 1053)}
     assert found["held_ports"] == {(4500,): ()}
     assert found["held"] == {(4500,): (40123,)}
     assert set(found["udp_inside"]) == {(1053,), (1067,), (1153,), (1167,), (40123,)}

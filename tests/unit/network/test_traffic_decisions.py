@@ -7,12 +7,13 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from supervisor.decisions.traffic import conflicts, endpoints, traffic_table
+from supervisor.decisions.traffic import MOST_KEPT, conflicts, endpoints, still_kept, traffic_table
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.state import (
     AddressFrontend,
     AddressSwitch,
+    Connection,
     Endpoint,
     HeldPort,
     Instance,
@@ -24,7 +25,8 @@ from supervisor.values.state import (
 )
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
-VIP = Endpoint(IPv4Address("203.0.113.10"), TCP, 80)
+VIP_ADDRESS = IPv4Address("203.0.113.10")
+VIP = Endpoint(VIP_ADDRESS, TCP, 80)
 OTHER_VIP = Endpoint(IPv4Address("203.0.113.11"), TCP, 80)
 
 
@@ -55,6 +57,27 @@ def test_held_ports_stand_beside_what_is_served() -> None:
     table = traffic_table([NAMES_1], [], held)
     assert table.held_ports == (HeldPort(4500, 40001), HeldPort(4501, 40002))
     assert replace(table, held_ports=()) == traffic_table([NAMES_1], [])
+
+
+def connection(client_port: int, inside: Endpoint) -> Connection:
+    address = inside.address or IPv4Address("10.1.1.1")
+    return Connection((IPv4Address("203.0.113.200"), client_port), (VIP_ADDRESS, 80), (address, inside.port))
+
+
+def test_only_what_still_drains_keeps_its_connections() -> None:
+    mine, names = connection(40000, inner(0, 8001)), connection(40001, Endpoint(None, TCP, 1053))
+    strange = [connection(40002, inner(0, 8003)), connection(40003, inner(1, 8001))]
+    found = [mine, names, *strange]
+    assert still_kept(found, [WEB_1, NAMES_1]) == (mine, names)
+    assert still_kept(found, [WEB_1]) == (mine,)
+    assert still_kept(found, []) == ()
+
+
+def test_a_client_is_kept_where_it_was_last_and_their_number_is_bounded() -> None:
+    again = [connection(40000, inner(0, 8001)), connection(40000, inner(1, 8001))]
+    assert still_kept(again, [WEB_1, WEB_2]) == (again[1],)
+    many = [connection(port, inner(0, 8001)) for port in range(1024, 1024 + MOST_KEPT + 9)]
+    assert still_kept(many, [WEB_1]) == tuple(many[9:])
 
 
 def test_new_flows_follow_the_active_and_all_alive_may_answer() -> None:

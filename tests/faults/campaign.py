@@ -56,7 +56,7 @@ def _kill_at(subject: Subject, deed: Deed, name: str, fault: Fault) -> Survived:
     assert not subject.is_armed, "the supervisor died elsewhere"
     began = time.monotonic()
     subject.router.start()
-    subject.await_rest()
+    subject.until(f"{deed.name} is done", lambda: subject.is_at_rest() and deed.is_done(subject, name))
     seconds = time.monotonic() - began
     assert seconds <= CONVERGED_SECONDS, f"came to rest after {seconds:.1f} s only"
     found = violations(subject.router)

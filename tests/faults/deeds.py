@@ -13,19 +13,23 @@ from lab.router import NEWER, OLDER
 from lab.session import SERVICES
 from supervisor.decisions.handover import TABLES
 from supervisor.loop.fault_points import Moment
-from supervisor.values.handover import Mode, Step
+from supervisor.values.handover import Mode, Outcome, Step
 from tests.faults.points import Fault
 from tests.faults.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """`prepare` brings the service to where the deed can begin and is not disturbed; `begin` does not wait."""
+    """`prepare` brings the service to where the deed can begin and is not disturbed; `begin` does not wait.
+
+    `is_done` may be asked while the router is at rest: is nothing of the deed to come any more?
+    """
 
     name: str
     prepare: Callable[[Subject, str], None]
     begin: Callable[[Subject, str], None]
     steps: Callable[[str], tuple[Step, ...]]
+    is_done: Callable[[Subject, str], bool] = lambda subject, name: True
 
     def faults(self, service: str) -> tuple[Fault, ...]:
         return tuple(Fault(service, step, moment) for step in self.steps(service) for moment in Moment)
@@ -73,7 +77,10 @@ def _upgrade(subject: Subject, name: str) -> None:
 
 def _have_former(subject: Subject, name: str) -> None:
     """What is rolled back to must differ from what runs: it does after a swap that succeeded."""
-    if not any(one.outcome == "succeeded" and one.from_version for one in subject.history(name)):
+    if not any(
+        one.outcome == "succeeded" and one.from_version not in (None, one.to_version)
+        for one in subject.history(name, 1000)
+    ):
         subject.ask(lambda control: control.swap(name, subject.other_version(name), wait=True))
         subject.await_rest()
 
@@ -102,6 +109,11 @@ def _configure(subject: Subject, name: str) -> None:
     file = f"{turn:04d}-{base}.json.{turn:08d}"
     (folder / file).touch()
     subject.ask(lambda control: control.apply_config(((file, json.dumps(content).encode()),)))
+
+
+def _is_configured(subject: Subject, name: str) -> bool:
+    """A configuration that was undone with the supervisor that brought it is brought again by the next one."""
+    return name not in _CHANGES or subject.history(name, 1)[0].outcome == Outcome.SUCCEEDED
 
 
 def _other_resolvers(turn: int) -> tuple[str, dict[str, Any]]:
@@ -144,7 +156,7 @@ DEEDS: Mapping[str, Deed] = MappingProxyType(
             Deed("rollback", _have_former, _roll_back, _forward),
             Deed("rollback-in-soak", _be_soaking, _roll_back, _undo),
             Deed("upgrade", _be_older_alone, _upgrade, _forward),
-            Deed("configure", _nothing, _configure, _configured),
+            Deed("configure", _nothing, _configure, _configured, _is_configured),
         )
     }
 )

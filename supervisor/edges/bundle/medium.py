@@ -1,31 +1,30 @@
 """Files of an ISO 9660 medium, read from a file or block device without a mount; the lowest step of the bundle edge.
 
-pycdlib finds the files once; afterwards they are read by position, so that several readers do not disturb each other
-and a medium that ends early is noticed (pycdlib returns fewer bytes and says nothing).
+A process without rights finds the files once; afterwards they are read by position, so that several readers do not
+disturb each other and a medium that ends early is noticed (pycdlib returns fewer bytes and says nothing).
 """
 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
-
-import pycdlib
-from pycdlib.pycdlibexception import PyCdlibException
 
 from supervisor.values.bundle import VOLUME_ID
 from supervisor.values.errors import BundleError, MissingFileError, NoMediumError, NotABundleError, TruncatedBundleError
 
 SECTOR = 2048
 CHUNK = 1 << 20
+DEADLINE = 60.0  # of the program that reads the directories
 _DESCRIPTOR = 16 * SECTOR  # the primary volume descriptor, ECMA-119 8.4
-# What pycdlib raises besides its own exceptions when directory records are damaged.
-_DAMAGE = (OSError, struct.error, LookupError, ValueError, ArithmeticError, AttributeError, TypeError, RecursionError)
-_RECORD_LIMIT = 100_000  # a damaged directory can be a loop
+_LOCATE = (sys.executable, "-P", "-m", "supervisor.edges.bundle.locate")
+_LONGEST_REASON = 300
 
 
 class Medium:
@@ -100,40 +99,27 @@ class Medium:
             raise TruncatedBundleError(str(self.path), self._expected, found)
 
     def _locate(self) -> dict[str, tuple[int, int]]:
-        iso = pycdlib.PyCdlib()
-        try:
-            with open(self.path, "rb") as stream:
-                iso.open_fp(stream)
-                places = dict(_walk(iso.get_record(rr_path="/"), ""))
-                iso.close()
-        except (PyCdlibException, *_DAMAGE) as error:
-            raise NotABundleError(str(self.path), f"its directories are damaged ({error})") from error
-        for name, (offset, size) in places.items():
+        found: dict[str, tuple[int, int]] = {}
+        for name, (offset, size) in json.loads(self._ask_for_places()).items():
             if offset + size > self._expected:
                 raise TruncatedBundleError(f"{name} on {self.path}", size, max(0, self._expected - offset))
-        return places
+            found[name] = (offset, size)
+        return found
+
+    def _ask_for_places(self) -> bytes:
+        damaged = "its directories are damaged"
+        try:
+            done = subprocess.run(_LOCATE, stdin=self._handle, capture_output=True, timeout=DEADLINE, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise NotABundleError(str(self.path), f"{damaged} (not read within {DEADLINE:g} s)") from error
+        if done.returncode:
+            said = " ".join(done.stderr.decode(errors="replace").split())[-_LONGEST_REASON:]
+            reason = said or f"reading them ended with {done.returncode}"
+            raise NotABundleError(str(self.path), f"{damaged} ({reason})")
+        return done.stdout
 
     def _read_at(self, offset: int, length: int) -> bytes:
         try:
             return os.pread(self._handle, length, offset)
         except OSError as error:
             raise BundleError(f"cannot read {self.path} at {offset}: {error.strerror}") from error
-
-
-def _walk(folder: Any, prefix: str) -> Iterator[tuple[str, tuple[int, int]]]:
-    waiting, seen = [(folder, prefix)], 0
-    while waiting:
-        record, path = waiting.pop()
-        for child in record.children:
-            if child.is_dot() or child.is_dotdot():
-                continue
-            seen += 1
-            if seen > _RECORD_LIMIT:
-                raise ValueError("too many directory records")
-            if child.rock_ridge is None:
-                raise ValueError("a directory record has no Rock Ridge name")
-            name = path + child.rock_ridge.name().decode()
-            if child.is_dir():
-                waiting.append((child, name + "/"))
-            else:
-                yield name, (child.extent_location() * SECTOR, child.get_data_length())

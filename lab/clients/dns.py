@@ -59,7 +59,7 @@ class DnsProbe(Probe):
     rate: float = 50.0
     seconds: float = 10.0
     source: str = "10.1.1.30"
-    source_port: int = 40053
+    source_port: int = 20053  # below those that the kernel gives to the clients beside it
     server: str = ROUTER_GUEST_IP
     timeout: float = 2.0
     queries_per_connection: int = 90  # dnsmasq closes a connection after 100

@@ -52,3 +52,26 @@ def test_what_hangs_is_not_called_ready_because_its_router_is_slow(service: Serv
         patient.wait(MINUTE)
         healed = patient.story(before) == [("heal", "succeeded")]
         assert healed or patient.machine.store.restarts(service)  # two of a takeover cannot run at once
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_candidate_that_ends_while_it_is_asked_is_not_called_hung(service: ServiceName) -> None:
+    with ward(service) as patient:
+        ask, before, refused = patient.machine.ask, patient.last, list[str]()
+
+        def asked(probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
+            if not patient.worker._soaks or target.container != patient.keeper.instance.container_name:
+                return ask(probe, target)
+            if probe.argument("command") != "is it ready":
+                refused.append(target.container)
+            elif len(refused) >= patient.keeper.definition.manifest.liveness.threshold:
+                patient.machine.engine.end(target.container, 9)  # between the last look and the last question
+            else:
+                return ask(probe, target)
+            return ProbeResult(False, "no answer", 0.0)
+
+        patient.machine.ask = asked  # type: ignore[method-assign]
+        swap(patient.router, service)
+        patient.wait(MINUTE)
+        assert patient.story(before) == [("swap", "reverted")]
+        assert "exit code 9" in patient.machine.store.history(service, 1)[0].reason

@@ -103,7 +103,7 @@ class RenewingGuests(Probe):
     count: int = 20
     interval: float = 0.5
     seconds: float = 10.0
-    timeout: float = 1.0
+    timeout: float = 3.0  # a client asks again after 4 s, give or take 1 (RFC 2131, 4.1)
     server: str = ROUTER_GUEST_IP
     interface: str = "eth0"
     name: str = "dhcp renewal"

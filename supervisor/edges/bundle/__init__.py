@@ -1,7 +1,8 @@
 """The bundle edge: what arrives on an ISO, verified before anything is used.
 
 medium       files of an ISO 9660 medium, without mounting it
-locate       where these files are, found by a process without rights
+directories  where these files are, and how little of what is said about it is believed
+directory_reader  the process without rights that says it
 keys         Ed25519 key pairs and signatures
 index        bundle.json to values and back, with every fault named
 definition   which files of a service folder travel, and their common digest

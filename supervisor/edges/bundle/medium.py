@@ -7,24 +7,18 @@ disturb each other and a medium that ends early is noticed (pycdlib returns fewe
 from __future__ import annotations
 
 import errno
-import json
 import os
 import struct
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
+from supervisor.edges.bundle.directories import SECTOR, Places, find_files
 from supervisor.values.bundle import VOLUME_ID
 from supervisor.values.errors import BundleError, MissingFileError, NoMediumError, NotABundleError, TruncatedBundleError
 
-SECTOR = 2048
 CHUNK = 1 << 20
-DEADLINE = 60.0  # of the program that reads the directories
 _DESCRIPTOR = 16 * SECTOR  # the primary volume descriptor, ECMA-119 8.4
-_LOCATE = (sys.executable, "-P", "-m", "supervisor.edges.bundle.locate")
-_LONGEST_REASON = 300
 
 
 class Medium:
@@ -98,25 +92,12 @@ class Medium:
         if found < self._expected:
             raise TruncatedBundleError(str(self.path), self._expected, found)
 
-    def _locate(self) -> dict[str, tuple[int, int]]:
-        found: dict[str, tuple[int, int]] = {}
-        for name, (offset, size) in json.loads(self._ask_for_places()).items():
+    def _locate(self) -> Places:
+        found = find_files(str(self.path), self._handle)
+        for name, (offset, size) in found.items():
             if offset + size > self._expected:
                 raise TruncatedBundleError(f"{name} on {self.path}", size, max(0, self._expected - offset))
-            found[name] = (offset, size)
         return found
-
-    def _ask_for_places(self) -> bytes:
-        damaged = "its directories are damaged"
-        try:
-            done = subprocess.run(_LOCATE, stdin=self._handle, capture_output=True, timeout=DEADLINE, check=False)
-        except subprocess.TimeoutExpired as error:
-            raise NotABundleError(str(self.path), f"{damaged} (not read within {DEADLINE:g} s)") from error
-        if done.returncode:
-            said = " ".join(done.stderr.decode(errors="replace").split())[-_LONGEST_REASON:]
-            reason = said or f"reading them ended with {done.returncode}"
-            raise NotABundleError(str(self.path), f"{damaged} ({reason})")
-        return done.stdout
 
     def _read_at(self, offset: int, length: int) -> bytes:
         try:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import random
 import subprocess
-import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.edges.bundle import keys, locate
+from supervisor.edges.bundle import directory_reader, keys
 from supervisor.edges.bundle.medium import CHUNK, Medium
 from supervisor.edges.bundle.reader import Bundle
 from supervisor.surface.assembly import TrustedMedia
@@ -213,7 +211,7 @@ def test_damaged_directories_are_an_error_of_ours_or_harmless(workshop: Workshop
         place = chance.randrange(16 * 2048, 40 * 2048)
         damaged = good[:place] + chance.randbytes(1) + good[place + 1 :]
         try:
-            locate.places(io.BytesIO(damaged))
+            directory_reader.places(io.BytesIO(damaged))
         except ValueError:
             refused += 1
         if number % 20:
@@ -231,25 +229,6 @@ def test_directories_that_cannot_be_read_say_why(workshop: Workshop) -> None:
     path.write_bytes(good[:root] + bytes([5]) + good[root + 1 :])
     with pytest.raises(NotABundleError, match=r"its directories are damaged \(.+\)$"):
         Bundle.open(path, workshop.trusted)
-
-
-def test_whoever_reads_the_directories_has_no_rights() -> None:
-    code = """
-import errno, os
-from supervisor.edges.bundle import locate
-locate._give_up_rights()
-assert locate.os.getresuid() == (65534,) * 3 and not os.getgroups(), os.getresuid()
-for attempt in (os.fork, lambda: bytearray(1 << 30), lambda: open("/etc/shadow"), lambda: os.setuid(0)):
-    try:
-        attempt()
-    except (OSError, MemoryError):
-        continue
-    raise SystemExit(f"not refused: {attempt}")
-"""
-    if os.geteuid() != 0:
-        pytest.skip("only root has rights to give up")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_an_unlisted_file_and_a_missing_one_are_refused(workshop: Workshop) -> None:

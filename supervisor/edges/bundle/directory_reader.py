@@ -1,8 +1,9 @@
-"""A program that finds the files of an ISO 9660 medium: `python -P -m supervisor.edges.bundle.locate < MEDIUM`.
+"""A program that finds the files of an ISO 9660 medium: `python -P -m supervisor.edges.bundle.directory_reader < ISO`.
 
 Directories are the one part of a medium that has to be understood before its signature can be checked. So they are read
 in a process without rights, with little memory and little time: whoever forges a medium gets that, and not the
-supervisor. It prints JSON: the path of every file with its position and its size in bytes; or what is wrong.
+supervisor. It prints JSON: the path of every file with its position and its size in bytes. Where the directories are
+damaged it prints what is wrong and ends with EX_DATAERR (sysexits.h).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import ctypes
 import json
 import os
 import resource
+import signal
 import struct
 import sys
 import time
@@ -20,13 +22,16 @@ from typing import Any, BinaryIO
 import pycdlib
 from pycdlib.pycdlibexception import PyCdlibException
 
-from supervisor.edges.bundle.medium import SECTOR
+from supervisor.edges.bundle.directories import MOST_BYTES, SECTOR
 
-_MEMORY = 512 << 20  # bytes of address space
+_MEMORY = 128 << 20  # bytes of address space; 64 MiB are enough for a real one
 _SECONDS = 30  # of processor time
-_NOBODY = 65534
-_PR_SET_NO_NEW_PRIVS = 38  # prctl(2)
-_RECORD_LIMIT = 100_000  # a damaged directory can be a loop
+_LONGEST_SECONDS = 60  # of any time: a slow device is waited for no longer, whatever became of who asked
+_NOBODY = 65533  # reserved, and of nobody: processes of one user may trace each other, and containers run as 65534
+_MOST_RECORDS = 100_000  # a damaged directory can be a loop
+_LONGEST_PATH = 1024
+_CLONE_NEWNET, _CLONE_NEWIPC = 0x40000000, 0x08000000  # clone(2)
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38  # prctl(2)
 # What pycdlib raises besides its own exceptions when directory records are damaged.
 _DAMAGE = (
     OSError,
@@ -52,32 +57,47 @@ def places(stream: BinaryIO) -> dict[str, tuple[int, int]]:
 
 
 def main() -> int:
-    _give_up_rights()
+    give_up_rights()
     with open(0, "rb", closefd=False) as stream:
         stream.seek(0)
         try:
             found = places(stream)
         except ValueError as error:
-            sys.stderr.write(f"{error}\n")
-            return 1
+            sys.stdout.write(str(error))
+            return os.EX_DATAERR
     json.dump(found, sys.stdout)
     return 0
 
 
-def _give_up_rights() -> None:
-    """Nobody may not even read Python's own modules where these belong to root: load what is loaded on first use."""
-    time.strptime("2025", "%Y")
+def give_up_rights() -> None:
+    """Keep what reading needs, for good. OSError when the kernel refuses: then nothing is read."""
+    time.strptime("2025", "%Y")  # loaded on first use, from files that may belong to root alone
     for encoding in ("ascii", "latin-1", "utf-8", "utf-16", "utf-16_be"):
         b"".decode(encoding)
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
-    for nothing in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC):
-        resource.setrlimit(nothing, (0, 0))
+    signal.alarm(_LONGEST_SECONDS)
+    with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("1000")  # before any service
+    for limited, most in (
+        (resource.RLIMIT_AS, _MEMORY),
+        (resource.RLIMIT_CPU, _SECONDS),
+        (resource.RLIMIT_FSIZE, MOST_BYTES),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NPROC, 0),
+    ):
+        resource.setrlimit(limited, (most, most))
+    libc = ctypes.CDLL(None, use_errno=True)
     if os.geteuid() == 0:
+        _must(libc.unshare(_CLONE_NEWNET | _CLONE_NEWIPC))
         os.setgroups([])
         os.setresgid(_NOBODY, _NOBODY, _NOBODY)
         os.setresuid(_NOBODY, _NOBODY, _NOBODY)
-    ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    _must(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    _must(libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))  # a change of user would have unset it
+
+
+def _must(result: int) -> None:
+    if result != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def _walk(folder: Any, prefix: str) -> Iterator[tuple[str, tuple[int, int]]]:
@@ -88,11 +108,13 @@ def _walk(folder: Any, prefix: str) -> Iterator[tuple[str, tuple[int, int]]]:
             if child.is_dot() or child.is_dotdot():
                 continue
             seen += 1
-            if seen > _RECORD_LIMIT:
+            if seen > _MOST_RECORDS:
                 raise ValueError("too many directory records")
             if child.rock_ridge is None:
                 raise ValueError("a directory record has no Rock Ridge name")
             name = path + child.rock_ridge.name().decode()
+            if len(name) > _LONGEST_PATH:
+                raise ValueError("a path is too long")
             if child.is_dir():
                 waiting.append((child, name + "/"))
             else:

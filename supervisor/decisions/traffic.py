@@ -36,7 +36,9 @@ class Conflict:
         return f"{self.first} and {self.second} both claim {self.what}"
 
 
-MOST_KEPT = 4096  # connections of one service: each is an element of the table, and all of them are read back often
+MOST_KEPT = 4096
+"""Connections of one service that the table names. Each is an element, and all of them are read back often: so many
+take some 60 ms to load and 70 ms to verify on a slow router (`test_network_traffic.py` loads as many)."""
 
 
 def traffic_table(
@@ -63,14 +65,14 @@ def traffic_table(
     )
 
 
-def still_kept(connections: Iterable[Connection], draining: Iterable[Instance]) -> tuple[Connection, ...]:
-    """Return those of `connections` that instances which lost their traffic still have, at most `MOST_KEPT`.
+def kept_of(connections: Iterable[Connection], inactive: Iterable[Instance]) -> tuple[Connection, ...]:
+    """Return those of `connections` that are of `inactive`, the first `MOST_KEPT`.
 
     A client that connects again from the same port is known by its newest connection.
     """
-    ends = {endpoint for instance in draining for endpoint in endpoints(instance, Protocol.TCP)}
+    ends = {endpoint for instance in inactive for endpoint in endpoints(instance, Protocol.TCP)}
     of_client = {(one.client, one.outside): one for one in connections if is_end_of(one.inside, ends)}
-    return tuple(of_client.values())[-MOST_KEPT:]
+    return tuple(of_client.values())[:MOST_KEPT]
 
 
 def is_end_of(end: SocketAddress, endpoints: Set[Endpoint]) -> bool:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 from supervisor.loop.instances import is_running
 from supervisor.loop.walk import Wait, Walk
+from supervisor.values.errors import NetworkError
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.state import Instance
+
+log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
 DISMISSED_POLL_SECONDS = 0.1
@@ -22,9 +27,10 @@ def finish(walk: Walk, instance: Instance, definition: ServiceDefinition) -> Wai
         walk.world.engine.kill(name, signal)
         walk.is_signalled = True
     walk.drain_deadline = walk.world.clock.now() - walk.elapsed + limit
-    walk.held = len(walk.world.connections.established(instance))
+    walk.held = _count(walk, instance)
     if not walk.held:
         return None
+    walk.world.switchboard.keep(instance.service)
     if walk.elapsed <= limit:
         return Wait(POLL_SECONDS)
     if not walk.is_dismissed:
@@ -32,3 +38,12 @@ def finish(walk: Walk, instance: Instance, definition: ServiceDefinition) -> Wai
         walk.is_dismissed = True
     is_over = walk.elapsed > limit + manifest.stop.timeout or not is_running(walk.world, instance)
     return None if is_over else Wait(DISMISSED_POLL_SECONDS)
+
+
+def _count(walk: Walk, instance: Instance) -> int:
+    """What cannot be counted may be there; the deadline holds all the same."""
+    try:
+        return len(walk.world.connections.unfinished(instance))
+    except NetworkError as error:
+        log.warning("connections not counted", extra={"service": instance.service, "reason": str(error)})
+        return max(1, walk.held)

@@ -33,6 +33,7 @@ from supervisor.values.handover import Kind, Mode
 log = logging.getLogger(__name__)
 
 END_GAP_SECONDS = 5.0
+KEEP_SECONDS = 2.0  # in a soak: how often what the former active has open is looked at
 CONFIGURE_SOAK_SECONDS = 5.0  # the version has proved itself, and the next change of configuration waits behind this
 
 
@@ -153,7 +154,10 @@ def soak(walk: Walk) -> Wait | None:
     if walk.handover.kind is Kind.CONFIGURE:
         seconds = min(seconds, CONFIGURE_SOAK_SECONDS)
     left = seconds - walk.elapsed
-    return Wait(left) if left > 0 else None
+    if left <= 0:
+        return None
+    walk.world.switchboard.keep(walk.handover.service)
+    return Wait(min(left, KEEP_SECONDS))
 
 
 def drain(walk: Walk) -> Wait | None:

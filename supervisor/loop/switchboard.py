@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from supervisor.decisions.traffic import conflicts, still_kept, traffic_table
+from supervisor.decisions.traffic import conflicts, kept_of, traffic_table
 from supervisor.ports import Connections, Traffic
 from supervisor.values.errors import NetworkError, RequestError
 from supervisor.values.names import ServiceName
@@ -25,8 +25,8 @@ class Serving:
     alive: tuple[Instance, ...]
 
     @property
-    def draining(self) -> tuple[Instance, ...]:
-        """Those that had traffic, or are to have it."""
+    def inactive(self) -> tuple[Instance, ...]:
+        """Those that had traffic and may still finish some, or are to have it."""
         return tuple(instance for instance in self.alive if instance != self.active)
 
 
@@ -69,7 +69,7 @@ class Switchboard:
                     log.error("frontends in conflict", extra={"service": service, "reason": str(error)})
                     accepted[service] = Serving(None, one.alive)
             self._serving = accepted
-            self._kept = {service: self._in_hand(one.draining) for service, one in accepted.items()}
+            self._kept = {service: kept_of(self._open(one.inactive), one.inactive) for service, one in accepted.items()}
             self._apply(accepted)
 
     def refresh(self) -> None:
@@ -80,19 +80,37 @@ class Switchboard:
     def serve(self, service: ServiceName, serving: Serving) -> None:
         """Change one service. NetworkError leaves everything as it was; RequestError when a frontend is taken.
 
-        What an instance that loses its traffic has in hand stays with it, whatever becomes of connection tracking.
+        Connections that the instance which loses its traffic has open stay with it, whatever becomes of tracking.
         """
+        leaving = self.serving(service).active
+        found = self._open(one for one in serving.inactive if one == leaving)  # no cut waits for another service's list
         with self._lock:
             wanted, before = {**self._serving, service: serving}, self._kept
-            leaving = self._serving.get(service, _NOBODY).active
-            found = self._in_hand(tuple(one for one in serving.draining if one == leaving))
-            self._kept = {**before, service: still_kept((*before.get(service, ()), *found), serving.draining)}
+            self._kept = {**before, service: kept_of((*before.get(service, ()), *found), serving.inactive)}
             try:
                 self._apply(wanted)
             except (NetworkError, RequestError):
                 self._kept = before
                 raise
             self._serving = wanted
+        self.keep(service)  # what was opened in between too
+
+    def keep(self, service: ServiceName) -> None:
+        """Keep what the inactive instances of a service have open by now, and nothing that has ended. Best effort."""
+        inactive = self.serving(service).inactive
+        found = self._open(inactive)
+        with self._lock:
+            if self._serving.get(service, _NOBODY).inactive != inactive:
+                return  # somebody else changed it, and keeps what there is to keep
+            before, still = self._kept, frozenset(found)
+            first = (one for one in before.get(service, ()) if one in still)
+            self._kept = {**before, service: kept_of((*first, *found), inactive)}
+            try:
+                if self._kept != before:
+                    self._apply(self._serving)
+            except NetworkError as error:
+                self._kept = before
+                log.warning("connections not kept", extra={"service": service, "reason": str(error)})
 
     def serving(self, service: ServiceName) -> Serving:
         with self._lock:
@@ -136,13 +154,15 @@ class Switchboard:
         kept = (connection for connections in self._kept.values() for connection in connections)
         self._traffic.apply(traffic_table(actives, alive, held, kept))
 
-    def _in_hand(self, instances: Iterable[Instance]) -> tuple[Connection, ...]:
+    def _open(self, instances: Iterable[Instance]) -> tuple[Connection, ...]:
         """Best effort: traffic moves all the same where nobody can tell."""
-        try:
-            return tuple(one for instance in instances for one in self._connections.established(instance))
-        except NetworkError as error:
-            log.warning("connections not listed", extra={"reason": str(error)})
-            return ()
+        found: list[Connection] = []
+        for instance in instances:
+            try:
+                found += self._connections.open(instance)
+            except NetworkError as error:
+                log.warning("connections not listed", extra={"service": instance.service, "reason": str(error)})
+        return tuple(found)
 
     @staticmethod
     def _refuse_conflicts(wanted: Mapping[ServiceName, Serving]) -> None:

@@ -64,8 +64,11 @@ class Traffic(Protocol):
 class Connections(Protocol):
     """What clients have open: as connection tracking knows it, and as the sockets of an instance do."""
 
-    def established(self, instance: Instance) -> tuple[Connection, ...]:
-        """TCP connections that it has in hand, tracked or not: tracking forgets what is flushed. NetworkError."""
+    def unfinished(self, instance: Instance) -> tuple[Connection, ...]:
+        """TCP connections that it has not finished, tracked or not: tracking forgets what is flushed. NetworkError."""
+
+    def open(self, instance: Instance) -> tuple[Connection, ...]:
+        """Those that both ends agree on, as the sockets of its namespace tell: no program is run. NetworkError."""
 
     def delete(self, endpoints: Sequence[Endpoint]) -> None:
         """Forget every tracked flow whose reply comes from one of `endpoints`."""

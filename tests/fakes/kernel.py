@@ -90,7 +90,10 @@ class FakeConnections:
         self._made += 1
         self.flows.append(Flow(endpoint, container, until, outside, 20_000 + self._made % 40_000))
 
-    def established(self, instance: Instance) -> tuple[Connection, ...]:
+    def unfinished(self, instance: Instance) -> tuple[Connection, ...]:
+        return self.open(instance)
+
+    def open(self, instance: Instance) -> tuple[Connection, ...]:
         return tuple(
             Connection((CLIENT, flow.client_port), _at(flow.outside), _at(flow.endpoint))
             for flow in self.flows

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence, Set
-from ipaddress import IPv6Address, ip_address
+from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 
 from supervisor.decisions.traffic import endpoints, is_end_of
@@ -14,12 +15,12 @@ from supervisor.values.errors import NetworkError
 from supervisor.values.manifest import Protocol
 from supervisor.values.state import AddressFrontend, Connection, Endpoint, Instance, PortFrontend, SocketAddress
 
-# A connection in any of these may still carry data.
+# A tracked connection in any of these may still carry data.
 STATES = frozenset({"SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK"})
 
-# The kernel numbers its own states (include/net/tcp_states.h): ESTABLISHED, SYN_RECV, FIN_WAIT1, CLOSE_WAIT, LAST_ACK,
-# CLOSING.
-OPEN_STATES = frozenset({"01", "03", "04", "08", "09", "0B"})
+# The kernel numbers its own states (include/net/tcp_states.h): ESTABLISHED, FIN_WAIT1, CLOSE_WAIT, LAST_ACK, CLOSING.
+# What a forged SYN leaves (SYN_RECV) is nobody's connection yet.
+OPEN_STATES = frozenset({"01", "04", "08", "09", "0B"})
 
 _ATTEMPTS = 20  # each deletes some
 
@@ -34,10 +35,14 @@ class ConntrackConnections:
     def __init__(self, deadline: float = DEADLINE) -> None:
         self._deadline = deadline
 
-    def established(self, instance: Instance) -> tuple[Connection, ...]:
-        ends = endpoints(instance, Protocol.TCP)
+    def unfinished(self, instance: Instance) -> tuple[Connection, ...]:
         # A listing that changes meanwhile may miss some, and tracking forgets what is flushed: sockets are asked too.
-        return tuple(dict.fromkeys((*self._tracked(ends), *_open(instance, frozenset(ends))))) if ends else ()
+        tracked = self._tracked(endpoints(instance, Protocol.TCP))
+        return tuple(dict.fromkeys((*tracked, *self.open(instance))))
+
+    def open(self, instance: Instance) -> tuple[Connection, ...]:
+        ends = frozenset(endpoints(instance, Protocol.TCP))
+        return tuple(_open(instance, ends)) if ends else ()
 
     def _tracked(self, ends: Sequence[Endpoint]) -> Iterator[Connection]:
         """One listing for an address, not for each of its ports: a balancer may have hundreds."""
@@ -101,45 +106,52 @@ def _criteria(endpoints: Sequence[Endpoint]) -> Iterator[tuple[str, ...]]:
 
 
 def _open(instance: Instance, wanted: Set[Endpoint]) -> Iterator[Connection]:
-    """Yield what the sockets in an instance's namespace have open. None when the namespace is gone."""
+    """Yield what the sockets in an instance's namespace have open: nothing when the namespace is gone."""
     link, outside = instance.link, {}
     for frontend in instance.frontends:
         match frontend:
-            case AddressFrontend(outside=Endpoint(address=address, port=port), inside_port=inside_port):
+            case AddressFrontend(outside=Endpoint(address, Protocol.TCP, port), inside_port=inside_port):
                 outside[inside_port] = (address, port)
-            case PortFrontend(port=port, inside_port=inside_port):
+            case PortFrontend(protocol=Protocol.TCP, port=port, inside_port=inside_port):
                 outside[inside_port] = (None, port)
     is_gone = link is not None and not exists(link.namespace)
     for line in [] if is_gone else call_inside(link.namespace, _sockets) if link else _sockets():
         _, local, remote, state, _ = line.split(maxsplit=4)
-        inside = _end(local)
-        if state in OPEN_STATES and is_end_of(inside, wanted):
+        if state not in OPEN_STATES:
+            continue
+        inside, client = _end(local), _end(remote)
+        # A client that calls itself ::ffff:10.0.0.1 on the wire looks like one of IPv4, and is none.
+        if is_end_of(inside, wanted) and client[0].version == inside[0].version:
             address, port = outside[inside[1]]
-            yield Connection(_end(remote), (address or inside[0], port), inside)
+            yield Connection(client, (address or inside[0], port), inside)
 
 
 def _sockets() -> list[str]:
     """Lines of the socket tables of the thread's namespace (kernel: networking/proc_net_tcp.rst)."""
-    try:
-        tables = [Path(f"/proc/thread-self/net/{family}").read_text(encoding="ascii") for family in ("tcp", "tcp6")]
-    except OSError as error:
-        raise NetworkError(f"cannot list open connections: {error}") from error
-    return [line for table in tables for line in table.splitlines()[1:]]
+    found: list[str] = []
+    for family in ("tcp", "tcp6"):
+        try:
+            with suppress(FileNotFoundError):  # a kernel without IPv6
+                found += Path(f"/proc/thread-self/net/{family}").read_text(encoding="ascii").splitlines()[1:]
+        except OSError as error:
+            raise NetworkError(f"cannot list open connections: {error}") from error
+    return found
 
 
 def _end(text: str) -> SocketAddress:
-    """Read an end of a socket: words of 32 bits as they lie in memory, and the port."""
+    """Read an end of a socket: words of 32 bits as they lie in memory, and the port. IPv4 in IPv6 is IPv4."""
     words, _, port = text.partition(":")
     packed = b"".join(int(words[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(words), 8))
     address = ip_address(packed)
-    return (address.ipv4_mapped or address if isinstance(address, IPv6Address) else address), int(port, 16)
+    return (address.version == 6 and address.ipv4_mapped) or address, int(port, 16)
 
 
 def _connection(line: str, wanted: Set[Endpoint]) -> Connection | None:
     """Return what a line of the listing tells; None when it is over, or none of those that are wanted.
 
     It names the source, the destination and the ports of the first packet, and then those of the answer. The other way
-    round when the service's packet came first after a flush.
+    round when the service's packet came first after a flush. What passes through to somebody else's port of the same
+    number was not translated.
     """
     words = line.split()
     if STATES.isdisjoint(words):
@@ -147,9 +159,10 @@ def _connection(line: str, wanted: Set[Endpoint]) -> Connection | None:
     told = [word.partition("=")[2] for word in words if word.startswith(("src=", "dst=", "sport=", "dport="))]
     asking, asked = _ends(*told[:4])
     answering, answered = _ends(*told[4:8])
-    if is_end_of(answering, wanted):
-        return Connection(client=asking, outside=asked, inside=answering)
-    return Connection(client=answering, outside=answered, inside=asking) if is_end_of(asking, wanted) else None
+    for found in (Connection(asking, asked, answering), Connection(answering, answered, asking)):
+        if is_end_of(found.inside, wanted) and found.outside != found.inside:
+            return found
+    return None
 
 
 def _ends(source: str, destination: str, port: str, destination_port: str) -> tuple[SocketAddress, SocketAddress]:

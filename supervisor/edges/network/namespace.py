@@ -55,7 +55,10 @@ def call_inside(name: str, function: Callable[[], T]) -> T:
             failures.append(error)
 
     thread = threading.Thread(target=body, name=f"netns-{name}")
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as error:  # no more threads are to be had
+        raise NetworkError(f"cannot work inside network namespace {name}: {error}") from error
     thread.join()
     if failures:
         cause = failures[0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from ipaddress import IPv6Address
 from typing import Any
 
 from supervisor.values.errors import NetworkError
@@ -47,8 +48,10 @@ SETS: Mapping[str, tuple[str, str | None]] = {
     "tcp_inside": ("inet_service", None),
 }
 
-# Every lookup that a cut-over changes is written twice. Before Linux 6.17 a lookup that began just before a commit can
-# find neither the removed nor the added element ("restart set lookup on base_seq change"); the second one is later.
+# Every lookup that decides where new work goes is written twice. Before Linux 6.17 a lookup that began just before a
+# commit can find neither the removed nor the added element ("restart set lookup on base_seq change"); the second one is
+# later. @kept matters only after a flush of connection tracking, and only where tracking takes up connections in
+# mid-stream (nf_conntrack_tcp_loose in the kernel's nf_conntrack-sysctl.rst, on unless somebody says otherwise).
 CHAINS = f"""
     # Where UDP for router-mode services arrives, before connection tracking: it is never tracked, so nothing pins a
     # client to the former generation. Only for the router's own addresses, and broadcasts.
@@ -205,7 +208,8 @@ def read_elements(listing: Iterable[Mapping[str, Any]]) -> dict[str, dict[Key, K
     found: dict[str, dict[Key, Key]] = {}
     for entry in listing:
         if "map" in entry:
-            found[entry["map"]["name"]] = {_parts(key): _parts(data) for key, data in entry["map"].get("elem", ())}
+            read = _parts6 if entry["map"]["name"] == "kept6" else _parts
+            found[entry["map"]["name"]] = {read(key): read(data) for key, data in entry["map"].get("elem", ())}
         elif "set" in entry:
             found[entry["set"]["name"]] = {_parts(key): () for key in entry["set"].get("elem", ())}
     return found
@@ -290,3 +294,8 @@ def _join(parts: Key) -> str:
 
 def _parts(value: Any) -> Key:
     return tuple(value["concat"]) if isinstance(value, dict) else (value,)
+
+
+def _parts6(value: Any) -> Key:
+    """One address has several forms (RFC 5952, 5): nft prints ::10.1.1.7 where Python prints ::a01:107."""
+    return tuple(str(IPv6Address(part)) if isinstance(part, str) else part for part in _parts(value))

@@ -15,7 +15,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from supervisor.decisions.addresses import allocate_link
-from supervisor.decisions.traffic import endpoints, still_kept, traffic_table
+from supervisor.decisions.traffic import MOST_KEPT, endpoints, kept_of, traffic_table
 from supervisor.edges.network.anchor import TABLE as ANCHOR
 from supervisor.edges.network.anchor import Anchor
 from supervisor.edges.network.connections import ConntrackConnections
@@ -24,7 +24,15 @@ from supervisor.edges.network.links import IpLinks
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import Digest, ServiceName
-from supervisor.values.state import AddressFrontend, Endpoint, Instance, Link, PortFrontend, ResolvedFrontend
+from supervisor.values.state import (
+    AddressFrontend,
+    Connection,
+    Endpoint,
+    Instance,
+    Link,
+    PortFrontend,
+    ResolvedFrontend,
+)
 from tests.integration.network.network_peers import Server, TcpClient, UdpClient, closing
 from tests.integration.network.network_router import Router, entered, tool
 
@@ -77,8 +85,8 @@ def tracked(one: Instance) -> list[str]:
     return listed.splitlines()
 
 
-def in_hand(connections: ConntrackConnections, one: Instance) -> int:
-    return len(connections.established(one))
+def unfinished(connections: ConntrackConnections, one: Instance) -> int:
+    return len(connections.unfinished(one))
 
 
 @pytest.mark.parametrize(
@@ -131,16 +139,16 @@ def test_tcp_switch_keeps_established_connections(firewalled: Router, gateway: s
     with closing(*servers), guarded(firewalled, traffic), entered(firewalled.guest):
         old = TcpClient((gateway, 53))
         with entered(firewalled.router):
-            assert in_hand(count, first) == 1
+            assert unfinished(count, first) == 1
             traffic.apply(traffic_table([second], [first]))
         new = TcpClient((gateway, 53))
         assert (old.echo(), new.echo()) == ("g1", "g2")
         with entered(firewalled.router):
-            assert (in_hand(count, first), in_hand(count, second)) == (1, 1)
+            assert (unfinished(count, first), unfinished(count, second)) == (1, 1)
         old.close()
         new.close()
         with entered(firewalled.router):
-            wait_until(lambda: in_hand(count, first) == 0)
+            wait_until(lambda: unfinished(count, first) == 0)
 
 
 def test_transit_is_left_alone(net: Router) -> None:
@@ -195,7 +203,7 @@ def test_cut_over_of_an_isolated_service_in_mid_stream(firewalled: Router) -> No
             assert running.wait(5)
             with entered(firewalled.router):
                 traffic.apply(traffic_table([second], [first, second]))
-                assert in_hand(count, first) == 2
+                assert unfinished(count, first) == 2
             fresh = TcpClient(("203.0.113.10", 80))
             assert (fresh.greeting, chat.echo()) == (["web2", "203.0.113.100"], "web1")
             reader.join(10)
@@ -203,10 +211,10 @@ def test_cut_over_of_an_isolated_service_in_mid_stream(firewalled: Router) -> No
         assert set(server.seen) == {"203.0.113.100"}
         download.close()
         with entered(firewalled.router):
-            wait_until(lambda: in_hand(count, first) == 1)
+            wait_until(lambda: unfinished(count, first) == 1)
             count.delete(endpoints(first))
             assert not tracked(first)
-            assert in_hand(count, first) == 1, "its socket is open"
+            assert unfinished(count, first) == 1, "its socket is open"
         for client in (chat, fresh):
             client.close()
 
@@ -228,9 +236,9 @@ def test_conntrack_flush_while_a_former_generation_drains(firewalled: Router, ga
         before = [connect(stack, *place) for place in places]
         with entered(firewalled.router):
             tool("conntrack", "-F")  # just before the cut-over as well, and nobody said anything since
-            kept = [flow for one in formers for flow in connections.established(one)]
+            kept = [flow for one in formers for flow in connections.open(one)]
             assert len(kept) == len(before)
-            traffic.apply(traffic_table(actives, formers, kept=still_kept(kept, formers)))
+            traffic.apply(traffic_table(actives, formers, kept=kept_of(kept, formers)))
         after = [connect(stack, *place) for place in places]
         for _ in range(3):
             with entered(firewalled.router):
@@ -238,6 +246,21 @@ def test_conntrack_flush_while_a_former_generation_drains(firewalled: Router, ga
                 assert traffic.verify()
             assert [client.echo() for client in before] == ["web1", "g1"]
             assert [client.echo() for client in after] == ["web2", "g2"]
+
+
+def test_as_many_connections_as_may_be_kept_are_put_back_after_a_flush(firewalled: Router, record: Record) -> None:
+    traffic, client, gateway = NftTraffic(), IPv4Address("10.99.1.2"), IPv4Address(GATEWAY)
+    ports = range(1024, 1024 + MOST_KEPT)
+    kept = [Connection((client, port), (gateway, 53), (gateway, 1153)) for port in ports]
+    began = time.perf_counter()
+    traffic.apply(traffic_table([names(2)], [names(1)], kept=kept))
+    record("apply_ms", round((time.perf_counter() - began) * 1000, 1))
+    tool("nft", "flush", "ruleset")
+    began = time.perf_counter()
+    assert traffic.restore()
+    record("restore_ms", round((time.perf_counter() - began) * 1000, 1))
+    assert traffic.verify()
+    traffic.remove()
 
 
 def connect(stack: ExitStack, namespace: str, address: str, port: int) -> TcpClient:
@@ -261,7 +284,7 @@ def test_conntrack_flush_in_mid_download(firewalled: Router) -> None:
                 for _ in range(5):
                     tool("conntrack", "-F")
                     time.sleep(0.05)
-                assert in_hand(count, first) == 1
+                assert unfinished(count, first) == 1
             reader.join(10)
             download.close()
     assert received == [2_000_000]

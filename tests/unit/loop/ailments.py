@@ -111,7 +111,7 @@ class Ward:
         clock = self.machine.clock
         until = clock.elapsed + seconds
         one = Connection((CLIENT, 20_000), (CLIENT, 80), (CLIENT, 8001))
-        self.machine.connections.established = (  # type: ignore[method-assign]
+        self.machine.connections.open = (  # type: ignore[method-assign]
             lambda instance: (one,) if clock.elapsed < until else ()
         )
 

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.decisions.traffic import endpoints, is_end_of
+from supervisor.decisions.traffic import MOST_KEPT, endpoints, is_end_of
+from supervisor.loop.forward import KEEP_SECONDS
 from supervisor.values.errors import NetworkError
+from supervisor.values.manifest import Protocol
 from supervisor.values.names import ServiceName
 from supervisor.values.state import Connection, Instance
+from tests.fakes.kernel import CLIENT
 from tests.unit.loop.ailments import OVERLAPPING, Ward, ward
 from tests.unit.loop.scenarios import swap
 
 DRAIN_SECONDS, SOAK_SECONDS = 20.0, 2.0
 
 each = pytest.mark.parametrize("service", OVERLAPPING)
+
+
+def refuse(instance: Instance) -> tuple[Connection, ...]:
+    raise NetworkError(f"cannot list connections of {instance.container_name}: refused")
 
 
 def signals(patient: Ward, container: str) -> list[str]:
@@ -81,14 +88,53 @@ def test_what_it_has_in_hand_stays_with_it_whatever_becomes_of_tracking(service:
 
 
 @each
+def test_what_has_ended_is_not_kept(service: ServiceName) -> None:
+    with ward(service, has_clients=True) as patient:
+        machine, former = patient.machine, patient.keeper.instance
+        swap(patient.router, service)
+        patient.until(lambda: patient.keeper.instance != former)
+        first = machine.traffic.table.kept[0]
+        machine.connections.flows = [one for one in machine.connections.flows if one.client_port != first.client[1]]
+        patient.wait(KEEP_SECONDS + 0.1)
+        assert first not in machine.traffic.table.kept
+
+
+@each
+def test_a_supervisor_that_comes_back_keeps_no_more_than_the_table_takes(service: ServiceName) -> None:
+    with ward(service) as patient:
+        former = patient.keeper.instance
+        patient.hold_connections(100.0)
+        swap(patient.router, service)
+        patient.until(lambda: patient.keeper.instance != former)
+        inside = next(end for end in endpoints(former) if end.protocol is Protocol.TCP)
+        many = tuple(
+            Connection((CLIENT, port), (CLIENT, 80), (inside.address or CLIENT, inside.port))
+            for port in range(1024, 1024 + MOST_KEPT + 9)
+        )
+        patient.machine.connections.open = lambda instance: many  # type: ignore[method-assign]
+        patient.restart_supervisor()
+        patient.wait(0.1)
+        assert len(patient.machine.traffic.table.kept) == MOST_KEPT
+
+
+@each
+def test_the_deadline_holds_where_nobody_can_tell_what_is_left(service: ServiceName) -> None:
+    with ward(service) as patient:
+        former = patient.keeper.instance.container_name
+        patient.machine.connections.unfinished = refuse  # type: ignore[method-assign]
+        swap(patient.router, service)
+        patient.wait(SOAK_SECONDS + DRAIN_SECONDS - 1.0)
+        assert patient.machine.engine.runs(former)
+        patient.wait(15.0)
+        assert not patient.machine.engine.runs(former)
+        assert patient.worker.is_settled
+
+
+@each
 def test_traffic_moves_all_the_same_where_nobody_can_tell_what_is_in_hand(service: ServiceName) -> None:
     with ward(service) as patient:
         former = patient.keeper.instance
-
-        def refuse(instance: Instance) -> tuple[Connection, ...]:
-            raise NetworkError(f"cannot list tracked connections of {instance.container_name}: refused")
-
-        patient.machine.connections.established = refuse  # type: ignore[method-assign]
+        patient.machine.connections.open = refuse  # type: ignore[method-assign]
         swap(patient.router, service)
         patient.until(lambda: patient.keeper.instance != former)
         assert patient.machine.traffic.table.kept == ()

@@ -42,6 +42,11 @@ BEFORE = TrafficTable(
         Connection((IPv6Address("fd00::7"), 40000), (IPv6Address("fd00::1"), 53), (IPv6Address("fd00::1"), 1053)),
     ),
 )
+# Clients choose their addresses, and these have several forms (RFC 5952, 5).
+ODD = tuple(
+    Connection((IPv6Address(client), 40000), (IPv6Address("fd00::1"), 53), (IPv6Address("fd00::1"), 1053))
+    for client in ("::10.1.1.7", "::ffff:10.1.1.7", "fe80::1", "64:ff9b::10.1.1.7", "2001:db8:0:0:1::1")
+)
 AFTER = TrafficTable(
     active_addresses=(AddressSwitch(VIP, inner(1)),),
     alive_addresses=BEFORE.alive_addresses,
@@ -97,7 +102,14 @@ def test_two_outside_endpoints_cannot_share_an_inside_one() -> None:
         text.elements(TrafficTable(active_addresses=(AddressSwitch(VIP, inner(0)), AddressSwitch(other, inner(0)))))
 
 
-@pytest.mark.parametrize("wanted", [pytest.param(TrafficTable(), id="empty"), pytest.param(BEFORE, id="full")])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        pytest.param(TrafficTable(), id="empty"),
+        pytest.param(BEFORE, id="full"),
+        pytest.param(TrafficTable(kept=ODD), id="odd clients"),
+    ],
+)
 def test_nft_accepts_the_document_and_lists_it_back(wanted: TrafficTable) -> None:
     document = text.document(text.elements(wanted))
     command = ("unshare", "-n", "sh", "-c", "nft -f - && nft -j list table inet vr_supervisor")

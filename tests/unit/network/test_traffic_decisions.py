@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from supervisor.decisions.traffic import MOST_KEPT, conflicts, endpoints, still_kept, traffic_table
+from supervisor.decisions.traffic import MOST_KEPT, conflicts, endpoints, kept_of, traffic_table
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.state import (
@@ -68,16 +68,16 @@ def test_only_what_still_drains_keeps_its_connections() -> None:
     mine, names = connection(40000, inner(0, 8001)), connection(40001, Endpoint(None, TCP, 1053))
     strange = [connection(40002, inner(0, 8003)), connection(40003, inner(1, 8001))]
     found = [mine, names, *strange]
-    assert still_kept(found, [WEB_1, NAMES_1]) == (mine, names)
-    assert still_kept(found, [WEB_1]) == (mine,)
-    assert still_kept(found, []) == ()
+    assert kept_of(found, [WEB_1, NAMES_1]) == (mine, names)
+    assert kept_of(found, [WEB_1]) == (mine,)
+    assert kept_of(found, []) == ()
 
 
 def test_a_client_is_kept_where_it_was_last_and_their_number_is_bounded() -> None:
     again = [connection(40000, inner(0, 8001)), connection(40000, inner(1, 8001))]
-    assert still_kept(again, [WEB_1, WEB_2]) == (again[1],)
+    assert kept_of(again, [WEB_1, WEB_2]) == (again[1],)
     many = [connection(port, inner(0, 8001)) for port in range(1024, 1024 + MOST_KEPT + 9)]
-    assert still_kept(many, [WEB_1]) == tuple(many[9:])
+    assert kept_of(many, [WEB_1]) == tuple(many[:-9])
 
 
 def test_new_flows_follow_the_active_and_all_alive_may_answer() -> None:

@@ -7,7 +7,7 @@ import secrets
 import select
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lab.clients.probes.dhcp_packet import ACK, DISCOVER, NAK, OFFER, REQUEST, Reply, build, parse
@@ -23,8 +23,7 @@ class Guest:
     address: str
     socket: socket.socket
     next_at: float
-    xid: int = 0
-    asked_at: float | None = None
+    asked: dict[int, float] = field(default_factory=dict)  # what was not answered yet: transaction -> when
 
 
 def udp_socket(address: str, interface: str) -> socket.socket:
@@ -61,7 +60,7 @@ def take_lease(sock: socket.socket, mac: bytes, timeout: float) -> Reply | None:
 
 
 class Renewals:
-    """All guests renewing, each by its own clock, from its own address."""
+    """All guests renewing, each by its own clock, from its own address, whatever became of what it asked before."""
 
     def __init__(self, given: dict[str, Any], tally: Tally) -> None:
         self.server, self.interval, self.timeout = given["server"], given["interval"], given["timeout"]
@@ -87,41 +86,43 @@ class Renewals:
             self._send_due(time.monotonic())
             for sock in select.select(list(by_socket), [], [], 0.005)[0]:
                 self._receive(by_socket[sock])
+        self.tally.end()
         limit = time.monotonic() + self.timeout
-        while any(guest.asked_at for guest in self.guests) and time.monotonic() < limit:
+        while any(guest.asked for guest in self.guests) and time.monotonic() < limit:
             for sock in select.select(list(by_socket), [], [], 0.05)[0]:
                 self._receive(by_socket[sock])
         for guest in self.guests:
-            if guest.asked_at is not None:
+            for _ in guest.asked:
                 self.tally.miss("no answer")
             guest.socket.close()
 
     def _send_due(self, now: float) -> None:
         for guest in self.guests:
-            if guest.asked_at is not None and now - guest.asked_at > self.timeout:
+            for xid in [xid for xid, asked_at in guest.asked.items() if now - asked_at > self.timeout]:
+                del guest.asked[xid]
                 self.tally.miss("no answer")
-                guest.asked_at = None
-            if guest.asked_at is None and now >= guest.next_at:
-                guest.xid, guest.asked_at, guest.next_at = secrets.randbits(32), now, now + self.interval
-                self.tally.sent += 1
-                packet = build(REQUEST, guest.xid, guest.mac, ciaddr=guest.address)
-                try:
-                    guest.socket.sendto(packet, (self.server, SERVER_PORT))
-                except OSError as error:
-                    guest.asked_at = None
-                    self.tally.fail(type(error).__name__)
+            if now >= guest.next_at:
+                self._send(guest, now)
+
+    def _send(self, guest: Guest, now: float) -> None:
+        xid, guest.next_at = secrets.randbits(32), now + self.interval
+        self.tally.sent += 1
+        try:
+            guest.socket.sendto(build(REQUEST, xid, guest.mac, ciaddr=guest.address), (self.server, SERVER_PORT))
+            guest.asked[xid] = now
+        except OSError as error:
+            self.tally.fail(type(error).__name__)
 
     def _receive(self, guest: Guest) -> None:
         try:
             reply = parse(guest.socket.recv(2048))
         except OSError as error:  # a refused port arrives as an error on the socket
-            if guest.asked_at is not None:
-                guest.asked_at = None
+            if guest.asked:
+                guest.asked.popitem()
                 self.tally.fail(type(error).__name__)
             return
-        if reply is None or reply.xid != guest.xid or guest.asked_at is None:
+        if reply is None or guest.asked.pop(reply.xid, None) is None:
             return
-        guest.asked_at = None
         if reply.kind == NAK:
             self.naks += 1
             self.tally.fail("NAK")

@@ -21,14 +21,19 @@ class Tally:
         self.facts: dict[str, int | float | str] = {}
         self.started = self.last = time.monotonic()
         self.longest = 0.0
+        self.ended: float | None = None
         self.is_stopped = False
         signal.signal(signal.SIGTERM, self._stop)
 
     def succeed(self, count: int = 1) -> None:
-        now = time.monotonic()
+        now = self.ended or time.monotonic()
         self.longest = max(self.longest, now - self.last)
         self.last = now
         self.completed += count
+
+    def end(self) -> None:
+        """Nothing more is asked: answers may still come, but from now on silence says nothing."""
+        self.ended = time.monotonic()
 
     def fail(self, reason: str) -> None:
         """Refused, reset or answered wrongly."""
@@ -51,7 +56,7 @@ class Tally:
             yield index
 
     def report(self) -> None:
-        now = time.monotonic()
+        now = self.ended or time.monotonic()
         facts = self.facts | {f"reason: {reason}": count for reason, count in sorted(self.reasons.items())}
         print(
             json.dumps(

@@ -123,9 +123,9 @@ _ACTIVE_SERVES = frozenset({Step.STAGE, Step.CHECK, Step.CREATE, Step.SOAK, Step
 
 def leaves_active_alone(handover: Handover) -> bool:
     """Is the active down, or may it be, because the hand-over says so? Or known to hang, and being replaced?"""
-    if handover.kind is Kind.HEAL and not has_traffic(handover):
-        return True
     step = current(handover)
+    if handover.kind is Kind.HEAL and (step is Step.CUT_OVER or not has_traffic(handover)):
+        return True  # to ask it once more would cost the time-outs of its probes
     if handover.mode is Mode.RELOAD:  # it reads its configuration, which the probes do not know yet
         return step in (Step.APPLY, Step.VERIFY, Step.UNAPPLY)
     return handover.mode is Mode.TAKEOVER and step is not None and step not in _ACTIVE_SERVES

@@ -5,6 +5,7 @@ It outlives the supervisor. `boot` starts one on it, with nothing in its memory;
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -109,7 +110,11 @@ class Machine:
         if daemon is None or not self.engine.runs(container):
             return False
         age, does = self.clock.elapsed - daemon.started, daemon.behaviour
-        return does.is_ready and age >= does.answers_after and (does.hangs_after is None or age < does.hangs_after)
+        return does.is_ready and age >= does.answers_after and not self._hangs(daemon)
+
+    def _hangs(self, daemon: Daemon) -> bool:
+        after = daemon.behaviour.hangs_after
+        return after is not None and self.clock.elapsed - daemon.started >= after
 
     def ask(self, probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
         """Satisfies `ports.Prober`. A daemon answers from the configuration that it read."""
@@ -118,8 +123,10 @@ class Machine:
             return ProbeResult(self.is_reachable(), "the path that clients take", PROBE_SECONDS)
         daemon = self.engine.daemons.get(target.container)
         seconds = daemon.behaviour.seconds if daemon else PROBE_SECONDS
+        if daemon and self.engine.runs(target.container) and self._hangs(daemon):
+            seconds = math.inf
         self.clock.sleep(min(seconds, probe.timeout))
-        if not self.is_answering(target.container):
+        if seconds <= probe.timeout and not self.is_answering(target.container):
             return ProbeResult(False, "it does not answer", PROBE_SECONDS)
         if seconds > probe.timeout:
             return ProbeResult(False, f"no answer within {probe.timeout:g} s", probe.timeout)

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.lab, pytest.mark.timeout(1800
 
 ROUNDS = 20
 KILLED_SECONDS = 1.0  # the median; half of it on a machine that does nothing else
-HUNG_SECONDS = 5.0
+HUNG_SECONDS = 4.0  # the median; less than 3 on such a machine
 
 
 def test_a_daemon_that_was_killed_serves_again_at_once(

@@ -12,7 +12,7 @@ from tests.unit.loop.scenarios import ALL, Scenario, prepared
 
 SWAPS = [scenario for scenario in ALL if scenario.name == "swap"]
 READINESS_DEADLINE = 5.0
-NOTICED_SECONDS = 1.2  # an active that is ready is asked every second
+NOTICED_SECONDS = 3.0  # interval, threshold and time-outs of the samples, and the last question
 
 GATED = {
     "refuses its configuration": Behaviour(refuses_configuration=True),

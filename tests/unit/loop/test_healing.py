@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from supervisor.values.names import ServiceName
+from supervisor.values.state import ContainerSpec, ExecResult
 from tests.unit.loop.ailments import ISOLATED, MINUTE, OVERLAPPING, ROUTER, TAKEOVER, ward
 from tests.unit.loop.invariants import violations
 from tests.unit.loop.loop_samples import SERVICES
 from tests.unit.loop.scenarios import restart, swap
 
 NOTICED_SECONDS = 3.0  # interval, threshold and time-outs of the samples, and the last question
+SLOW_CHECK_SECONDS = 1.0
+HEAL_SECONDS = 1.3  # with such a check; one more question to what hangs would take another 1.4: its time-outs
 HEALS = ("heal", "succeeded")
 
 each = pytest.mark.parametrize("service", SERVICES)
@@ -168,3 +171,21 @@ def test_five_that_hang_in_a_takeover_are_killed_until_the_version_before_takes_
         patient.until(lambda: patient.runs == "1.0" and patient.worker.is_settled, 10 * MINUTE)
         assert patient.story(before) == [("fall-back", "succeeded")]
         assert patient.machine.store.restarts(TAKEOVER) == 4
+
+
+@overlapping
+def test_what_hangs_is_not_asked_again_before_its_traffic_has_moved(service: ServiceName) -> None:
+    with ward(service) as patient:
+        engine, clock, check = patient.machine.engine, patient.machine.clock, patient.machine.engine.run
+
+        def takes_its_time(spec: ContainerSpec, timeout: float) -> ExecResult:
+            clock.sleep(SLOW_CHECK_SECONDS)
+            return check(spec, timeout)
+
+        engine.run = takes_its_time  # type: ignore[method-assign]
+        patient.hang()
+        patient.until(lambda: patient.is_well)
+        newest = patient.machine.store.history(service, 1)[0]
+        assert newest.kind == "heal"
+        assert newest.seconds_to_cutover is not None
+        assert SLOW_CHECK_SECONDS <= newest.seconds_to_cutover < HEAL_SECONDS

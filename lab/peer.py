@@ -29,6 +29,9 @@ from lab.topology import (
 )
 
 KEEPER = "peer-keeper"
+_LIVES = re.compile(
+    r"received DELETE for IKE_SA \S+\[(\d+)\]|IKE_SA \S+\[(\d+)\] state change: \w+ => (ESTABLISHED|DESTROYING)"
+)
 DAEMON = "/usr/sbin/charon-systemd"
 PLUGINS = (
     "random nonce aes sha1 sha2 hmac kdf gmp curve25519 openssl pem pkcs1 pubkey x509 constraints "
@@ -115,7 +118,24 @@ class Tunnel:
     is_running: bool
     is_established: bool
     established_count: int
-    deletes_received: int
+    deletes_received: int  # for the last IKE_SA that was up
+
+
+def deletes(log: str) -> int:
+    """How many IKE_SAs the other end deleted, by the daemon's log, while no other one was up.
+
+    When both ends began one at once, the other end deletes the older one ten seconds later: nobody misses it.
+    """
+    up: set[str] = set()
+    count = 0
+    for deleted, changed, state in _LIVES.findall(log):
+        if deleted:
+            count += up <= {deleted}
+        elif state == "ESTABLISHED":
+            up.add(changed)
+        elif state == "DESTROYING":
+            up.discard(changed)
+    return count
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +196,7 @@ class Gateway:
             is_running,
             "ESTABLISHED" in listed and "INSTALLED" in listed,
             len(re.findall(r"IKE_SA site\[\d+\] established", log)),
-            len(re.findall(r"received DELETE for IKE_SA", log)),
+            deletes(log),
         )
 
     def list_associations(self) -> str:

@@ -18,6 +18,7 @@ from supervisor.loop.fault_points import FaultPoints
 from supervisor.ports import Clock
 from supervisor.surface.api.server import ApiServer
 from supervisor.surface.assembly import assemble
+from supervisor.surface.heap import share_one_arena
 from supervisor.surface.log_format import configure_logging
 from supervisor.surface.metrics import MetricsServer
 from supervisor.surface.notify import Notifier
@@ -83,6 +84,7 @@ def serve(
     clock: Clock | None = None,
 ) -> None:
     """Be the supervisor until SIGTERM or SIGINT. Fault points and another clock are for tests."""
+    share_one_arena()
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from supervisor.values.errors import BundleError, NotABundleError
 
@@ -18,10 +20,13 @@ Places = dict[str, tuple[int, int]]
 
 SECTOR = 2048
 MOST_BYTES = 4 << 20  # that the program may say
+MOST_FILES = 100_000
+LONGEST_PATH = 1024
 DEADLINE = 60.0
 PROGRAM = (sys.executable, "-P", "-m", "supervisor.edges.bundle.directory_reader")
 _PASSED_ON = frozenset({"PYTHONPATH", "PYTHONHOME"})  # nothing else of our environment is its business
 _LONGEST_REASON = 300
+_TOO_LONG = frozenset({signal.SIGALRM, signal.SIGXCPU})  # what ends a program that takes more time than it may
 
 
 def find_files(path: str, handle: int, program: Sequence[str] = PROGRAM, deadline: float = DEADLINE) -> Places:
@@ -29,37 +34,50 @@ def find_files(path: str, handle: int, program: Sequence[str] = PROGRAM, deadlin
 
     NotABundleError when the directories are damaged or take too long, BundleError when they cannot be read at all.
     """
-    output = os.memfd_create("directories")
     try:
-        code = _run(path, program, handle, output, deadline)
-        said = os.pread(output, MOST_BYTES, 0)
-    finally:
-        os.close(output)
-    if code == 0:
-        return _places(path, said)
-    reason = _printable(said)
-    if code == os.EX_DATAERR:
-        raise NotABundleError(path, f"its directories are damaged ({reason or 'nothing more is known'})")
-    raise BundleError(f"cannot read the directories of {path}: their reader ended with {code}: {reason}")
-
-
-def _run(path: str, program: Sequence[str], handle: int, output: int, deadline: float) -> int:
-    environment = {name: value for name, value in os.environ.items() if name in _PASSED_ON}
-    try:
-        done = subprocess.run(
-            program,
-            stdin=handle,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            timeout=deadline,
-            check=False,
-        )
+        code, said, complaint = _run(program, handle, deadline)
     except subprocess.TimeoutExpired as error:
         raise NotABundleError(path, f"its directories are damaged (not read within {deadline:g} s)") from error
     except OSError as error:
         raise BundleError(f"cannot read the directories of {path}: {error.strerror or error}") from error
-    return done.returncode
+    if code == 0:
+        return _places(path, said)
+    if code == os.EX_DATAERR:
+        raise NotABundleError(path, f"its directories are damaged ({_printable(said) or 'nothing more is known'})")
+    if -code in _TOO_LONG:
+        raise NotABundleError(path, "its directories are damaged (to read them takes too long)")
+    raise BundleError(f"cannot read the directories of {path}: their reader ended with {code}: {_printable(complaint)}")
+
+
+def is_plain(path: str) -> bool:
+    """Can `path` only mean a file below the folder it begins in, and be shown to anybody?"""
+    return all(part not in {"", ".", ".."} and part.isprintable() and "\\" not in part for part in path.split("/"))
+
+
+def _run(program: Sequence[str], handle: int, deadline: float) -> tuple[int, bytes, bytes]:
+    """Return how the program ended, what it said and what it complained of."""
+    environment = {name: value for name, value in os.environ.items() if name in _PASSED_ON}
+    with _memory("directories") as output, _memory("complaints") as complaints:
+        done = subprocess.run(
+            program,
+            stdin=handle,
+            stdout=output,
+            stderr=complaints,
+            env=environment,
+            timeout=deadline,
+            check=False,
+        )
+        return done.returncode, os.pread(output, MOST_BYTES, 0), os.pread(complaints, MOST_BYTES, 0)
+
+
+@contextmanager
+def _memory(name: str) -> Iterator[int]:
+    """A file that is nowhere; the program's limit for files bounds it."""
+    handle = os.memfd_create(name)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def _places(path: str, said: bytes) -> Places:
@@ -67,8 +85,11 @@ def _places(path: str, said: bytes) -> Places:
         told = json.loads(said)
     except (ValueError, RecursionError) as error:
         raise NotABundleError(path, f"its directories are damaged ({_printable(str(error).encode())})") from error
-    if not isinstance(told, dict) or not all(map(_is_place, told.values())):
+    if not isinstance(told, dict) or len(told) > MOST_FILES or not all(map(_is_place, told.values())):
         raise NotABundleError(path, "its directories are damaged (what was read in them is no list of files)")
+    for name in told:
+        if len(name) > LONGEST_PATH or not is_plain(name):
+            raise NotABundleError(path, f"its directories are damaged (a file is called {name[:LONGEST_PATH]!r})")
     return {name: (offset, size) for name, (offset, size) in told.items()}
 
 

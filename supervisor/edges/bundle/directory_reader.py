@@ -22,14 +22,12 @@ from typing import Any, BinaryIO
 import pycdlib
 from pycdlib.pycdlibexception import PyCdlibException
 
-from supervisor.edges.bundle.directories import MOST_BYTES, SECTOR
+from supervisor.edges.bundle.directories import LONGEST_PATH, MOST_BYTES, MOST_FILES, SECTOR
 
 _MEMORY = 128 << 20  # bytes of address space; 64 MiB are enough for a real one
 _SECONDS = 30  # of processor time
 _LONGEST_SECONDS = 60  # of any time: a slow device is waited for no longer, whatever became of who asked
 _NOBODY = 65533  # reserved, and of nobody: processes of one user may trace each other, and containers run as 65534
-_MOST_RECORDS = 100_000  # a damaged directory can be a loop
-_LONGEST_PATH = 1024
 _CLONE_NEWNET, _CLONE_NEWIPC = 0x40000000, 0x08000000  # clone(2)
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38  # prctl(2)
 # What pycdlib raises besides its own exceptions when directory records are damaged.
@@ -79,12 +77,12 @@ def give_up_rights() -> None:
         file.write("1000")  # before any service
     for limited, most in (
         (resource.RLIMIT_AS, _MEMORY),
-        (resource.RLIMIT_CPU, _SECONDS),
         (resource.RLIMIT_FSIZE, MOST_BYTES),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NPROC, 0),
     ):
         resource.setrlimit(limited, (most, most))
+    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS + 1))  # SIGXCPU first, which says why it ended
     libc = ctypes.CDLL(None, use_errno=True)
     if os.geteuid() == 0:
         _must(libc.unshare(_CLONE_NEWNET | _CLONE_NEWIPC))
@@ -108,12 +106,12 @@ def _walk(folder: Any, prefix: str) -> Iterator[tuple[str, tuple[int, int]]]:
             if child.is_dot() or child.is_dotdot():
                 continue
             seen += 1
-            if seen > _MOST_RECORDS:
+            if seen > MOST_FILES:  # a damaged directory can be a loop
                 raise ValueError("too many directory records")
             if child.rock_ridge is None:
                 raise ValueError("a directory record has no Rock Ridge name")
             name = path + child.rock_ridge.name().decode()
-            if len(name) > _LONGEST_PATH:
+            if len(name) > LONGEST_PATH:
                 raise ValueError("a path is too long")
             if child.is_dir():
                 waiting.append((child, name + "/"))

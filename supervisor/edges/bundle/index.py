@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from supervisor.edges.bundle.directories import is_plain
 from supervisor.values.bundle import FORMAT, BundledService, BundleFile, BundleIndex, blob_path
 from supervisor.values.errors import Fault, InvalidIndexError, UnsupportedFormatError
 from supervisor.values.names import Digest, ServiceName
@@ -168,6 +169,5 @@ class _Reading:
 
 def is_safe(path: str) -> bool:
     """Can `path` only mean a file below one of the bundle's folders?"""
-    parts = path.split("/")
-    plain = all(part not in {"", ".", ".."} and part.isprintable() and "\\" not in part for part in parts)
-    return plain and len(parts) > 1 and parts[0] in _FOLDERS
+    folder, separator, _ = path.partition("/")
+    return is_plain(path) and bool(separator) and folder in _FOLDERS

@@ -131,6 +131,7 @@ def deletes(log: str) -> int:
     for deleted, changed, state in _LIVES.findall(log):
         if deleted:
             count += up <= {deleted}
+            up.discard(deleted)
         elif state == "ESTABLISHED":
             up.add(changed)
         elif state == "DESTROYING":

@@ -19,6 +19,7 @@ GONE = "1795692371 12[IKE] IKE_SA site[{0}] state change: DELETING => DESTROYING
         ("it forgot its end, and made another one", [UP, 1, GONE, 1, UP, 2], 0),
         ("both began at once: the older one goes", [UP, 2, UP, 1, DELETED, 2, GONE, 2], 0),
         ("a goodbye in that moment", [UP, 2, UP, 1, DELETED, 2, GONE, 2, DELETED, 1, GONE, 1], 1),
+        ("both are told at once", [UP, 1, UP, 2, DELETED, 2, DELETED, 1, GONE, 2, GONE, 1], 1),
         ("two goodbyes", [UP, 1, DELETED, 1, GONE, 1, UP, 2, DELETED, 2, GONE, 2], 2),
         ("one that was never up", [DELETED, 3, GONE, 3], 1),
     ],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from itertools import combinations
@@ -66,20 +67,38 @@ def traffic_table(
 
 
 def kept_of(connections: Iterable[Connection], inactive: Iterable[Instance]) -> tuple[Connection, ...]:
-    """Return those of `connections` that are of `inactive`, the first `MOST_KEPT`.
+    """Return those of `connections` that are of `inactive`, at most `MOST_KEPT`: clients take turns for the places.
 
     A client that connects again from the same port is known by its newest connection.
     """
     ends = {endpoint for instance in inactive for endpoint in endpoints(instance, Protocol.TCP)}
-    of_client = {(one.client, one.outside): one for one in connections if is_end_of(one.inside, ends)}
-    return tuple(of_client.values())[:MOST_KEPT]
+    found = {(one.client, one.outside): one for one in connections if is_end_of(one.inside, ends)}
+    if len(found) <= MOST_KEPT:
+        return tuple(found.values())
+    turns: Counter[object] = Counter()
+    order: list[tuple[int, Connection]] = []
+    for one in found.values():
+        order.append((turns[one.client[0]], one))
+        turns[one.client[0]] += 1
+    return tuple(one for _, one in sorted(order, key=lambda pair: pair[0])[:MOST_KEPT])
 
 
 def is_end_of(end: SocketAddress, endpoints: Set[Endpoint]) -> bool:
     """Is this end of a TCP connection at one of `endpoints`, or at any address of the router's if that is meant?"""
+    return any(one in endpoints for one in _endpoints_at(end))
+
+
+def outside_of(end: SocketAddress, outsides: Mapping[Endpoint, Endpoint]) -> SocketAddress | None:
+    """Return what the client of a TCP connection calls our end of it; None when it is none of `outsides`."""
+    for outside in (outsides[one] for one in _endpoints_at(end) if one in outsides):
+        return outside.address or end[0], outside.port
+    return None
+
+
+def _endpoints_at(end: SocketAddress) -> tuple[Endpoint, ...]:
     address, port = end
-    here = Endpoint(address, Protocol.TCP, port) if isinstance(address, IPv4Address) else None
-    return here in endpoints or Endpoint(None, Protocol.TCP, port) in endpoints
+    anywhere = Endpoint(None, Protocol.TCP, port)
+    return (Endpoint(address, Protocol.TCP, port), anywhere) if isinstance(address, IPv4Address) else (anywhere,)
 
 
 def conflicts(instances: Iterable[Instance]) -> tuple[Conflict, ...]:
@@ -104,14 +123,19 @@ def endpoints(instance: Instance, protocol: Protocol | None = None) -> tuple[End
     address of the router. Frontends that are not switched (inside port equal to the port) cannot be told apart by
     generation and are left out.
     """
-    found: dict[Endpoint, None] = {}
+    return tuple(outsides(instance, protocol))
+
+
+def outsides(instance: Instance, protocol: Protocol | None = None) -> dict[Endpoint, Endpoint]:
+    """Return the endpoints of an instance with what their clients call them: address and port of the frontend."""
+    found: dict[Endpoint, Endpoint] = {}
     for frontend in instance.frontends:
         match frontend:
             case AddressFrontend(outside=outside, inside_port=port):
-                found[Endpoint(instance.address, outside.protocol, port)] = None
+                found[Endpoint(instance.address, outside.protocol, port)] = outside
             case PortFrontend(protocol=spoken, port=port, inside_port=inside) if port != inside:
-                found[Endpoint(None, spoken, inside)] = None
-    return tuple(endpoint for endpoint in found if protocol in (None, endpoint.protocol))
+                found[Endpoint(None, spoken, inside)] = Endpoint(None, spoken, port)
+    return {inside: outside for inside, outside in found.items() if protocol in (None, inside.protocol)}
 
 
 def _addresses(instances: Iterable[Instance]) -> tuple[AddressSwitch, ...]:

@@ -43,6 +43,7 @@ def switch_back(walk: Walk) -> Wait | None:
     if not is_dead:
         forget_datagrams(walk, walk.candidate)
         replay_back(walk, former)
+    walk.world.switchboard.keep(service)
     log.info("cut back", extra={"service": service, "generation": former.generation})
     return None
 

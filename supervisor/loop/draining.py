@@ -1,4 +1,4 @@
-"""Lets an instance that lost its traffic finish what it has in hand, as long as its manifest allows."""
+"""Lets an instance that lost its traffic finish the connections it has, as long as its manifest allows."""
 
 from __future__ import annotations
 
@@ -43,7 +43,11 @@ def finish(walk: Walk, instance: Instance, definition: ServiceDefinition) -> Wai
 def _count(walk: Walk, instance: Instance) -> int:
     """What cannot be counted may be there; the deadline holds all the same."""
     try:
-        return len(walk.world.connections.unfinished(instance))
+        held = len(walk.world.connections.unfinished(instance))
     except NetworkError as error:
-        log.warning("connections not counted", extra={"service": instance.service, "reason": str(error)})
+        if not walk.is_uncounted:
+            log.warning("connections not counted", extra={"service": instance.service, "reason": str(error)})
+        walk.is_uncounted = True
         return max(1, walk.held)
+    walk.is_uncounted = False
+    return held

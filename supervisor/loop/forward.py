@@ -95,6 +95,7 @@ def cut_over(walk: Walk) -> Wait | None:
     if walk.former:
         forget_datagrams(walk, walk.former)
         replay(walk, walk.former, walk.candidate, walk.definition)  # at once: what it gave away is not given again
+    walk.world.switchboard.keep(walk.handover.service)  # what the former opened while traffic moved, too
     log.info(
         "cut-over",
         extra={

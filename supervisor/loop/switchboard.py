@@ -55,6 +55,7 @@ class Switchboard:
         self._lock = threading.Lock()
         self._serving: dict[ServiceName, Serving] = {}
         self._kept: Mapping[ServiceName, tuple[Connection, ...]] = {}
+        self._unlisted: dict[ServiceName, frozenset[Instance]] = {}  # nobody could tell what these have open, lately
         self._held: Mapping[int, int] = {}  # port -> the one of a socket of this process: a later process has none
 
     def restore(self, serving: Mapping[ServiceName, Serving]) -> None:
@@ -69,7 +70,9 @@ class Switchboard:
                     log.error("frontends in conflict", extra={"service": service, "reason": str(error)})
                     accepted[service] = Serving(None, one.alive)
             self._serving = accepted
-            self._kept = {service: kept_of(self._open(one.inactive), one.inactive) for service, one in accepted.items()}
+            self._kept = {
+                service: kept_of(self._open(service, one.inactive), one.inactive) for service, one in accepted.items()
+            }
             self._apply(accepted)
 
     def refresh(self) -> None:
@@ -83,7 +86,8 @@ class Switchboard:
         Connections that the instance which loses its traffic has open stay with it, whatever becomes of tracking.
         """
         leaving = self.serving(service).active
-        found = self._open(one for one in serving.inactive if one == leaving)  # no cut waits for another service's list
+        left = (one for one in serving.inactive if one == leaving)
+        found = self._open(service, left)  # outside the lock: no cut waits for another service's list
         with self._lock:
             wanted, before = {**self._serving, service: serving}, self._kept
             self._kept = {**before, service: kept_of((*before.get(service, ()), *found), serving.inactive)}
@@ -93,16 +97,20 @@ class Switchboard:
                 self._kept = before
                 raise
             self._serving = wanted
-        self.keep(service)  # what was opened in between too
 
     def keep(self, service: ServiceName) -> None:
-        """Keep what the inactive instances of a service have open by now, and nothing that has ended. Best effort."""
+        """Keep what the inactive instances of a service have open by now, and nothing that has ended. Best effort.
+
+        Where nobody can tell what one has open, what it had is kept.
+        """
         inactive = self.serving(service).inactive
-        found = self._open(inactive)
+        found = self._open(service, inactive)
         with self._lock:
             if self._serving.get(service, _NOBODY).inactive != inactive:
                 return  # somebody else changed it, and keeps what there is to keep
-            before, still = self._kept, frozenset(found)
+            before = self._kept
+            unknown = kept_of(before.get(service, ()), self._unlisted[service])
+            still = frozenset((*found, *unknown))
             first = (one for one in before.get(service, ()) if one in still)
             self._kept = {**before, service: kept_of((*first, *found), inactive)}
             try:
@@ -154,14 +162,18 @@ class Switchboard:
         kept = (connection for connections in self._kept.values() for connection in connections)
         self._traffic.apply(traffic_table(actives, alive, held, kept))
 
-    def _open(self, instances: Iterable[Instance]) -> tuple[Connection, ...]:
-        """Best effort: traffic moves all the same where nobody can tell."""
+    def _open(self, service: ServiceName, instances: Iterable[Instance]) -> tuple[Connection, ...]:
+        """Best effort: traffic moves all the same where nobody can tell, and that is said once."""
         found: list[Connection] = []
+        before, unlisted = self._unlisted.get(service, frozenset()), set[Instance]()
         for instance in instances:
             try:
                 found += self._connections.open(instance)
             except NetworkError as error:
-                log.warning("connections not listed", extra={"service": instance.service, "reason": str(error)})
+                unlisted.add(instance)
+                if instance not in before:
+                    log.warning("connections not listed", extra={"service": service, "reason": str(error)})
+        self._unlisted[service] = frozenset(unlisted)
         return tuple(found)
 
     @staticmethod

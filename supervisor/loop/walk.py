@@ -44,6 +44,7 @@ class Walk:
     former_files: tuple[RenderedFile, ...] = ()  # reload: what was there before
     is_confirmed: bool = False  # the operator ended the soak
     held: int = 0  # connections of the former active, when last counted
+    is_uncounted: bool = False  # nobody could tell how many, lately
     drain_deadline: float = 0.0  # since the epoch
     # of the current step
     step_began: float | None = None

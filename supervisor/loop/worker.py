@@ -185,8 +185,8 @@ class Worker:
             try:
                 self.keeper.turn()
             finally:  # an engine that is away is no reason to stay with a candidate that has ended
-                has_word = not self.keeper.is_hung or self._inbox.is_empty  # else: it may have ended, heard first
-                if has_word and self._soaking.turn(self.foreground, self.keeper, self._router):
+                is_judged = not self.keeper.is_hung or self._inbox.is_empty  # else: that it ended is heard first
+                if is_judged and self._soaking.turn(self.foreground, self.keeper, self._router):
                     self._not_before = 0.0
             self._heal()
             self._replace_what_is_gone()

@@ -259,7 +259,7 @@ class HeldPort:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A TCP connection that an instance has in hand: addresses and ports as its client sees them, and its own."""
+    """A TCP connection of an instance: addresses and ports as its client sees them, and its own."""
 
     client: SocketAddress
     outside: SocketAddress

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 
-from supervisor.decisions.traffic import endpoints, is_end_of
+from supervisor.decisions.traffic import outside_of, outsides
 from supervisor.edges.network.command import DEADLINE, run
 from supervisor.edges.network.namespace import call_inside, exists
 from supervisor.values.errors import NetworkError
 from supervisor.values.manifest import Protocol
-from supervisor.values.state import AddressFrontend, Connection, Endpoint, Instance, PortFrontend, SocketAddress
+from supervisor.values.state import Connection, Endpoint, Instance, SocketAddress
 
 # A tracked connection in any of these may still carry data.
 STATES = frozenset({"SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK"})
@@ -21,6 +21,9 @@ STATES = frozenset({"SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WA
 # The kernel numbers its own states (include/net/tcp_states.h): ESTABLISHED, FIN_WAIT1, CLOSE_WAIT, LAST_ACK, CLOSING.
 # What a forged SYN leaves (SYN_RECV) is nobody's connection yet.
 OPEN_STATES = frozenset({"01", "04", "08", "09", "0B"})
+HALF_CLOSED = "05"  # FIN_WAIT2: open as long as a process has it (an inode other than 0), for its other half may last
+
+Outsides = Mapping[Endpoint, Endpoint]  # where an instance answers -> what its clients call that
 
 _ATTEMPTS = 20  # each deletes some
 
@@ -37,14 +40,16 @@ class ConntrackConnections:
 
     def unfinished(self, instance: Instance) -> tuple[Connection, ...]:
         # A listing that changes meanwhile may miss some, and tracking forgets what is flushed: sockets are asked too.
-        tracked = self._tracked(endpoints(instance, Protocol.TCP))
-        return tuple(dict.fromkeys((*tracked, *self.open(instance))))
+        return tuple(dict.fromkeys((*self._tracked(outsides(instance, Protocol.TCP)), *self.open(instance))))
 
     def open(self, instance: Instance) -> tuple[Connection, ...]:
-        ends = frozenset(endpoints(instance, Protocol.TCP))
-        return tuple(_open(instance, ends)) if ends else ()
+        ends, link = outsides(instance, Protocol.TCP), instance.link
+        if not ends or (link and not exists(link.namespace)):
+            return ()
+        lines = call_inside(link.namespace, _sockets) if link else _sockets()
+        return tuple(open_connections(lines, ends))
 
-    def _tracked(self, ends: Sequence[Endpoint]) -> Iterator[Connection]:
+    def _tracked(self, ends: Outsides) -> Iterator[Connection]:
         """One listing for an address, not for each of its ports: a balancer may have hundreds."""
         addresses = dict.fromkeys(str(end.address) for end in ends if end.address)
         asked = [
@@ -52,10 +57,9 @@ class ConntrackConnections:
             *(("--orig-src", address) for address in addresses),
             *(("--reply-port-src", str(end.port)) for end in ends if end.address is None),
         ]
-        wanted = frozenset(ends)
         for criteria in asked:
             for line in self._conntrack("list", "-L", "-p", "tcp", *criteria).splitlines():
-                connection = _connection(line, wanted)
+                connection = tracked_connection(line, ends)
                 if connection:
                     yield connection
 
@@ -105,25 +109,17 @@ def _criteria(endpoints: Sequence[Endpoint]) -> Iterator[tuple[str, ...]]:
             yield (*protocol, "--orig-src", address, "--orig-port-src", port)
 
 
-def _open(instance: Instance, wanted: Set[Endpoint]) -> Iterator[Connection]:
-    """Yield what the sockets in an instance's namespace have open: nothing when the namespace is gone."""
-    link, outside = instance.link, {}
-    for frontend in instance.frontends:
-        match frontend:
-            case AddressFrontend(outside=Endpoint(address, Protocol.TCP, port), inside_port=inside_port):
-                outside[inside_port] = (address, port)
-            case PortFrontend(protocol=Protocol.TCP, port=port, inside_port=inside_port):
-                outside[inside_port] = (None, port)
-    is_gone = link is not None and not exists(link.namespace)
-    for line in [] if is_gone else call_inside(link.namespace, _sockets) if link else _sockets():
-        _, local, remote, state, _ = line.split(maxsplit=4)
-        if state not in OPEN_STATES:
+def open_connections(lines: Iterable[str], ends: Outsides) -> Iterator[Connection]:
+    """Yield what the socket table tells is open with these ends (kernel: networking/proc_net_tcp.rst)."""
+    for line in lines:
+        _, local, remote, state, _, _, _, _, _, inode, *_ = line.split()
+        if state not in OPEN_STATES and (state != HALF_CLOSED or inode == "0"):
             continue
         inside, client = _end(local), _end(remote)
+        outside = outside_of(inside, ends)
         # A client that calls itself ::ffff:10.0.0.1 on the wire looks like one of IPv4, and is none.
-        if is_end_of(inside, wanted) and client[0].version == inside[0].version:
-            address, port = outside[inside[1]]
-            yield Connection(client, (address or inside[0], port), inside)
+        if outside and client[0].version == inside[0].version:
+            yield Connection(client, outside, inside)
 
 
 def _sockets() -> list[str]:
@@ -146,12 +142,12 @@ def _end(text: str) -> SocketAddress:
     return (address.version == 6 and address.ipv4_mapped) or address, int(port, 16)
 
 
-def _connection(line: str, wanted: Set[Endpoint]) -> Connection | None:
-    """Return what a line of the listing tells; None when it is over, or none of those that are wanted.
+def tracked_connection(line: str, ends: Outsides) -> Connection | None:
+    """Return what a line of the listing tells; None when it is over, or none of those with these ends.
 
     It names the source, the destination and the ports of the first packet, and then those of the answer. The other way
-    round when the service's packet came first after a flush. What passes through to somebody else's port of the same
-    number was not translated.
+    round when the service's packet came first after a flush. What passes through between other ends, or was sent to
+    ours directly, was not translated as ours is.
     """
     words = line.split()
     if STATES.isdisjoint(words):
@@ -160,7 +156,7 @@ def _connection(line: str, wanted: Set[Endpoint]) -> Connection | None:
     asking, asked = _ends(*told[:4])
     answering, answered = _ends(*told[4:8])
     for found in (Connection(asking, asked, answering), Connection(answering, answered, asking)):
-        if is_end_of(found.inside, wanted) and found.outside != found.inside:
+        if outside_of(found.inside, ends) == found.outside:
             return found
     return None
 

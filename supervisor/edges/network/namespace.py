@@ -7,6 +7,7 @@ where it was. What it starts and the /proc/sys/net it sees belong to the namespa
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import os
 import threading
@@ -26,12 +27,17 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def exists(name: str) -> bool:
-    """Is there a live network namespace of that name? The plain file left by one that lost its mount is none."""
+    """Is there a live network namespace of that name? The plain file left by one that lost its mount is none.
+
+    NetworkError when that cannot be told.
+    """
     try:
         with open(FOLDER / name, "rb") as file:
             return fcntl.ioctl(file, NS_GET_NSTYPE) == CLONE_NEWNET
-    except OSError:
-        return False
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTTY):
+            return False
+        raise NetworkError(f"cannot look for network namespace {name}: {error.strerror or error}") from error
 
 
 def enter(path: Path) -> None:

@@ -182,6 +182,11 @@ def elements(table: TrafficTable) -> Elements:
     return found
 
 
+def without_kept(wanted: Elements) -> Elements:
+    """Return the elements that new work needs."""
+    return {**wanted, "kept": {}, "kept6": {}}
+
+
 def document(wanted: Elements) -> str:
     """Return one transaction that replaces the table, whatever it was."""
     sets = "".join(_declaration(name, wanted[name]) for name in SETS)

@@ -41,11 +41,17 @@ class NftTraffic:
             return _is_ours(listing) and text.read_elements(listing) == self._applied
 
     def restore(self) -> bool:
-        """Put the table back as it was applied last, in one transaction; False: nothing was wrong."""
+        """Put the table back as it was applied last; False: nothing was wrong.
+
+        In one transaction, but for the connections it keeps: those may be thousands, and everybody would wait for them.
+        """
         with self._lock:
             if self._applied is None or self.verify():
                 return False
-            self._load(self._applied)
+            first = text.without_kept(self._applied)
+            self._load(first)
+            if rest := text.changes(first, self._applied):
+                self._nft("fill", rest)
             return True
 
     def remove(self) -> None:

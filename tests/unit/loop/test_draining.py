@@ -1,4 +1,4 @@
-"""Who lost its traffic finishes what it has in hand; at the deadline it is asked to end, and has a moment for it."""
+"""Who lost its traffic finishes the connections it has; at the deadline it is asked to end, and has a moment for it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_one_that_obeys_is_not_waited_for(service: ServiceName) -> None:
 
 
 @each
-def test_what_it_has_in_hand_stays_with_it_whatever_becomes_of_tracking(service: ServiceName) -> None:
+def test_what_it_has_open_stays_with_it_whatever_becomes_of_tracking(service: ServiceName) -> None:
     with ward(service, has_clients=True) as patient:
         machine, former = patient.machine, patient.keeper.instance
         assert machine.traffic.table.kept == ()
@@ -131,10 +131,23 @@ def test_the_deadline_holds_where_nobody_can_tell_what_is_left(service: ServiceN
 
 
 @each
-def test_traffic_moves_all_the_same_where_nobody_can_tell_what_is_in_hand(service: ServiceName) -> None:
+def test_traffic_moves_all_the_same_where_nobody_can_tell_what_is_open(service: ServiceName) -> None:
     with ward(service) as patient:
         former = patient.keeper.instance
         patient.machine.connections.open = refuse  # type: ignore[method-assign]
         swap(patient.router, service)
         patient.until(lambda: patient.keeper.instance != former)
         assert patient.machine.traffic.table.kept == ()
+
+
+@each
+def test_what_was_kept_stays_so_where_nobody_can_tell_what_is_open_any_more(service: ServiceName) -> None:
+    with ward(service, has_clients=True) as patient:
+        machine, former = patient.machine, patient.keeper.instance
+        swap(patient.router, service)
+        patient.until(lambda: patient.keeper.instance != former)
+        kept = machine.traffic.table.kept
+        assert kept
+        machine.connections.open = refuse  # type: ignore[method-assign]
+        patient.wait(KEEP_SECONDS + 0.1)
+        assert machine.traffic.table.kept == kept

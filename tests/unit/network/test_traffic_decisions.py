@@ -80,6 +80,14 @@ def test_a_client_is_kept_where_it_was_last_and_their_number_is_bounded() -> Non
     assert kept_of(many, [WEB_1]) == tuple(many[:-9])
 
 
+def test_one_client_does_not_take_the_places_of_all() -> None:
+    many = [connection(port, inner(0, 8001)) for port in range(1024, 1024 + MOST_KEPT + 9)]
+    other = replace(many[0], client=(IPv4Address("192.0.2.7"), 40000))
+    kept = kept_of([*many, other], [WEB_1])
+    assert len(kept) == MOST_KEPT
+    assert other in kept
+
+
 def test_new_flows_follow_the_active_and_all_alive_may_answer() -> None:
     table = traffic_table([WEB_2, NAMES_2], [WEB_1, WEB_2, NAMES_1, NAMES_2])
     assert table.active_addresses == (

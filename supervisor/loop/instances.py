@@ -84,7 +84,13 @@ def first_fault(world: World, probes: Iterable[ResolvedProbe], target: ProbeTarg
 
 
 def revive(world: World, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> None:
-    """Start an instance again, whatever is missing of it: a boot takes folders in memory and namespaces away."""
+    """Start an instance again, whatever is missing of it."""
+    restore(world, instance, definition, router)
+    begin(world, instance, definition)
+
+
+def restore(world: World, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> None:
+    """Put in place what its start needs and is missing: a boot takes folders in memory and namespaces away."""
     manifest = definition.manifest
     world.folders.prepare(instance, manifest)
     if not world.folders.written(instance):
@@ -93,15 +99,13 @@ def revive(world: World, instance: Instance, definition: ServiceDefinition, rout
         world.folders.write(instance, manifest, world.renderer.files(definition, router, known))
     if instance.link:
         world.links.ensure(instance.link)
-    begin(world, instance, definition)
 
 
 def begin(world: World, instance: Instance, definition: ServiceDefinition) -> None:
-    """Create it unless it is there, and start it."""
-    ensure_created(world, instance, definition)
+    """Start it, and create it first if it is not there: whoever waits for one that ended is not to wait for a look."""
     try:
         world.engine.start(instance.container_name)
-    except NoSuchContainerError:  # somebody tidied up, and took away what it needs to start: it is made once more
+    except NoSuchContainerError:  # or somebody tidied up, and took away what it needs to start
         ensure_created(world, instance, definition)
         world.engine.start(instance.container_name)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 
 from supervisor.decisions import backoff, health
-from supervisor.loop.instances import enlarge_buffers, revive, target_of
+from supervisor.loop.instances import begin, enlarge_buffers, restore, target_of
 from supervisor.loop.world import World
 from supervisor.values.errors import EngineError, EngineUnavailableError, NoSuchContainerError, SupervisorError
 from supervisor.values.manifest import ServiceDefinition, Watch
@@ -52,6 +52,7 @@ class Keeper:
         self._watch: AbstractContextManager[None] | None = None
         self._pid: int | None = None
         self._is_down = False
+        self._is_restored: bool | None = None  # has it what its next start needs? None: nobody looked yet
         self.is_gone = False
         self.is_missed = False  # its process has ended, and the engine cannot be asked
         self._inspected = 0.0
@@ -127,7 +128,7 @@ class Keeper:
         """Seconds until `turn` has something to do."""
         now = self._world.clock.monotonic()
         if self._is_down:
-            return max(0.0, self._backoff.until - now)
+            return 0.0 if self._is_restored is None else max(0.0, self._backoff.until - now)
         inspection = self._inspected + EVENT_BACKSTOP_SECONDS
         if self.blind:
             return max(0.0, min(self._worded_at + READY_INTERVAL_SECONDS, inspection) - now)
@@ -142,7 +143,9 @@ class Keeper:
         """Look, ask and heal as far as it is due."""
         now = self._world.clock.monotonic()
         if self._is_down:
-            if backoff.may_start(self._backoff, now):
+            if self._is_restored is None:
+                self._restore()
+            if backoff.may_start(self._backoff, self._world.clock.monotonic()):
                 self._restart()
             return
         if now >= self._inspected + EVENT_BACKSTOP_SECONDS:
@@ -264,9 +267,19 @@ class Keeper:
         self.message = f"{self.instance.container_name} is down: {why}"
         log.warning("instance down", extra={"service": self.instance.service, "reason": why})
 
+    def _restore(self) -> None:
+        """In the pause before a start there is time for what it needs; where that fails, the start tells why."""
+        self._is_restored = False
+        with suppress(SupervisorError):
+            restore(self._world, self.instance, self.definition, self._router)
+            self._is_restored = True
+
     def _restart(self) -> None:
+        is_restored, self._is_restored = self._is_restored, None
         try:
-            revive(self._world, self.instance, self.definition, self._router)
+            if not is_restored:
+                restore(self._world, self.instance, self.definition, self._router)
+            begin(self._world, self.instance, self.definition)
         except EngineUnavailableError:
             # It ended with its engine, not by a fault of its own: it shall not wait once that is back.
             self._backoff = backoff.forgive(self._backoff)

@@ -189,3 +189,14 @@ def test_what_hangs_is_not_asked_again_before_its_traffic_has_moved(service: Ser
         assert newest.kind == "heal"
         assert newest.seconds_to_cutover is not None
         assert SLOW_CHECK_SECONDS <= newest.seconds_to_cutover < HEAL_SECONDS
+
+
+def test_what_a_start_needs_is_put_in_place_in_the_pause_before_it() -> None:
+    with ward(ISOLATED) as patient:
+        namespaces, container = patient.machine.links.namespaces, patient.keeper.instance.container_name
+        namespaces.clear()
+        patient.crash()
+        patient.until(lambda: bool(namespaces))
+        assert not patient.machine.engine.runs(container)
+        patient.until(lambda: patient.keeper.is_ready)
+        assert patient.machine.store.restarts(ISOLATED) == 1

@@ -83,9 +83,14 @@ demo: run ## swap every service under load and print what its clients lost
 bench: run ## measure times, sizes and memory
 	@$(BIN)/python -m bench.figures --engine $(ENGINE)
 
+# What only asks for answers runs side by side; what promises to lose nothing under load has the machine for itself.
+SIDE_BY_SIDE := tests/unit tests/services tests/contract tests/integration/probes tests/integration/refusals \
+	tests/integration/test_images.py
+
 test: bundle ## run the whole test suite (on Docker: its contract; the rest is in test-docker)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit tests/services tests/contract
-	@$(BIN)/python -m pytest -q tests/integration tests/faults --ignore tests/integration/engines
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile $(SIDE_BY_SIDE)
+	@$(BIN)/python -m pytest -q tests/integration tests/faults \
+		$(addprefix --ignore ,$(filter tests/integration/%,$(SIDE_BY_SIDE)) tests/integration/engines)
 
 test-docker: bundle ## hand over on Docker, end dockerd, move between engines, all under load
 	@$(BIN)/python -m pytest -q tests/integration/engines

@@ -23,7 +23,7 @@ from tests.integration.handover.invariants import violations
 pytestmark = [pytest.mark.integration, pytest.mark.lab, pytest.mark.timeout(300)]
 
 SERVICE = "dnsmasq"
-SOAK = 6.0
+SOAK = 4.0
 KNOWN, FOREIGN = "data-server", "foreign.example.org"
 
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from lab import peer
 from lab.clients import Client, DnsProbe, HttpProbe, launch
 from lab.router import Router
-from lab.scenarios.facts import service
+from lab.scenarios.facts import renew_passwords, service
 from lab.scenarios.loads import METADATA_URL
 from lab.tools import LabError
 from lab.topology import CLIENT_IP, ROUTER_GUEST_IP, VIP, guests_of_lab
@@ -89,9 +89,10 @@ def silence(router: Router, name: str, number: signal.Signals) -> float:
         _signal(pid, number)
         _until(f"{name} runs again", lambda: _is_well(router, name) and _pid(router, name) != pid, 0.05)
         time.sleep(2 * TIMEOUT)
-        gap = running.stop().longest_gap
-    assert gap is not None
-    return gap
+        seen = running.stop()
+    if not seen.completed or seen.longest_gap is None:
+        raise LabError(f"cannot tell how long {name} was silent: {seen.client} had no good answer: {dict(seen.facts)}")
+    return seen.longest_gap
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
@@ -112,6 +113,8 @@ def _descendants(pid: int) -> tuple[int, ...]:
 
 def _fresh(router: Router, name: str) -> None:
     _until(f"{name} can be restarted", lambda: _is_well(router, name), 0.05)
+    if name == "password":
+        renew_passwords(router)  # what a guest acknowledged before is on offer no more
     router.vrctl("restart", name)
     _until(f"{name} is at rest", lambda: _is_well(router, name), 0.05)
     if name not in CLIENTS:

@@ -23,16 +23,16 @@ PROGRAMS += dockerd
 endif
 # What depends on the engine: every swap and rollback, the supervisor killed at rest and in one hand-over of each kind.
 DOCKER_SUITE ?= test_swaps or outlive or own_namespace or takeover
-test test-docker test-faults: PACKAGES += docker.io
-test test-docker test-faults: PROGRAMS += dockerd
+test test-docker test-reports test-faults: PACKAGES += docker.io
+test test-docker test-reports test-faults: PROGRAMS += dockerd
 
-.PHONY: help venv system system-vm images bundle run stop demo test test-docker test-faults test-vm check bench proto clean
+.PHONY: help venv system system-vm images bundle run stop demo test test-docker test-reports test-faults test-vm check bench proto clean
 .DEFAULT_GOAL := help
 # Two of the targets may install packages, and apt runs once at a time.
 .NOTPARALLEL:
 
 help: ## list the commands
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(VENV)/.ready: pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(MAKE) --no-print-directory system
@@ -88,13 +88,16 @@ SIDE_BY_SIDE := tests/unit tests/services tests/contract tests/integration/probe
 	tests/integration/test_images.py
 
 test: bundle ## run the whole test suite (on Docker: its contract; the rest is in test-docker)
-	@$(BIN)/python -m pytest -q -n 3 --dist loadfile $(SIDE_BY_SIDE)
-	@$(BIN)/python -m pytest -q tests/integration tests/faults \
+	@$(BIN)/python -m pytest -q -m "not slow" -n 3 --dist loadfile $(SIDE_BY_SIDE)
+	@$(BIN)/python -m pytest -q -m "not slow" tests/integration tests/reports tests/faults \
 		$(addprefix --ignore ,$(filter tests/integration/%,$(SIDE_BY_SIDE)) tests/integration/engines)
 
 test-docker: bundle ## hand over on Docker, end dockerd, move between engines, all under load
 	@$(BIN)/python -m pytest -q tests/integration/engines
 	@ENGINE=docker $(BIN)/python -m pytest -q tests/integration/handover -k "$(DOCKER_SUITE)"
+
+test-reports: bundle ## replay every report of docs/reports.md, the slow ones too
+	@$(BIN)/python -m pytest -q --timeout 900 tests/reports
 
 test-faults: bundle ## every fault of the fault campaign, under load (an hour or so)
 	@$(BIN)/python -m pytest -q --faults all --timeout 3600 tests/unit/loop tests/unit/decisions tests/faults

@@ -17,7 +17,7 @@ import pytest
 from lab.reaper import reap
 from tests.faults.points import Fault
 
-INTEGRATION = Path(__file__).parent / "integration"
+ON_REAL_DAEMONS = tuple(Path(__file__).parent / name for name in ("integration", "reports"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -58,9 +58,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything below tests/integration touches kernels and daemons, whether its author said so or not."""
+    """Everything below these folders touches kernels and daemons, whether its author said so or not."""
     for item in items:
-        if item.path.is_relative_to(INTEGRATION) and not item.get_closest_marker("integration"):
+        is_below = any(item.path.is_relative_to(folder) for folder in ON_REAL_DAEMONS)
+        if is_below and not item.get_closest_marker("integration"):
             item.add_marker(pytest.mark.integration)
 
 

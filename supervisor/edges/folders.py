@@ -19,7 +19,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,7 +28,9 @@ from supervisor.values.errors import StateError
 from supervisor.values.manifest import ServiceManifest, StateSharing, StateVolume
 from supervisor.values.state import Instance, RenderedFile
 
-_CONFIG, _NEW, _RUN = "config", "new", "run"
+_CONFIG, _NEW, _RUN, _SPENT = "config", "new", "run", "spent"
+MOST_SPENT = 1000
+"""Names of used-up items that are read at once: the daemon that writes them may be a hostile one."""
 
 
 class DiskFolders:
@@ -147,6 +149,14 @@ class DiskFolders:
     def read_state(self, instance: Instance, volume: StateVolume, file: str) -> bytes:
         with _explained("read the state of", instance):
             return safefs.read(self._volume(instance, volume) / file)
+
+    def spent(self, instance: Instance, volume: StateVolume) -> tuple[str, ...]:
+        with _explained("read the state of", instance):
+            return safefs.names(self._volume(instance, volume) / _SPENT, MOST_SPENT)
+
+    def remove_spent(self, instance: Instance, volume: StateVolume, names: Iterable[str]) -> None:
+        with _explained("change the state of", instance):
+            safefs.remove(self._volume(instance, volume) / _SPENT, names)
 
     def remove(self, instance: Instance, manifest: ServiceManifest, *, keep_state: bool = False) -> None:
         with _explained("remove the folders of", instance):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from supervisor.values.errors import StateError
 from supervisor.values.manifest import ServiceManifest, StateSharing, StateVolume
@@ -18,6 +18,7 @@ class FakeFolders:
         self.configs: dict[str, dict[str, RenderedFile]] = {}
         self.kept_files: dict[str, tuple[RenderedFile, ...]] = {}  # by configuration folder
         self.volumes: dict[str, tuple[str, ...]] = {}
+        self.spent_items: dict[tuple[str, str], set[str]] = {}  # by service and volume
         self._is_running, self._tear = is_running, tear
 
     def config(self, instance: Instance) -> str:
@@ -53,6 +54,12 @@ class FakeFolders:
         self._tear("folders.volumes")
         for volume in manifest.state:
             self.volumes.setdefault(volume_path(instance, volume), ())
+
+    def spent(self, instance: Instance, volume: StateVolume) -> tuple[str, ...]:
+        return tuple(sorted(self.spent_items.get((instance.service, volume.name), ())))
+
+    def remove_spent(self, instance: Instance, volume: StateVolume, names: Iterable[str]) -> None:
+        self.spent_items.get((instance.service, volume.name), set()).difference_update(names)
 
     def runtime(self, instance: Instance, name: str) -> str:
         return f"/run/{instance.service}/{instance.generation}/run/{name}"

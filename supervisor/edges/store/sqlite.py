@@ -38,6 +38,7 @@ class SqliteStore:
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=FULL")
             self._database.execute("PRAGMA foreign_keys=ON")
+            self._database.execute("PRAGMA secure_delete=ON")  # what is forgotten is not left in unused pages
             self._migrate()
         except (OSError, sqlite3.Error) as error:
             raise StateError(f"cannot open {path}: {error}") from error
@@ -312,6 +313,13 @@ class SqliteStore:
                 "DELETE FROM commands WHERE rowid NOT IN (SELECT rowid FROM commands ORDER BY rowid DESC LIMIT ?)",
                 (max(KEPT_COMMANDS, len(taken)),),
             )
+
+    def erase(self) -> None:
+        with self._lock:
+            try:  # the log holds former pages until it is written back and cut off
+                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error as error:
+                raise StateError(f"cannot write the log of the state file back: {error}") from error
 
     def taken_commands(self) -> frozenset[str]:
         return frozenset(identity for (identity,) in self._all("SELECT identity FROM commands"))

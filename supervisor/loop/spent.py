@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 from supervisor.loop.keeper import Keeper
@@ -56,10 +56,13 @@ class SpentItems:
                 log.exception("unexpected failure")
 
     def turn(self) -> None:
-        """Forget what is listed now. SupervisorError: not all of it could be; it may be repeated."""
+        """Forget what is listed now, and what was replaced since. SupervisorError: not all of it; may be repeated."""
         listed = [(place, names) for place in self._places() if (names := self._world.folders.spent(*place))]
-        if not listed:
-            return
+        if listed:
+            self._forget_listed(listed)
+        self._world.store.erase()
+
+    def _forget_listed(self, listed: Sequence[tuple[tuple[Instance, StateVolume], tuple[str, ...]]]) -> None:
         self._forget(frozenset(name for _, names in listed for name in names))
         for place, names in listed:
             self._world.folders.remove_spent(*place, names)

@@ -196,7 +196,6 @@ class Supervision:
             if kept is not None:
                 self._world.store.save_bags(kept, ())
                 self._read_configuration()
-            self._world.store.erase()
 
     def _identity(self, name: str, content: bytes) -> str:
         return self._digest(name.encode(errors="surrogateescape") + b"\0" + content)

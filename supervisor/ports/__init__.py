@@ -327,7 +327,10 @@ class Store(Protocol):
         """Keep the configuration and the identities of the commands that went into it; the oldest may be forgotten."""
 
     def erase(self) -> None:
-        """Remove what was replaced or forgotten from the files on the disk, where it may still be readable."""
+        """Remove configuration that was replaced from the files on the disk, where it may still be readable.
+
+        Nothing happens when none was replaced since the last time. StateError.
+        """
 
     def taken_commands(self) -> frozenset[str]: ...
 

@@ -31,6 +31,7 @@ class SqliteStore:
     def __init__(self, folder: Path) -> None:
         path = folder / "state.db"
         self._lock = threading.RLock()
+        self._has_former = True  # are there pages in the log that hold configuration which was replaced
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
@@ -307,6 +308,7 @@ class SqliteStore:
     def save_bags(self, bags: str, commands: Iterable[str]) -> None:
         taken = [(command,) for command in commands]
         with self._change() as database:
+            self._has_former = True
             self._set_fact("bags", bags)
             database.executemany("INSERT OR REPLACE INTO commands VALUES (?)", taken)
             database.execute(
@@ -316,8 +318,11 @@ class SqliteStore:
 
     def erase(self) -> None:
         with self._lock:
+            if not self._has_former:
+                return
             try:  # the log holds former pages until it is written back and cut off
-                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                (is_busy, *_) = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                self._has_former = bool(is_busy)
             except sqlite3.Error as error:
                 raise StateError(f"cannot write the log of the state file back: {error}") from error
 

@@ -74,12 +74,16 @@ class DiskFolders:
         with _explained("read the configuration of", instance):
             return {path: _digest((config / path).read_bytes()) for path in _files_below(config)}
 
+    def sources(self, instance: Instance) -> Mapping[str, int]:
+        with _explained("read the configuration of", instance):
+            return self._sources(instance)
+
     def read(self, instance: Instance, manifest: ServiceManifest) -> tuple[RenderedFile, ...]:
         config = self._generation(instance) / _CONFIG
         with _explained("read the configuration of", instance):
             sources = self._sources(instance)
             return tuple(
-                RenderedFile(path, (config / path).read_bytes(), _is_secret(config / path), sources[path])
+                RenderedFile(path, (config / path).read_bytes(), _is_secret(config / path), sources.get(path, 0))
                 for path in _files_below(config)
             )
 
@@ -182,9 +186,10 @@ class DiskFolders:
         """Entry of the manifest by path, for every file that is there."""
         try:
             sources: dict[str, int] = json.loads(self._index(instance).read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):
             return {}
-        return {path: sources[path] for path in _files_below(self._generation(instance) / _CONFIG)}
+        there = _files_below(self._generation(instance) / _CONFIG)
+        return {path: sources[path] for path in there if path in sources}
 
     def _volumes(self, instance: Instance) -> Path:
         return self._state_dir / "volumes" / instance.service

@@ -136,6 +136,9 @@ class Folders(Protocol):
     def written(self, instance: Instance) -> Mapping[str, str]:
         """Digest of every file in the configuration folder, by path."""
 
+    def sources(self, instance: Instance) -> Mapping[str, int]:
+        """Which entry of its manifest's `config` each written file came from, by path; a file may be missing."""
+
     def read(self, instance: Instance, manifest: ServiceManifest) -> tuple[RenderedFile, ...]:
         """The files of the configuration folder, as `write` takes them."""
 

@@ -36,6 +36,9 @@ class FakeFolders:
     def written(self, instance: Instance) -> Mapping[str, str]:
         return {path: digest(file.content) for path, file in self.configs.get(self.config(instance), {}).items()}
 
+    def sources(self, instance: Instance) -> Mapping[str, int]:
+        return {path: file.source for path, file in self.configs.get(self.config(instance), {}).items()}
+
     def read(self, instance: Instance, manifest: ServiceManifest) -> tuple[RenderedFile, ...]:
         files = self.configs.get(self.config(instance), {})
         return tuple(files[path] for path in sorted(files))

@@ -70,12 +70,16 @@ _COST = (OnChange.LIVE, OnChange.RELOAD, OnChange.INSTANCE)
 
 
 def changes(
-    manifest: ServiceManifest, desired: Iterable[RenderedFile], written: Mapping[str, str], digests: Mapping[str, str]
+    manifest: ServiceManifest,
+    desired: Iterable[RenderedFile],
+    written: Mapping[str, str],
+    digests: Mapping[str, str],
+    sources: Mapping[str, int],
 ) -> tuple[Change, ...]:
     """Compare the rendered files with the digests of the written ones. `digests` are those of `desired`, by path.
 
-    A file that is only on disk cannot say which entry it came from: the dearest removal of the manifest counts
-    unless an entry's target begins with the same folder.
+    `sources` says which entry of the manifest a written file came from. For one that it does not know the dearest
+    removal of the manifest counts.
     """
     found: list[Change] = []
     by_path = {file.path: file for file in desired}
@@ -85,17 +89,14 @@ def changes(
             found.append(Change(path, entry.on_add))
         elif written[path] != digests[path]:
             found.append(Change(path, entry.on_change))
-    found += [Change(path, _removal(manifest, path)) for path in sorted(set(written) - set(by_path))]
+    found += [Change(path, _removal(manifest, sources.get(path))) for path in sorted(set(written) - set(by_path))]
     return tuple(found)
 
 
-def _removal(manifest: ServiceManifest, path: str) -> OnChange:
-    folder = path.rpartition("/")[0]
-    same = [
-        entry.on_remove for entry in manifest.config if folder and entry.target.startswith(folder.split("/")[0] + "/")
-    ]
-    asked = same or [entry.on_remove for entry in manifest.config]
-    return max(asked, key=_COST.index, default=OnChange.INSTANCE)
+def _removal(manifest: ServiceManifest, source: int | None) -> OnChange:
+    if source is not None and source < len(manifest.config):
+        return manifest.config[source].on_remove
+    return max((entry.on_remove for entry in manifest.config), key=_COST.index, default=OnChange.INSTANCE)
 
 
 def next_action(  # noqa: PLR0911 - a table of cases

@@ -19,7 +19,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,7 +28,9 @@ from supervisor.values.errors import StateError
 from supervisor.values.manifest import ServiceManifest, StateSharing, StateVolume
 from supervisor.values.state import Instance, RenderedFile
 
-_CONFIG, _NEW, _RUN = "config", "new", "run"
+_CONFIG, _NEW, _RUN, _SPENT = "config", "new", "run", "spent"
+MOST_SPENT = 1000
+"""Names of used-up items that are read at once: the daemon that writes them may be a hostile one."""
 
 
 class DiskFolders:
@@ -72,12 +74,16 @@ class DiskFolders:
         with _explained("read the configuration of", instance):
             return {path: _digest((config / path).read_bytes()) for path in _files_below(config)}
 
+    def sources(self, instance: Instance) -> Mapping[str, int]:
+        with _explained("read the configuration of", instance):
+            return self._sources(instance)
+
     def read(self, instance: Instance, manifest: ServiceManifest) -> tuple[RenderedFile, ...]:
         config = self._generation(instance) / _CONFIG
         with _explained("read the configuration of", instance):
             sources = self._sources(instance)
             return tuple(
-                RenderedFile(path, (config / path).read_bytes(), _is_secret(config / path), sources[path])
+                RenderedFile(path, (config / path).read_bytes(), _is_secret(config / path), sources.get(path, 0))
                 for path in _files_below(config)
             )
 
@@ -148,6 +154,14 @@ class DiskFolders:
         with _explained("read the state of", instance):
             return safefs.read(self._volume(instance, volume) / file)
 
+    def spent(self, instance: Instance, volume: StateVolume) -> tuple[str, ...]:
+        with _explained("read the state of", instance):
+            return safefs.names(self._volume(instance, volume) / _SPENT, MOST_SPENT)
+
+    def remove_spent(self, instance: Instance, volume: StateVolume, names: Iterable[str]) -> None:
+        with _explained("change the state of", instance):
+            safefs.remove(self._volume(instance, volume) / _SPENT, names)
+
     def remove(self, instance: Instance, manifest: ServiceManifest, *, keep_state: bool = False) -> None:
         with _explained("remove the folders of", instance):
             safefs.remove_tree(self._generation(instance))
@@ -172,9 +186,10 @@ class DiskFolders:
         """Entry of the manifest by path, for every file that is there."""
         try:
             sources: dict[str, int] = json.loads(self._index(instance).read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):
             return {}
-        return {path: sources[path] for path in _files_below(self._generation(instance) / _CONFIG)}
+        there = _files_below(self._generation(instance) / _CONFIG)
+        return {path: sources[path] for path in there if path in sources}
 
     def _volumes(self, instance: Instance) -> Path:
         return self._state_dir / "volumes" / instance.service

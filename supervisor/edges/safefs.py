@@ -6,13 +6,15 @@ place of a file between two calls, leads nowhere. Sizes, counts and depth are bo
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
+import itertools
 import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +79,22 @@ def read(path: Path) -> bytes:
     except FileNotFoundError:
         return b""
     return found.content if found else b""
+
+
+def names(path: Path, limit: int) -> tuple[str, ...]:
+    """List the names in a folder, at most `limit` of them, in order; nothing, when it is not there."""
+    try:
+        with _folder(path) as folder, os.scandir(folder) as entries:
+            return tuple(sorted(entry.name for entry in itertools.islice(entries, limit)))
+    except FileNotFoundError:
+        return ()
+
+
+def remove(path: Path, wanted: Iterable[str]) -> None:
+    """Remove these names from a folder, whatever they are; what is gone already is passed over."""
+    with contextlib.suppress(FileNotFoundError), _folder(path) as folder:
+        for name in wanted:
+            _remove(name, folder)
 
 
 def remove_tree(path: Path) -> None:

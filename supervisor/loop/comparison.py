@@ -40,6 +40,7 @@ def compare(
             files,
             world.folders.written(instance),
             {file.path: digest(file.content) for file in files},
+            world.folders.sources(instance),
         ),
         desired_frontends=fresh.frontends,
         running_frontends=instance.frontends,

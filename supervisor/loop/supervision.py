@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import supervisor
 from supervisor.decisions.show import show
@@ -26,6 +26,7 @@ from supervisor.loop.library import Library
 from supervisor.loop.migration import Migration
 from supervisor.loop.reception import Reception
 from supervisor.loop.report import bundle_status, service_status
+from supervisor.loop.spent import SpentItems
 from supervisor.loop.switchboard import recorded
 from supervisor.loop.upgrading import upgrade
 from supervisor.loop.walk import Listener
@@ -86,6 +87,7 @@ class Supervision:
         self._closing = threading.Event()
         self._arrival = Arrival(world.engine, self._closing)
         self._chores = Chores(self._closing)
+        self._spent = SpentItems(world, lambda: tuple(self._workers.values()), self._forget, self._closing)
         self._reception = Reception(
             library, watch, lambda: self._router or RouterConfig(), self._employ_all, self._event
         )
@@ -102,6 +104,10 @@ class Supervision:
         self._chores.do("configuration", functools.partial(self._configure_boot, commands))
         self._employ_all()  # what ran before is adopted before a medium is looked at
         self._arrival.then(functools.partial(self._reception.begin, media))
+
+    def attend(self) -> None:
+        """Begin what is looked at beside the workers, once in a while, until the supervisor is closed."""
+        self._spent.start()
 
     def close(self) -> None:
         """End every worker between two steps. Services keep running."""
@@ -182,6 +188,14 @@ class Supervision:
         for fault in taken.refused:
             log.error("command refused", extra={"file": fault.path, "reason": fault.problem})
             self._event("", "command-refused", str(fault))
+
+    def _forget(self, spent: Collection[str]) -> None:
+        """Take what a service has used up out of the configuration, and out of the state file."""
+        with self._configuring:
+            kept = self._intake.forget(self._world.store.bags(), spent)
+            if kept is not None:
+                self._world.store.save_bags(kept, ())
+                self._read_configuration()
 
     def _identity(self, name: str, content: bytes) -> str:
         return self._digest(name.encode(errors="surrogateescape") + b"\0" + content)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -136,6 +136,9 @@ class Folders(Protocol):
     def written(self, instance: Instance) -> Mapping[str, str]:
         """Digest of every file in the configuration folder, by path."""
 
+    def sources(self, instance: Instance) -> Mapping[str, int]:
+        """Which entry of its manifest's `config` each written file came from, by path; a file may be missing."""
+
     def read(self, instance: Instance, manifest: ServiceManifest) -> tuple[RenderedFile, ...]:
         """The files of the configuration folder, as `write` takes them."""
 
@@ -163,6 +166,15 @@ class Folders(Protocol):
 
     def read_state(self, instance: Instance, volume: StateVolume, file: str) -> bytes:
         """Content of a file in one of the instance's volumes; nothing when there is no such file."""
+
+    def spent(self, instance: Instance, volume: StateVolume) -> tuple[str, ...]:
+        """Return what the daemon lists in the volume's folder `spent`, in order; empty when there is nothing.
+
+        Bounded: of many items the first thousand come now, the others when these have been removed.
+        """
+
+    def remove_spent(self, instance: Instance, volume: StateVolume, names: Iterable[str]) -> None:
+        """Remove these from the folder; one that is gone already is passed over."""
 
     def remove(self, instance: Instance, manifest: ServiceManifest, *, keep_state: bool = False) -> None:
         """Remove what belongs to this generation alone."""
@@ -230,6 +242,12 @@ class Intake(Protocol):
 
     def interpret(self, kept: str | None) -> tuple[RouterConfig, tuple[Fault, ...]]:
         """A part that cannot be used is left out and named; it never blocks the rest."""
+
+    def forget(self, kept: str | None, spent: Collection[str]) -> str | None:
+        """Return what is kept without the items that a service has used up, each named by its offer.
+
+        None: none of them is in it. May be repeated. ConfigurationError: `kept` cannot be read.
+        """
 
 
 class Store(Protocol):
@@ -310,6 +328,12 @@ class Store(Protocol):
 
     def save_bags(self, bags: str, commands: Iterable[str]) -> None:
         """Keep the configuration and the identities of the commands that went into it; the oldest may be forgotten."""
+
+    def erase(self) -> None:
+        """Remove configuration that was replaced from the files on the disk, where it may still be readable.
+
+        Nothing happens when none was replaced since the last time. StateError.
+        """
 
     def taken_commands(self) -> frozenset[str]: ...
 

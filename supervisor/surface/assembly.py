@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -99,6 +99,9 @@ class LocalIntake:
         router, faults = self._commands.interpret(kept)
         vpn = replace(router.vpn, userspace_data_plane=self._settings.userspace_data_plane)
         return replace(router, vpn=vpn), faults
+
+    def forget(self, kept: str | None, spent: Collection[str]) -> str | None:
+        return self._commands.forget(kept, spent)
 
 
 @dataclass(frozen=True, slots=True)

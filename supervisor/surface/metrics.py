@@ -6,7 +6,7 @@ import http.server
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -40,7 +40,7 @@ class StatusCollector(Collector):
         status = self._control.status()
         yield from _supervisor_families(status)
         yield from _service_families(status.services)
-        yield from _handover_families(self._control)
+        yield from _handover_families(self._control, {service.name for service in status.services})
 
 
 def _info(name: str, text: str, labels: dict[str, str]) -> InfoMetricFamily:
@@ -99,15 +99,18 @@ def _service_families(services: tuple[ServiceStatus, ...]) -> Iterator[Metric]:
     yield from (states, restarts, cpu, versions)
 
 
-def _handover_families(control: Control) -> Iterator[Metric]:
+def _handover_families(control: Control, known: Collection[str]) -> Iterator[Metric]:
+    """Yield counters of the journal, without those of services that are in no release any more."""
     totals = CounterMetricFamily(PREFIX + "handovers", "Finished hand-overs.", labels=("service", "kind", "outcome"))
     for service, kind, outcome, count in control.handover_totals():
-        totals.add_metric((service, kind, outcome), count)
+        if service in known:
+            totals.add_metric((service, kind, outcome), count)
     phases = SummaryMetricFamily(
         PREFIX + "handover_phase_seconds", "Time spent in each phase.", labels=("service", "phase")
     )
     for service, phase, seconds, count in control.phase_seconds():
-        phases.add_metric((service, phase), count_value=count, sum_value=seconds)
+        if service in known:
+            phases.add_metric((service, phase), count_value=count, sum_value=seconds)
     yield from (totals, phases)
 
 

@@ -150,6 +150,7 @@ class StateVolume:
     sharing: StateSharing
     user: User  # who owns the folder
     replay: Probe | None = None  # copied only: how the candidate is told what came between the last copy and the cut
+    has_spent: bool = False  # shared only: the daemon lists in a folder `spent` which items of configuration it used up
 
 
 @dataclass(frozen=True, slots=True)

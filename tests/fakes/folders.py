@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from supervisor.values.errors import StateError
 from supervisor.values.manifest import ServiceManifest, StateSharing, StateVolume
@@ -18,6 +18,7 @@ class FakeFolders:
         self.configs: dict[str, dict[str, RenderedFile]] = {}
         self.kept_files: dict[str, tuple[RenderedFile, ...]] = {}  # by configuration folder
         self.volumes: dict[str, tuple[str, ...]] = {}
+        self.spent_items: dict[tuple[str, str], set[str]] = {}  # by service and volume
         self._is_running, self._tear = is_running, tear
 
     def config(self, instance: Instance) -> str:
@@ -34,6 +35,9 @@ class FakeFolders:
 
     def written(self, instance: Instance) -> Mapping[str, str]:
         return {path: digest(file.content) for path, file in self.configs.get(self.config(instance), {}).items()}
+
+    def sources(self, instance: Instance) -> Mapping[str, int]:
+        return {path: file.source for path, file in self.configs.get(self.config(instance), {}).items()}
 
     def read(self, instance: Instance, manifest: ServiceManifest) -> tuple[RenderedFile, ...]:
         files = self.configs.get(self.config(instance), {})
@@ -53,6 +57,12 @@ class FakeFolders:
         self._tear("folders.volumes")
         for volume in manifest.state:
             self.volumes.setdefault(volume_path(instance, volume), ())
+
+    def spent(self, instance: Instance, volume: StateVolume) -> tuple[str, ...]:
+        return tuple(sorted(self.spent_items.get((instance.service, volume.name), ())))
+
+    def remove_spent(self, instance: Instance, volume: StateVolume, names: Iterable[str]) -> None:
+        self.spent_items.get((instance.service, volume.name), set()).difference_update(names)
 
     def runtime(self, instance: Instance, name: str) -> str:
         return f"/run/{instance.service}/{instance.generation}/run/{name}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -127,12 +127,17 @@ class NamedConfigurations:
 
     def __init__(self, known: Mapping[str, RouterConfig]) -> None:
         self._known = known
+        self.forgotten: set[str] = set()
 
     def take(self, kept: str | None, files: Sequence[tuple[str, bytes]]) -> Taken:
         return Taken(files[-1][0], tuple(name for name, _ in files), ())
 
     def interpret(self, kept: str | None) -> tuple[RouterConfig, tuple[Fault, ...]]:
         return self._known[kept or ""], ()
+
+    def forget(self, kept: str | None, spent: Collection[str]) -> str | None:
+        self.forgotten.update(spent)
+        return None
 
 
 class Life:

@@ -42,7 +42,9 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.store, self.offers = folder / "store", folder / "offers"
+        self.owners = folder / "owners"
         self.offers.mkdir()
+        self.owners.mkdir()
         self.processes: list[subprocess.Popen[bytes]] = []
         self.log = b""
 
@@ -60,6 +62,7 @@ class Site:
             "may_save": ["192.0.2.1"],
             "probe": {"address": PROBE, "answer": "probe of generation 7"},
             "offers": str(self.offers),
+            "owners": str(self.owners),
             "store": str(self.store),
         }
         path = self.folder / f"{port}.json"
@@ -225,7 +228,9 @@ def test_the_probe_has_an_answer_of_its_own_and_leaves_nothing_in_the_store(site
     port = site.start()
     assert ask(port, SEND, PROBE) == (200, "probe of generation 7")
     assert ask(port, SEND, PROBE) == (200, "probe of generation 7")
-    assert [path.name for path in site.store.iterdir() if not path.name.startswith(".lock")] == []
+    left = {path.name for path in site.store.iterdir() if not path.name.startswith(".lock")}
+    assert left == {"spent"}
+    assert list((site.store / "spent").iterdir()) == []
 
 
 def test_the_store_is_for_its_owner_only_and_does_not_keep_what_is_offered_or_acknowledged(site: Site) -> None:
@@ -235,10 +240,11 @@ def test_the_store_is_for_its_owner_only_and_does_not_keep_what_is_offered_or_ac
     body = f"ip={OTHER}&password=sent-secret".encode()
     ask(port, "save_password", ROUTER, "POST", headers=URLENCODED, body=body)
     assert stat.S_IMODE(site.store.stat().st_mode) == 0o700
-    assert {stat.S_IMODE(path.stat().st_mode) for path in site.store.iterdir()} == {0o600}
+    files = [path for path in site.store.rglob("*") if path.is_file()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     assert b"sent-secret" in (site.store / OTHER).read_bytes()
     ask(port, SAVED, OTHER)
-    kept = b"".join(path.read_bytes() for path in site.store.iterdir())
+    kept = b"".join(path.read_bytes() for path in site.store.rglob("*") if path.is_file())
     assert b"secret" not in kept
 
 
@@ -330,3 +336,52 @@ def test_sigterm_ends_it_at_once(site: Site) -> None:
     begun = started()
     site.stop()
     assert started() - begun < 3
+
+
+def until(holds: Callable[[], object], seconds: float = 20.0) -> bool:
+    limit = time.monotonic() + seconds
+    while not (found := bool(holds())) and time.monotonic() < limit:
+        time.sleep(0.05)
+    return found
+
+
+def test_an_acknowledged_offer_is_listed_for_the_supervisor_and_a_newer_one_is_not(site: Site) -> None:
+    site.offer(GUEST, "first", "Kt7pXq2Zr9")
+    port = site.start()
+    assert ask(port, SEND) == (200, "Kt7pXq2Zr9")
+    assert os.listdir(site.store / "spent") == []
+    site.offer(GUEST, "second", "Newer1")
+    assert ask(port, SAVED) == (200, SAVED)
+    assert os.listdir(site.store / "spent") == ["first"]
+    assert ask(port, SEND) == (200, "Newer1")
+
+
+def test_what_was_acknowledged_before_the_list_existed_is_listed_after_a_while(site: Site) -> None:
+    site.offer(GUEST, "first", "Kt7pXq2Zr9")
+    port = site.start()
+    assert [ask(port, wish)[0] for wish in (SEND, SAVED)] == [200, 200]
+    (site.store / "spent" / "first").unlink()
+    site.stop()
+    port = site.start()
+    assert until(lambda: ask(port, SEND, PROBE) and os.listdir(site.store / "spent") == ["first"])
+
+
+def test_a_password_that_was_sent_for_one_card_is_not_given_to_the_next_one_at_its_address(site: Site) -> None:
+    (site.owners / GUEST).write_text("02:00:00:00:00:0a\n")
+    port = site.start(may_save=[ROUTER])
+    form = {"headers": {"Content-Type": "application/x-www-form-urlencoded"}, "body": f"ip={GUEST}&password=OnlyForA"}
+    ask(port, "save_password", ROUTER, "POST", **form)
+    assert ask(port, SEND) == (200, "OnlyForA")
+    (site.owners / GUEST).write_text("02:00:00:00:00:0b\n")
+    assert ask(port, SEND) == (200, SAVED)
+    assert until(lambda: ask(port, SEND, PROBE) and "OnlyForA" not in (site.store / GUEST).read_text())
+
+
+def test_a_password_that_was_sent_for_a_guest_that_is_gone_is_not_kept(site: Site) -> None:
+    (site.owners / GUEST).write_text("02:00:00:00:00:0a\n")
+    port = site.start(may_save=[ROUTER])
+    form = {"headers": {"Content-Type": "application/x-www-form-urlencoded"}, "body": f"ip={GUEST}&password=OnlyForA"}
+    ask(port, "save_password", ROUTER, "POST", **form)
+    (site.owners / GUEST).unlink()
+    assert ask(port, SEND) == (200, SAVED)
+    assert until(lambda: ask(port, SEND, PROBE) and "OnlyForA" not in (site.store / GUEST).read_text())

@@ -174,6 +174,12 @@ def only_copies_are_replayed(draft: Draft) -> Iterator[Fault]:
             yield from _probe_faults(f"{at}.replay.{item.replay.kind}", item.replay, set())
 
 
+def only_shared_volumes_list_what_is_spent(draft: Draft) -> Iterator[Fault]:
+    for at, item in draft.items("state"):
+        if item.has_spent is True and item.sharing is StateSharing.COPIED:
+            yield Fault(f"{at}.spent", "has no meaning here: each generation has a folder of its own")
+
+
 def errors_can_be_counted(draft: Draft) -> Iterator[Fault]:
     folders = {item.name for _, item in draft.items("runtime") if item.name is not FAULTY}
     found = [(at, item) for at, item in draft.items("errors")]
@@ -279,5 +285,6 @@ RULES: tuple[Rule, ...] = (
     mounts_are_apart,
     probes_make_sense,
     only_copies_are_replayed,
+    only_shared_volumes_list_what_is_spent,
     errors_can_be_counted,
 )

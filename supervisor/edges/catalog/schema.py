@@ -122,9 +122,14 @@ def _tmpfs(mount: str, size: int, mode: str = "1777") -> TmpfsMount:
 
 
 def _volume(
-    name: str, mount: str, sharing: StateSharing, user: User | None = None, replay: Probe | None = None
+    name: str,
+    mount: str,
+    sharing: StateSharing,
+    user: User | None = None,
+    replay: Probe | None = None,
+    spent: bool = False,
 ) -> StateVolume:
-    return StateVolume(name, mount, sharing, user, replay)  # type: ignore[arg-type]  # filled in by `definition`
+    return StateVolume(name, mount, sharing, user, replay, spent)  # type: ignore[arg-type]  # filled in by `definition`
 
 
 def _runtime(name: str, mount: str, user: User | None = None) -> RuntimeFolder:
@@ -215,6 +220,11 @@ STATE = Record(
         Field("mount", ABSOLUTE, True),
         Field("sharing", Choice.of(StateSharing), True),
         Field("user", USER, about="owner of the folder; the service's user when absent"),
+        Field(
+            "spent",
+            Boolean(),
+            about="shared only: its folder `spent` names the items of configuration that were used up",
+        ),
         Field(
             "replay", REPLAY, about="copied only: how a candidate learns what came between the last copy and the cut"
         ),

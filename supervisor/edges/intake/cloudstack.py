@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from supervisor.edges.intake import balancer, guests, networks, tunnels
-from supervisor.edges.intake.bags import Bags, bags_from_json, bags_to_json
+from supervisor.edges.intake.bags import Bags, bags_from_json, bags_to_json, with_bag
 from supervisor.edges.intake.commands import parse, readable
 from supervisor.edges.intake.faults import Faults
 from supervisor.edges.intake.merge import merge
+from supervisor.edges.intake.owners import with_owners
 from supervisor.values.errors import ConfigurationError, Fault
 from supervisor.values.intake import Taken
 from supervisor.values.router import RouterConfig
@@ -36,7 +37,13 @@ class CloudStackIntake:
         return Taken(bags_to_json(bags), tuple(accepted), tuple(refused), tuple(notes))
 
     def interpret(self, kept: str | None) -> tuple[RouterConfig, tuple[Fault, ...]]:
-        return interpret(bags_from_json(kept))
+        return interpret(with_owners(bags_from_json(kept)))
+
+    def forget(self, kept: str | None, spent: Collection[str]) -> str | None:
+        bags = with_owners(bags_from_json(kept))
+        offers = bags.get("vmpassword", {})
+        left = {key: entry for key, entry in offers.items() if key == "id" or entry["offer"] not in spent}
+        return bags_to_json(with_bag(bags, "vmpassword", left)) if left != offers else None
 
 
 def interpret(bags: Bags) -> tuple[RouterConfig, tuple[Fault, ...]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from supervisor.edges.intake.bags import Bag, Bags, with_bag
 from supervisor.edges.intake.commands import Command
+from supervisor.edges.intake.owners import assigned, claimed, with_owners, without, without_network
 
 _DEVICES = {
     "router": {"0": "guest", "1": "control", "2": "public"},
@@ -22,7 +23,7 @@ _DEVICES = {
 def merge(bags: Bags, command: Command) -> Bags:
     """Return the bags after `command`; those of a command that is passed over are unchanged."""
     rule = _RULES.get(command.type)
-    return rule(bags, command) if rule else bags
+    return rule(with_owners(bags), command) if rule else bags
 
 
 def _cmdline(bags: Bags, command: Command) -> Bags:
@@ -58,7 +59,9 @@ def _guestnetwork(bags: Bags, command: Command) -> Bags:
     bags = with_bag(bags, "guestnetwork", {**bag, device: entries})
     gateway = body.get("router_guest_gateway", "")
     derived = _address(address, body["router_guest_netmask"], device.removeprefix("eth"), "guest", gateway)
-    return _with_address(bags, {**derived, "add": body["add"]})
+    bags = _with_address(bags, {**derived, "add": body["add"]})
+    network = IPv4Interface(f"{address}/{body['router_guest_netmask']}").network
+    return bags if body["add"] else without_network(bags, network)
 
 
 def _dhcpentry(bags: Bags, command: Command) -> Bags:
@@ -67,19 +70,23 @@ def _dhcpentry(bags: Bags, command: Command) -> Bags:
     address, mac = body["ipv4_address"], body["mac_address"].lower()
     former = next((key for key, entry in _entries(bag) if entry["mac_address"].lower() == mac), None)
     left = {key: entry for key, entry in bag.items() if key not in (former, address)}
-    return with_bag(bags, "dhcpentry", left if body.get("add") is False else {**left, address: body})
+    is_gone = body.get("add") is False or body.get("remove")
+    bags = with_bag(bags, "dhcpentry", left if body.get("add") is False else {**left, address: body})
+    if former is not None and former != address:
+        bags = without(bags, {former})
+    return without(bags, {address}) if is_gone else assigned(bags, address, mac)
 
 
 def _vmdata(bags: Bags, command: Command) -> Bags:
-    body = command.body
-    return with_bag(bags, "vmdata", {**bags.get("vmdata", {}), body["vm_ip_address"]: body["vm_metadata"]})
+    body, address = command.body, command.body["vm_ip_address"]
+    return claimed(with_bag(bags, "vmdata", {**bags.get("vmdata", {}), address: body["vm_metadata"]}), address)
 
 
 def _vmpassword(bags: Bags, command: Command) -> Bags:
     """The last password of every guest, with what tells this offer of it from an earlier one."""
-    body = command.body
+    body, address = command.body, command.body["ip_address"]
     offer = {"password": body["password"], "offer": command.identity}
-    return with_bag(bags, "vmpassword", {**bags.get("vmpassword", {}), body["ip_address"]: offer})
+    return claimed(with_bag(bags, "vmpassword", {**bags.get("vmpassword", {}), address: offer}), address)
 
 
 def _loadbalancer(bags: Bags, command: Command) -> Bags:

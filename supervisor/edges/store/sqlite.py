@@ -31,6 +31,7 @@ class SqliteStore:
     def __init__(self, folder: Path) -> None:
         path = folder / "state.db"
         self._lock = threading.RLock()
+        self._has_former = True  # are there pages in the log that hold configuration which was replaced
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
@@ -38,6 +39,7 @@ class SqliteStore:
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=FULL")
             self._database.execute("PRAGMA foreign_keys=ON")
+            self._database.execute("PRAGMA secure_delete=ON")  # what is forgotten is not left in unused pages
             self._migrate()
         except (OSError, sqlite3.Error) as error:
             raise StateError(f"cannot open {path}: {error}") from error
@@ -306,12 +308,23 @@ class SqliteStore:
     def save_bags(self, bags: str, commands: Iterable[str]) -> None:
         taken = [(command,) for command in commands]
         with self._change() as database:
+            self._has_former = True
             self._set_fact("bags", bags)
             database.executemany("INSERT OR REPLACE INTO commands VALUES (?)", taken)
             database.execute(
                 "DELETE FROM commands WHERE rowid NOT IN (SELECT rowid FROM commands ORDER BY rowid DESC LIMIT ?)",
                 (max(KEPT_COMMANDS, len(taken)),),
             )
+
+    def erase(self) -> None:
+        with self._lock:
+            if not self._has_former:
+                return
+            try:  # the log holds former pages until it is written back and cut off
+                (is_busy, *_) = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                self._has_former = bool(is_busy)
+            except sqlite3.Error as error:
+                raise StateError(f"cannot write the log of the state file back: {error}") from error
 
     def taken_commands(self) -> frozenset[str]:
         return frozenset(identity for (identity,) in self._all("SELECT identity FROM commands"))

@@ -74,21 +74,29 @@ def manifest(*config: ConfigFile) -> ServiceManifest:
 
 
 HOSTS = ConfigFile("h.j2", "hosts/{{ item.name }}", each="x", on_add=OnChange.LIVE, on_change=OnChange.RELOAD)
+GUESTS = ConfigFile("g.j2", "hosts/{{ item.mac }}", each="x", on_remove=OnChange.LIVE)
 MAIN = ConfigFile("m.j2", "main.conf", on_change=OnChange.RELOAD)
 
 
 @pytest.mark.parametrize(
-    ("desired", "written", "expected"),
+    ("desired", "written", "sources", "expected"),
     [
-        pytest.param({"hosts/a": "1"}, {"hosts/a": "1"}, (), id="equal"),
-        pytest.param({"hosts/a": "1"}, {}, (Change("hosts/a", OnChange.LIVE),), id="added"),
-        pytest.param({"hosts/a": "2"}, {"hosts/a": "1"}, (Change("hosts/a", OnChange.RELOAD),), id="changed"),
-        pytest.param({}, {"hosts/a": "1"}, (Change("hosts/a", OnChange.INSTANCE),), id="removed"),
+        pytest.param({"hosts/a": "1"}, {"hosts/a": "1"}, {"hosts/a": 0}, (), id="equal"),
+        pytest.param({"hosts/a": "1"}, {}, {}, (Change("hosts/a", OnChange.LIVE),), id="added"),
+        pytest.param(
+            {"hosts/a": "2"}, {"hosts/a": "1"}, {"hosts/a": 0}, (Change("hosts/a", OnChange.RELOAD),), id="changed"
+        ),
+        pytest.param({}, {"hosts/a": "1"}, {"hosts/a": 0}, (Change("hosts/a", OnChange.INSTANCE),), id="removed"),
+        pytest.param({}, {"hosts/a": "1"}, {"hosts/a": 2}, (Change("hosts/a", OnChange.LIVE),), id="of another entry"),
+        pytest.param({}, {"hosts/a": "1"}, {}, (Change("hosts/a", OnChange.INSTANCE),), id="of an unknown entry"),
+        pytest.param({}, {"hosts/a": "1"}, {"hosts/a": 9}, (Change("hosts/a", OnChange.INSTANCE),), id="of none"),
     ],
 )
-def test_changes(desired: dict[str, str], written: dict[str, str], expected: tuple[Change, ...]) -> None:
+def test_changes(
+    desired: dict[str, str], written: dict[str, str], sources: dict[str, int], expected: tuple[Change, ...]
+) -> None:
     files = [RenderedFile(path, b"", is_secret=False, source=0) for path in desired]
-    assert changes(manifest(HOSTS, MAIN), files, written, desired) == expected
+    assert changes(manifest(HOSTS, MAIN, GUESTS), files, written, desired, sources) == expected
 
 
 def test_versions_are_named_whole_or_by_their_beginning() -> None:

@@ -45,8 +45,9 @@ def _configured(document: dict[str, Any]) -> tuple[Service, list[tuple[str, int]
         raise ValueError("there is nothing to listen on")
     probe = document.get("probe")
     token = document.get("token_file")
+    owners = document.get("owners")
     service = Service(
-        store=Store(Path(document["store"]), Path(document["offers"])),
+        store=Store(Path(document["store"]), Path(document["offers"]), Path(owners) if owners else None),
         may_save=frozenset(map(IPv4Address, document["may_save"])),
         probe=IPv4Address(probe["address"]) if probe else None,
         probe_answer=str(probe["answer"]) if probe else "",

@@ -4,6 +4,10 @@ An *offer* is a rendered file, `<id>\\n<password>\\n`, that others write and we 
 offers a guest was served and whether the last was acknowledged, so that an old offer that is rendered again does not
 come back and a new one does. A password that was sent by POST is kept here until it is acknowledged.
 
+What was sent belongs to the guest that had the address then (`owners`, a file for each address that names its network
+card): the next one there does not get it. An offer that was acknowledged is listed in the folder `spent` by its id, for
+the supervisor to forget it.
+
 Two generations and all their threads may use one store at once: a record changes under a lock, by a new file that is
 renamed into place.
 """
@@ -14,7 +18,9 @@ import errno
 import fcntl
 import json
 import os
+import re
 import secrets
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,6 +33,11 @@ LOCKS = 64
 UNWRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT})
 REMEMBERED = 16
 MAX_OFFER = 64 * 1024
+SPENT = "spent"
+SWEEP_SECONDS = 10.0
+SWEEP_GUESTS = 100
+_ADDRESS = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_-]{0,127}")
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,7 @@ class Record:
     served: tuple[str, ...] = ()  # ids, the last one last
     is_acknowledged: bool = False
     sent: str | None = None  # came by POST; supersedes every offer until then
+    owner: str | None = None  # the network card that `sent` is for; None: the address had no entry then
 
     @property
     def is_pending(self) -> bool:
@@ -54,8 +66,11 @@ class Offer:
 class Store:
     """Raises OSError when the disk does."""
 
-    def __init__(self, folder: Path, offers: Path) -> None:
-        self._folder, self._offers = folder, offers
+    def __init__(self, folder: Path, offers: Path, owners: Path | None = None) -> None:
+        self._folder, self._offers, self._owners = folder, offers, owners
+        self._sweep_at = time.monotonic() + SWEEP_SECONDS
+        self._unswept: list[str] = []  # guests of the sweep that is under way
+        self._is_swept = False  # at least once, after the start
 
     def prepare(self) -> None:
         """Refuse early what would fail at the first guest: the folder must be ours to write."""
@@ -63,15 +78,43 @@ class Store:
         if self._folder.stat().st_uid == os.geteuid():
             self._folder.chmod(0o700)
         self._open_lock("check", os.O_RDWR | os.O_CREAT).close()
+        with suppress(OSError):
+            (self._folder / SPENT).mkdir(mode=0o700, exist_ok=True)
 
     def check(self) -> None:
+        """Raise OSError where the store cannot be used; now and then remove what has no owner any more.
+
+        A few guests at a time: somebody waits for the answer.
+        """
         with self._locked("check"):
             pass
+        with suppress(OSError):
+            self._begin_sweep()
+            for name in self._unswept[-SWEEP_GUESTS:]:
+                self._sweep(IPv4Address(name))
+            del self._unswept[-SWEEP_GUESTS:]
+
+    def _begin_sweep(self) -> None:
+        """Every guest once after the start, and later those without an entry."""
+        if self._owners is None or self._unswept or time.monotonic() < self._sweep_at:
+            return
+        guests = {name for name in os.listdir(self._folder) if _ADDRESS.fullmatch(name)}
+        self._unswept = sorted(guests - set(os.listdir(self._owners)) if self._is_swept else guests)
+        self._is_swept, self._sweep_at = True, time.monotonic() + SWEEP_SECONDS
+
+    def _sweep(self, guest: IPv4Address) -> None:
+        """Remove a password that was sent for a guest that is gone, and list again an offer that was acknowledged."""
+        with self._locked(str(guest)):
+            record, offer = self._read(guest), self._offer(guest)
+            if self._is_of_another(guest, record):
+                self._write(guest, Record(record.served, is_acknowledged=True))
+            if offer and record.is_acknowledged and record.served and offer.id == record.served[-1]:
+                self._list_spent(offer.id)
 
     def password(self, guest: IPv4Address) -> str | None:
         """Return the password to serve, and remember that it was."""
         with self._locked(str(guest)):
-            record, offer = self._read(guest), self._offer(guest)
+            record, offer = self._owned(guest), self._offer(guest)
             if offer and offer.id not in record.served:
                 # A disk that cannot be written shall not keep a guest from its password: it may get it once more then.
                 with suppress(OSError):
@@ -85,16 +128,44 @@ class Store:
     def acknowledge(self, guest: IPv4Address) -> None:
         """The guest has its password: forget it. An offer newer than the one it was served stays."""
         with self._locked(str(guest)):
-            record, offer = self._read(guest), self._offer(guest)
+            record, offer = self._owned(guest), self._offer(guest)
             if record.is_pending:
                 self._write(guest, Record(record.served, is_acknowledged=True))
+                self._list_spent(*record.served)
             elif offer and offer.id not in record.served:  # it never asked, and says that it has it
                 self._write(guest, Record(record.with_offer(offer), is_acknowledged=True))
+                self._list_spent(offer.id)
 
     def send(self, guest: IPv4Address, password: str) -> None:
         """Keep a password that was sent to us, instead of whatever was offered until now."""
         with self._locked(str(guest)):
-            self._write(guest, Record(self._read(guest).with_offer(self._offer(guest)), sent=password))
+            served = self._read(guest).with_offer(self._offer(guest))
+            self._write(guest, Record(served, sent=password, owner=self._owner(guest)))
+            self._list_spent(*served)
+
+    def _owner(self, guest: IPv4Address) -> str | None:
+        """Name the network card that has the address; None: it has no entry."""
+        if self._owners is None:
+            return None
+        try:
+            return (self._owners / str(guest)).read_text().strip()
+        except FileNotFoundError:
+            return None
+
+    def _owned(self, guest: IPv4Address) -> Record:
+        """Read what is remembered of the guest that has the address now: what was sent for another is left out."""
+        record = self._read(guest)
+        return Record(record.served, is_acknowledged=True) if self._is_of_another(guest, record) else record
+
+    def _is_of_another(self, guest: IPv4Address, record: Record) -> bool:
+        return record.sent is not None and record.owner not in (None, self._owner(guest))
+
+    def _list_spent(self, *ids: str) -> None:
+        """List offers that nobody needs any more. Where the disk cannot be written, a sweep does it later."""
+        for id_ in ids:
+            if _ID.fullmatch(id_):
+                with suppress(OSError):
+                    os.close(os.open(self._folder / SPENT / id_, os.O_WRONLY | os.O_CREAT, 0o600))
 
     def _offer(self, guest: IPv4Address) -> Offer | None:
         try:
@@ -107,7 +178,7 @@ class Store:
     def _read(self, guest: IPv4Address) -> Record:
         try:
             found = json.loads((self._folder / str(guest)).read_bytes())
-            return Record(tuple(found["served"]), found["is_acknowledged"], found["sent"])
+            return Record(tuple(found["served"]), found["is_acknowledged"], found["sent"], found.get("owner"))
         except (FileNotFoundError, ValueError, KeyError, TypeError):  # a damaged record knows nothing
             return Record()
 

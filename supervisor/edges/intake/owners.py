@@ -1,0 +1,85 @@
+"""Whose an address is: what was sent for a guest goes with the guest, and is never shown to the next one there.
+
+A guest is known by its DHCP entry. Data that comes for an address belongs to the network card that has an entry for it
+then, or, if there is none yet, to the card whose entry comes next. Networks without DHCP have no entries: what was sent
+for an address there stays until it is sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from ipaddress import IPv4Address, IPv4Network
+
+from supervisor.edges.intake.bags import Bags, with_bag
+
+OWNED = ("vmdata", "vmpassword")
+"""Kinds of commands whose entries belong to the guest at an address."""
+BAG = "owners"
+"""MAC address of the owner, by the address that data was sent for."""
+
+
+def with_owners(bags: Bags) -> Bags:
+    """Return bags that say who owns what; those of a supervisor that did not know are completed."""
+    if BAG in bags:
+        return bags
+    entries = bags.get("dhcpentry", {})
+    addresses = {address for kind in OWNED for address in bags.get(kind, {}) if address != "id"}
+    found = with_bag(bags, BAG, {})
+    for address in sorted(addresses):
+        entry = entries.get(address)
+        is_gone = entry is not None and entry.get("remove")
+        found = without(found, {address}) if is_gone else claimed(found, address)
+    return found
+
+
+def claimed(bags: Bags, address: str) -> Bags:
+    """Return the bags after data came for `address`: it is of the card that has the address now."""
+    entry = bags.get("dhcpentry", {}).get(address)
+    if entry is None or entry.get("remove"):
+        return bags
+    return with_bag(bags, BAG, {**bags[BAG], address: entry["mac_address"].lower()})
+
+
+def assigned(bags: Bags, address: str, mac: str) -> Bags:
+    """Return the bags after `address` was given to the card `mac`, without what another card was sent there."""
+    if bags[BAG].get(address, mac) != mac:
+        return without(bags, {address})
+    has_data = any(address in bags.get(kind, {}) for kind in OWNED)
+    return with_bag(bags, BAG, {**bags[BAG], address: mac}) if has_data else bags
+
+
+def without(bags: Bags, addresses: Collection[str]) -> Bags:
+    """Return the bags without anything that was sent for guests at these addresses."""
+    for kind in (*OWNED, BAG):
+        bag = bags.get(kind, {})
+        if any(address in bag for address in addresses):
+            bags = with_bag(bags, kind, {key: entry for key, entry in bag.items() if key not in addresses})
+    return bags
+
+
+def without_network(bags: Bags, network: IPv4Network) -> Bags:
+    """Return the bags after `network` went, without the guests that are in no other one."""
+    left = [IPv4Network(entry["network"]) for entry in _guest_addresses(bags)]
+    known = {address for kind in ("dhcpentry", *OWNED) for address in bags.get(kind, {}) if address != "id"}
+    gone = {
+        address
+        for address in known
+        if (found := _parsed(address)) in network and not any(found in other for other in left)
+    }
+    entries = bags.get("dhcpentry", {})
+    if gone & entries.keys():
+        bags = with_bag(bags, "dhcpentry", {key: entry for key, entry in entries.items() if key not in gone})
+    return without(bags, gone)
+
+
+def _guest_addresses(bags: Bags) -> list[dict[str, str]]:
+    """What the router still has in networks of guests."""
+    devices = (entries for key, entries in bags.get("ips", {}).items() if key != "id")
+    return [entry for entries in devices for entry in entries if entry.get("add") and entry.get("nw_type") == "guest"]
+
+
+def _parsed(address: str) -> IPv4Address:
+    try:
+        return IPv4Address(address)
+    except ValueError:
+        return IPv4Address(0)

@@ -1,0 +1,47 @@
+"""Items of configuration that a service has used up are forgotten first, and taken off its list second."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from supervisor.loop.spent import SpentItems
+from supervisor.values.errors import StateError
+from supervisor.values.manifest import StateSharing, StateVolume, User
+from supervisor.values.names import ServiceName
+from tests.unit.loop.scenarios import ALL, prepared
+
+
+def test_they_are_forgotten_and_then_taken_off_the_list() -> None:
+    with prepared(ALL[0]) as router:
+        worker: Any = next(iter(router.life.workers.values()))
+        volume = StateVolume("store", "/state/store", StateSharing.SHARED, User(0, 0), has_spent=True)
+        keeper = worker.keeper
+        manifest = replace(keeper.definition.manifest, state=(volume,))
+        stand_in: Any = SimpleNamespace(
+            keeper=SimpleNamespace(instance=keeper.instance, definition=replace(keeper.definition, manifest=manifest))
+        )
+        folders = router.machine.folders
+        folders.spent_items[keeper.instance.service, "store"] = {"a", "b"}
+        seen: list[object] = []
+
+        def forget(names: object) -> None:
+            seen.append((names, folders.spent(keeper.instance, volume)))
+
+        def refuse(names: object) -> None:
+            raise StateError("cannot write: the disk is full")
+
+        with pytest.raises(StateError):
+            SpentItems(router.life.world, lambda: [stand_in], refuse, threading.Event()).turn()
+        assert folders.spent(keeper.instance, volume) == ("a", "b")
+        items = SpentItems(router.life.world, lambda: [stand_in], forget, threading.Event())
+        items.turn()
+        assert seen == [(frozenset("ab"), ("a", "b"))]
+        assert folders.spent(keeper.instance, volume) == ()
+        items.turn()
+        assert len(seen) == 1
+        assert ServiceName(keeper.instance.service) in router.life.workers

@@ -301,7 +301,7 @@ def test_copy_state_makes_them_equal(folders: DiskFolders, old_leases: Path, new
 
 def test_state_digests_tell_whether_copies_are_equal(folders: DiskFolders, old_leases: Path, new_leases: Path) -> None:
     def equal() -> bool:
-        return folders.state_digest(OLD, MANIFEST) == folders.state_digest(NEW, MANIFEST)
+        return folders.state_digest(OLD, MANIFEST, NEW) == folders.state_digest(NEW, MANIFEST, NEW)
 
     assert equal()
     (old_leases / "sub").mkdir()

@@ -23,6 +23,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from supervisor.decisions.ownership import without_orphans
 from supervisor.edges import safefs, tmpfs
 from supervisor.values.errors import StateError
 from supervisor.values.manifest import ServiceManifest, StateSharing, StateVolume
@@ -140,19 +141,47 @@ class DiskFolders:
             volumes = [volume for volume in manifest.state if volume.sharing is StateSharing.COPIED]
             sources = [(Path(self.state(former, volume.name)), volume) for volume in volumes]
             changed = [
-                safefs.mirror(source, self._volume(candidate, volume)) for source, volume in sources if source.is_dir()
+                safefs.mirror(source, self._volume(candidate, volume), self._pruning(volume, candidate))
+                for source, volume in sources
+                if source.is_dir()
             ]
         return any(changed)
 
-    def state_digest(self, instance: Instance, manifest: ServiceManifest) -> str:
+    def state_digest(self, instance: Instance, manifest: ServiceManifest, owner: Instance) -> str:
         volumes = [volume for volume in manifest.state if volume.sharing is StateSharing.COPIED]
         with _explained("read the state of", instance):
-            found = "".join(f"{volume.name} {safefs.digest(self._volume(instance, volume))}\n" for volume in volumes)
+            found = "".join(
+                f"{volume.name} {safefs.digest(self._volume(instance, volume), self._pruning(volume, owner))}\n"
+                for volume in volumes
+            )
         return _digest(found.encode())
 
-    def read_state(self, instance: Instance, volume: StateVolume, file: str) -> bytes:
+    def read_state(self, instance: Instance, volume: StateVolume, file: str, owner: Instance) -> bytes:
         with _explained("read the state of", instance):
-            return safefs.read(self._volume(instance, volume) / file)
+            content = safefs.read(self._volume(instance, volume) / file)
+            prune = self._pruning(volume, owner).get(file)
+            return prune(content) if prune else content
+
+    def prune_state(self, instance: Instance, manifest: ServiceManifest) -> bool:
+        with _explained("look through the state of", instance):
+            pruned = [
+                safefs.amend(self._volume(instance, volume), self._pruning(volume, instance))
+                for volume in manifest.state
+                if volume.owned
+            ]
+        return any(pruned)
+
+    def _pruning(self, volume: StateVolume, owner: Instance) -> safefs.Alterations:
+        """How the volume's files lose what nobody in the configuration of `owner` owns; one that does not say who the
+        owners are keeps all."""
+        owned = volume.owned
+        if owned is None:
+            return {}
+        try:
+            owners = (self._generation(owner) / _CONFIG / owned.owners).read_bytes()
+        except FileNotFoundError:
+            return {}
+        return {owned.file: lambda content: without_orphans(content, owned.item, owners)}
 
     def spent(self, instance: Instance, volume: StateVolume) -> tuple[str, ...]:
         with _explained("read the state of", instance):

@@ -11,12 +11,13 @@ import errno
 import hashlib
 import itertools
 import os
+import re
 import secrets
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 MAX_BYTES = 64 << 20  # files are held in memory to be compared
@@ -26,6 +27,12 @@ READ_ATTEMPTS = 50
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a fifo must not make us wait
+
+
+Alterations = Mapping[str, Callable[[bytes], bytes]]
+"""What becomes of the content of a file, by its name in the folder itself."""
+_NONE: Alterations = {}
+_OURS = re.compile(r"\.new-[0-9a-f]{16}")  # half a file: left by a supervisor that ended while it wrote
 
 
 @dataclass(slots=True)
@@ -54,21 +61,42 @@ def own(path: Path, uid: int, gid: int, mode: int) -> None:
         _settle(folder, uid, gid, mode)
 
 
-def mirror(source: Path, target: Path) -> bool:
-    """Make `target` hold what `source` holds; False when it did already. Links, sockets and devices are passed over."""
+def mirror(source: Path, target: Path, alter: Alterations = _NONE) -> bool:
+    """Make `target` hold what `source` holds, altered; False when it did already. Links, sockets and devices are passed
+    over."""
     with _folder(source) as from_fd, _folder(target) as to_fd:
-        return _mirror(from_fd, to_fd, _Budget(), 0)
+        return _mirror(from_fd, to_fd, _Budget(), 0, alter)
 
 
-def digest(path: Path) -> str:
-    """SHA-256 over names and content of the regular files and folders in a folder; nothing, when it is not there."""
+def digest(path: Path, alter: Alterations = _NONE) -> str:
+    """SHA-256 over names and (altered) content of the regular files and folders in a folder; nothing, when it is not
+    there."""
     found = hashlib.sha256()
     try:
         with _folder(path) as folder:
-            _digest(folder, found, _Budget(), 0)
+            _digest(folder, found, _Budget(), 0, alter)
     except FileNotFoundError:
         pass
     return found.hexdigest()
+
+
+def amend(path: Path, alter: Alterations) -> bool:
+    """Alter files of a folder that nobody writes to now; False when there was nothing to alter."""
+    try:
+        with _folder(path) as folder:
+            altered = [_amend(name, change, folder) for name, change in alter.items()]
+    except FileNotFoundError:
+        return False
+    return any(altered)
+
+
+def _amend(name: str, change: Callable[[bytes], bytes], folder: int) -> bool:
+    found = _read(name, folder, _Budget())
+    altered = replace(found, content=change(found.content)) if found else None
+    if altered is None or altered == found or not _mirror_file(name, altered, folder):
+        return False
+    os.fsync(folder)
+    return True
 
 
 def read(path: Path) -> bytes:
@@ -116,10 +144,14 @@ def _folder(name: Path | str, parent: int | None = None) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _digest(folder: int, found: hashlib._Hash, budget: _Budget, depth: int) -> None:
+def _names(folder: int) -> list[str]:
+    return sorted(name for name in os.listdir(folder) if not _OURS.fullmatch(name))
+
+
+def _digest(folder: int, found: hashlib._Hash, budget: _Budget, depth: int, alter: Alterations = _NONE) -> None:
     if depth > MAX_DEPTH:
         raise OSError(errno.ELOOP, f"folders are nested more than {MAX_DEPTH} deep")
-    names = sorted(os.listdir(folder))
+    names = _names(folder)
     budget.spend(entries=len(names))
     for name in names:
         entry = _lstat(name, folder)
@@ -131,16 +163,21 @@ def _digest(folder: int, found: hashlib._Hash, budget: _Budget, depth: int) -> N
                 _digest(deeper, found, budget, depth + 1)
             found.update(b"end\0")
         elif stat.S_ISREG(entry.st_mode) and (file := _read_settled(name, folder, budget)) is not None:
-            found.update(b"file %s\0%d\0" % (os.fsencode(name), len(file.content)))
-            found.update(file.content)
+            content = _altered(name, file, alter).content
+            found.update(b"file %s\0%d\0" % (os.fsencode(name), len(content)))
+            found.update(content)
 
 
-def _mirror(source: int, target: int, budget: _Budget, depth: int) -> bool:
+def _altered(name: str, file: _File, alter: Alterations) -> _File:
+    return replace(file, content=alter[name](file.content)) if name in alter else file
+
+
+def _mirror(source: int, target: int, budget: _Budget, depth: int, alter: Alterations = _NONE) -> bool:
     if depth > MAX_DEPTH:
         raise OSError(errno.ELOOP, f"folders are nested more than {MAX_DEPTH} deep")
     changed = False
     wanted: set[str] = set()
-    names = os.listdir(source)
+    names = _names(source)
     budget.spend(entries=len(names))
     for name in names:
         found = _lstat(name, source)
@@ -151,7 +188,7 @@ def _mirror(source: int, target: int, budget: _Budget, depth: int) -> bool:
             changed |= _mirror_folder(name, source, target, budget, depth)
         elif stat.S_ISREG(found.st_mode) and (file := _read_settled(name, source, budget)) is not None:
             wanted.add(name)
-            changed |= _mirror_file(name, file, target)
+            changed |= _mirror_file(name, _altered(name, file, alter), target)
     for name in set(os.listdir(target)) - wanted:
         _remove(name, target)
         changed = True

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import replace
 
 from supervisor.decisions.container import container_spec
 from supervisor.loop.allocation import with_frontends
 from supervisor.loop.world import World
-from supervisor.values.errors import NoSuchContainerError
-from supervisor.values.manifest import ServiceDefinition, Watch
+from supervisor.values.errors import NoSuchContainerError, StateError
+from supervisor.values.manifest import ServiceDefinition, ServiceManifest, Watch
 from supervisor.values.release import InstanceState, Version
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import ContainerSpec, ContainerState, Instance, ProbeTarget, ResolvedProbe
+
+log = logging.getLogger(__name__)
 
 
 def version_of(instance: Instance) -> Version:
@@ -97,8 +100,22 @@ def restore(world: World, instance: Instance, definition: ServiceDefinition, rou
         # The store keeps frontends without what they were made from, which templates look at.
         known = with_frontends(world, definition, router, instance)
         world.folders.write(instance, manifest, world.renderer.files(definition, router, known))
+    _end_orphans(world, instance, manifest)
     if instance.link:
         world.links.ensure(instance.link)
+
+
+def _end_orphans(world: World, instance: Instance, manifest: ServiceManifest) -> None:
+    """Before a start: what it stored for owners that its configuration has no more (written anew after a boot, say).
+
+    A daemon that has to start is not kept from it by what it stored.
+    """
+    if not any(volume.owned for volume in manifest.state) or is_running(world, instance):
+        return
+    try:
+        world.folders.prune_state(instance, manifest)
+    except StateError as error:
+        log.warning("state not looked through", extra={"service": instance.service, "reason": str(error)})
 
 
 def begin(world: World, instance: Instance, definition: ServiceDefinition) -> None:

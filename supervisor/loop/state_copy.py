@@ -3,6 +3,8 @@
 There are never two writers of one folder. The candidate reads its copy when it starts. What the other generation learns
 later is replayed, where the manifest says how; otherwise it is copied once more and the candidate started again, which
 costs nobody anything as long as the other generation has the traffic.
+
+What has no owner in the configuration of the generation that is to get it (`owned`) is neither copied nor replayed.
 """
 
 from __future__ import annotations
@@ -134,7 +136,7 @@ def replay(walk: Walk, source: Instance, target: Instance, definition: ServiceDe
         for asked in world.renderer.probes([volume.replay] if volume.replay else [], walk.router, target):
             file = asked.argument("file") or ""
             try:
-                granted, known = (world.folders.read_state(one, volume, file) for one in (source, target))
+                granted, known = (world.folders.read_state(one, volume, file, target) for one in (source, target))
                 count = world.prober.replay(asked, granted, known, target_of(world, target, definition))
             except SupervisorError as error:
                 log.warning("state not replayed", extra={**told, "reason": str(error)})
@@ -173,4 +175,5 @@ def _copy_again(walk: Walk, former: Instance) -> None:
 
 
 def _digest(walk: Walk, instance: Instance) -> str:
-    return walk.world.folders.state_digest(instance, walk.definition.manifest)
+    """What both know is compared as the candidate would be given it: what nobody owns any more is no difference."""
+    return walk.world.folders.state_digest(instance, walk.definition.manifest, walk.candidate)

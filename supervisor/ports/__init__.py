@@ -159,13 +159,18 @@ class Folders(Protocol):
     def state(self, instance: Instance, name: str) -> str: ...
 
     def copy_state(self, former: Instance, candidate: Instance, manifest: ServiceManifest) -> bool:
-        """Copy the copied volumes of `former` to `candidate`; False when they were equal already."""
+        """Copy of the copied volumes of `former` to `candidate` what has an owner in the candidate's configuration
+        (`owned`); False when they were equal already."""
 
-    def state_digest(self, instance: Instance, manifest: ServiceManifest) -> str:
-        """Digest of the content of the instance's copied volumes."""
+    def state_digest(self, instance: Instance, manifest: ServiceManifest, owner: Instance) -> str:
+        """Digest of what `owner` would be given of the instance's copied volumes."""
 
-    def read_state(self, instance: Instance, volume: StateVolume, file: str) -> bytes:
-        """Content of a file in one of the instance's volumes; nothing when there is no such file."""
+    def read_state(self, instance: Instance, volume: StateVolume, file: str, owner: Instance) -> bytes:
+        """What `owner` would be given of a file in one of the instance's volumes; nothing when it is not there."""
+
+    def prune_state(self, instance: Instance, manifest: ServiceManifest) -> bool:
+        """Take out of the instance's own copied volumes what has no owner in its configuration; its daemon does not
+        run. False when there was nothing of the kind."""
 
     def spent(self, instance: Instance, volume: StateVolume) -> tuple[str, ...]:
         """Return what the daemon lists in the volume's folder `spent`, in order; empty when there is nothing.

@@ -142,6 +142,18 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class Ownership:
+    """Which lines of a file of copied state end with their owner.
+
+    All of such a line matches the regular expression `item`, and its groups, joined by spaces, name the owner.
+    """
+
+    file: str  # in the volume
+    item: str
+    owners: str  # file below /config: a line for each owner that there is
+
+
+@dataclass(frozen=True, slots=True)
 class StateVolume:
     """A folder whose content outlives a generation. Never shared between services."""
 
@@ -150,6 +162,7 @@ class StateVolume:
     sharing: StateSharing
     user: User  # who owns the folder
     replay: Probe | None = None  # copied only: how the candidate is told what came between the last copy and the cut
+    owned: Ownership | None = None  # copied only: what is neither copied nor replayed once its owner is gone
     has_spent: bool = False  # shared only: the daemon lists in a folder `spent` which items of configuration it used up
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from supervisor.decisions.ownership import without_orphans
 from supervisor.values.errors import StateError
 from supervisor.values.manifest import ServiceManifest, StateSharing, StateVolume
 from supervisor.values.state import Instance, RenderedFile
@@ -76,20 +77,42 @@ class FakeFolders:
         for source, target in zip(_copied(former, manifest), _copied(candidate, manifest), strict=True):
             if self._is_running(candidate.container_name):
                 raise Impossible(f"{target} is copied to while {candidate.container_name} writes there")
-            if source not in self.volumes or self.volumes[source] == self.volumes.get(target):
+            whole = self._owned(source, manifest, candidate)
+            if source not in self.volumes or whole == self.volumes.get(target):
                 continue
-            half = self.volumes[source]
-            self.volumes[target] = half[: len(half) // 2]
+            self.volumes[target] = whole[: len(whole) // 2]
             self._tear("folders.copy")
-            self.volumes[target] = self.volumes[source]
+            self.volumes[target] = whole
             has_changed = True
         return has_changed
 
-    def state_digest(self, instance: Instance, manifest: ServiceManifest) -> str:
-        return digest(repr([self.volumes.get(path) for path in _copied(instance, manifest)]).encode())
+    def state_digest(self, instance: Instance, manifest: ServiceManifest, owner: Instance) -> str:
+        return digest(repr([self._owned(path, manifest, owner) for path in _copied(instance, manifest)]).encode())
 
-    def read_state(self, instance: Instance, volume: StateVolume, file: str) -> bytes:
-        return "\n".join(self.volumes.get(volume_path(instance, volume), ())).encode()
+    def read_state(self, instance: Instance, volume: StateVolume, file: str, owner: Instance) -> bytes:
+        return "\n".join(self._of_owners(volume_path(instance, volume), volume, owner)).encode()
+
+    def prune_state(self, instance: Instance, manifest: ServiceManifest) -> bool:
+        if self._is_running(instance.container_name):
+            raise Impossible(f"state of {instance.container_name} is pruned while it writes there")
+        has_changed = False
+        for path in _copied(instance, manifest):
+            left = self._owned(path, manifest, instance)
+            if left != self.volumes.get(path, ()):
+                self._tear("folders.prune")
+                self.volumes[path], has_changed = left, True
+        return has_changed
+
+    def _owned(self, path: str, manifest: ServiceManifest, owner: Instance) -> tuple[str, ...]:
+        name = path.rpartition("/")[2].partition(".")[0]
+        return self._of_owners(path, next(volume for volume in manifest.state if volume.name == name), owner)
+
+    def _of_owners(self, path: str, volume: StateVolume, owner: Instance) -> tuple[str, ...]:
+        records, owned = self.volumes.get(path, ()), volume.owned
+        listed = self.configs.get(self.config(owner), {}).get(owned.owners) if owned else None
+        if owned is None or listed is None:
+            return records
+        return tuple(one for one in records if without_orphans(one.encode(), owned.item, listed.content))
 
     def remove(self, instance: Instance, manifest: ServiceManifest, *, keep_state: bool = False) -> None:
         if self._is_running(instance.container_name):

@@ -19,6 +19,7 @@ from supervisor.values.manifest import (
     Frontend,
     NetworkMode,
     OnChange,
+    Ownership,
     Probe,
     ProbeKind,
     StateSharing,
@@ -178,6 +179,26 @@ def only_shared_volumes_list_what_is_spent(draft: Draft) -> Iterator[Fault]:
     for at, item in draft.items("state"):
         if item.has_spent is True and item.sharing is StateSharing.COPIED:
             yield Fault(f"{at}.spent", "has no meaning here: each generation has a folder of its own")
+def owners_are_written(draft: Draft) -> Iterator[Fault]:
+    targets = {item.target for _, item in draft.items("config") if item.each is None and item.when is None}
+    for at, item in draft.items("state"):
+        if not isinstance(item.owned, Ownership):
+            continue
+        if item.sharing is StateSharing.SHARED:
+            yield Fault(f"{at}.owned", "has no meaning here: both generations write one folder")
+        if isinstance(text := item.owned.item, str):
+            yield from _fault(f"{at}.owned.item", _item_fault(text))
+        owners = item.owned.owners
+        if isinstance(owners, str) and owners not in targets and FAULTY not in targets:
+            yield Fault(f"{at}.owned.owners", f"{owners} is not the target of a `config` entry that is always there")
+
+
+def _item_fault(text: str) -> str | None:
+    try:
+        pattern = re.compile(text)
+    except re.error as error:
+        return f"is not a regular expression: {error}"
+    return None if pattern.groups else "has no group: who owns such a line?"
 
 
 def errors_can_be_counted(draft: Draft) -> Iterator[Fault]:
@@ -286,5 +307,6 @@ RULES: tuple[Rule, ...] = (
     probes_make_sense,
     only_copies_are_replayed,
     only_shared_volumes_list_what_is_spent,
+    owners_are_written,
     errors_can_be_counted,
 )

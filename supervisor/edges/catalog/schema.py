@@ -31,6 +31,7 @@ from supervisor.values.manifest import (
     Limits,
     NetworkMode,
     OnChange,
+    Ownership,
     Probe,
     ProbeKind,
     Protocol,
@@ -127,9 +128,10 @@ def _volume(
     sharing: StateSharing,
     user: User | None = None,
     replay: Probe | None = None,
+    owned: Ownership | None = None,
     spent: bool = False,
 ) -> StateVolume:
-    return StateVolume(name, mount, sharing, user, replay, spent)  # type: ignore[arg-type]  # filled in by `definition`
+    return StateVolume(name, mount, sharing, user, replay, owned, spent)  # type: ignore[arg-type]  # see `definition`
 
 
 def _runtime(name: str, mount: str, user: User | None = None) -> RuntimeFolder:
@@ -213,6 +215,14 @@ def _probe(kind: str, found: Mapping[str, Any]) -> Probe:
 PROBE = Tagged(tuple((str(kind), shape) for kind, shape in PROBES.items()), _probe)
 COUNTER = Tagged(tuple((str(kind), shape) for kind, shape in COUNTERS.items()), _probe)
 REPLAY = Tagged(((str(ProbeKind.LEASES), _arguments("file network address port", "")),), _probe)
+OWNERSHIP = Record(
+    Ownership,
+    (
+        Field("file", Text(r"[A-Za-z0-9_][A-Za-z0-9._-]*", "must be the name of a file in the volume"), True),
+        Field("item", Text(), True, about="regular expression of a whole line: its groups name the owner"),
+        Field("owners", Text(), True, about="target of an entry of `config`: a line for each owner"),
+    ),
+)
 STATE = Record(
     _volume,
     (
@@ -228,6 +238,7 @@ STATE = Record(
         Field(
             "replay", REPLAY, about="copied only: how a candidate learns what came between the last copy and the cut"
         ),
+        Field("owned", OWNERSHIP, about="copied only: which lines of a file end with their owner"),
     ),
 )
 _WATCH = (Field("interval", DURATION, True), Field("threshold", Number(1, 1000), True))

@@ -179,6 +179,8 @@ def only_shared_volumes_list_what_is_spent(draft: Draft) -> Iterator[Fault]:
     for at, item in draft.items("state"):
         if item.has_spent is True and item.sharing is StateSharing.COPIED:
             yield Fault(f"{at}.spent", "has no meaning here: each generation has a folder of its own")
+
+
 def owners_are_written(draft: Draft) -> Iterator[Fault]:
     targets = {item.target for _, item in draft.items("config") if item.each is None and item.when is None}
     for at, item in draft.items("state"):

@@ -218,6 +218,7 @@ SAMPLE = RouterConfig(
                 ("instance-id", "i-2-20-VM"),
                 ("public-keys", "ssh-rsa AAAA one\nssh-rsa BBBB two\n"),
                 ("cloud-identifier", None),
+                ("Tier", "Front"),
             ),
         ),
         Metadata(
@@ -259,6 +260,19 @@ SAMPLE = RouterConfig(
                 has_dead_peer_detection=False,
                 force_encapsulation=True,
                 has_split_connections=True,
+            ),
+            SiteToSite(
+                name="vpn-gw.branch--7.example",
+                local_address=IPv4Address("203.0.113.2"),
+                local_networks=(IPv4Network("10.1.1.0/24"),),
+                peer_address="gw.branch-7.example",
+                peer_networks=(IPv4Network("10.12.0.0/24"),),
+                ike_proposals=("aes256-sha256-modp2048",),
+                esp_proposals=("aes256-sha256-modp2048",),
+                ike_version=IkeVersion.V2,
+                ike_lifetime=86400,
+                esp_lifetime=3600,
+                psk=Secret("third"),
             ),
         )
     ),

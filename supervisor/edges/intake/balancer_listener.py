@@ -229,7 +229,7 @@ def _page_of(section: Section, default: str, faults: Faults) -> StatisticsPage:
     auth = section.last("stats", "auth")
     user, _, password = auth.words[2].partition(":") if auth and len(auth.words) > 2 else ("", "", "")
     if not user or not password:
-        raise BadPartError(f"{section.name}: a page of statistics must have a user and a password")
+        raise BadPartError(f"{section.name}: stats: a page must have a user and a password")
     for one in section.all("stats"):
         _check_page_word(one, section, auth, faults)
     uri, realm = section.last("stats", "uri"), section.last("stats", "realm")

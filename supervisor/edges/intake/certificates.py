@@ -10,11 +10,12 @@ import base64
 import binascii
 import functools
 import math
+import os
 import re
+import ssl
 from collections.abc import Iterator, Sequence
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -26,8 +27,7 @@ from cryptography.x509 import Certificate, load_pem_x509_certificates
 
 from supervisor.edges.intake.faults import BadPartError
 
-_LEAST_RSA_BITS = 2048
-"""OpenSSL in its usual settings loads no shorter ones."""
+_LEVEL = "ALL:@SECLEVEL=2"
 _KEY = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----\s.*?-----END \1-----", re.DOTALL)
 _MOST_WORK = 2**28
 """Rounds times length of the key that a password is stretched to: some seconds of this processor."""
@@ -47,14 +47,27 @@ def _joined(certificate: str, chain: str, key: str, password: str) -> tuple[str,
     try:
         key_text, public = _key(key, password)
         certificates = _ordered(_certificates(certificate) + _certificates(chain, may_be_none=True), public)
-        own = certificates[0].public_key()
+        text = "".join([*(one.public_bytes(Encoding.PEM).decode() for one in certificates), key_text])
+        _try(text)
     except BadPartError as error:
         return "", str(error)
     except UnsupportedAlgorithm:
         return "", "{name} has a key of a kind that is not known"
-    if isinstance(own, RSAPublicKey) and own.key_size < _LEAST_RSA_BITS:
-        return "", f"the key of {{name}} is shorter than {_LEAST_RSA_BITS} bits"
-    return "".join([*(one.public_bytes(Encoding.PEM).decode() for one in certificates), key_text]), ""
+    return text, ""
+
+
+def _try(text: str) -> None:
+    """Let OpenSSL load it with the security level of Debian's daemons: weak keys and weak signatures are refused."""
+    with open(os.memfd_create("certificate"), "w+", encoding="ascii") as file:  # no disk ever sees it
+        file.write(text)
+        file.flush()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_ciphers(_LEVEL)
+        try:
+            context.load_cert_chain(f"/proc/self/fd/{file.fileno()}")
+        except ssl.SSLError as error:
+            reason = (error.reason or "no reason given").replace("_", " ").lower()
+            raise BadPartError(f"{{name}} is refused by OpenSSL ({reason})") from None
 
 
 def _certificates(text: str, *, may_be_none: bool = False) -> list[Certificate]:

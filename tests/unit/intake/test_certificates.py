@@ -118,10 +118,13 @@ def test_what_cannot_be_loaded_is_refused_by_name(crt: str, key: str, password: 
     assert str(refusal.value) == f"{problem}: listener refused"
 
 
-def test_a_short_key_is_refused() -> None:
-    short = rsa.generate_private_key(65537, 1024)
-    with pytest.raises(BadPartError, match="shorter than 2048 bits"):
-        certificate_text("x", certificate(short, "a"), "", pem(short), "")
+@pytest.mark.parametrize(
+    "key", [rsa.generate_private_key(65537, 1024), ec.generate_private_key(ec.SECP192R1())], ids=["rsa", "ec"]
+)
+def test_a_key_that_the_daemons_find_too_small_is_refused(key: Key) -> None:
+    with pytest.raises(BadPartError) as refusal:
+        certificate_text("x", certificate(key, "a"), "", pem(key), "")
+    assert str(refusal.value) == "certificate x is refused by OpenSSL (ee key too small): listener refused"
 
 
 def test_a_password_that_takes_hours_to_try_is_not_tried() -> None:

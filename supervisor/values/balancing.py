@@ -11,7 +11,7 @@ from supervisor.values.secret import Secret
 class StatisticsPage:
     """Where a listener shows counters, and to whom."""
 
-    uri: str
+    uri: str | None  # None: where the daemon shows it by itself
     realm: str
     user: str
     password: Secret

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -59,16 +60,20 @@ def written(router: RouterConfig, folder: Path, places: Mapping[str, str] | None
 
 
 @contextmanager
-def serving(program: Sequence[str], router: RouterConfig, folder: Path, member: int, port: int) -> Iterator[int]:
-    """Run the daemon until the block ends; its first rule listens on `port` and leads to the port of `member`."""
+def serving(program: Sequence[str], router: RouterConfig, member: int, port: int) -> Iterator[int]:
+    """Run the daemon until the block ends; its first rule listens on `port` and leads to the port of `member`.
+
+    Its folder is not pytest's: the name of a socket must not be long.
+    """
     inside = {"198.18.0.26:10000": f"127.0.0.1:{port}"} | dict.fromkeys(MEMBERS, f"127.0.0.1:{member}")
-    path = written(router, folder, inside)
-    with subprocess.Popen([*program, "-db", "-f", str(path)], stderr=subprocess.PIPE, text=True) as running:
-        try:
-            _wait(port, running)
-            yield port
-        finally:
-            running.kill()
+    with tempfile.TemporaryDirectory() as folder:
+        path = written(router, Path(folder), inside)
+        with subprocess.Popen([*program, "-db", "-f", str(path)], stderr=subprocess.PIPE, text=True) as running:
+            try:
+                _wait(port, running)
+                yield port
+            finally:
+                running.kill()
 
 
 def _wait(port: int, running: subprocess.Popen[str]) -> None:

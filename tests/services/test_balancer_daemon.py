@@ -107,11 +107,11 @@ def curl(port: int, *more: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("which", ["installed", "newer"])
-def test_tls_is_ended_as_the_management_server_says(which: str, newer: list[str], tmp_path: Path, port: int) -> None:
+def test_tls_is_ended_as_the_management_server_says(which: str, newer: list[str], port: int) -> None:
     """TLS offload of CloudStack 4.22 and later; port 443 used to refuse connections."""
     program = INSTALLED if which == "installed" else newer
     router = configured(json.loads(FILES["018-lb-ssl"].read_text()))
-    with member() as behind, serving(program, router, tmp_path, behind, port):
+    with member() as behind, serving(program, router, behind, port):
         status, version, body = curl(port, "--header", "X-Forwarded-Proto: http")
         assert (status, version) == (200, "2")
         said = [value for name, value in json.loads(body) if name.lower() == "x-forwarded-proto"]
@@ -122,7 +122,7 @@ def test_tls_is_ended_as_the_management_server_says(which: str, newer: list[str]
         assert curl(port, "--tls13-ciphers", "TLS_CHACHA20_POLY1305_SHA256")[0] == 200
 
 
-def test_a_key_that_came_encrypted_with_its_password_serves(tmp_path: Path, port: int) -> None:
+def test_a_key_that_came_encrypted_with_its_password_serves(port: int) -> None:
     """haproxy/haproxy#3202."""
     key = rsa.generate_private_key(65537, 2048)
     entry = {
@@ -133,11 +133,11 @@ def test_a_key_that_came_encrypted_with_its_password_serves(tmp_path: Path, port
     }
     lines = ("listen a-443", "\tbind 203.0.113.10:443 ssl crt /etc/cloudstack/ssl/a-443.pem", "\tmode http")
     router = configured(rules(*lines, ssl_certs=[entry]))
-    with member() as behind, serving(INSTALLED, router, tmp_path, behind, port):
+    with member() as behind, serving(INSTALLED, router, behind, port):
         assert curl(port)[0] == 200
 
 
-def test_an_idle_connection_lives_as_long_as_its_rule_says(tmp_path: Path, port: int) -> None:
+def test_an_idle_connection_lives_as_long_as_its_rule_says(port: int) -> None:
     """apache/cloudstack#14131."""
     limits = ("\ttimeout client 30m", "\ttimeout server 30m")
     defaults = ("defaults", "\ttimeout client 500", "\ttimeout server 500", "listen a-80", "\tbind 203.0.113.10:80")
@@ -146,7 +146,7 @@ def test_an_idle_connection_lives_as_long_as_its_rule_says(tmp_path: Path, port:
         with socket.create_server(("127.0.0.1", 0)) as behind:
             router = configured(rules(*defaults, *more))
             with (
-                serving(INSTALLED, router, tmp_path / name, behind.getsockname()[1], port),
+                serving(INSTALLED, router, behind.getsockname()[1], port),
                 socket.create_connection(("127.0.0.1", port)) as client,
             ):
                 client.settimeout(1.5)
@@ -164,12 +164,12 @@ def _is_open(client: socket.socket) -> bool:
         return False
 
 
-def test_a_member_whose_health_page_says_no_gets_nothing(tmp_path: Path, port: int) -> None:
+def test_a_member_whose_health_page_says_no_gets_nothing(port: int) -> None:
     lines = ("listen a-80", "\tbind 203.0.113.10:80", "\tmode http", "\tdefault-server inter 100 fall 1")
     check = ("\toption httpchk GET /health",)
-    for name, more, expected in (("open", (), "200"), ("asked", check, "503")):
+    for more, expected in (((), "200"), (check, "503")):
         router = configured(rules(*lines, *more))
-        with member() as behind, serving(INSTALLED, router, tmp_path / name, behind, port):
+        with member() as behind, serving(INSTALLED, router, behind, port):
             assert _becomes(port, expected)
 
 
@@ -183,9 +183,9 @@ def _becomes(port: int, status: str) -> bool:
     return False
 
 
-def test_statistics_of_the_default_visibility_are_shown_to_who_has_the_password(tmp_path: Path, port: int) -> None:
+def test_statistics_of_the_default_visibility_are_shown_to_who_has_the_password(port: int) -> None:
     router = configured(json.loads(FILES["005-lb-stats-default"].read_text()))
-    with member() as behind, serving(INSTALLED, router, tmp_path, behind, port):
+    with member() as behind, serving(INSTALLED, router, behind, port):
         address = f"http://127.0.0.1:{port}/admin?stats"
 
         def ask(*more: str) -> Any:

@@ -203,12 +203,12 @@ def statistics(section: Section, place: Place, faults: Faults) -> Statistics:
         if one.words[0] not in ("bind", "mode", "stats", "option", "no", *_OURS):
             faults.add(one.path, f"{one.words[0]!r:.40} of a page of statistics is left out")
     name_faults(section.directives, True, faults)
-    page = _page_of(section, "/admin?stats", faults)
+    page = _page_of(section, faults)
     return Statistics(
         name=checked(section.name, WORD, "a name"),
         address=place[0],
         port=place[1],
-        uri=page.uri,
+        uri=page.uri or "/admin?stats",
         realm=page.realm,
         user=page.user,
         password=page.password,
@@ -221,11 +221,11 @@ def _page(section: Section, is_http: bool, faults: Faults) -> StatisticsPage | N
     if not is_http or not any(one.words[1:2] in (("enable",), ("uri",), ("auth",)) for one in words):
         return None
     with faults.part(words[0].path):
-        return _page_of(section, "/haproxy?stats", faults)
+        return _page_of(section, faults)
     return None
 
 
-def _page_of(section: Section, default: str, faults: Faults) -> StatisticsPage:
+def _page_of(section: Section, faults: Faults) -> StatisticsPage:
     auth = section.last("stats", "auth")
     user, _, password = auth.words[2].partition(":") if auth and len(auth.words) > 2 else ("", "", "")
     if not user or not password:
@@ -234,7 +234,7 @@ def _page_of(section: Section, default: str, faults: Faults) -> StatisticsPage:
         _check_page_word(one, section, auth, faults)
     uri, realm = section.last("stats", "uri"), section.last("stats", "realm")
     return StatisticsPage(
-        uri=uri.words[2] if uri else default,
+        uri=uri.words[2] if uri else None,
         realm=realm.words[2] if realm else "Statistics",
         user=user,
         password=Secret(password),

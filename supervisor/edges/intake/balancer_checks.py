@@ -11,7 +11,7 @@ from supervisor.edges.intake.faults import BadPartError, Faults
 from supervisor.values.balancing import HeaderRule, HealthCheck
 from supervisor.values.secret import Secret
 
-HEADER = re.compile(r"[A-Za-z0-9!#$&*+.^_`|~-]{1,100}")
+HEADER = re.compile(r"[A-Za-z0-9!&*+.^_|~-]{1,100}")  # "#" would begin a comment
 _METHOD = re.compile(r"[A-Z]{1,20}")
 _PATH = re.compile(r"[/*][!-$&-\[\]-~]{0,1000}")  # "%" and a backslash mean something to the daemon
 _VERSION = re.compile(r"HTTP/1\.[01]")

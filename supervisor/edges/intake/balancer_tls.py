@@ -6,6 +6,7 @@ only make it quicker.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -57,6 +58,7 @@ def protocols(text: str) -> str:
     return text
 
 
+@functools.lru_cache(maxsize=64)  # every rule says the same, and each of its servers once more
 def cipher_list(text: str) -> str:
     """One of them must be known: the daemon would refuse all listeners otherwise."""
     import ssl  # noqa: PLC0415  (a daemon without certificates needs none of it)

@@ -16,7 +16,7 @@ from supervisor.edges.engine import make_engine
 from supervisor.edges.engine.choice import choose, leaving, record
 from supervisor.edges.engine.joined import JoinedEngine
 from supervisor.edges.folders import DiskFolders
-from supervisor.edges.intake import CloudStackIntake
+from supervisor.edges.intake import CloudStackIntake, kernel_cards
 from supervisor.edges.media_watch.watch import MediaWatcher
 from supervisor.edges.network.answers import AnswerCounters
 from supervisor.edges.network.associations import XfrmAssociations
@@ -90,7 +90,7 @@ class LocalIntake:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._commands = CloudStackIntake()
+        self._commands = CloudStackIntake(kernel_cards)
 
     def take(self, kept: str | None, files: Sequence[tuple[str, bytes]]) -> Taken:
         return self._commands.take(kept, files)

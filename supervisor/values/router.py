@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
 
+from supervisor.values.balancing import HeaderRule, HealthCheck, StatisticsPage, Tls
 from supervisor.values.secret import Secret
 
 IPAddress = IPv4Address | IPv6Address
@@ -80,6 +81,21 @@ class Backend:
     port: int
     cookie: str | None = None
     proxy_protocol: bool = False
+    is_checked: bool = True  # False: it is used whatever its state
+    options: tuple[str, ...] = ()  # more of its line, checked: "inter 2000ms", "backup", "maxconn 100"
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """A page of counters at an address and port of its own, with a password."""
+
+    name: str
+    address: IPv4Address
+    port: int
+    uri: str
+    realm: str
+    user: str
+    password: Secret
 
 
 class CookieMode(StrEnum):
@@ -108,6 +124,8 @@ class LearnedCookieStickiness:
     name: str
     length: int = 52
     holdtime: str = "3h"
+    learns_from_requests: bool = False  # also a cookie that no response of ours set
+    url_delimiter: str | None = None  # a client without cookies brings it in the URL, after this sign
 
 
 Stickiness = CookieStickiness | SourceStickiness | LearnedCookieStickiness
@@ -121,7 +139,10 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One load-balancing rule: an outside address and port, and where its connections go."""
+    """One load-balancing rule: an outside address and port, and where its connections go.
+
+    What is None, empty or not among `timeouts` is as `LoadBalancing` says, or as the daemon does by itself.
+    """
 
     name: str
     address: IPv4Address
@@ -133,19 +154,15 @@ class Listener:
     stickiness: Stickiness | None = None
     allowed_sources: tuple[IPv4Network, ...] = ()  # empty: everybody
     certificate: Certificate | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """A page of counters, with a password."""
-
-    name: str
-    address: IPv4Address
-    port: int
-    uri: str
-    realm: str
-    user: str
-    password: Secret
+    tls: Tls | None = None
+    timeouts: tuple[tuple[str, int], ...] = ()  # ("client", 1800000): milliseconds, 0 is no limit
+    retries: int | None = None
+    max_connections: int | None = None
+    full_load: int | None = None  # as many connections are a full load for its members
+    health_check: HealthCheck | None = None
+    header_rules: tuple[HeaderRule, ...] = ()
+    options: tuple[str, ...] = ()  # switches of the daemon without arguments, checked: "abortonclose"
+    page: StatisticsPage | None = None  # of this listener, beside what its members serve
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +171,8 @@ class LoadBalancing:
     connect_timeout_ms: int = 5000
     client_timeout_ms: int | None = 50000  # None: no limit
     server_timeout_ms: int | None = 50000
+    timeouts: tuple[tuple[str, int], ...] = ()  # the others, in milliseconds; 0 is no limit
+    retries: int = 3
     listeners: tuple[Listener, ...] = ()
     statistics: tuple[Statistics, ...] = ()
 
@@ -165,6 +184,16 @@ class Metadata:
     address: IPv4Address
     user_data: bytes | None
     items: tuple[tuple[str, str | None], ...]
+
+    @property
+    def aliases(self) -> tuple[tuple[str, str | None], ...]:
+        """Items with capitals in their keys once more, in lower case, where no other item has that key."""
+        taken = {key for key, _ in self.items}
+        folded: dict[str, str | None] = {}
+        for key, value in self.items:
+            if key.lower() not in taken:
+                folded.setdefault(key.lower(), value)
+        return tuple(folded.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +218,7 @@ class SiteToSite:
     name: str
     local_address: IPv4Address
     local_networks: tuple[IPv4Network, ...]
-    peer_address: IPv4Address
+    peer_address: IPv4Address | str  # or a name, which the IKE daemon looks up
     peer_networks: tuple[IPv4Network, ...]
     ike_proposals: tuple[str, ...]
     esp_proposals: tuple[str, ...]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
 
+from supervisor.values.balancing import HeaderRule, HealthCheck, StatisticsPage, Tls
 from supervisor.values.manifest import NetworkMode, ServiceManifest
 from supervisor.values.names import Digest
 from supervisor.values.router import (
@@ -132,6 +133,42 @@ LISTENERS = (
         certificate=Certificate("secure-example", Secret(_PEM)),
     ),
     Listener("empty", _VIP, 81, True, Balance.ROUND_ROBIN, ()),
+    Listener(
+        "tuned",
+        _OTHER_VIP,
+        8443,
+        True,
+        Balance.LEAST_CONNECTIONS,
+        (
+            Backend("vm-20", IPv4Address("10.1.1.20"), 8080, options=("inter 5s", "rise 2", "fall 3", "maxconn 50")),
+            Backend("vm-21", IPv4Address("10.1.1.21"), 8080, is_checked=False, options=("backup",)),
+        ),
+        stickiness=LearnedCookieStickiness("JSESSIONID", 52, "3h", learns_from_requests=True, url_delimiter=";"),
+        certificate=Certificate("tuned-example", Secret(_PEM)),
+        tls=Tls(
+            ciphers="ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384",
+            cipher_suites="TLS_AES_256_GCM_SHA384",
+            greatest_version="TLSv1.3",
+            protocols="http/1.1",
+        ),
+        timeouts=(("client", 1_800_000), ("server", 1_800_000), ("tunnel", 0)),
+        retries=1,
+        max_connections=500,
+        full_load=250,
+        health_check=HealthCheck(
+            "httpchk",
+            ("GET", "/health?deep=1", "HTTP/1.1"),
+            headers=(HeaderRule("request", "set-header", "Host", Secret("www.example.org")),),
+            expectations=(("status", "200-299"), ("!", "string", "it's down")),
+            flags=("disable-on-404",),
+        ),
+        header_rules=(
+            HeaderRule("request", "add-header", "X-Rule", Secret("tuned")),
+            HeaderRule("response", "del-header", "Server"),
+        ),
+        options=("abortonclose", "http-server-close"),
+        page=StatisticsPage("/admin?stats", "Statistics", "admin1", Secret("AdMiN'123$")),
+    ),
 )
 
 SAMPLE = RouterConfig(
@@ -154,6 +191,7 @@ SAMPLE = RouterConfig(
     load_balancing=LoadBalancing(
         max_connections=5000,
         client_timeout_ms=None,
+        timeouts=(("http-request", 10_000),),
         listeners=LISTENERS,
         statistics=(
             Statistics(
@@ -180,6 +218,7 @@ SAMPLE = RouterConfig(
                 ("instance-id", "i-2-20-VM"),
                 ("public-keys", "ssh-rsa AAAA one\nssh-rsa BBBB two\n"),
                 ("cloud-identifier", None),
+                ("Tier", "Front"),
             ),
         ),
         Metadata(
@@ -221,6 +260,19 @@ SAMPLE = RouterConfig(
                 has_dead_peer_detection=False,
                 force_encapsulation=True,
                 has_split_connections=True,
+            ),
+            SiteToSite(
+                name="vpn-gw.branch--7.example",
+                local_address=IPv4Address("203.0.113.2"),
+                local_networks=(IPv4Network("10.1.1.0/24"),),
+                peer_address="gw.branch-7.example",
+                peer_networks=(IPv4Network("10.12.0.0/24"),),
+                ike_proposals=("aes256-sha256-modp2048",),
+                esp_proposals=("aes256-sha256-modp2048",),
+                ike_version=IkeVersion.V2,
+                ike_lifetime=86400,
+                esp_lifetime=3600,
+                psk=Secret("third"),
             ),
         )
     ),

@@ -12,12 +12,19 @@ _LONGEST_MS, _LARGEST_TABLE = 2**31 - 1, 2**24
 """More is more than the daemon counts, and it would refuse all listeners for that."""
 
 
+PATH = "loadbalancer"
+
+
 @dataclass(frozen=True, slots=True)
 class Directive:
     """One line: its number in the whole text, and its words (a blank after a backslash belongs to the word)."""
 
     number: int
     words: tuple[str, ...]
+
+    @property
+    def path(self) -> str:
+        return f"{PATH}.configuration line {self.number}"
 
     def starts(self, *words: str) -> bool:
         return self.words[: len(words)] == words
@@ -78,6 +85,13 @@ def milliseconds(text: str) -> int | None:
 
 def duration(text: str) -> str:
     milliseconds(text)
+    return text
+
+
+def interval(text: str) -> str:
+    """A duration that is not nothing: the daemon takes no other one between two deeds."""
+    if not milliseconds(text):
+        raise BadPartError(f"{text!r:.40} is no time at all")
     return text
 
 

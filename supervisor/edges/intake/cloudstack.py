@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from supervisor.edges.intake import balancer, guests, networks, tunnels
 from supervisor.edges.intake.bags import Bags, bags_from_json, bags_to_json, with_bag
+from supervisor.edges.intake.cards import Cards, placed
 from supervisor.edges.intake.commands import parse, readable
 from supervisor.edges.intake.faults import Faults
 from supervisor.edges.intake.merge import merge
@@ -16,7 +17,10 @@ from supervisor.values.router import RouterConfig
 
 
 class CloudStackIntake:
-    """Satisfies `ports.Intake`."""
+    """Satisfies `ports.Intake`. `kernel` says which network cards there are; without it only commands do."""
+
+    def __init__(self, kernel: Callable[[], Cards] = dict) -> None:
+        self._kernel = kernel
 
     def take(self, kept: str | None, files: Sequence[tuple[str, bytes]]) -> Taken:
         """A file that is refused changes nothing and stops no other. ConfigurationError: `kept` cannot be read."""
@@ -26,12 +30,14 @@ class CloudStackIntake:
         notes: list[str] = []
         for name, content in files:
             try:
-                command = parse(name, content)
+                command = placed(parse(name, content), bags, self._kernel)
             except ConfigurationError as error:
                 refused.append(Fault(readable(name), str(error).removeprefix(f"cannot accept {name}: ")))
                 continue
             if command.note:
                 notes.append(f"{name} is passed over: {command.type} {command.note}")
+            if command.remark:
+                notes.append(f"{name} is passed over in part: {command.remark}")
             bags = merge(bags, command)
             accepted.append(name)
         return Taken(bags_to_json(bags), tuple(accepted), tuple(refused), tuple(notes))

@@ -11,6 +11,7 @@ from typing import Any
 from supervisor.edges.intake.fields import (
     Field,
     address,
+    address_or_name,
     boolean,
     device,
     device_number,
@@ -30,7 +31,13 @@ MAX_BYTES = 32 * 1024 * 1024
 MAX_DEPTH = 32
 """Objects and lists in each other; commands have six. What is kept must be written and read again, which recurses."""
 
-_CERTIFICATE = (Field("name", text), Field("cert", text), Field("key", text), Field("chain", text, is_required=False))
+_CERTIFICATE = (
+    Field("name", text),
+    Field("cert", text),
+    Field("key", text),
+    Field("chain", text, is_required=False),
+    Field("password", text, is_required=False),
+)
 FIELDS: Mapping[str, tuple[Field, ...]] = {
     "cmdline": (Field("cmd_line", map_of_texts),),
     "guestnetwork": (
@@ -52,7 +59,8 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
                     Field("public_ip", address),
                     Field("netmask", netmask),
                     Field("add", boolean),
-                    Field("nic_dev_id", device_number),
+                    Field("nic_dev_id", device_number, is_required=False),
+                    Field("vif_mac_address", text, is_required=False),
                     Field("nw_type", text, is_required=False),
                     Field("source_nat", boolean, is_required=False),
                 )
@@ -77,7 +85,7 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
         ),
     ),
     "site2sitevpn": (
-        Field("peer_gateway_ip", address),
+        Field("peer_gateway_ip", address_or_name),
         Field("create", boolean),
         Field("local_public_ip", address),
         Field("local_guest_cidr", text),
@@ -110,6 +118,8 @@ PASSED_OVER: Mapping[str, str] = {
     **dict.fromkeys(("ipaliases", "remoteaccessvpn", "vpnuserlist"), "is not supported yet"),
     "monitorservice": "is for the router's own monitor",
 }
+_IPV6 = {"guestnetwork": ("router_guest_ip6", "cidr6", "dns6"), "dhcpentry": ("ipv6_address",)}
+"""Fields that say something of IPv6."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +134,15 @@ class Command:
     @property
     def note(self) -> str | None:
         """Why it is passed over; None: it is ours."""
+        if _is_of_ipv6_only(self.type, self.body):
+            return "of a guest without an IPv4 address: no service here has anything for it"
         return PASSED_OVER.get(self.type)
+
+    @property
+    def remark(self) -> str | None:
+        """What of it is passed over; None: nothing."""
+        is_dual = any(self.body.get(field) for field in _IPV6.get(self.type, ()))
+        return "IPv6, which no service here has anything for" if is_dual and not self.note else None
 
 
 def parse(name: str, content: bytes) -> Command:
@@ -154,7 +172,7 @@ def parse(name: str, content: bytes) -> Command:
     if type_ not in PASSED_OVER:
         if type_ not in FIELDS:
             raise _refusal(name, f"type: {type_!r:.40} is unknown")
-        if fault := fault_of(body, FIELDS[type_]):
+        if not _is_of_ipv6_only(type_, body) and (fault := fault_of(body, FIELDS[type_])):
             raise _refusal(name, fault)
     identity = hashlib.sha256(name.encode(errors="surrogateescape") + b"\0" + content).hexdigest()
     return Command(name, type_, body, identity)
@@ -163,6 +181,10 @@ def parse(name: str, content: bytes) -> Command:
 def readable(name: str) -> str:
     """The name of a file as it can be shown and kept, whatever bytes it has."""
     return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def _is_of_ipv6_only(type_: str, body: Mapping[str, Any]) -> bool:
+    return type_ == "dhcpentry" and bool(body.get("ipv6_address")) and not body.get("ipv4_address")
 
 
 def _is_deeper(value: Any, depth: int) -> bool:

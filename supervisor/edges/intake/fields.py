@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
+HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?")
 Check = Callable[[Any], str | None]
 """Says what is wrong with a value, or None."""
 
@@ -33,6 +34,16 @@ def number(value: Any) -> str | None:
 
 def address(value: Any) -> str | None:
     return text(value) or _parsed(IPv4Address, value, "an IPv4 address")
+
+
+def address_or_name(value: Any) -> str | None:
+    """A text of digits and dots only must be an address: no name ends in a number."""
+    if fault := text(value):
+        return fault
+    is_name = HOST_NAME.fullmatch(value) and not value.rstrip(".").rpartition(".")[2].isdigit()
+    if (is_name and len(value) <= 253) or address(value) is None:
+        return None
+    return f"{value!r:.80} is neither an IPv4 address nor a host name"
 
 
 def netmask(value: Any) -> str | None:

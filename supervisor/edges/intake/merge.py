@@ -22,7 +22,7 @@ _DEVICES = {
 
 def merge(bags: Bags, command: Command) -> Bags:
     """Return the bags after `command`; those of a command that is passed over are unchanged."""
-    rule = _RULES.get(command.type)
+    rule = None if command.note else _RULES.get(command.type)
     return rule(with_owners(bags), command) if rule else bags
 
 

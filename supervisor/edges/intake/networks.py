@@ -11,6 +11,8 @@ from supervisor.edges.intake.bags import Bags
 from supervisor.edges.intake.faults import BadPartError, Faults
 from supervisor.values.router import Dns, GuestNetwork, IPAddress
 
+_WITHOUT_GUESTS = ("ilbvm", "elbvm")
+"""Types of routers that only spread connections: their guests call names, metadata and passwords elsewhere."""
 DEFAULT_DOMAIN = "cloudnine.internal"
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _SCOPE = re.compile(r"[A-Za-z0-9._-]{1,15}")
@@ -42,7 +44,13 @@ def router_domain(bags: Bags, faults: Faults) -> str:
 
 
 def networks(bags: Bags, faults: Faults) -> tuple[GuestNetwork, ...]:
-    """Those that commands described, and those that the boot line knows of and no command described."""
+    """Those that commands described, and those that the boot line knows of and no command described.
+
+    None for a load balancer's machine: so no service there has anything to serve but balanced connections, and each
+    port of its addresses is free for them.
+    """
+    if router_line(bags).get("type") in _WITHOUT_GUESTS:
+        return ()
     found: list[GuestNetwork] = []
     for device, entries in sorted(bags.get("guestnetwork", {}).items()):
         for entry in entries if device != "id" else ():

@@ -9,6 +9,7 @@ from typing import Any
 
 from supervisor.edges.intake.bags import Bags
 from supervisor.edges.intake.faults import BadPartError, Faults
+from supervisor.edges.intake.fields import address_or_name
 from supervisor.values.router import IkeVersion, SiteToSite, Vpn
 from supervisor.values.secret import Secret
 
@@ -17,26 +18,45 @@ _MAX_LIFETIME = 86400
 
 
 def vpn(bags: Bags, faults: Faults) -> Vpn:
-    found = []
+    found: dict[str, SiteToSite] = {}
     for peer, entry in sorted(bags.get("site2sitevpn", {}).items()):
         if peer != "id":
             with faults.part(f"site2sitevpn.{peer}"):
-                found.append(_tunnel(entry))
-    return Vpn(tuple(found))
+                tunnel = _tunnel(entry)
+                if other := found.get(tunnel.name):
+                    raise BadPartError(f"another connection leads to {other.peer_address} already")
+                found[tunnel.name] = tunnel
+    return Vpn(tuple(found.values()))
+
+
+def _peer(text: str) -> IPv4Address | str:
+    """An address, or a name in the form in which it is compared."""
+    if fault := address_or_name(text):
+        raise BadPartError(f"peer_gateway_ip {fault}")
+    try:
+        return IPv4Address(text)
+    except ValueError:
+        return text.rstrip(".").lower()
+
+
+def _name(peer: IPv4Address | str) -> str:
+    """Dots of names become dashes where the IKE daemon is told of them, so a dash of the peer's is doubled."""
+    return f"vpn-{str(peer).replace('-', '--')}"
 
 
 def _tunnel(entry: Mapping[str, Any]) -> SiteToSite:
     if not entry["ipsec_psk"]:
         raise BadPartError("ipsec_psk is empty")
+    peer = _peer(entry["peer_gateway_ip"])
     return SiteToSite(
-        name=f"vpn-{entry['peer_gateway_ip']}",
+        name=_name(peer),
         local_address=IPv4Address(entry["local_public_ip"]),
         local_networks=_networks(entry["local_guest_cidr"]),
-        peer_address=IPv4Address(entry["peer_gateway_ip"]),
+        peer_address=peer,
         peer_networks=_networks(entry["peer_guest_cidr_list"]),
         ike_proposals=_proposals(entry["ike_policy"]),
         esp_proposals=_proposals(entry["esp_policy"]),
-        ike_version=IkeVersion(entry.get("ike_version") or "ike"),
+        ike_version=IkeVersion((entry.get("ike_version") or "ike").lower()),
         ike_lifetime=_lifetime(entry.get("ike_lifetime") or 86400),
         esp_lifetime=_lifetime(entry.get("esp_lifetime") or 3600),
         psk=Secret(entry["ipsec_psk"]),

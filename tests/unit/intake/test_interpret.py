@@ -211,8 +211,11 @@ def test_following_an_applications_cookie_is_translated() -> None:
     (listener,), faults = _balanced(
         *_RULE, "\tappsession JSESSIONID len 40 timeout 2h request-learn prefix mode query-string"
     )
-    assert faults == ()
-    assert listener.stickiness == LearnedCookieStickiness("JSESSIONID", 40, "2h")
+    assert [fault.problem for fault in faults] == [
+        "prefix of appsession is left out: only a cookie of just this name is followed"
+    ]
+    learned = LearnedCookieStickiness("JSESSIONID", 40, "2h", learns_from_requests=True, url_delimiter="?")
+    assert listener.stickiness == learned
 
 
 def _certificate() -> tuple[str, str]:
@@ -292,29 +295,39 @@ def test_what_the_daemon_would_refuse_all_listeners_for_costs_its_own_only(line:
     assert fault.path == "loadbalancer.configuration line 5"
 
 
-def test_a_certificate_is_one_text_and_tls_words_on_servers_are_left_out() -> None:
+def test_a_certificate_is_one_text_and_tls_words_on_servers_are_kept() -> None:
     certificate, key = _certificate()
     entry = {"name": "203_0_113_23-443", "cert": certificate, "chain": certificate.rstrip(), "key": key}
     (listener,), faults = _balanced(
         "listen 203_0_113_23-443",
         "\tbind 203.0.113.23:443 ssl crt /etc/cloudstack/ssl/203_0_113_23-443.pem alpn h2,http/1.1 no-tls-tickets",
         "\tmode http",
-        "\thttp-request set-header X-Forwarded-Proto https",
-        "\tserver s 10.1.1.21:80 check alpn h2,http/1.1 ssl-min-ver TLSv1.2 no-tls-tickets ciphers A:B ciphersuites C",
+        "\thttp-request add-header X-Forwarded-Proto https",
+        "\tserver s 10.1.1.21:80 check alpn h2,http/1.1 ssl-min-ver TLSv1.2 no-tls-tickets ciphers ECDHE+AESGCM"
+        " ciphersuites TLS_AES_128_GCM_SHA256",
         ssl_certs=[entry],
     )
     assert faults == ()
     assert listener.certificate is not None
-    assert listener.certificate.pem == Secret(certificate + certificate + key)
+    assert listener.certificate.pem == Secret(certificate + key), "the chain is the same certificate"
+    assert listener.header_rules == (), "each listener with TLS says so"
+    assert listener.backends[0].options == (
+        "alpn h2,http/1.1",
+        "ssl-min-ver TLSv1.2",
+        "no-tls-tickets",
+        "ciphers ECDHE+AESGCM",
+        "ciphersuites TLS_AES_128_GCM_SHA256",
+    )
 
 
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
         ("\tunknown thing", "'unknown' is unknown: left out"),
-        ("\tserver a_1 10.1.1.22:80 check maxconn", "'maxconn' is unknown: left out"),
+        ("\tserver a_1 10.1.1.22:80 check maxconn", "maxconn: '' is not a number between 0 and 1000000: left out"),
+        ("\tserver a_1 10.1.1.22:80 check non-stick", "'non-stick' is unknown: left out"),
         ("\tserver a_1 elsewhere:80 check", "AddressValueError"),
-        ("\tbalance hdr(X)", "ValueError"),
+        ("\tbalance hdr(X)", "balance 'hdr(X)' is unknown: left out"),
         ("\tserver a_0 10.1.1.22:80 check", "another server has the name a_0: left out"),
     ],
 )
@@ -325,7 +338,7 @@ def test_a_directive_that_is_not_known_is_named_by_its_line_and_the_listener_ser
     assert fault.problem.startswith(problem)
 
 
-@pytest.mark.parametrize("line", ["\tstats auth admin:S3cret", "\thttp-request auth S3cret", "\tS3cre t"])
+@pytest.mark.parametrize("line", ["\tstats auth :S3cret", "\thttp-request auth S3cret", "\tS3cre t"])
 @pytest.mark.parametrize("head", ["", "defaults"])
 def test_a_directive_that_is_refused_is_not_quoted(line: str, head: str) -> None:
     _, (fault, *_) = _balanced(*((head, line, *_RULE) if head else (*_RULE, line)))

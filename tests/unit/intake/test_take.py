@@ -56,6 +56,7 @@ def test_every_command_sample_is_accepted_and_the_bags_survive_being_kept() -> N
     passed_over = [note.partition(" ")[0] for note in taken.notes]
     assert passed_over == [
         "cmd_dhcp.json",
+        "cmd_guest_network_add_dualstack.json",  # its IPv6
         "cmd_ip_aliases.json",
         "cmd_monitor_service_refresh.json",
         "cmd_monitor_service_start.json",

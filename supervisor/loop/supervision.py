@@ -51,6 +51,7 @@ from supervisor.values.status import (
     HandoverRecord,
     PlannedStep,
     Progress,
+    ServiceState,
     SupervisorStatus,
 )
 
@@ -143,12 +144,17 @@ class Supervision:
         self._chores.do("services", self._employ)
 
     def _employ(self) -> None:
-        """Start a worker for every service that has none yet; a service that is new follows the oldest release."""
+        """Start a worker for every service that has none yet.
+
+        A router that follows no release yet follows the oldest one. A service that only other releases hold has a
+        worker and no desired version: it begins when somebody upgrades to such a release, or swaps the service.
+        """
         store = self._world.store
         with self._configuring:  # nobody is employed with a configuration that is older than the router's
             for release in self._library.by_age():
+                is_followed = store.current_release() in (None, release.name)
                 for service, version in release.services:
-                    if store.desired(service) is None:
+                    if is_followed and store.desired(service) is None:
                         store.set_desired(service, version)
                     if service not in self._workers:
                         worker = self._new_worker(service, self._world, self._allocator, self._digest, self._router)
@@ -224,7 +230,8 @@ class Supervision:
 
     def status(self) -> SupervisorStatus:
         store = self._world.store
-        services = tuple(service_status(worker, store) for _, worker in sorted(self._workers.items()))
+        statuses = (service_status(worker, store) for _, worker in sorted(self._workers.items()))
+        services = tuple(one for one in statuses if one.state is not ServiceState.ABSENT)  # nobody asked for those yet
         current = store.current_release()
         bundle = next((one for one in self.bundles() if one.release == current), None)
         return SupervisorStatus(

@@ -106,6 +106,8 @@ class PodmanFiles:
         # --root and no static_dir, and would look for the container in another database.
         # File locks, because the shared-memory locks are one segment for every engine on the machine.
         # exit_command_delay: how long the monitor of a command run inside a container stays after it (default 300 s).
+        # No network section: containers get the router's namespace or one that we made, and Podman 5 refuses the
+        # backend that 4.3 would be told ("cni"), without which 4.3 starts just as well.
         return f"""\
 [containers]
 default_ulimits = []
@@ -123,10 +125,6 @@ runtime = "runc"
 static_dir = {_quoted(self.storage / "libpod")}
 tmp_dir = {_quoted(self.volatile / "tmp")}
 volume_path = {_quoted(self.root / "volumes")}
-
-[network]
-network_backend = "cni"
-network_config_dir = {_quoted(self.root / "networks")}
 """
 
     def _storage_conf(self) -> str:

@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from supervisor.edges.store import codec
+from supervisor.edges.store import releases as beside
+from supervisor.edges.store.copies import write_copy
+from supervisor.edges.store.rescue import CONFIGURATION_LOST, rescue
 from supervisor.edges.store.schema import KEPT_COMMANDS, KEPT_EVENTS, KEPT_HANDOVERS, MIGRATIONS
 from supervisor.values.errors import StateError
 from supervisor.values.handover import Handover, Outcome, Step
@@ -30,15 +33,20 @@ class SqliteStore:
 
     def __init__(self, folder: Path) -> None:
         path = folder / "state.db"
+        self._folder, self._path = folder, path
         self._lock = threading.RLock()
+        self.changes = 0
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.losses = rescue(path)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            path.chmod(0o600)  # whoever put it back may not have known
             self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=FULL")
             self._database.execute("PRAGMA foreign_keys=ON")
             self._migrate()
+            self._refill()
         except (OSError, sqlite3.Error) as error:
             raise StateError(f"cannot open {path}: {error}") from error
 
@@ -46,10 +54,47 @@ class SqliteStore:
         with self._lock:
             self._database.close()
 
+    def save_copy(self) -> None:
+        try:
+            for release in self.releases():  # of a supervisor that wrote none
+                if not beside.has_release(self._folder, release.name):
+                    beside.write_release(self._folder, release, self._definitions_of(release))
+        except OSError as error:
+            raise StateError(f"cannot write releases beside {self._path}: {error}") from error
+        write_copy(self._path)
+
+    def _definitions_of(self, release: Release) -> beside.Definitions:
+        digests = (version.definition for _, version in release.services)
+        return {digest: files for digest in digests if (files := self.definition(digest))}
+
+    def _refill(self) -> None:
+        """Take in releases that lie beside the memory and that it has lost."""
+        known = {release.name for release in self.releases()}
+        for release, definitions in beside.read_releases(self._folder):
+            if release.name not in known or any(not self.definition(digest) for digest in definitions):
+                self._record_release(release, definitions)
+
+    @property
+    def awaits_configuration(self) -> bool:
+        return self._fact(CONFIGURATION_LOST) is not None
+
+    def await_configuration(self, *, is_lost: bool) -> None:
+        with self._change() as database:
+            database.execute("DELETE FROM facts WHERE name = ?", (CONFIGURATION_LOST,))
+            if is_lost:
+                self._set_fact(CONFIGURATION_LOST, "yes")
+
     def together(self) -> AbstractContextManager[object]:
         return self._change()
 
     # ------------------------------------------------------------ generations
+
+    def know_generation(self, service: ServiceName, generation: int) -> None:
+        with self._change() as database:
+            self._know(service)
+            database.execute(
+                "UPDATE services SET last_generation = max(last_generation, ?) WHERE name = ?", (generation, service)
+            )
 
     def next_generation(self, service: ServiceName) -> int:
         with self._change() as database:
@@ -245,6 +290,13 @@ class SqliteStore:
     # ------------------------------------------------------------ releases and definitions
 
     def save_release(self, release: Release, definitions: Mapping[Digest, Mapping[str, bytes]]) -> None:
+        try:
+            beside.write_release(self._folder, release, definitions)
+        except OSError as error:
+            raise StateError(f"cannot write release {release.name} beside the state: {error}") from error
+        self._record_release(release, definitions)
+
+    def _record_release(self, release: Release, definitions: Mapping[Digest, Mapping[str, bytes]]) -> None:
         services = {name: codec.dump_version(version) for name, version in release.services}
         with self._change() as database:
             for digest, files in definitions.items():
@@ -273,6 +325,10 @@ class SqliteStore:
         )
 
     def remove_release(self, release: str) -> None:
+        try:
+            beside.remove_release(self._folder, release)  # first: else a supervisor that comes back would know it again
+        except OSError as error:
+            raise StateError(f"cannot remove release {release} beside the state: {error}") from error
         with self._change() as database:
             database.execute("DELETE FROM releases WHERE name = ?", (release,))
             kept = {version.definition for left in self.releases() for _, version in left.services}
@@ -339,6 +395,14 @@ class SqliteStore:
         for number, script in enumerate(MIGRATIONS[done:], start=done + 1):
             self._database.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
 
+    def _count(self) -> None:
+        """Number the change, so that a file which lost its newest ones is known to be older than a copy."""
+        self.changes += 1
+        self._database.execute(
+            "INSERT INTO facts VALUES ('serial', '1')"
+            " ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)"
+        )
+
     def _fact(self, name: str) -> str | None:
         value = self._one("SELECT value FROM facts WHERE name = ?", name)
         return None if value is None else str(value)
@@ -368,6 +432,7 @@ class SqliteStore:
             try:
                 self._database.execute("BEGIN IMMEDIATE")
                 yield self._database
+                self._count()
                 self._database.execute("COMMIT")
             except sqlite3.Error as error:
                 raise StateError(f"cannot write the state: {error}") from error

@@ -24,6 +24,7 @@ from supervisor.loop.chores import Chores
 from supervisor.loop.detached import detached
 from supervisor.loop.library import Library
 from supervisor.loop.migration import Migration
+from supervisor.loop.recalling import recall_all
 from supervisor.loop.reception import Reception
 from supervisor.loop.report import bundle_status, service_status
 from supervisor.loop.switchboard import recorded
@@ -56,6 +57,8 @@ from supervisor.values.status import (
 )
 
 log = logging.getLogger(__name__)
+
+AWAITS_CONFIGURATION = "the configuration was lost: services go on with what they have until all of it is sent again"
 
 Employ = Callable[[ServiceName, World, Allocator, Callable[[bytes], str], RouterConfig | None], Worker]
 
@@ -99,6 +102,9 @@ class Supervision:
         Only an engine that never comes ends it: a kernel or a disk that refuses something is told, and asked again.
         """
         self._arrival.begin()
+        self._name_losses()
+        if not self._arrival.message:  # else each service is recalled when it is adopted
+            self._chores.do("memory", functools.partial(recall_all, self._world))
         self._restore()
         self._chores.do("configuration", functools.partial(self._configure_boot, commands))
         self._employ_all()  # what ran before is adopted before a medium is looked at
@@ -134,7 +140,14 @@ class Supervision:
             except SupervisorError as error:
                 log.error("service not stopped", extra={"service": worker.name, "reason": str(error)})
 
+    def _name_losses(self) -> None:
+        for loss in self._world.store.losses:
+            log.error("memory damaged", extra={"reason": loss})
+            self._event("", "memory-damaged", loss)
+
     def _restore(self) -> None:
+        if self._arrival.message and self._world.store.losses and not self._world.store.instances():
+            return  # nobody can say what serves yet, and what a former supervisor set serves on
         try:
             self._world.switchboard.restore(recorded(self._world.store.instances()))
         except NetworkError:
@@ -197,6 +210,11 @@ class Supervision:
         if kept is None:
             return
         router, faults = self._intake.interpret(kept)
+        if self._world.store.awaits_configuration:
+            if not router.networks:  # less than what services have been given is not put in its place
+                return
+            self._world.store.await_configuration(is_lost=False)
+            self._event("", "configuration-back", "the configuration was sent again and is applied")
         self._router, self._faults = router, tuple(str(fault) for fault in faults)
         for fault in self._faults:
             log.error("configuration refused", extra={"reason": fault})
@@ -242,7 +260,16 @@ class Supervision:
             engine_version=self._arrival.version,
             is_ready=bool(services) and all(service.is_ready for service in services),
             message="; ".join(
-                filter(None, (self._arrival.message, self._chores.message, *self._faults, *self._unfinished_move()))
+                filter(
+                    None,
+                    (
+                        self._arrival.message,
+                        self._chores.message,
+                        AWAITS_CONFIGURATION if store.awaits_configuration else "",
+                        *self._faults,
+                        *self._unfinished_move(),
+                    ),
+                )
             ),
             bundle=bundle,
             services=services,

@@ -58,6 +58,9 @@ class Traffic(Protocol):
     def verify(self) -> bool:
         """Is the kernel's table what was applied last?"""
 
+    def insides(self) -> frozenset[str]:
+        """Return the inside addresses and ports that new work is led to now, also by a former supervisor's table."""
+
     def remove(self) -> None: ...
 
 

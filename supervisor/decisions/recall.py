@@ -1,4 +1,4 @@
-"""What a container that runs says of itself, when the memory does not know it: which instances there are, which serves."""
+"""What containers that run say of themselves when the memory does not know them: which there are, which serves."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def recall(
     """Return what the memory lacks of a service; None: it knows what serves.
 
     A memory that is whole is believed (`is_stale` is false) unless nothing that it knows runs. One that was damaged is
-    older than what runs, or empty: what the kernel sends traffic to serves, or else what it calls active, or the newest.
+    older than what runs, or empty: what the kernel sends traffic to serves, else what it calls active, else the newest.
     """
     by_number: Mapping[int, Instance] = {instance.generation: instance for instance in running}
     active = next((one for one, state in known if state is InstanceState.ACTIVE), None)

@@ -23,6 +23,7 @@ from supervisor.loop.campaign import Campaigns
 from supervisor.loop.chores import Chores
 from supervisor.loop.detached import detached
 from supervisor.loop.library import Library
+from supervisor.loop.mending import Mending
 from supervisor.loop.migration import Migration
 from supervisor.loop.recalling import recall_all
 from supervisor.loop.reception import Reception
@@ -90,6 +91,8 @@ class Supervision:
         self._closing = threading.Event()
         self._arrival = Arrival(world.engine, self._closing)
         self._chores = Chores(self._closing)
+        self._mending = Mending(world, library, self._known_media, self._event, self._closing)
+        self._attached: tuple[str, ...] = ()
         self._reception = Reception(
             library, watch, lambda: self._router or RouterConfig(), self._employ_all, self._event
         )
@@ -108,11 +111,20 @@ class Supervision:
         self._restore()
         self._chores.do("configuration", functools.partial(self._configure_boot, commands))
         self._employ_all()  # what ran before is adopted before a medium is looked at
+        self._attached = tuple(media)
         self._arrival.then(functools.partial(self._reception.begin, media))
+
+    def mend(self) -> None:
+        """From now on mend what the engine keeps, on a thread of its own."""
+        self._arrival.then(self._mending.start)
+
+    def _known_media(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self._attached, *self._reception.offered)))
 
     def close(self) -> None:
         """End every worker between two steps. Services keep running."""
         self._closing.set()
+        self._mending.close()
         self._reception.close()
         for worker in self._workers.values():
             worker.ask_to_stop()
@@ -265,6 +277,7 @@ class Supervision:
                     (
                         self._arrival.message,
                         self._chores.message,
+                        self._mending.message,
                         AWAITS_CONFIGURATION if store.awaits_configuration else "",
                         *self._faults,
                         *self._unfinished_move(),

@@ -94,6 +94,8 @@ def serve(
     metrics = MetricsServer(parts.supervision, settings.metrics_address, settings.metrics_port)
     try:
         parts.supervision.start([str(path) for path in settings.media], boot_commands(settings))
+        parts.supervision.mend()
+        parts.copying.start()
         parts.guard.start()
         api.start()
         metrics.start()

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from supervisor.values.errors import EngineUnavailableError
 
+STORAGE = "storage"
 SOCKET_PATH_LIMIT = 107  # bytes, unix(7)
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -47,7 +48,26 @@ class PodmanFiles:
 
     @property
     def storage(self) -> Path:
-        return self.root / "storage"
+        """The newest one: one that was damaged is laid aside by making another one beside it."""
+        return max(self._storages(), key=_number, default=self.root / STORAGE)
+
+    def laid_aside(self) -> tuple[Path, ...]:
+        """Storages that were damaged; containers may still run from them."""
+        return tuple(sorted(self._storages(), key=_number)[:-1])
+
+    def lay_storage_aside(self) -> Path:
+        """Make an empty storage the one that is used; return it. Only while no service runs. OSError."""
+        fresh = self.root / f"{STORAGE}-{_number(self.storage) + 1}"
+        fresh.mkdir(mode=0o700)
+        return fresh
+
+    def _storages(self) -> list[Path]:
+        return [place for place in self.root.glob(f"{STORAGE}*") if _number(place)]
+
+    @property
+    def descriptions(self) -> Path:
+        """What each container is, in case that its storage cannot say it any more."""
+        return self.root / "containers"
 
     @property
     def spool(self) -> Path:
@@ -56,7 +76,11 @@ class PodmanFiles:
 
     @property
     def volatile(self) -> Path:
-        return self.runtime / "podman"
+        return self.volatile_of(self.storage)
+
+    def volatile_of(self, storage: Path) -> Path:
+        number = _number(storage)
+        return self.runtime / ("podman" if number == 1 else f"podman-{number}")
 
     def prepare(self) -> str:
         """Make folders and configuration; return a digest of the configuration."""
@@ -154,6 +178,14 @@ def _can_overlay(folder: Path) -> bool:
             return False
         subprocess.run(["umount", str(merged)], capture_output=True, check=True, timeout=10)
         return True
+
+
+def _number(storage: Path) -> int:
+    """Which one it is; 0: it is no storage."""
+    if storage.name == STORAGE:
+        return 1
+    word = storage.name.removeprefix(f"{STORAGE}-")
+    return int(word) if word.isdecimal() else 0
 
 
 def _quoted(path: Path) -> str:

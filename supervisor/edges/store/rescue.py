@@ -1,8 +1,8 @@
 """Before the memory is used: a file that cannot be read is laid aside, and the newest good copy takes its place.
 
 Two copies lie beside the file (`copies`). Each commit has a number, so that a file which silently lost its newest
-commits (its write-ahead log was damaged) is known to be older than a copy. Nothing is thrown away: what is laid aside is
-named `state.db.damaged-<time>`, and the newest of those are kept. What no copy has is rebuilt later from what runs.
+commits (its write-ahead log was damaged) is known to be older than a copy. Nothing is thrown away at once: what is laid
+aside is named `state.db.damaged-<time>`, and the newest of those are kept. What no copy has is rebuilt from what runs.
 """
 
 from __future__ import annotations

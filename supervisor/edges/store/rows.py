@@ -83,13 +83,16 @@ def _faulty_in(database: sqlite3.Connection, table: str) -> Iterator[FaultyRow]:
     if table == "definitions":
         yield from _faulty_definitions(database)
         return
-    columns = {name: (kind, bool(must)) for _, name, kind, must, _, _ in database.execute(f"PRAGMA table_info({table})")}
+    columns = {
+        name: (kind, bool(must)) for _, name, kind, must, _, _ in database.execute(f"PRAGMA table_info({table})")
+    }
     for rowid, *values in _raw(database, table, columns):
         row: dict[str, Any] = {}
         try:
             for (name, (kind, must)), value in zip(columns.items(), values, strict=True):
                 row[name] = _read(name, kind, value, must=must)
-            _CHECKS.get(table, lambda row: None)(row)
+            if check := _CHECKS.get(table):
+                check(row)
         except (ValueError, LookupError, TypeError, ArithmeticError, AttributeError, RecursionError) as error:
             reason = f"{type(error).__name__}: {error}"[:200]
             yield FaultyRow(table, rowid, tuple(row.get(key, "?") for key in KEYS[table]), reason)

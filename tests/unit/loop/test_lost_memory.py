@@ -1,4 +1,4 @@
-"""A supervisor whose memory was damaged or lost looks after what runs, starts nothing anew, and renders nothing poorer."""
+"""A supervisor whose memory was damaged or lost looks after what runs, starts nothing anew, renders nothing poorer."""
 
 from __future__ import annotations
 
@@ -141,9 +141,8 @@ def test_a_memory_that_knows_none_of_what_runs_is_not_believed(router: Router, s
 
     def another(folder: Path) -> None:
         with closing(sqlite3.connect(folder / "state.db", isolation_level=None)) as database:
-            database.execute(
-                "UPDATE instances SET generation = 41, instance = replace(instance, '\"generation\": 2', '\"generation\": 41')"
-            )
+            renumbered = "replace(instance, '\"generation\": 2', '\"generation\": 41')"
+            database.execute(f"UPDATE instances SET generation = 41, instance = {renumbered}")
 
     before = what_runs(router)
     restart(router, another)

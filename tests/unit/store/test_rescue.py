@@ -26,7 +26,9 @@ RELEASE = Release("1.0", "2025-01-01T00:00:00Z", "/media/one.iso", 5.0, ((ONE, V
 
 
 def instance(service: ServiceName, generation: int = 3) -> Instance:
-    return Instance(service, generation, VERSION.version, "1.0", VERSION.image, VERSION.definition, None, (("dns", 1053),))
+    return Instance(
+        service, generation, VERSION.version, "1.0", VERSION.image, VERSION.definition, None, (("dns", 1053),)
+    )
 
 
 def fill(folder: Path) -> None:
@@ -232,9 +234,7 @@ def test_one_row_costs_one_row_and_the_copy_has_it(
 
 
 @pytest.mark.parametrize("name", ["instances", "handovers", "services", "events"])
-def test_one_row_costs_one_row_where_no_copy_has_it(
-    folder: Path, again: Callable[[], SqliteStore], name: str
-) -> None:
+def test_one_row_costs_one_row_where_no_copy_has_it(folder: Path, again: Callable[[], SqliteStore], name: str) -> None:
     (folder / "state.db.copy-1").unlink()
     execute(folder, ROWS[name])
     store = again()

@@ -152,6 +152,8 @@ class Standing:
             self._held_back = None  # a wish had traffic: what it went back to is what is desired now
         if is_interrupted(handover):
             return
+        if handover.kind is Kind.START:  # nothing of it runs: perhaps nothing can
+            self._world.doubts.note(handover.reason)
         self._said = message
         self._is_unwell = handover.kind in (Kind.CONFIGURE, Kind.START)  # others leave what is desired as it was
         if handover.kind in (Kind.RESTART, Kind.HEAL, Kind.MIGRATE):  # nothing was wanted but the version that runs

@@ -21,14 +21,13 @@ from supervisor.loop.allocation import Allocator
 from supervisor.loop.arrival import Arrival
 from supervisor.loop.campaign import Campaigns
 from supervisor.loop.chores import Chores
+from supervisor.loop.coming_back import AWAITS_CONFIGURATION, come_back, is_awaited
 from supervisor.loop.detached import detached
 from supervisor.loop.library import Library
 from supervisor.loop.mending import Mending
 from supervisor.loop.migration import Migration
-from supervisor.loop.recalling import recall_all
 from supervisor.loop.reception import Reception
 from supervisor.loop.report import bundle_status, service_status
-from supervisor.loop.switchboard import recorded
 from supervisor.loop.upgrading import upgrade
 from supervisor.loop.walk import Listener
 from supervisor.loop.worker import Worker
@@ -36,7 +35,6 @@ from supervisor.loop.world import World
 from supervisor.ports import EngineMove, Intake, MediaWatch
 from supervisor.values.errors import (
     ConfigurationError,
-    NetworkError,
     RequestError,
     StateError,
     SupervisorError,
@@ -58,8 +56,6 @@ from supervisor.values.status import (
 )
 
 log = logging.getLogger(__name__)
-
-AWAITS_CONFIGURATION = "the configuration was lost: services go on with what they have until all of it is sent again"
 
 Employ = Callable[[ServiceName, World, Allocator, Callable[[bytes], str], RouterConfig | None], Worker]
 
@@ -91,8 +87,7 @@ class Supervision:
         self._closing = threading.Event()
         self._arrival = Arrival(world.engine, self._closing)
         self._chores = Chores(self._closing)
-        self._mending = Mending(world, library, self._known_media, self._event, self._closing)
-        self._attached: tuple[str, ...] = ()
+        self._mending = Mending(world, library, lambda: self._reception.offered, self._event, self._closing)
         self._reception = Reception(
             library, watch, lambda: self._router or RouterConfig(), self._employ_all, self._event
         )
@@ -105,21 +100,14 @@ class Supervision:
         Only an engine that never comes ends it: a kernel or a disk that refuses something is told, and asked again.
         """
         self._arrival.begin()
-        self._name_losses()
-        if not self._arrival.message:  # else each service is recalled when it is adopted
-            self._chores.do("memory", functools.partial(recall_all, self._world))
-        self._restore()
+        come_back(self._world, self._chores, self._event, is_engine_here=not self._arrival.message)
         self._chores.do("configuration", functools.partial(self._configure_boot, commands))
         self._employ_all()  # what ran before is adopted before a medium is looked at
-        self._attached = tuple(media)
         self._arrival.then(functools.partial(self._reception.begin, media))
 
     def mend(self) -> None:
         """From now on mend what the engine keeps, on a thread of its own."""
         self._arrival.then(self._mending.start)
-
-    def _known_media(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*self._attached, *self._reception.offered)))
 
     def close(self) -> None:
         """End every worker between two steps. Services keep running."""
@@ -151,19 +139,6 @@ class Supervision:
                 worker.stop_service()
             except SupervisorError as error:
                 log.error("service not stopped", extra={"service": worker.name, "reason": str(error)})
-
-    def _name_losses(self) -> None:
-        for loss in self._world.store.losses:
-            log.error("memory damaged", extra={"reason": loss})
-            self._event("", "memory-damaged", loss)
-
-    def _restore(self) -> None:
-        if self._arrival.message and self._world.store.losses and not self._world.store.instances():
-            return  # nobody can say what serves yet, and what a former supervisor set serves on
-        try:
-            self._world.switchboard.restore(recorded(self._world.store.instances()))
-        except NetworkError:
-            self._chores.do("traffic", self._world.switchboard.refresh)
 
     def _employ_all(self) -> None:
         self._chores.do("services", self._employ)
@@ -222,11 +197,8 @@ class Supervision:
         if kept is None:
             return
         router, faults = self._intake.interpret(kept)
-        if self._world.store.awaits_configuration:
-            if not router.networks:  # less than what services have been given is not put in its place
-                return
-            self._world.store.await_configuration(is_lost=False)
-            self._event("", "configuration-back", "the configuration was sent again and is applied")
+        if is_awaited(self._world, router, self._event):
+            return
         self._router, self._faults = router, tuple(str(fault) for fault in faults)
         for fault in self._faults:
             log.error("configuration refused", extra={"reason": fault})
@@ -271,22 +243,15 @@ class Supervision:
             engine=self._world.engine.name,
             engine_version=self._arrival.version,
             is_ready=bool(services) and all(service.is_ready for service in services),
-            message="; ".join(
-                filter(
-                    None,
-                    (
-                        self._arrival.message,
-                        self._chores.message,
-                        self._mending.message,
-                        AWAITS_CONFIGURATION if store.awaits_configuration else "",
-                        *self._faults,
-                        *self._unfinished_move(),
-                    ),
-                )
-            ),
+            message="; ".join(filter(None, (*self._conditions(), *self._faults, *self._unfinished_move()))),
             bundle=bundle,
             services=services,
         )
+
+    def _conditions(self) -> Iterator[str]:
+        yield from (self._arrival.message, self._chores.message, self._mending.message)
+        if self._world.store.awaits_configuration:
+            yield AWAITS_CONFIGURATION
 
     def _unfinished_move(self) -> Iterator[str]:
         if self._move and self._move.leaving:

@@ -262,8 +262,6 @@ class Worker:
         """The soak is over or the hand-over has ended: tell those who wait, and remember what it means."""
         if verdict(walk.handover) is not Outcome.SUCCEEDED:
             self._healer.undone(walk)
-            if walk.handover.kind is Kind.START:  # nothing of it runs: perhaps nothing can
-                self._world.doubts.note(walk.handover.reason)
             self.standing.undone(walk, serves=self.keeper is not None and not self.keeper.is_down)
         elif walk.handover.kind is Kind.FALL_BACK:
             self.standing.fell_back(walk)

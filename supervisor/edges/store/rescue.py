@@ -35,7 +35,8 @@ def rescue(path: Path) -> tuple[str, ...]:
         if number is not None and newest and newest[0] > number:
             reason = f"its newest changes are gone: it ends at {number}, a copy at {newest[0]}"
         if reason or (number is None and newest):
-            said.append(_replace(path, reason or "it is missing", newest[1] if newest else None))
+            reason = reason or ("it is empty" if path.exists() else "it is missing")
+            said.append(_replace(path, reason, newest[1] if newest else None))
         return (*said, *_mend_rows(path))
     except (OSError, sqlite3.Error) as error:
         raise StateError(f"cannot put {path} in order: {error}") from error

@@ -83,10 +83,13 @@ class PodmanEngine:
 
     def remove_everything(self) -> None:
         """Without the service: processes by their monitors, then folders. EngineError: a process is still there."""
-        self.service.stop()
-        for orphan in orphans.orphans(self._files, all_of_them=True):
-            orphans.end(orphan)
-        orphans.remove_folders(self._files.root, *self._files.runtime.glob("podman*"))
+        try:
+            self.service.stop()
+            for orphan in orphans.orphans(self._files, all_of_them=True):
+                orphans.end(orphan)
+            orphans.remove_folders(self._files.root, *self._files.runtime.glob("podman*"))
+        except OSError as error:
+            raise EngineError(f"cannot remove what is below {self._files.root}: {error}") from error
 
     def ping(self) -> str:
         return self._client.version("ask the engine's version")

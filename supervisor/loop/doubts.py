@@ -11,6 +11,7 @@ class Doubts:
     def __init__(self) -> None:
         self._raised = threading.Event()
         self.reason = ""  # the newest
+        self.mended = 0  # how often something was: what failed before may be tried again
 
     def note(self, reason: str) -> None:
         """Say that the engine refused something, or that what it started ended at once."""

@@ -79,6 +79,8 @@ class Mending:
         missing = self._library.refill(self._media())
         for text in missing.loaded:
             self._tell("", "image-loaded-again", text)
+        if missing.loaded:
+            self._world.doubts.mended += 1
         self._said("; ".join(missing.failed))
 
     def _replace_storage(self, damage: str) -> bool:

@@ -179,3 +179,19 @@ def test_it_comes_from_a_release_of_another_name_that_has_it(shop: Shop) -> None
     shop.lose("1.0")
     shop.media.inside[SOURCE] = Whole(replace(made, name="1.0 again"), definitions)
     assert shop.look() == ["image-loaded-again"]
+
+
+def test_what_failed_for_want_of_an_image_is_tried_again_when_it_is_there(router: Router, shop: Shop) -> None:
+    """A change of configuration is refused for five minutes otherwise."""
+    shop.lose("1.0")
+    list(router.life.supervision.apply_config((("instance", b""),)))
+    settle(router, SERVICE)
+    status = router.life.supervision.status().services[0]
+    assert (status.state, "cannot find image" in status.message) == ("degraded", True)
+    shop.attach(SOURCE, "1.0")
+    assert shop.look() == ["image-loaded-again"]
+    worker = router.life.workers[SERVICE]
+    began = router.machine.clock.elapsed
+    worker.run_until(lambda: worker.is_settled and not worker.standing.is_degraded)
+    assert router.machine.clock.elapsed - began < 30.0
+    assert router.life.supervision.status().services[0].state == "running"

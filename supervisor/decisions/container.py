@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from supervisor.decisions.instance_record import dump_instance
 from supervisor.values.manifest import Check, ServiceManifest
 from supervisor.values.state import ContainerSpec, Instance, Mount, Tmpfs
 
 SERVICE_LABEL = "io.vr-supervisor.service"
 GENERATION_LABEL = "io.vr-supervisor.generation"
+INSTANCE_LABEL = "io.vr-supervisor.instance"  # all of it: what runs can be adopted when the journal is lost
 NETNS_FOLDER = "/run/netns"
 CONFIG_MOUNT = "/config"
 
@@ -24,7 +26,11 @@ def container_spec(
         name=instance.container_name,
         image=instance.image,
         command=manifest.command,
-        labels=((SERVICE_LABEL, instance.service), (GENERATION_LABEL, str(instance.generation))),
+        labels=(
+            (SERVICE_LABEL, instance.service),
+            (GENERATION_LABEL, str(instance.generation)),
+            (INSTANCE_LABEL, dump_instance(instance)),
+        ),
         uid=manifest.user.uid,
         gid=manifest.user.gid,
         network=f"{NETNS_FOLDER}/{instance.link.namespace}" if instance.link else None,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from supervisor.decisions.container import SERVICE_LABEL
 from supervisor.decisions.handover import current, interrupted, resume, step_index
 from supervisor.loop.instances import discard, is_active, is_running, trial_of, without_instance
+from supervisor.loop.recalling import recall_service
 from supervisor.loop.switchboard import Serving
 from supervisor.loop.walk import Walk
 from supervisor.loop.world import World
@@ -37,6 +38,8 @@ def adopt(world: World, service: ServiceName, router: RouterConfig, definition_o
 
     An active whose container is gone (a reboot) is not returned: the worker starts a new generation from its state.
     """
+    containers = world.engine.containers()
+    recall_service(world, service, containers)
     known = {instance.generation: instance for instance, _ in world.store.instances(service)}
     walks = tuple(
         walk
@@ -44,7 +47,7 @@ def adopt(world: World, service: ServiceName, router: RouterConfig, definition_o
         if handover.service == service and (walk := _resume(world, handover, known, router, definition_of))
     )
     held = {instance.generation for walk in walks for instance in (walk.candidate, walk.former) if instance}
-    names = {container.name for container in world.engine.containers() if container.label(SERVICE_LABEL) == service}
+    names = {container.name for container in containers if container.label(SERVICE_LABEL) == service}
     active = None
     for instance, state in world.store.instances(service):
         if state is InstanceState.ACTIVE:

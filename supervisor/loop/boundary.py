@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from supervisor.loop.world import World
-from supervisor.values.errors import EngineUnavailableError, SupervisorError
+from supervisor.values.errors import EngineError, EngineUnavailableError, SupervisorError
 from supervisor.values.names import ServiceName
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,9 @@ class Boundary:
         except EngineUnavailableError as error:
             self._failed(part, str(error), ENGINE_PAUSE_SECONDS)
             self._revive_engine(str(error))
+        except EngineError as error:
+            self._failed(part, str(error))
+            self._world.doubts.note(str(error))
         except SupervisorError as error:
             self._failed(part, str(error))
         except Exception as error:

@@ -264,6 +264,8 @@ class Keeper:
             self._backoff, self._forgiven = backoff.forgive(self._backoff), self._forgiven + 1
         else:
             self._backoff = backoff.fail(self._backoff, now, random.random())  # noqa: S311  (jitter, not a secret)
+        if not self._was_ready:  # what was started ended at once
+            self._world.doubts.note(f"{self.instance.container_name}: {why}")
         self.message = f"{self.instance.container_name} is down: {why}"
         log.warning("instance down", extra={"service": self.instance.service, "reason": why})
 
@@ -288,6 +290,7 @@ class Keeper:
             self.is_gone = isinstance(error, NoSuchContainerError)  # removed by hand while it was ending
             now = self._world.clock.monotonic()
             self._backoff = backoff.fail(self._backoff, now, random.random())  # noqa: S311
+            self._world.doubts.note(str(error))
             self.message = str(error)
             return
         now = self._world.clock.monotonic()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from supervisor.loop.claims import refuse_rivals
 from supervisor.loop.world import World
 from supervisor.ports import Media, OpenedBundle
-from supervisor.values.bundle import BundleIndex, age
+from supervisor.values.bundle import BundledService, BundleIndex, age
 from supervisor.values.errors import BundleError, EngineError, EngineUnavailableError
 from supervisor.values.names import Digest, ImageId, ServiceName
 from supervisor.values.release import InstanceState, Release, Version
@@ -18,6 +19,14 @@ from supervisor.values.router import RouterConfig
 from supervisor.values.status import EventRecord, Progress
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Refilled:
+    """What was loaded again, and what could not be, in words."""
+
+    loaded: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
 
 
 class Library:
@@ -79,6 +88,77 @@ class Library:
         finally:
             bundle.close()
         yield Progress("", "imported", f"release {index.release} is imported", 1.0, is_final=True)
+
+    def refill(self, media: Sequence[str]) -> Refilled:
+        """Load what the engine lacks of the releases that are known. EngineError, StateError."""
+        loaded: list[str] = []
+        failed: list[str] = []
+        with self.images:
+            for release in self._world.store.releases():
+                lacking = self._lacking(release, set(self._world.engine.images()))
+                for source in self._sources(release, media) if lacking else ():
+                    loaded += self._load_from(source, lacking)
+                    lacking = self._lacking(release, set(self._world.engine.images()))
+                    if not lacking:
+                        break
+                if lacking:
+                    failed.append(_lacks(release, lacking.values()))
+        return Refilled(tuple(loaded), tuple(failed))
+
+    def unavailable(self, media: Sequence[str]) -> str:
+        """Return what no medium has of what the services run or are to run; nothing: all of it can be loaded again."""
+        store = self._world.store
+        needed = {instance.image for instance, state in store.instances() if state is InstanceState.ACTIVE}
+        for release in store.releases():
+            wanted = {
+                image: name
+                for image, name in self._lacking(release, set()).items()
+                if image in needed or store.desired(name) == release.version_of(name)
+            }
+            if wanted and not any(self._has(source, wanted) for source in self._sources(release, media)):
+                return _lacks(release, wanted.values())
+        return ""
+
+    @staticmethod
+    def _lacking(release: Release, held: set[ImageId]) -> dict[ImageId, ServiceName]:
+        return {version.image: service for service, version in release.services if version.image not in held}
+
+    @staticmethod
+    def _sources(release: Release, media: Sequence[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((release.source, *media)))
+
+    def _has(self, source: str, wanted: Mapping[ImageId, ServiceName]) -> bool:
+        try:
+            bundle = self._media.open(source, self._source_of)
+        except BundleError:
+            return False
+        try:
+            if not set(wanted) <= {service.image for service in bundle.index.services}:
+                return False
+            bundle.verify_all()
+        except BundleError as error:
+            log.error("medium refused", extra={"medium": source, "reason": str(error)})
+            return False
+        finally:
+            bundle.close()
+        return True
+
+    def _load_from(self, source: str, lacking: Mapping[ImageId, ServiceName]) -> Iterator[str]:
+        try:
+            bundle = self._media.open(source, self._source_of)
+        except BundleError as error:
+            log.debug("nothing loaded", extra={"medium": source, "reason": str(error)})
+            return
+        try:
+            for service in bundle.index.services:
+                if service.image in lacking:
+                    self._load_one(bundle, service)
+                    log.warning("image loaded again", extra={"service": service.name, "medium": source})
+                    yield f"the image of {service.name} {service.version} was missing and is loaded from {source}"
+        except BundleError as error:
+            log.error("medium refused", extra={"medium": source, "reason": str(error)})
+        finally:
+            bundle.close()
 
     def prune(self) -> tuple[str, ...]:
         """Forget releases that nothing runs or may go back to; return their names."""
@@ -164,9 +244,16 @@ class Library:
             if service.image in held:
                 continue
             yield Progress(service.name, "load", f"loading {service.name} {service.version}", number / len(services))
-            image = self._world.engine.load(bundle.image_stream(service.name))
-            if image != service.image:
-                raise BundleError(f"cannot import {service.name}: the engine made {image} of image {service.image}")
+            self._load_one(bundle, service)
+
+    def _load_one(self, bundle: OpenedBundle, service: BundledService) -> None:
+        image = self._world.engine.load(bundle.image_stream(service.name))
+        if image != service.image:
+            raise BundleError(f"cannot import {service.name}: the engine made {image} of image {service.image}")
+
+
+def _lacks(release: Release, services: Iterable[ServiceName]) -> str:
+    return f"no attached medium has the images of {', '.join(sorted(services))} of release {release.name}"
 
 
 def _versions(index: BundleIndex) -> tuple[tuple[ServiceName, Version], ...]:

@@ -13,6 +13,7 @@ from supervisor.values.router import RouterConfig
 
 log = logging.getLogger(__name__)
 
+MOST_OFFERED = 64  # paths that are remembered
 CLOSE_SECONDS = 15.0  # whoever reads a medium lets go of it
 
 
@@ -31,6 +32,7 @@ class Reception:
         self._router, self._employ, self._tell = router, employ, tell
         self._lock = threading.Lock()
         self._closing = threading.Event()
+        self.offered: tuple[str, ...] = ()  # what was there at start or came later, the newest last
 
     def begin(self, media: Sequence[str]) -> None:
         """Take in what is there, as one batch: the oldest release of all is the one to follow. Nobody waits for it."""
@@ -47,6 +49,7 @@ class Reception:
         self._watch.close()
 
     def take_in(self, media: Sequence[str]) -> None:
+        self.offered = tuple(dict.fromkeys((*self.offered, *media)))[-MOST_OFFERED:]
         with self._lock:
             for path in media:
                 self._import(path)

@@ -29,6 +29,7 @@ class Refusal:
     version: Version
     router: RouterConfig
     until: float
+    mended: int  # as often as something had been by then
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,14 @@ class Standing:
         """When what was refused or held back may be tried again (monotonic); infinity when nothing was."""
         held_back = self._held_back
         until = held_back.until if held_back and not held_back.is_over else math.inf
-        return min(self._refusal.until if self._refusal else math.inf, until)
+        return min(self._refused_until, until)
+
+    @property
+    def _refused_until(self) -> float:
+        """What failed before something was mended may be tried again at once."""
+        if self._refusal is None:
+            return math.inf
+        return self._refusal.until if self._refusal.mended == self._world.doubts.mended else -math.inf
 
     def holds_back(self, desired: Version) -> bool:
         """Is what serves to be looked after for the time being, instead of the desired version?"""
@@ -81,7 +89,7 @@ class Standing:
         refusal = self._refusal
         if refusal is None or refusal.version != wanted or refusal.router != router:
             return False
-        return self._world.clock.monotonic() < refusal.until
+        return self._world.clock.monotonic() < self._refused_until
 
     # ------------------------------------------------------------ told
 
@@ -95,7 +103,7 @@ class Standing:
         now = self._world.clock.monotonic()
         if now < self.retry_at:
             return False
-        if self._refusal and now >= self._refusal.until:
+        if now >= self._refused_until:
             self._refusal = None
         held_back = self._held_back
         if held_back and now >= held_back.until:
@@ -152,12 +160,15 @@ class Standing:
             self._held_back = None  # a wish had traffic: what it went back to is what is desired now
         if is_interrupted(handover):
             return
+        if handover.kind is Kind.START:  # nothing of it runs: perhaps nothing can
+            self._world.doubts.note(handover.reason)
         self._said = message
         self._is_unwell = handover.kind in (Kind.CONFIGURE, Kind.START)  # others leave what is desired as it was
         if handover.kind in (Kind.RESTART, Kind.HEAL, Kind.MIGRATE):  # nothing was wanted but the version that runs
             return
         seconds = RETRY_SECONDS if serves else NOTHING_SERVES_RETRY_SECONDS
-        self._refusal = Refusal(version_of(walk.candidate), walk.router, self._now(seconds))
+        mended = self._world.doubts.mended
+        self._refusal = Refusal(version_of(walk.candidate), walk.router, self._now(seconds), mended)
 
     def _hold_back(self, desired: Version, message: str) -> None:
         self._held_back = HeldBack(desired, self._now(RETRY_SECONDS), message)

@@ -21,13 +21,14 @@ from supervisor.loop.allocation import Allocator
 from supervisor.loop.arrival import Arrival
 from supervisor.loop.campaign import Campaigns
 from supervisor.loop.chores import Chores
+from supervisor.loop.coming_back import AWAITS_CONFIGURATION, come_back, is_awaited
 from supervisor.loop.detached import detached
 from supervisor.loop.library import Library
+from supervisor.loop.mending import Mending
 from supervisor.loop.migration import Migration
 from supervisor.loop.reception import Reception
 from supervisor.loop.report import bundle_status, service_status
 from supervisor.loop.spent import SpentItems
-from supervisor.loop.switchboard import recorded
 from supervisor.loop.upgrading import upgrade
 from supervisor.loop.walk import Listener
 from supervisor.loop.worker import Worker
@@ -35,7 +36,6 @@ from supervisor.loop.world import World
 from supervisor.ports import EngineMove, Intake, MediaWatch
 from supervisor.values.errors import (
     ConfigurationError,
-    NetworkError,
     RequestError,
     StateError,
     SupervisorError,
@@ -52,6 +52,7 @@ from supervisor.values.status import (
     HandoverRecord,
     PlannedStep,
     Progress,
+    ServiceState,
     SupervisorStatus,
 )
 
@@ -88,6 +89,7 @@ class Supervision:
         self._arrival = Arrival(world.engine, self._closing)
         self._chores = Chores(self._closing)
         self._spent = SpentItems(world, lambda: tuple(self._workers.values()), self._forget, self._closing)
+        self._mending = Mending(world, library, lambda: self._reception.offered, self._event, self._closing)
         self._reception = Reception(
             library, watch, lambda: self._router or RouterConfig(), self._employ_all, self._event
         )
@@ -100,18 +102,20 @@ class Supervision:
         Only an engine that never comes ends it: a kernel or a disk that refuses something is told, and asked again.
         """
         self._arrival.begin()
-        self._restore()
+        come_back(self._world, self._chores, self._event, is_engine_here=not self._arrival.message)
         self._chores.do("configuration", functools.partial(self._configure_boot, commands))
         self._employ_all()  # what ran before is adopted before a medium is looked at
         self._arrival.then(functools.partial(self._reception.begin, media))
 
     def attend(self) -> None:
-        """Begin what is looked at beside the workers, once in a while, until the supervisor is closed."""
+        """Begin what goes on beside the workers, on threads of its own, until the supervisor is closed."""
         self._spent.start()
+        self._arrival.then(self._mending.start)
 
     def close(self) -> None:
         """End every worker between two steps. Services keep running."""
         self._closing.set()
+        self._mending.close()
         self._reception.close()
         for worker in self._workers.values():
             worker.ask_to_stop()
@@ -139,22 +143,21 @@ class Supervision:
             except SupervisorError as error:
                 log.error("service not stopped", extra={"service": worker.name, "reason": str(error)})
 
-    def _restore(self) -> None:
-        try:
-            self._world.switchboard.restore(recorded(self._world.store.instances()))
-        except NetworkError:
-            self._chores.do("traffic", self._world.switchboard.refresh)
-
     def _employ_all(self) -> None:
         self._chores.do("services", self._employ)
 
     def _employ(self) -> None:
-        """Start a worker for every service that has none yet; a service that is new follows the oldest release."""
+        """Start a worker for every service that has none yet.
+
+        A router that follows no release yet follows the oldest one. A service that only other releases hold has a
+        worker and no desired version: it begins when somebody upgrades to such a release, or swaps the service.
+        """
         store = self._world.store
         with self._configuring:  # nobody is employed with a configuration that is older than the router's
             for release in self._library.by_age():
+                is_followed = store.current_release() in (None, release.name)
                 for service, version in release.services:
-                    if store.desired(service) is None:
+                    if is_followed and store.desired(service) is None:
                         store.set_desired(service, version)
                     if service not in self._workers:
                         worker = self._new_worker(service, self._world, self._allocator, self._digest, self._router)
@@ -205,6 +208,8 @@ class Supervision:
         if kept is None:
             return
         router, faults = self._intake.interpret(kept)
+        if is_awaited(self._world, router, self._event):
+            return
         self._router, self._faults = router, tuple(str(fault) for fault in faults)
         for fault in self._faults:
             log.error("configuration refused", extra={"reason": fault})
@@ -238,7 +243,8 @@ class Supervision:
 
     def status(self) -> SupervisorStatus:
         store = self._world.store
-        services = tuple(service_status(worker, store) for _, worker in sorted(self._workers.items()))
+        statuses = (service_status(worker, store) for _, worker in sorted(self._workers.items()))
+        services = tuple(one for one in statuses if one.state is not ServiceState.ABSENT)  # nobody asked for those yet
         current = store.current_release()
         bundle = next((one for one in self.bundles() if one.release == current), None)
         return SupervisorStatus(
@@ -248,12 +254,15 @@ class Supervision:
             engine=self._world.engine.name,
             engine_version=self._arrival.version,
             is_ready=bool(services) and all(service.is_ready for service in services),
-            message="; ".join(
-                filter(None, (self._arrival.message, self._chores.message, *self._faults, *self._unfinished_move()))
-            ),
+            message="; ".join(filter(None, (*self._conditions(), *self._faults, *self._unfinished_move()))),
             bundle=bundle,
             services=services,
         )
+
+    def _conditions(self) -> Iterator[str]:
+        yield from (self._arrival.message, self._chores.message, self._mending.message)
+        if self._world.store.awaits_configuration:
+            yield AWAITS_CONFIGURATION
 
     def _unfinished_move(self) -> Iterator[str]:
         if self._move and self._move.leaving:

@@ -75,6 +75,10 @@ class Switchboard:
             }
             self._apply(accepted)
 
+    def insides(self) -> frozenset[str]:
+        """Return the inside addresses and ports that the kernel leads new work to, whoever told it. NetworkError."""
+        return self._traffic.insides()
+
     def refresh(self) -> None:
         """Make the kernel say once more what is served: it refused before."""
         with self._lock:

@@ -12,7 +12,7 @@ from supervisor.loop.fault_points import Moment
 from supervisor.loop.readiness import ready
 from supervisor.loop.state_copy import catch_up
 from supervisor.loop.walk import Wait, Walk
-from supervisor.values.errors import EngineUnavailableError, SupervisorError
+from supervisor.values.errors import EngineError, EngineUnavailableError, SupervisorError
 from supervisor.values.handover import Event, Mode, Outcome, RevertAsked, Step, StepDone, StepFailed
 from supervisor.values.status import Progress
 
@@ -59,6 +59,9 @@ def carry_on(walk: Walk) -> Wait | None:
         wait = _do(walk, step, is_new=is_new)
     except EngineUnavailableError as error:
         return _revive_engine(walk, step, error)
+    except EngineError as error:
+        walk.world.doubts.note(str(error))
+        return _fail(walk, step, str(error))
     except SupervisorError as error:
         return _fail(walk, step, str(error))
     except Exception as error:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from supervisor.loop.absence import Absence
+from supervisor.loop.doubts import Doubts
 from supervisor.loop.fault_points import NO_FAULTS, FaultPoints
 from supervisor.loop.switchboard import Switchboard
 from supervisor.ports import (
@@ -48,3 +49,4 @@ class World:
     read_definition: ReadDefinition
     fault_points: FaultPoints = NO_FAULTS
     absence: Absence = field(default_factory=Absence)
+    doubts: Doubts = field(default_factory=Doubts)

@@ -58,6 +58,9 @@ class Traffic(Protocol):
     def verify(self) -> bool:
         """Is the kernel's table what was applied last?"""
 
+    def insides(self) -> frozenset[str]:
+        """Return the inside addresses and ports that new work is led to now, also by a former supervisor's table."""
+
     def remove(self) -> None: ...
 
 
@@ -261,7 +264,28 @@ class Store(Protocol):
     def together(self) -> AbstractContextManager[object]:
         """What is recorded inside is recorded as one, or not at all when the block raises."""
 
+    # the memory itself
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """What was wrong with it when it was opened, and what became of that."""
+
+    @property
+    def changes(self) -> int:
+        """How often it was changed since it was opened."""
+
+    def save_copy(self) -> None:
+        """Write a copy beside the one before, for the day when the memory cannot be read. StateError."""
+
+    @property
+    def awaits_configuration(self) -> bool:
+        """True if the configuration was lost while services have what it said: less than all must not replace that."""
+
+    def await_configuration(self, *, is_lost: bool) -> None: ...
+
     # generations and their instances
+    def know_generation(self, service: ServiceName, generation: int) -> None:
+        """Give no number from now on that is not greater; nothing happens when that is so already."""
+
     def next_generation(self, service: ServiceName) -> int:
         """Return a number never given to this service before."""
 

@@ -24,6 +24,18 @@ class Engine(Protocol):
     def ping(self) -> str:
         """Return the engine's version."""
 
+    def damage(self, *, is_thorough: bool) -> str:
+        """Return what is wrong with what the engine keeps on disk, or nothing; `is_thorough` reads every image.
+
+        An engine that is not ours to mend finds nothing wrong.
+        """
+
+    def renew_storage(self) -> None:
+        """Lay a damaged storage aside for an empty one. What runs goes on and is still listed; images are gone."""
+
+    def remove_everything(self) -> None:
+        """End containers and remove all that the engine keeps, without asking it. EngineError: it is not ours."""
+
     def load(self, stream: Iterable[bytes]) -> ImageId:
         """Load one image from a docker-archive stream; return its id."""
 

@@ -30,6 +30,7 @@ from supervisor.edges.network.traffic import NftTraffic
 from supervisor.edges.probes.prober import ProtocolProber
 from supervisor.edges.render import TemplateRenderer
 from supervisor.edges.store import SqliteStore, StateLock
+from supervisor.loop.copying import Copying
 from supervisor.loop.fault_points import NO_FAULTS, FaultPoints
 from supervisor.loop.library import Library
 from supervisor.loop.supervision import Supervision
@@ -117,9 +118,11 @@ class Assembly:
     guard: NftGuard
     exits: PidfdExitWatch
     supervision: Supervision
+    copying: Copying
 
     def close(self) -> None:
         self.exits.close()
+        self.copying.close()
         self.engine.close()
         self.store.close()
         self.lock.release()
@@ -161,7 +164,7 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
     watch = MediaWatcher(settings.media, settings.media_folder)
     supervision = Supervision(world, library, LocalIntake(settings), digest, watch, move=engine)
     guard = NftGuard(traffic, admit=settings.admit, anchor=settings.anchor)
-    return Assembly(lock, store, engine, folders, links, traffic, guard, exits, supervision)
+    return Assembly(lock, store, engine, folders, links, traffic, guard, exits, supervision, Copying(store))
 
 
 def require_root(doing: str) -> None:

@@ -95,6 +95,7 @@ def serve(
     try:
         parts.supervision.start([str(path) for path in settings.media], boot_commands(settings))
         parts.supervision.attend()
+        parts.copying.start()
         parts.guard.start()
         api.start()
         metrics.start()

@@ -59,20 +59,33 @@ def _engines(settings: Settings) -> tuple[str, ...]:
 
 def _empty_engine(engine: Engine, *, images: bool) -> Iterator[str]:
     try:
+        failures = _asked(engine, images=images)
+        if failures:
+            try:
+                engine.remove_everything()  # what an engine of our own cannot remove is ended and removed without it
+            except EngineError:
+                yield from failures
+    finally:
+        engine.close()
+
+
+def _asked(engine: Engine, *, images: bool) -> list[str]:
+    """Have the engine remove what it has; return what it could not."""
+    failures = []
+    try:
         engine.start_service()
-        are_gone = True
         for container in engine.containers():
             try:
                 engine.remove(container.name)
             except EngineError as error:
-                are_gone = False
-                yield str(error)
-        if not are_gone:
-            return
+                failures.append(str(error))
+        if failures:
+            return failures
         for image in engine.images() if images else ():
             engine.remove_image(image)
+        if damage := engine.damage(is_thorough=False):
+            return [damage]
         engine.stop_service()
     except EngineError as error:
-        yield str(error)
-    finally:
-        engine.close()
+        failures.append(str(error))
+    return failures

@@ -63,6 +63,7 @@ class FakeEngine:
         self.calls: list[tuple[str, str]] = []
         self.is_hung = False
         self.is_running = False
+        self.damaged = ""  # what is wrong with its storage
         self._images: set[ImageId] = set(images)
         self._entries: dict[str, _Entry] = {}
         self._failures: dict[str, Exception] = {}
@@ -115,6 +116,22 @@ class FakeEngine:
     def ping(self) -> str:
         self._enter("ping")
         return "0.fake"
+
+    def damage(self, *, is_thorough: bool) -> str:
+        self._enter("damage")
+        return self.damaged
+
+    def renew_storage(self) -> None:
+        """What runs goes on; what does not, and images, are gone."""
+        self._enter("renew_storage")
+        with self._lock:
+            self._entries = {name: entry for name, entry in self._entries.items() if _is_alive(entry)}
+            self._images.clear()
+            self.damaged = ""
+
+    def remove_everything(self) -> None:
+        self._entries.clear()
+        self._images.clear()
 
     def load(self, stream: Iterable[bytes]) -> ImageId:
         self._enter("load")

@@ -59,6 +59,10 @@ class FakeTraffic:
     def verify(self) -> bool:
         return True
 
+    def insides(self) -> frozenset[str]:
+        addresses = (str(switch.inside.address) for switch in self.table.active_addresses)
+        return frozenset((*addresses, *(str(switch.inside) for switch in self.table.active_ports)))
+
     def remove(self) -> None:
         self.table = TrafficTable()
 

@@ -195,3 +195,8 @@ class Life:
         """Run every worker until it has nothing left to do."""
         for worker in self.workers.values():
             worker.run_until_settled(patience)
+
+    def settle_known(self, patience: float = 5.0) -> None:
+        """Let every worker look at what runs, those of services that nobody asked for too."""
+        for worker in self.workers.values():
+            worker.run_until(lambda worker=worker: worker._is_adopted, patience)  # type: ignore[misc]

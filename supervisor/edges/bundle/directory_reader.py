@@ -8,6 +8,7 @@ damaged it prints what is wrong and ends with EX_DATAERR (sysexits.h).
 
 from __future__ import annotations
 
+import codecs
 import ctypes
 import json
 import os
@@ -71,7 +72,9 @@ def give_up_rights() -> None:
     """Keep what reading needs, for good. OSError when the kernel refuses: then nothing is read."""
     time.strptime("2025", "%Y")  # loaded on first use, from files that may belong to root alone
     for encoding in ("ascii", "latin-1", "utf-8", "utf-16", "utf-16_be"):
-        b"".decode(encoding)
+        codecs.lookup(
+            encoding
+        )  # not by decoding nothing: that looks up nothing, and a medium with Joliet needs them all
     signal.alarm(_LONGEST_SECONDS)
     with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
         file.write("1000")  # before any service

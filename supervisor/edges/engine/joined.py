@@ -136,6 +136,18 @@ class JoinedEngine:
 
     # ------------------------------------------------------------ images
 
+    def damage(self, *, is_thorough: bool) -> str:
+        return next(filter(None, (engine.damage(is_thorough=is_thorough) for engine in self._engines)), "")
+
+    def renew_storage(self) -> None:
+        for engine in self._engines:
+            if engine.damage(is_thorough=True):
+                engine.renew_storage()
+
+    def remove_everything(self) -> None:
+        for engine in self._engines:
+            engine.remove_everything()
+
     def load(self, stream: Iterable[bytes]) -> ImageId:
         return self._engines[0].load(stream)
 

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from supervisor.edges.engine import podman_facts as facts
+from supervisor.edges.engine import podman_orphans as orphans
 from supervisor.edges.engine import streams
 from supervisor.edges.engine.client import DeadlineError, RefusedError
 from supervisor.edges.engine.commands import Commands, about
 from supervisor.edges.engine.control_group import usage
 from supervisor.edges.engine.conventions import bare, image_id, signal_number
 from supervisor.edges.engine.podman_client import PodmanClient
+from supervisor.edges.engine.podman_damage import damage
 from supervisor.edges.engine.podman_files import PodmanFiles
 from supervisor.edges.engine.podman_service import PodmanService
 from supervisor.edges.engine.podman_spec import create_body
@@ -66,10 +68,28 @@ class PodmanEngine:
 
     def start_service(self) -> None:
         self.service.start()
+        orphans.tidy(self._files)
 
     def stop_service(self) -> None:
         """End the engine's service process; containers keep running."""
         self.service.stop()
+
+    def damage(self, *, is_thorough: bool) -> str:
+        return damage(self._client, self._files, is_thorough=is_thorough)
+
+    def renew_storage(self) -> None:
+        self.service.renew_storage()
+        orphans.tidy(self._files)
+
+    def remove_everything(self) -> None:
+        """Without the service: processes by their monitors, then folders. EngineError: a process is still there."""
+        try:
+            self.service.stop()
+            for orphan in orphans.orphans(self._files, all_of_them=True):
+                orphans.end(orphan)
+            orphans.remove_folders(self._files.root, *self._files.runtime.glob("podman*"))
+        except OSError as error:
+            raise EngineError(f"cannot remove what is below {self._files.root}: {error}") from error
 
     def ping(self) -> str:
         return self._client.version("ask the engine's version")
@@ -118,8 +138,12 @@ class PodmanEngine:
 
     def create(self, spec: ContainerSpec) -> Container:
         key, _, value = self._label.partition("=")
-        body = create_body(spec, {**dict(spec.labels), key: value})
+        labels = {**dict(spec.labels), key: value}
+        body = create_body(spec, labels)
+        if orphans.find(self._files, spec.name):
+            raise NameTakenError(spec.name)
         try:
+            orphans.describe(self._files, spec, labels)
             self._client.post(f"create container {spec.name}", "/containers/create", body)
         except RefusedError as error:
             # The status is 500 for every cause: ask what is the case.
@@ -128,9 +152,13 @@ class PodmanEngine:
             if self._client.exists(f"look for container {spec.name}", f"/containers/{spec.name}/exists"):
                 raise NameTakenError(spec.name) from error
             raise
+        except OSError as error:
+            raise EngineError(f"cannot create container {spec.name}: {error}") from error
         return self.inspect(spec.name)
 
     def start(self, name: str) -> Container:
+        if orphan := orphans.find(self._files, name):
+            return orphans.container_of(self._files, orphan)
         found = self._thawed(name)
         if found["State"]["Status"] == "stopped":
             # Ended, and the engine's clean-up (a process of its own) is still to come: it must not meet the new run.
@@ -151,6 +179,9 @@ class PodmanEngine:
             self._client.post(action, f"/containers/{name}/start")
 
     def stop(self, name: str, timeout: float) -> None:
+        if orphan := orphans.find(self._files, name):
+            orphans.stop(self._files, orphan, timeout)
+            return
         # Not the API's stop: it holds the container's lock while it waits, and counts whole seconds only.
         with contextlib.suppress(NoSuchContainerError):
             found = self._thawed(name)
@@ -168,6 +199,9 @@ class PodmanEngine:
 
     def kill(self, name: str, signal: str) -> None:
         number = signal_number(signal)
+        if orphan := orphans.find(self._files, name):
+            orphan.process.signal(number)
+            return
         with contextlib.suppress(NoSuchContainerError):
             found = self._thawed(name) if number == signals.SIGKILL else self._inspected(name)
             if found["State"]["Running"]:
@@ -184,6 +218,10 @@ class PodmanEngine:
                 self._commands.thaw(name)
 
     def remove(self, name: str) -> None:
+        if orphan := orphans.find(self._files, name):
+            orphans.end(orphan)
+            orphans.tidy(self._files)
+        orphans.forget(self._files, name)
         with contextlib.suppress(NoSuchContainerError):
             if self._thawed(name)["State"]["Running"]:
                 self._signal(name, signals.SIGKILL)  # first, or a forced removal waits for the stop time-out
@@ -193,6 +231,8 @@ class PodmanEngine:
                 )
 
     def inspect(self, name: str) -> Container:
+        if orphan := orphans.find(self._files, name):
+            return orphans.container_of(self._files, orphan)
         return facts.inspected(self._inspected(name))
 
     def containers(self) -> tuple[Container, ...]:
@@ -202,11 +242,13 @@ class PodmanEngine:
             self._client.get("list containers", "/containers/json", deadline=deadline, all="true", filters=filters)
             or ()
         )
-        return tuple(
-            self._known(container) for container in sorted(map(facts.listed, listed), key=lambda one: one.name)
-        )
+        known = [self._known(container) for container in map(facts.listed, listed)]
+        known += [orphans.container_of(self._files, one) for one in orphans.orphans(self._files)]
+        return tuple(sorted(known, key=lambda one: one.name))
 
     def usage(self, name: str) -> Usage:
+        if orphan := orphans.find(self._files, name):
+            return usage(name, orphan.process)
         return usage(name, facts.process(self._inspected(name)))
 
     # ------------------------------------------------------------ commands and output
@@ -228,9 +270,13 @@ class PodmanEngine:
             self.remove(spec.name)
 
     def execute(self, name: str, command: Sequence[str], timeout: float) -> ExecResult:
+        if orphan := orphans.find(self._files, name):
+            return orphans.execute(orphan, command, timeout)
         return self._commands.execute(name, facts.process(self._inspected(name)), command, timeout)
 
     def logs(self, name: str, tail: int, follow: bool) -> Iterator[bytes]:
+        if orphan := orphans.find(self._files, name):
+            return orphans.log_lines(orphan, tail)
         self._inspected(name)
         return self._commands.followed(name, tail) if follow else streams.lines(self._commands.log_chunks(name, tail))
 

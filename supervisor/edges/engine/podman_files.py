@@ -17,6 +17,7 @@ from pathlib import Path
 
 from supervisor.values.errors import EngineUnavailableError
 
+STORAGE = "storage"
 SOCKET_PATH_LIMIT = 107  # bytes, unix(7)
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -47,7 +48,26 @@ class PodmanFiles:
 
     @property
     def storage(self) -> Path:
-        return self.root / "storage"
+        """The newest one: one that was damaged is laid aside by making another one beside it."""
+        return max(self._storages(), key=_number, default=self.root / STORAGE)
+
+    def laid_aside(self) -> tuple[Path, ...]:
+        """Storages that were damaged; containers may still run from them."""
+        return tuple(sorted(self._storages(), key=_number)[:-1])
+
+    def lay_storage_aside(self) -> Path:
+        """Make an empty storage the one that is used; return it. Only while no service runs. OSError."""
+        fresh = self.root / f"{STORAGE}-{_number(self.storage) + 1}"
+        fresh.mkdir(mode=0o700)
+        return fresh
+
+    def _storages(self) -> list[Path]:
+        return [place for place in self.root.glob(f"{STORAGE}*") if _number(place)]
+
+    @property
+    def descriptions(self) -> Path:
+        """What each container is, in case that its storage cannot say it any more."""
+        return self.root / "containers"
 
     @property
     def spool(self) -> Path:
@@ -56,7 +76,11 @@ class PodmanFiles:
 
     @property
     def volatile(self) -> Path:
-        return self.runtime / "podman"
+        return self.volatile_of(self.storage)
+
+    def volatile_of(self, storage: Path) -> Path:
+        number = _number(storage)
+        return self.runtime / ("podman" if number == 1 else f"podman-{number}")
 
     def prepare(self) -> str:
         """Make folders and configuration; return a digest of the configuration."""
@@ -106,6 +130,8 @@ class PodmanFiles:
         # --root and no static_dir, and would look for the container in another database.
         # File locks, because the shared-memory locks are one segment for every engine on the machine.
         # exit_command_delay: how long the monitor of a command run inside a container stays after it (default 300 s).
+        # No network section: containers get the router's namespace or one that we made, and Podman 5 refuses the
+        # backend that 4.3 would be told ("cni"), without which 4.3 starts just as well.
         return f"""\
 [containers]
 default_ulimits = []
@@ -123,10 +149,6 @@ runtime = "runc"
 static_dir = {_quoted(self.storage / "libpod")}
 tmp_dir = {_quoted(self.volatile / "tmp")}
 volume_path = {_quoted(self.root / "volumes")}
-
-[network]
-network_backend = "cni"
-network_config_dir = {_quoted(self.root / "networks")}
 """
 
     def _storage_conf(self) -> str:
@@ -156,6 +178,14 @@ def _can_overlay(folder: Path) -> bool:
             return False
         subprocess.run(["umount", str(merged)], capture_output=True, check=True, timeout=10)
         return True
+
+
+def _number(storage: Path) -> int:
+    """Which one it is; 0: it is no storage."""
+    if storage.name == STORAGE:
+        return 1
+    word = storage.name.removeprefix(f"{STORAGE}-")
+    return int(word) if word.isdecimal() else 0
 
 
 def _quoted(path: Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import shutil
 import signal
@@ -28,6 +29,13 @@ ENV = "/usr/bin/env"
 PACKAGES = {"podman": "podman", "runc": "runc", "conmon": "conmon"}
 
 
+log = logging.getLogger(__name__)
+
+
+class EngineEndedError(EngineUnavailableError):
+    """The service ended before it answered."""
+
+
 class PodmanService:
     """Keeps one `podman system service` running on a private socket. `ping` raises EngineError while none answers."""
 
@@ -43,6 +51,29 @@ class PodmanService:
                 self._adopt_or_replace(program)
             except OSError as error:  # a disk that is full or read-only, say
                 raise EngineUnavailableError(f"cannot start the engine: {error}") from error
+            except EngineEndedError:
+                self._start_without_storage(program)
+
+    def renew_storage(self) -> None:
+        """Lay the storage aside and start with an empty one; containers keep running. EngineUnavailableError."""
+        with self._lock:
+            program = require_programs()
+            self._end_service()
+            try:
+                self._files.lay_storage_aside()
+                self._adopt_or_replace(program)
+            except OSError as error:
+                raise EngineUnavailableError(f"cannot start the engine: {error}") from error
+
+    def _start_without_storage(self, program: str) -> None:
+        """It ends at once: where it starts with an empty storage, the one that it had is damaged and laid aside."""
+        fresh = self._files.lay_storage_aside()
+        try:
+            self._adopt_or_replace(program)
+        except EngineUnavailableError:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
+        log.error("engine storage laid aside", extra={"reason": "the engine does not start with it"})
 
     def _adopt_or_replace(self, program: str) -> None:
         digest = self._files.prepare()
@@ -63,15 +94,18 @@ class PodmanService:
     def stop(self) -> None:
         """End the service; containers keep running. Nothing happens when none is recorded."""
         with self._lock:
-            if recorded := self._recorded():
-                _end(recorded[0], signal.SIGTERM)
-            self._files.record.unlink(missing_ok=True)
-            self._files.socket.unlink(missing_ok=True)
+            self._end_service()
             # So does whoever cleans up after a container that has just ended: it would mount again what we unmount.
             self._await_clean_up()
             # The service mounts its overlay folder on itself. The kernel refuses while a container's root is below it.
             overlay = str(self._files.storage / "overlay")
             subprocess.run(["umount", overlay], capture_output=True, check=False, timeout=STOP_DEADLINE)
+
+    def _end_service(self) -> None:
+        if recorded := self._recorded():
+            _end(recorded[0], signal.SIGTERM)
+        self._files.record.unlink(missing_ok=True)
+        self._files.socket.unlink(missing_ok=True)
 
     def _await_clean_up(self) -> None:
         """Give monitors of ended containers, and the commands they leave behind, time to end."""
@@ -88,7 +122,7 @@ class PodmanService:
         try:
             record = json.loads(self._files.record.read_text())
             process, digest = Process(int(record["pid"]), int(record["started"])), str(record["configuration"])
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
         _reap(process.pid)
         return (process, digest) if process.is_alive() else None
@@ -148,7 +182,7 @@ class PodmanService:
                     return
             if process.wait(0.02):
                 _reap(process.pid)
-                raise EngineUnavailableError(f"cannot start the engine: it ended: {self._last_words()}")
+                raise EngineEndedError(f"cannot start the engine: it ended: {self._last_words()}")
         _end(process, signal.SIGKILL)
         raise EngineUnavailableError(
             f"cannot start the engine: no answer on {self._files.socket} in {START_DEADLINE:g} s: {self._last_words()}"

@@ -40,6 +40,13 @@ class NftTraffic:
                 return not listing
             return _is_ours(listing) and text.read_elements(listing) == self._applied
 
+    def insides(self) -> frozenset[str]:
+        with self._lock:
+            found = text.read_elements(self._list())
+        addresses = (data[0] for data in found.get("front", {}).values())
+        ports = (data[0] for name in ("udp_in", "tcp_in") for data in found.get(name, {}).values())
+        return frozenset(map(str, (*addresses, *ports)))
+
     def restore(self) -> bool:
         """Put the table back as it was applied last; False: nothing was wrong.
 

@@ -6,17 +6,16 @@ Secrets of the configuration are in it, so the folder is 0700 and the file 0600.
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
-import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from supervisor.edges.store import codec
-from supervisor.edges.store.schema import KEPT_COMMANDS, KEPT_EVENTS, KEPT_HANDOVERS, MIGRATIONS
+from supervisor.edges.store import releases as beside
+from supervisor.edges.store.copies import write_copy
+from supervisor.edges.store.rescue import CONFIGURATION_LOST
+from supervisor.edges.store.schema import KEPT_COMMANDS, KEPT_EVENTS, KEPT_HANDOVERS
+from supervisor.edges.store.state_file import StateFile
 from supervisor.values.errors import StateError
 from supervisor.values.handover import Handover, Outcome, Step
 from supervisor.values.names import Digest, ServiceName
@@ -25,33 +24,51 @@ from supervisor.values.state import Instance
 from supervisor.values.status import EventRecord, HandoverRecord
 
 
-class SqliteStore:
+class SqliteStore(StateFile):
     """Implements `ports.Store`. StateError when the file cannot be opened, read or written."""
 
     def __init__(self, folder: Path) -> None:
-        path = folder / "state.db"
-        self._lock = threading.RLock()
-        self._has_former = True  # are there pages in the log that hold configuration which was replaced
+        super().__init__(folder)
+        self._refill()
+
+    def save_copy(self) -> None:
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-            self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=FULL")
-            self._database.execute("PRAGMA foreign_keys=ON")
-            self._database.execute("PRAGMA secure_delete=ON")  # what is forgotten is not left in unused pages
-            self._migrate()
-        except (OSError, sqlite3.Error) as error:
-            raise StateError(f"cannot open {path}: {error}") from error
+            for release in self.releases():  # of a supervisor that wrote none
+                if not beside.has_release(self._folder, release.name):
+                    beside.write_release(self._folder, release, self._definitions_of(release))
+        except OSError as error:
+            raise StateError(f"cannot write releases beside {self._path}: {error}") from error
+        write_copy(self._path)
 
-    def close(self) -> None:
-        with self._lock:
-            self._database.close()
+    def _definitions_of(self, release: Release) -> beside.Definitions:
+        digests = (version.definition for _, version in release.services)
+        return {digest: files for digest in digests if (files := self.definition(digest))}
 
-    def together(self) -> AbstractContextManager[object]:
-        return self._change()
+    def _refill(self) -> None:
+        """Take in releases that lie beside the memory and that it has lost."""
+        known = {release.name for release in self.releases()}
+        for release, definitions in beside.read_releases(self._folder):
+            if release.name not in known or any(not self.definition(digest) for digest in definitions):
+                self._record_release(release, definitions)
+
+    @property
+    def awaits_configuration(self) -> bool:
+        return self._fact(CONFIGURATION_LOST) is not None
+
+    def await_configuration(self, *, is_lost: bool) -> None:
+        with self._change() as database:
+            database.execute("DELETE FROM facts WHERE name = ?", (CONFIGURATION_LOST,))
+            if is_lost:
+                self._set_fact(CONFIGURATION_LOST, "yes")
 
     # ------------------------------------------------------------ generations
+
+    def know_generation(self, service: ServiceName, generation: int) -> None:
+        with self._change() as database:
+            self._know(service)
+            database.execute(
+                "UPDATE services SET last_generation = max(last_generation, ?) WHERE name = ?", (generation, service)
+            )
 
     def next_generation(self, service: ServiceName) -> int:
         with self._change() as database:
@@ -247,6 +264,13 @@ class SqliteStore:
     # ------------------------------------------------------------ releases and definitions
 
     def save_release(self, release: Release, definitions: Mapping[Digest, Mapping[str, bytes]]) -> None:
+        try:
+            beside.write_release(self._folder, release, definitions)
+        except OSError as error:
+            raise StateError(f"cannot write release {release.name} beside the state: {error}") from error
+        self._record_release(release, definitions)
+
+    def _record_release(self, release: Release, definitions: Mapping[Digest, Mapping[str, bytes]]) -> None:
         services = {name: codec.dump_version(version) for name, version in release.services}
         with self._change() as database:
             for digest, files in definitions.items():
@@ -275,6 +299,10 @@ class SqliteStore:
         )
 
     def remove_release(self, release: str) -> None:
+        try:
+            beside.remove_release(self._folder, release)  # first: else a supervisor that comes back would know it again
+        except OSError as error:
+            raise StateError(f"cannot remove release {release} beside the state: {error}") from error
         with self._change() as database:
             database.execute("DELETE FROM releases WHERE name = ?", (release,))
             kept = {version.definition for left in self.releases() for _, version in left.services}
@@ -308,23 +336,13 @@ class SqliteStore:
     def save_bags(self, bags: str, commands: Iterable[str]) -> None:
         taken = [(command,) for command in commands]
         with self._change() as database:
-            self._has_former = True
+            self.has_former = True
             self._set_fact("bags", bags)
             database.executemany("INSERT OR REPLACE INTO commands VALUES (?)", taken)
             database.execute(
                 "DELETE FROM commands WHERE rowid NOT IN (SELECT rowid FROM commands ORDER BY rowid DESC LIMIT ?)",
                 (max(KEPT_COMMANDS, len(taken)),),
             )
-
-    def erase(self) -> None:
-        with self._lock:
-            if not self._has_former:
-                return
-            try:  # the log holds former pages until it is written back and cut off
-                (is_busy, *_) = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                self._has_former = bool(is_busy)
-            except sqlite3.Error as error:
-                raise StateError(f"cannot write the log of the state file back: {error}") from error
 
     def taken_commands(self) -> frozenset[str]:
         return frozenset(identity for (identity,) in self._all("SELECT identity FROM commands"))
@@ -342,48 +360,3 @@ class SqliteStore:
     def events(self, after: int) -> tuple[tuple[int, EventRecord], ...]:
         rows = self._all("SELECT id, time, service, name, message FROM events WHERE id > ? ORDER BY id", after)
         return tuple((number, EventRecord(*fields)) for number, *fields in rows)
-
-    # ------------------------------------------------------------ the database itself
-
-    def _migrate(self) -> None:
-        (done,) = self._database.execute("PRAGMA user_version").fetchone()
-        if done > len(MIGRATIONS):
-            raise StateError(f"cannot use the state folder: its format {done} is newer than this supervisor")
-        for number, script in enumerate(MIGRATIONS[done:], start=done + 1):
-            self._database.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
-
-    def _fact(self, name: str) -> str | None:
-        value = self._one("SELECT value FROM facts WHERE name = ?", name)
-        return None if value is None else str(value)
-
-    def _set_fact(self, name: str, value: str) -> None:
-        with self._change() as database:
-            database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
-
-    def _all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._lock:
-            try:
-                return self._database.execute(query, values).fetchall()
-            except sqlite3.Error as error:
-                raise StateError(f"cannot read the state: {error}") from error
-
-    def _one(self, query: str, *values: object) -> Any:
-        rows = self._all(query, *values)
-        return rows[0][0] if rows else None
-
-    @contextmanager
-    def _change(self) -> Iterator[sqlite3.Connection]:
-        """One transaction; nested uses join the outer one."""
-        with self._lock:
-            if self._database.in_transaction:
-                yield self._database
-                return
-            try:
-                self._database.execute("BEGIN IMMEDIATE")
-                yield self._database
-                self._database.execute("COMMIT")
-            except sqlite3.Error as error:
-                raise StateError(f"cannot write the state: {error}") from error
-            finally:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")

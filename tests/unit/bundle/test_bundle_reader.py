@@ -18,6 +18,7 @@ from supervisor.edges.bundle import directory_reader, keys
 from supervisor.edges.bundle.medium import CHUNK, Medium
 from supervisor.edges.bundle.reader import Bundle
 from supervisor.surface.assembly import TrustedMedia
+from supervisor.values.bundle import VOLUME_ID
 from supervisor.values.errors import (
     BundleError,
     DigestMismatchError,
@@ -363,3 +364,20 @@ def test_a_delta_finds_its_base_where_that_was_imported_from(workshop: Workshop)
         with pytest.raises(MissingBaseError, match=r"delta to release 1\.0, which is not at hand"):
             media.open(str(delta), gone.get)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize("flags", [("-J",), ("-J", "-joliet-long"), ("-J", "-hfsplus")], ids=" ".join)
+def test_a_bundle_whose_iso_was_made_again_with_other_directories_beside_rock_ridge_is_good(
+    workshop: Workshop, flags: tuple[str, ...]
+) -> None:
+    """pycdlib#133: what is signed is what the files hold, not how somebody burns them."""
+    with Medium(workshop.build()) as medium:
+        for name in medium.files():
+            place = workshop.folder / "tree" / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(medium.read(name))
+    again = workshop.folder / "again.iso"
+    command = ["xorriso", "-as", "mkisofs", "-quiet", "-r", *flags, "-V", VOLUME_ID, "-o", str(again)]
+    subprocess.run([*command, str(workshop.folder / "tree")], check=True, capture_output=True)
+    with Bundle.open(again, workshop.trusted) as bundle:
+        bundle.verify_all()

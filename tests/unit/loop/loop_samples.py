@@ -6,6 +6,7 @@ import functools
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Interface
 
+from supervisor.decisions.definition_digest import definition_digest
 from supervisor.edges.catalog.definition import definition_from_files
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.names import Digest, ServiceName
@@ -126,6 +127,7 @@ TEMPLATES = {
 LAN = GuestNetwork("eth0", IPv4Interface("10.1.1.1/24"), IPv4Address("10.1.1.1"), "lan", ())
 CONFIGURATIONS: Mapping[str, RouterConfig] = {
     "plain": RouterConfig(name="one", domain="lan", networks=(LAN,)),
+    "part": RouterConfig(name="part", domain="lan"),
     "instance": RouterConfig(name="two", domain="lan", networks=(LAN,)),
     "reload": RouterConfig(name="one", domain="other", networks=(LAN,)),
 }
@@ -141,7 +143,7 @@ def image(service: str, number: str) -> Digest:
 
 
 def version(service: str, number: str) -> Version:
-    definition = Digest(digest(files(service, number)["manifest.yaml"]))
+    definition = definition_digest(files(service, number))
     return Version(number, f"{number}-1", image(service, number), definition)
 
 

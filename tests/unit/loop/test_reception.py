@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from supervisor.values.errors import NoMediumError, NotABundleError
+from supervisor.values.names import ServiceName
 from tests.fakes.media import FakeBundle
+from tests.fakes.stepped import Life
 from tests.unit.loop.loop_samples import SERVICES, release
 from tests.unit.loop.scenarios import ALL, Router, prepared
 
@@ -76,19 +79,48 @@ def test_an_empty_drive_is_no_error(router: Router, caplog: pytest.LogCaptureFix
     assert [(one.levelno, one.message) for one in caplog.records] == [(logging.DEBUG, "drive empty")]
 
 
-def test_the_oldest_release_among_what_is_there_at_start_is_followed(router: Router) -> None:
-    """Whatever order they are offered in: the watch's are one batch with those of the settings."""
-    life = router.life
+def two_releases_with_another_service(life: Life) -> ServiceName:
     other = SERVICES[1]
     made = {name: release(f"{name[0]}.0", other) for name in ("1.5", "2.5")}
     life.media.inside = {
         f"/media/{name}.iso": FakeBundle(replace(one, name=name), definitions)
         for name, (one, definitions) in made.items()
     }
-    life.watch.offer(["/media/2.5.iso", "/media/1.5.iso"])
+    return other
+
+
+def test_the_oldest_release_among_what_is_there_at_start_is_followed(tmp_path: Path) -> None:
+    """Whatever order they are offered in: the watch's are one batch with those of the settings."""
+    router = Router(tmp_path)
+    router.boot()
+    life = router.life
+    other = two_releases_with_another_service(life)
+    life.supervision._reception.take_in(["/media/2.5.iso", "/media/1.5.iso"])
     desired = life.world.store.desired(other)
     assert desired
     assert desired.release == "1.5"
+    router.machine.close()
+
+
+def test_a_service_that_is_new_waits_until_somebody_upgrades(router: Router) -> None:
+    """Nothing runs differently after an import: the service is in the plan, and in no status before it is asked for."""
+    life = router.life
+    other = two_releases_with_another_service(life)
+    before = life.supervision.status()
+    life.watch.offer(["/media/2.5.iso"])
+    life.settle_known()
+    assert life.world.store.desired(other) is None
+    assert [one.name for one in life.supervision.status().services] == [one.name for one in before.services]
+    assert life.supervision.status().is_ready
+    assert [(one.service, one.action) for one in life.supervision.plan("2.5") if one.service == other] == [
+        (other, "start")
+    ]
+    list(life.supervision.swap(other, None, wait=False))
+    life.workers[other].run_until_settled()
+    wanted = life.world.store.desired(other)
+    assert wanted
+    assert wanted.release == "2.5"
+    assert other in [one.name for one in life.supervision.status().services]
 
 
 def test_the_watch_ends_with_the_supervisor_and_so_does_an_import(router: Router) -> None:

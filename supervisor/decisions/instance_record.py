@@ -1,0 +1,79 @@
+"""An instance as text and back: the journal keeps it, and its container carries it as a label.
+
+So a container that runs says everything that was allocated for it, also when the journal is lost. There is no secret in
+it. The items of frontends are not kept: only templates look at them, and rendering resolves frontends anew.
+"""
+
+from __future__ import annotations
+
+import json
+from ipaddress import IPv4Address
+from typing import Any
+
+from supervisor.values.manifest import Protocol
+from supervisor.values.names import Digest, ServiceName
+from supervisor.values.state import AddressFrontend, Endpoint, Instance, Link, PortFrontend, ResolvedFrontend
+
+
+def dump_instance(instance: Instance) -> str:
+    """Return the instance as JSON."""
+    link = instance.link
+    return json.dumps(
+        {
+            "service": instance.service,
+            "generation": instance.generation,
+            "version": instance.version,
+            "release": instance.release,
+            "image": instance.image,
+            "definition": instance.definition,
+            "link": link and [link.namespace, link.interface, str(link.outer), str(link.inner), link.prefix],
+            "ports": instance.ports,
+            "masquerades": instance.masquerades,
+            "frontends": [_dump_frontend(frontend) for frontend in instance.frontends],
+        }
+    )
+
+
+def load_instance(text: str) -> Instance:
+    """Return the instance. Raises ValueError, LookupError or TypeError: the text is no instance."""
+    fields = json.loads(text)
+    return Instance(
+        service=ServiceName(_text(fields["service"])),
+        generation=int(fields["generation"]),
+        version=_text(fields["version"]),
+        release=_text(fields["release"]),
+        image=Digest(_text(fields["image"])),
+        definition=Digest(_text(fields["definition"])),
+        link=_load_link(fields["link"]),
+        ports=tuple((_text(name), int(port)) for name, port in fields["ports"]),
+        frontends=tuple(_load_frontend(frontend) for frontend in fields["frontends"]),
+        masquerades=bool(fields.get("masquerades", True)),  # not kept once, when every service could
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _load_link(fields: Any) -> Link | None:
+    if fields is None:
+        return None
+    namespace, interface, outer, inner, prefix = fields
+    return Link(namespace, interface, IPv4Address(outer), IPv4Address(inner), prefix)
+
+
+def _dump_frontend(frontend: ResolvedFrontend) -> list[Any]:
+    if isinstance(frontend, AddressFrontend):
+        outside = frontend.outside
+        return ["address", frontend.name, str(outside.address), outside.protocol, outside.port, frontend.inside_port]
+    return ["port", frontend.name, frontend.protocol, frontend.port, frontend.inside_port, list(frontend.interfaces)]
+
+
+def _load_frontend(fields: list[Any]) -> ResolvedFrontend:
+    if fields[0] == "address":
+        _, name, address, protocol, port, inside = fields
+        return AddressFrontend(name, Endpoint(IPv4Address(address), Protocol(protocol), port), inside)
+    _, name, protocol, port, inside, interfaces = fields
+    return PortFrontend(name, Protocol(protocol), port, inside, tuple(interfaces))

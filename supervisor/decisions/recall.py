@@ -1,0 +1,58 @@
+"""What containers that run say of themselves when the memory does not know them: which there are, which serves."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from supervisor.decisions.container import INSTANCE_LABEL
+from supervisor.decisions.instance_record import load_instance
+from supervisor.values.names import ServiceName
+from supervisor.values.release import InstanceState
+from supervisor.values.state import Container, ContainerState, Instance
+
+Known = tuple[tuple[Instance, InstanceState], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What is to be recorded of one service: instances that were not known, and which one serves."""
+
+    fresh: tuple[Instance, ...]
+    active: Instance
+
+
+def described(containers: Iterable[Container]) -> dict[ServiceName, tuple[Instance, ...]]:
+    """Return the instances of running containers whose label says all of them, by service, oldest first."""
+    found: dict[ServiceName, list[Instance]] = {}
+    for container in containers:
+        if container.state is not ContainerState.RUNNING:
+            continue
+        with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError):
+            instance = load_instance(container.label(INSTANCE_LABEL) or "")
+            if instance.container_name == container.name:  # not that of a check
+                found.setdefault(instance.service, []).append(instance)
+    return {service: tuple(sorted(all_of, key=lambda one: one.generation)) for service, all_of in found.items()}
+
+
+def recall(
+    known: Known, running: tuple[Instance, ...], *, is_stale: bool, has_traffic: Callable[[Instance], bool]
+) -> Recalled | None:
+    """Return what the memory lacks of a service; None: it knows what serves.
+
+    A memory that is whole is believed (`is_stale` is false) unless nothing that it knows runs. One that was damaged is
+    older than what runs, or empty: what the kernel sends traffic to serves, else what it calls active, else the newest.
+    """
+    by_number: Mapping[int, Instance] = {instance.generation: instance for instance in running}
+    active = next((one for one, state in known if state is InstanceState.ACTIVE), None)
+    knows_one = any(by_number.get(one.generation) == one for one, _ in known)
+    if not running or (knows_one and not is_stale):
+        return None
+    recorded = by_number.get(active.generation) if active else None
+    serving = next((one for one in reversed(running) if has_traffic(one)), None) or recorded or running[-1]
+    numbers = {one.generation for one, _ in known}
+    fresh = tuple(one for one in running if one.generation not in numbers)
+    if not fresh and active == serving:
+        return None
+    return Recalled(fresh, serving)

@@ -1,0 +1,174 @@
+"""Before the memory is used: a file that cannot be read is laid aside, and the newest good copy takes its place.
+
+Two copies lie beside the file (`copies`). Each commit has a number, so that a file which silently lost its newest
+commits (its write-ahead log was damaged) is known to be older than a copy. Nothing is thrown away at once: what is laid
+aside is named `state.db.damaged-<time>`, and the newest of those are kept. What no copy has is rebuilt from what runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from supervisor.edges.store.rows import KEYS, FaultyRow, faulty_rows, mend
+from supervisor.edges.store.schema import MIGRATIONS
+from supervisor.values.errors import StateError
+
+COPIES = ("copy-1", "copy-2")  # the newest first
+KEPT_ASIDE = 3
+CONFIGURATION_LOST = "configuration lost"  # a fact: what services have been given is not to be replaced by less
+_COMPANIONS = ("-wal", "-shm", "-journal")
+
+
+def rescue(path: Path) -> tuple[str, ...]:
+    """Make `path` a file that can be used, or none; return what was wrong and what became of it. StateError."""
+    try:
+        reason, number = examine(path)
+        copies = [(found, place) for place in copies_of(path) if (found := examine(place)[1]) is not None]
+        newest = max(copies, key=lambda one: one[0], default=None)
+        said = []
+        if number is not None and newest and newest[0] > number:
+            reason = f"its newest changes are gone: it ends at {number}, a copy at {newest[0]}"
+        if reason or (number is None and newest):
+            reason = reason or ("it is empty" if path.exists() else "it is missing")
+            said.append(_replace(path, reason, newest[1] if newest else None))
+        return (*said, *_mend_rows(path))
+    except (OSError, sqlite3.Error) as error:
+        raise StateError(f"cannot put {path} in order: {error}") from error
+
+
+def examine(path: Path) -> tuple[str, int | None]:
+    """Return why it cannot be used (nothing: it can, or there is none), and the number of its last change if it can."""
+    if not path.exists() and not path.is_symlink():
+        return "", None
+    if not path.is_file() or path.is_symlink():
+        return "it is no file", None
+    if path.stat().st_size == 0 and not path.with_name(path.name + "-wal").exists():
+        return ("it is empty", None) if list(copies_of(path)) else ("", None)  # else: somebody was about to make it
+    try:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+            return _examined(database)
+    except (sqlite3.Error, ValueError) as error:
+        return str(error), None
+
+
+def copies_of(path: Path) -> Iterator[Path]:
+    """Yield the copies that there are."""
+    for name in COPIES:
+        copy = path.with_name(f"{path.name}.{name}")
+        if copy.is_file():
+            yield copy
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in the folder outlive a loss of power."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _examined(database: sqlite3.Connection) -> tuple[str, int | None]:
+    (found,) = database.execute("PRAGMA user_version").fetchone()
+    if found > len(MIGRATIONS):
+        return f"its format {found} is newer than this supervisor", None
+    (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        return str(verdict), None
+    if found == 0:
+        return "", None  # made, and not filled yet
+    tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if missing := sorted(set(KEYS) - tables):
+        return f"tables are missing: {', '.join(missing)}", None
+    faulty_rows(database)  # that every table can be read
+    number = database.execute("SELECT value FROM facts WHERE name = 'serial'").fetchone()
+    return "", int(number[0]) if number and str(number[0]).isdigit() else 0
+
+
+def _replace(path: Path, reason: str, copy: Path | None) -> str:
+    said = f"cannot use {path}: {reason}"
+    if path.exists() or path.is_symlink():
+        said += f"; it is laid aside as {_lay_aside(path)}"
+    for companion in _COMPANIONS:  # of a file that is missing
+        path.with_name(path.name + companion).unlink(missing_ok=True)
+    if copy is None:
+        return f"{said}; there is no good copy: what runs is adopted, what was remembered besides is lost"
+    age = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(copy.stat().st_mtime))
+    fresh = path.with_name(path.name + ".new")
+    shutil.copyfile(copy, fresh)
+    fresh.chmod(0o600)
+    with fresh.open("rb") as file:
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    sync_folder(path.parent)
+    return f"{said}; {copy.name} of {age} is used instead"
+
+
+def _lay_aside(path: Path) -> str:
+    place = _aside(path)
+    for companion in _COMPANIONS:
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + companion).replace(place.with_name(place.name + companion))
+    path.replace(place)
+    _forget_oldest(path)
+    return place.name
+
+
+def _aside(path: Path) -> Path:
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    names = (f"{path.name}.damaged-{stamp}{more}" for more in ("", *(f"-{number}" for number in range(2, 1000))))
+    return next(place for name in names if not (place := path.with_name(name)).exists())
+
+
+def _forget_oldest(path: Path) -> None:
+    """Secrets are in what is laid aside, and room is scarce."""
+    marked = (place for place in path.parent.glob(f"{path.name}.damaged-*") if not place.name.endswith(_COMPANIONS))
+    for place in sorted(marked, key=lambda place: place.name)[:-KEPT_ASIDE]:
+        for one in (place, *(place.with_name(place.name + companion) for companion in _COMPANIONS)):
+            if one.is_dir() and not one.is_symlink():
+                shutil.rmtree(one, ignore_errors=True)
+            else:
+                one.unlink(missing_ok=True)
+
+
+def _mend_rows(path: Path) -> tuple[str, ...]:
+    """Deal with single rows of a file that can be read."""
+    if examine(path)[1] is None:
+        return ()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+        rows = faulty_rows(database)
+        if not rows:
+            return ()
+        place = _aside(path)
+        place.touch(mode=0o600)
+        database.execute("VACUUM INTO ?", (str(place),))
+        database.execute("BEGIN IMMEDIATE")
+        with _newest_copy(path) as copy:
+            mend(database, copy, rows)
+        has_bags = database.execute("SELECT 1 FROM facts WHERE name = 'bags'").fetchone()
+        if any(row.is_configuration for row in rows) and not has_bags:
+            database.execute("INSERT OR REPLACE INTO facts VALUES (?, 'yes')", (CONFIGURATION_LOST,))
+        database.execute("DELETE FROM facts WHERE name LIKE 'medium %'")  # media are read again: they may have it
+        database.execute("COMMIT")
+    _forget_oldest(path)
+    return tuple(_said(path, row, place) for row in rows)
+
+
+def _said(path: Path, row: FaultyRow, place: Path) -> str:
+    return f"cannot read a row of {path} ({row}); the file as it was is {place.name}"
+
+
+@contextlib.contextmanager
+def _newest_copy(path: Path) -> Iterator[sqlite3.Connection | None]:
+    known = [(number, copy) for copy in copies_of(path) if (number := examine(copy)[1]) is not None]
+    if not known:
+        yield None
+        return
+    with contextlib.closing(sqlite3.connect(max(known)[1], isolation_level=None)) as database:
+        yield database

@@ -126,7 +126,9 @@ class Standing:
         kind = walk.handover.kind
         if kind.is_wish or kind is Kind.RETRY:
             self._held_back = None
-        self._refusal = None
+        refusal = self._refusal
+        if refusal is None or refusal.router == walk.router or refusal.version != version_of(walk.candidate):
+            self._refusal = None  # else a configuration was refused while this one soaked, and still is
         self.clear()
         if kind is Kind.START and self._held_back is None:
             self.found(walk.candidate, self._world.store.desired(self._service))

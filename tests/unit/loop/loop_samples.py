@@ -111,6 +111,7 @@ LAN = GuestNetwork("eth0", IPv4Interface("10.1.1.1/24"), IPv4Address("10.1.1.1")
 CONFIGURATIONS: Mapping[str, RouterConfig] = {
     "plain": RouterConfig(name="one", domain="lan", networks=(LAN,)),
     "instance": RouterConfig(name="two", domain="lan", networks=(LAN,)),
+    "another": RouterConfig(name="three", domain="lan", networks=(LAN,)),
     "reload": RouterConfig(name="one", domain="other", networks=(LAN,)),
 }
 

@@ -16,7 +16,8 @@ log = logging.getLogger(__name__)
 
 MOST_ALIVE = 3  # generations of one service
 ROOM_SECONDS = 2.0  # a generation that is told to end at once has had its time then
-ROOM_POLL_SECONDS = 0.05
+GRACE_SECONDS = 0.15  # in which most of what is open without being used ends by itself
+ROOM_POLL_SECONDS = 0.03
 
 
 class Clearing:
@@ -59,15 +60,14 @@ class Clearing:
 
     def make_room(self, soaking: int) -> bool:
         """End drains, that of the fewest connections first, until a configuration has room. False: there is none."""
-        until = self._clock.monotonic() + ROOM_SECONDS
-        while self.crowds(Kind.CONFIGURE, soaking) and self._clock.monotonic() < until:
-            self.carry_on()  # first: what has begun to drain may have finished, or is counted now
+        began = self._clock.monotonic()
+        while self.crowds(Kind.CONFIGURE, soaking) and self._clock.monotonic() < began + ROOM_SECONDS:
+            self._due = dict.fromkeys(self._due, 0.0)
+            self.carry_on()  # first: what drains may have finished by now
             if not self.crowds(Kind.CONFIGURE, soaking):
                 break
-            hurried = min(self.walks, key=lambda walk: (not walk.is_hurried, walk.held))
-            if not hurried.is_hurried:
-                _hurry(hurried)
-            self._due[hurried.handover.id] = 0.0
+            if self._clock.monotonic() >= began + GRACE_SECONDS and not any(walk.is_hurried for walk in self.walks):
+                _hurry(min(self.walks, key=lambda walk: walk.held))
             self._clock.sleep(ROOM_POLL_SECONDS)
         return not self.crowds(Kind.CONFIGURE, soaking)
 

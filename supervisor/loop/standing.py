@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 300.0
 NOTHING_SERVES_RETRY_SECONDS = 5.0
+NO_SPACE_RETRY_SECONDS = 5.0  # there may be some at any time, and then it is applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,10 @@ class Standing:
         if refusal is None or refusal.version != wanted or refusal.router != router:
             return False
         return self._world.clock.monotonic() < refusal.until
+
+    def refusal_of(self, router: RouterConfig) -> str:
+        """Why this configuration is not tried again for a while; nothing if it may be."""
+        return self._said if self._refusal is not None and self._refusal.router == router else ""
 
     # ------------------------------------------------------------ told
 
@@ -159,6 +164,8 @@ class Standing:
         if handover.kind in (Kind.RESTART, Kind.HEAL, Kind.MIGRATE):  # nothing was wanted but the version that runs
             return
         seconds = RETRY_SECONDS if serves else NOTHING_SERVES_RETRY_SECONDS
+        if walk.wants_space:
+            seconds = NO_SPACE_RETRY_SECONDS
         self._refusal = Refusal(version_of(walk.candidate), walk.router, self._now(seconds))
 
     def _hold_back(self, desired: Version, message: str) -> None:

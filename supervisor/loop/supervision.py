@@ -18,6 +18,7 @@ from supervisor.decisions.show import show
 from supervisor.decisions.versions import match_version
 from supervisor.loop import following
 from supervisor.loop.allocation import Allocator
+from supervisor.loop.application import Application, Watching
 from supervisor.loop.arrival import Arrival
 from supervisor.loop.campaign import Campaigns
 from supervisor.loop.chores import Chores
@@ -34,6 +35,7 @@ from supervisor.loop.world import World
 from supervisor.ports import EngineMove, Intake, MediaWatch
 from supervisor.values.errors import (
     ConfigurationError,
+    Fault,
     NetworkError,
     RequestError,
     StateError,
@@ -42,6 +44,7 @@ from supervisor.values.errors import (
     UnknownServiceError,
 )
 from supervisor.values.handover import Kind
+from supervisor.values.intake import Taken
 from supervisor.values.names import ServiceName
 from supervisor.values.release import Release, Version
 from supervisor.values.router import RouterConfig
@@ -55,6 +58,9 @@ from supervisor.values.status import (
 )
 
 log = logging.getLogger(__name__)
+
+APPLY_SECONDS = 60.0  # for a configuration to serve: longer than a candidate has to become ready, and to be undone
+MOST_POSTPONED_BYTES = 64 << 20
 
 Employ = Callable[[ServiceName, World, Allocator, Callable[[bytes], str], RouterConfig | None], Worker]
 
@@ -79,7 +85,9 @@ class Supervision:
         self._configuring = threading.Lock()
         self._boot_commands: tuple[str, ...] = ()  # identities of those that were there at boot and are taken in
         self._router: RouterConfig | None = None
-        self._faults: tuple[str, ...] = ()
+        self._postponed: tuple[tuple[str, bytes], ...] = ()  # files that could not be recorded yet
+        self._number = 0  # of that configuration, since the start
+        self._found: tuple[Fault, ...] = ()  # in it
         self._started = world.clock.now()
         self._campaigns = Campaigns()
         self._key = os.urandom(16)  # of this process only: what it hides is compared within one life
@@ -154,6 +162,8 @@ class Supervision:
                         worker = self._new_worker(service, self._world, self._allocator, self._digest, self._router)
                         self._workers = {**self._workers, service: worker}
                         worker.start()
+                        if self._router is not None:
+                            worker.configure(self._router, self._number)
                 if store.current_release() is None:
                     store.set_current_release(release.name)
 
@@ -171,10 +181,11 @@ class Supervision:
         store, there = self._world.store, {self._identity(*command): command for command in commands}
         self._boot_commands = tuple(there.keys() & store.taken_commands())
         if fresh := [command for identity, command in there.items() if identity not in self._boot_commands]:
-            self._take(fresh)
+            for note in self._take(fresh).notes:
+                self._event("", "configuration passed over", note)
             self._boot_commands = tuple(there.keys() & store.taken_commands())
 
-    def _take(self, files: Sequence[tuple[str, bytes]]) -> None:
+    def _take(self, files: Sequence[tuple[str, bytes]]) -> Taken:
         taken = self._intake.take(self._world.store.bags(), files)
         accepted = set(taken.accepted)
         identities = [self._identity(name, content) for name, content in files if name in accepted]
@@ -182,6 +193,7 @@ class Supervision:
         for fault in taken.refused:
             log.error("command refused", extra={"file": fault.path, "reason": fault.problem})
             self._event("", "command-refused", str(fault))
+        return taken
 
     def _identity(self, name: str, content: bytes) -> str:
         return self._digest(name.encode(errors="surrogateescape") + b"\0" + content)
@@ -191,21 +203,58 @@ class Supervision:
         if kept is None:
             return
         router, faults = self._intake.interpret(kept)
-        self._router, self._faults = router, tuple(str(fault) for fault in faults)
-        for fault in self._faults:
-            log.error("configuration refused", extra={"reason": fault})
+        for fault in faults:
+            log.error("configuration refused", extra={"reason": str(fault)})
+        self._router, self._found = router, faults
+        self._number += 1
         for worker in self._workers.values():
-            worker.configure(router)
+            worker.configure(router, self._number)
 
     def show_config(self) -> dict[str, object]:
         return show(self._router or RouterConfig(), self._key)
 
-    def apply_config(self, files: tuple[tuple[str, bytes], ...]) -> Iterator[Progress]:
+    def apply_config(
+        self, files: tuple[tuple[str, bytes], ...], wait: bool = True, timeout: float = APPLY_SECONDS
+    ) -> Iterator[Progress]:
+        try:
+            with self._configuring:
+                application = self._apply(files)
+        except StateError as error:
+            return iter([self._postpone(files, error)])
+        watching = Watching(self._world, self._intake, lambda: self._workers, application)
+        if not wait:
+            return watching.accepted()
+        return detached(watching.follow(timeout, self._closing.is_set))
+
+    def _postpone(self, files: tuple[tuple[str, bytes], ...], error: StateError) -> Progress:
+        """Nothing was changed, since nothing could be recorded: that is tried again as long as this process lives."""
         with self._configuring:
-            self._refuse_bad(files)
-            self._take(files)
-            self._read_configuration()
-        yield Progress("", "accepted", f"{len(files)} files taken in", fraction=1.0, is_final=True)
+            self._postponed = (*self._postponed, *files)
+            is_kept = sum(len(content) for _, content in self._postponed) <= MOST_POSTPONED_BYTES
+            if not is_kept:
+                self._postponed = self._postponed[: -len(files)]
+        text = f"{len(files)} files refused: {error}" + (
+            "; they are taken in as soon as they can be" if is_kept else ""
+        )
+        self._chores.do("configuration", self._take_postponed)
+        return Progress("", "refused", text, fraction=1.0, is_final=True, error=text)
+
+    def _take_postponed(self) -> None:
+        with self._configuring:
+            if self._postponed:
+                count = len(self._postponed)
+                self._apply(())
+                self._event("", "configuration kept", f"{count} files that could not be recorded before")
+
+    def _apply(self, files: tuple[tuple[str, bytes], ...]) -> Application:
+        files = (*self._postponed, *files)
+        self._refuse_bad(files)
+        bags, before, faults = self._world.store.bags(), self._router or RouterConfig(), self._found
+        taken = self._take(files)
+        self._postponed = ()
+        self._read_configuration()
+        after = self._router or RouterConfig()
+        return Application(self._number, taken.files, files, bags, before, after, faults, self._found)
 
     def diff_config(self, files: tuple[tuple[str, bytes], ...]) -> str:
         taken = self._refuse_bad(files)
@@ -235,7 +284,10 @@ class Supervision:
             engine_version=self._arrival.version,
             is_ready=bool(services) and all(service.is_ready for service in services),
             message="; ".join(
-                filter(None, (self._arrival.message, self._chores.message, *self._faults, *self._unfinished_move()))
+                filter(
+                    None,
+                    (self._arrival.message, self._chores.message, *map(str, self._found), *self._unfinished_move()),
+                )
             ),
             bundle=bundle,
             services=services,

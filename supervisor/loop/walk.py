@@ -60,6 +60,7 @@ class Walk:
     warming: float | None = None  # when the former was started again, which is not ready yet
     is_passed_on: bool = False  # its soak goes on for a candidate with another configuration
     is_refreshed: bool = False  # the former has the configuration of the candidate, or cannot have it
+    wants_space: bool = False  # it failed, and not because of what it was to do
     is_wanted_back: bool = False  # as soon as the hand-over that runs beside it has ended
     is_hurried: bool = False  # its drain gives way to a newer generation
     # of a takeover

@@ -20,6 +20,7 @@ from supervisor.loop.announcement import announce
 from supervisor.loop.boundary import PAUSE_SECONDS, Boundary
 from supervisor.loop.clearing import MOST_ALIVE, Clearing
 from supervisor.loop.comparison import compare, is_configured
+from supervisor.loop.configured import Configured
 from supervisor.loop.definitions import Definitions
 from supervisor.loop.healing import Healer
 from supervisor.loop.inbox import Inbox
@@ -66,6 +67,7 @@ class Worker:
         self._thread = threading.Thread(target=self.run, name=f"worker-{name}", daemon=True)
         self._is_stopping = False
         self._router = router
+        self._number = 0  # of the router's configuration, as the supervision counts
         self._is_dirty = True
         self._not_before = 0.0  # when the foreground walk wants to be carried on
         self._room_at = 0.0  # when a configuration that found no room beside a soak may look again
@@ -82,6 +84,7 @@ class Worker:
         self.foreground: Walk | None = None
         self._overtaken: Walk | None = None  # it soaks, and a configuration is handed over beside it meanwhile
         self.standing = Standing(world, name)
+        self.configured = Configured()
 
     # ------------------------------------------------------------ from other threads
 
@@ -106,9 +109,9 @@ class Worker:
     def join(self, timeout: float) -> None:
         self._thread.join(timeout)
 
-    def configure(self, router: RouterConfig) -> None:
-        """Tell the worker what the router looks like now."""
-        self._inbox.put(lambda: self._configure(router))
+    def configure(self, router: RouterConfig, number: int = 0) -> None:
+        """Tell the worker what the router looks like now; `configured` says what becomes of that."""
+        self._inbox.put(lambda: self._configure(router, number))
 
     def begin(self, kind: Kind, version: Version | None) -> Listener:
         """Ask for a hand-over to `version` (None: the one that runs). RequestError or BusyError when refused.
@@ -143,6 +146,27 @@ class Worker:
             request()
         elif not self._is_stopping:
             self._turn()
+        self._note_configuration()
+
+    def _note_configuration(self) -> None:
+        """Say whether the router's configuration serves; one that was refused, for want of space say, may later."""
+        if self._router is None or not self._is_adopted:
+            return
+        is_idle = self.foreground is None or self._soaks
+        refusal = self._boundary.refusal("reconcile")
+        keeper, serves = self.keeper, False
+        if is_idle and not self._is_dirty:
+            serves = keeper is not None and keeper.is_ready and self._has(keeper.instance, self._router)
+            refusal = refusal or ("" if serves else self.standing.refusal_of(self._router))
+        former = self.configured
+        self.configured = former.after(self._number, serves=serves, refusal=refusal)
+        if self.configured.recovers(former):
+            told = EventRecord(self._world.clock.now(), self.name, "configuration live", "what was refused serves now")
+            self._boundary.guard("event", lambda: self._world.store.log_event(told))
+
+    def _has(self, instance: Instance, router: RouterConfig) -> bool:
+        given = self._given.get(instance.generation)
+        return given is router or given == router
 
     def _complain(self, message: str) -> None:
         self.standing.complain(message)
@@ -200,6 +224,10 @@ class Worker:
     @property
     def _soaks(self) -> bool:
         return self.foreground is not None and self.foreground.step is Step.SOAK
+
+    @property
+    def _soaks_configuration(self) -> bool:
+        return self.foreground is not None and self._soaks and not is_about_version(self.foreground.handover)
 
     @property
     def _is_configuring(self) -> bool:
@@ -329,7 +357,8 @@ class Worker:
 
     # ------------------------------------------------------------ requests, on the thread
 
-    def _configure(self, router: RouterConfig) -> None:
+    def _configure(self, router: RouterConfig, number: int) -> None:
+        self._number = number
         if router == self._router:
             return
         self._router, self._is_dirty = router, True
@@ -365,7 +394,7 @@ class Worker:
     def _refuse_if_busy(self) -> None:
         if not self._is_adopted:
             raise BusyError(self.name, "what runs of it could not be looked at yet")
-        if self.foreground and self._soaks and not is_about_version(self.foreground.handover):
+        if self.foreground and (self.foreground.is_background or self._soaks_configuration):
             self._end_soak(self.foreground)
         if self.foreground:
             handover = self.foreground.handover
@@ -383,7 +412,7 @@ class Worker:
         if walk is None:
             return self._is_back_already(listener)
         kind = walk.handover.kind
-        if self._soaks and not is_about_version(walk.handover):
+        if self._soaks_configuration:
             return None  # what is meant is the version before this one
         if self._overtaken and is_about_version(self._overtaken.handover):
             self._overtaken.is_wanted_back = True

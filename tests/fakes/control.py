@@ -207,8 +207,10 @@ class FakeControl:
         self._called("show_config")
         return {"name": "r1", "networks": [{"address": "10.1.1.1/24", "mtu": None}], "passwords": "***", "count": 3}
 
-    def apply_config(self, files: tuple[tuple[str, bytes], ...]) -> Iterator[Progress]:
-        self._called("apply_config", files)
+    def apply_config(
+        self, files: tuple[tuple[str, bytes], ...], wait: bool = True, timeout: float = 60.0
+    ) -> Iterator[Progress]:
+        self._called("apply_config", files, wait, timeout)
         for name, content in files:
             if not content.startswith(b"{"):
                 raise ConfigurationError(f"cannot accept {name}: it is not JSON")

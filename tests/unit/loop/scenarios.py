@@ -120,7 +120,7 @@ def until_soak(router: Router, service: ServiceName) -> None:
 
 def configure(name: str) -> Callable[[Router, ServiceName], None]:
     def apply(router: Router, service: ServiceName) -> None:
-        list(router.life.supervision.apply_config(((name, b""),)))
+        list(router.life.supervision.apply_config(((name, b""),), wait=False))
 
     return apply
 

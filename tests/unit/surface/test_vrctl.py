@@ -274,6 +274,8 @@ def test_folders_are_read_in_the_order_of_names(control: FakeControl, run: Run, 
         (
             "apply_config",
             (("a.json", b'{"from": "a.json"}'), ("b.json", b'{"from": "b.json"}'), ("0.json", b"{}")),
+            True,
+            60.0,
         )
     ]
 

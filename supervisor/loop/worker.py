@@ -386,7 +386,8 @@ class Worker:
             if desired is None or not desired.is_same_as(wanted):  # it fell back to it, and is to stay there
                 self.standing.decided()
                 text += ", and stays there"
-            listener.put(Progress(self.name, "nothing", text, fraction=1.0, is_final=True))
+            down = self.keeper.message if self.keeper and self.keeper.is_down else None
+            listener.put(Progress(self.name, "nothing", text, fraction=1.0, is_final=True, error=down))
             return listener
         self._open(kind, wanted, [listener])
         return listener

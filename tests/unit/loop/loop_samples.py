@@ -111,6 +111,9 @@ LAN = GuestNetwork("eth0", IPv4Interface("10.1.1.1/24"), IPv4Address("10.1.1.1")
 CONFIGURATIONS: Mapping[str, RouterConfig] = {
     "plain": RouterConfig(name="one", domain="lan", networks=(LAN,)),
     "instance": RouterConfig(name="two", domain="lan", networks=(LAN,)),
+    "elsewhere": RouterConfig(
+        name="two", domain="lan", networks=(LAN,), public_addresses=(IPv4Interface("192.0.2.1/24"),)
+    ),
     "another": RouterConfig(name="three", domain="lan", networks=(LAN,)),
     "reload": RouterConfig(name="one", domain="other", networks=(LAN,)),
 }

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from lab import commands
 from lab.router import NEWER
+from lab.scenarios.changes import balancer, change, changes
 from lab.scenarios.facts import version_in
-from lab.tools import inside, run_inside
+from lab.tools import inside
 from lab.topology import VIP
 from tests.integration.live_router import Live, living, until
 from tests.reports.conftest import Apply
@@ -35,20 +35,6 @@ def fates(done: subprocess.CompletedProcess[str]) -> dict[str, tuple[str, str]]:
 
 def entry(address: str = GUEST, mac: str = "02:00:0a:01:01:f0", **more: object) -> dict[str, Any]:
     return {"type": "dhcpentry", "ipv4_address": address, "mac_address": mac, "host_name": "served", **more}
-
-
-def balancer(*extra: int) -> dict[str, Any]:
-    """The lab's rules, and one more for each of these ports."""
-    command = commands.load_balancer()
-    for port in extra:
-        command["rules"][0]["configuration"] += [
-            "",
-            f"listen extra-{port}",
-            f"\tbind {VIP}:{port}",
-            "\tbalance roundrobin",
-            "\tserver extra_0 10.1.1.10:8080 check",
-        ]
-    return command
 
 
 def connects(live: Live, port: int) -> bool:
@@ -135,39 +121,11 @@ def soaking() -> Iterator[Live]:
         yield made
 
 
-def change(live: Live, command: Mapping[str, Any], port: int, *, is_there: bool = True) -> float:
-    """Send it; return the seconds until clients notice."""
-    path = live.router.runtime.parent / f"{live.lab.prefix}-change.json"
-    path.write_text(json.dumps(command), encoding="utf-8")
-    script = f"""
-import socket, sys, time
-from supervisor.surface.api.client import RemoteControl
-control = RemoteControl.on_socket({str(live.router.socket)!r}, 30.0)
-content = open({str(path)!r}, "rb").read()
-control.status()
-began = time.monotonic()
-list(control.apply_config((("lb.json", content),)))
-while time.monotonic() - began < 60:
-    try:
-        socket.create_connection(({VIP!r}, {port}), 0.2).close()
-        is_there = True
-    except OSError:
-        is_there = False
-    if is_there == {is_there}:
-        break
-print(time.monotonic() - began)
-"""
-    try:
-        return float(run_inside(live.lab.public, [sys.executable, "-c", script]))
-    finally:
-        path.unlink()
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_twenty_changes_in_a_row_each_serve_within_a_second(soaking: Live) -> None:
     """Each waited 5.2 to 5.6 s for the soak of the one before; a member that was removed got traffic meanwhile."""
-    took = [change(soaking, balancer(PORT + number), PORT + number) for number in range(CHANGES)]
+    took = changes(soaking.router, CHANGES)
     print("seconds:", " ".join(f"{one:.2f}" for one in took))
     assert max(took) <= 1.0, took
 
@@ -177,11 +135,11 @@ def test_twenty_changes_in_a_row_each_serve_within_a_second(soaking: Live) -> No
 def test_a_change_serves_within_a_second_while_a_swap_soaks_and_the_way_back_keeps_it(soaking: Live) -> None:
     """A change waited 28 s behind the soak of a swap, and a rollback went back to the rules before it."""
     router = soaking.router
-    change(soaking, balancer(), PORT, is_there=False)
+    change(router, balancer(), PORT, is_there=False)
     older = soaking.services()["haproxy"]["version"]
     router.vrctl("swap", "haproxy", "--to", version_in(router, NEWER, "haproxy"), "--no-wait")
     until("it soaks", lambda: (soaking.services()["haproxy"]["handover"] or {}).get("phase") == "soak", 20.0)
-    took = [change(soaking, balancer(PORT + number), PORT + number) for number in range(3)]
+    took = [change(router, balancer(PORT + number), PORT + number) for number in range(3)]
     print("seconds:", " ".join(f"{one:.2f}" for one in took))
     assert max(took) <= 1.0, took
     assert soaking.services()["haproxy"]["handover"]["kind"] == "swap"

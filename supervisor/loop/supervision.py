@@ -5,23 +5,20 @@ Satisfies the surface's `Control`; see there for the rules of its iterators.
 
 from __future__ import annotations
 
-import difflib
 import functools
-import json
 import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import supervisor
-from supervisor.decisions.show import show
 from supervisor.decisions.versions import match_version
 from supervisor.loop import following
 from supervisor.loop.allocation import Allocator
-from supervisor.loop.application import Application, Watching
 from supervisor.loop.arrival import Arrival
 from supervisor.loop.campaign import Campaigns
 from supervisor.loop.chores import Chores
+from supervisor.loop.configuration import Configuration
 from supervisor.loop.detached import detached
 from supervisor.loop.library import Library
 from supervisor.loop.migration import Migration
@@ -34,8 +31,6 @@ from supervisor.loop.worker import Worker
 from supervisor.loop.world import World
 from supervisor.ports import EngineMove, Intake, MediaWatch
 from supervisor.values.errors import (
-    ConfigurationError,
-    Fault,
     NetworkError,
     RequestError,
     StateError,
@@ -44,7 +39,6 @@ from supervisor.values.errors import (
     UnknownServiceError,
 )
 from supervisor.values.handover import Kind
-from supervisor.values.intake import Taken
 from supervisor.values.names import ServiceName
 from supervisor.values.release import Release, Version
 from supervisor.values.router import RouterConfig
@@ -60,7 +54,6 @@ from supervisor.values.status import (
 log = logging.getLogger(__name__)
 
 APPLY_SECONDS = 60.0  # for a configuration to serve: longer than a candidate has to become ready, and to be undone
-MOST_POSTPONED_BYTES = 64 << 20
 
 Employ = Callable[[ServiceName, World, Allocator, Callable[[bytes], str], RouterConfig | None], Worker]
 
@@ -78,25 +71,17 @@ class Supervision:
         employ: Employ = Worker,
         move: EngineMove | None = None,
     ) -> None:
-        self._world, self._library, self._intake, self._digest = world, library, intake, digest
+        self._world, self._library, self._digest = world, library, digest
         self._new_worker, self._move = employ, move
         self._allocator = Allocator(world)
         self._workers: dict[ServiceName, Worker] = {}
-        self._configuring = threading.Lock()
-        self._boot_commands: tuple[str, ...] = ()  # identities of those that were there at boot and are taken in
-        self._router: RouterConfig | None = None
-        self._postponed: tuple[tuple[str, bytes], ...] = ()  # files that could not be recorded yet
-        self._number = 0  # of that configuration, since the start
-        self._found: tuple[Fault, ...] = ()  # in it
         self._started = world.clock.now()
         self._campaigns = Campaigns()
-        self._key = os.urandom(16)  # of this process only: what it hides is compared within one life
         self._closing = threading.Event()
         self._arrival = Arrival(world.engine, self._closing)
         self._chores = Chores(self._closing)
-        self._reception = Reception(
-            library, watch, lambda: self._router or RouterConfig(), self._employ_all, self._event
-        )
+        self._configuration = Configuration(world, intake, digest, self._chores, lambda: self._workers, self._event)
+        self._reception = Reception(library, watch, lambda: self._configuration.known, self._employ_all, self._event)
 
     # ------------------------------------------------------------ life
 
@@ -107,7 +92,7 @@ class Supervision:
         """
         self._arrival.begin()
         self._restore()
-        self._chores.do("configuration", functools.partial(self._configure_boot, commands))
+        self._chores.do("configuration", functools.partial(self._configuration.boot, commands))
         self._employ_all()  # what ran before is adopted before a medium is looked at
         self._arrival.then(functools.partial(self._reception.begin, media))
 
@@ -153,121 +138,34 @@ class Supervision:
     def _employ(self) -> None:
         """Start a worker for every service that has none yet; a service that is new follows the oldest release."""
         store = self._world.store
-        with self._configuring:  # nobody is employed with a configuration that is older than the router's
+        with (
+            self._configuration.unchanging()
+        ):  # nobody is employed with a configuration that is older than the router's
             for release in self._library.by_age():
                 for service, version in release.services:
                     if store.desired(service) is None:
                         store.set_desired(service, version)
                     if service not in self._workers:
-                        worker = self._new_worker(service, self._world, self._allocator, self._digest, self._router)
+                        known = self._configuration.router
+                        worker = self._new_worker(service, self._world, self._allocator, self._digest, known)
                         self._workers = {**self._workers, service: worker}
                         worker.start()
-                        if self._router is not None:
-                            worker.configure(self._router, self._number)
+                        self._configuration.give(worker)
                 if store.current_release() is None:
                     store.set_current_release(release.name)
 
     # ------------------------------------------------------------ configuration
 
-    def _configure_boot(self, commands: Sequence[tuple[str, bytes]]) -> None:
-        with self._configuring:
-            try:
-                self._take_boot_commands(commands)
-            finally:
-                self._read_configuration()  # at least what was kept
-
-    def _take_boot_commands(self, commands: Sequence[tuple[str, bytes]]) -> None:
-        """Files that were taken in before are passed over: a password that was used must not be offered again."""
-        store, there = self._world.store, {self._identity(*command): command for command in commands}
-        self._boot_commands = tuple(there.keys() & store.taken_commands())
-        if fresh := [command for identity, command in there.items() if identity not in self._boot_commands]:
-            for note in self._take(fresh).notes:
-                self._event("", "configuration passed over", note)
-            self._boot_commands = tuple(there.keys() & store.taken_commands())
-
-    def _take(self, files: Sequence[tuple[str, bytes]]) -> Taken:
-        taken = self._intake.take(self._world.store.bags(), files)
-        accepted = set(taken.accepted)
-        identities = [self._identity(name, content) for name, content in files if name in accepted]
-        self._world.store.save_bags(taken.kept, (*self._boot_commands, *identities))
-        for fault in taken.refused:
-            log.error("command refused", extra={"file": fault.path, "reason": fault.problem})
-            self._event("", "command-refused", str(fault))
-        return taken
-
-    def _identity(self, name: str, content: bytes) -> str:
-        return self._digest(name.encode(errors="surrogateescape") + b"\0" + content)
-
-    def _read_configuration(self) -> None:
-        kept = self._world.store.bags()
-        if kept is None:
-            return
-        router, faults = self._intake.interpret(kept)
-        for fault in faults:
-            log.error("configuration refused", extra={"reason": str(fault)})
-        self._router, self._found = router, faults
-        self._number += 1
-        for worker in self._workers.values():
-            worker.configure(router, self._number)
-
     def show_config(self) -> dict[str, object]:
-        return show(self._router or RouterConfig(), self._key)
+        return self._configuration.show()
 
     def apply_config(
         self, files: tuple[tuple[str, bytes], ...], wait: bool = True, timeout: float = APPLY_SECONDS
     ) -> Iterator[Progress]:
-        try:
-            with self._configuring:
-                application = self._apply(files)
-        except StateError as error:
-            return iter([self._postpone(files, error)])
-        watching = Watching(self._world, self._intake, lambda: self._workers, application)
-        if not wait:
-            return watching.accepted()
-        return detached(watching.follow(timeout, self._closing.is_set))
-
-    def _postpone(self, files: tuple[tuple[str, bytes], ...], error: StateError) -> Progress:
-        """Nothing was changed, since nothing could be recorded: that is tried again as long as this process lives."""
-        with self._configuring:
-            self._postponed = (*self._postponed, *files)
-            is_kept = sum(len(content) for _, content in self._postponed) <= MOST_POSTPONED_BYTES
-            if not is_kept:
-                self._postponed = self._postponed[: -len(files)]
-        text = f"{len(files)} files refused: {error}" + (
-            "; they are taken in as soon as they can be" if is_kept else ""
-        )
-        self._chores.do("configuration", self._take_postponed)
-        return Progress("", "refused", text, fraction=1.0, is_final=True, error=text)
-
-    def _take_postponed(self) -> None:
-        with self._configuring:
-            if self._postponed:
-                count = len(self._postponed)
-                self._apply(())
-                self._event("", "configuration kept", f"{count} files that could not be recorded before")
-
-    def _apply(self, files: tuple[tuple[str, bytes], ...]) -> Application:
-        files = (*self._postponed, *files)
-        self._refuse_bad(files)
-        bags, before, faults = self._world.store.bags(), self._router or RouterConfig(), self._found
-        taken = self._take(files)
-        self._postponed = ()
-        self._read_configuration()
-        after = self._router or RouterConfig()
-        return Application(self._number, taken.files, files, bags, before, after, faults, self._found)
+        return self._configuration.apply(files, timeout if wait else None, self._closing)
 
     def diff_config(self, files: tuple[tuple[str, bytes], ...]) -> str:
-        taken = self._refuse_bad(files)
-        after, _ = self._intake.interpret(taken)
-        before = json.dumps(show(self._router or RouterConfig(), self._key), indent=2).splitlines()
-        wanted = json.dumps(show(after, self._key), indent=2).splitlines()
-        return "\n".join(difflib.unified_diff(before, wanted, "configured", "with these files", lineterm=""))
-
-    def _refuse_bad(self, files: Sequence[tuple[str, bytes]]) -> str:
-        taken = self._intake.take(self._world.store.bags(), files)
-        if taken.refused:
-            raise ConfigurationError("cannot take in configuration: " + "; ".join(str(one) for one in taken.refused))
-        return taken.kept
+        return self._configuration.diff(files)
 
     # ------------------------------------------------------------ what is
 
@@ -283,15 +181,15 @@ class Supervision:
             engine=self._world.engine.name,
             engine_version=self._arrival.version,
             is_ready=bool(services) and all(service.is_ready for service in services),
-            message="; ".join(
-                filter(
-                    None,
-                    (self._arrival.message, self._chores.message, *map(str, self._found), *self._unfinished_move()),
-                )
-            ),
+            message="; ".join(filter(None, self._messages())),
             bundle=bundle,
             services=services,
         )
+
+    def _messages(self) -> Iterator[str]:
+        yield from (self._arrival.message, self._chores.message)
+        yield from map(str, self._configuration.faults)
+        yield from self._unfinished_move()
 
     def _unfinished_move(self) -> Iterator[str]:
         if self._move and self._move.leaving:
@@ -396,7 +294,7 @@ class Supervision:
         return detached(self._import(path, allow_downgrade))
 
     def _import(self, path: str, allow_downgrade: bool) -> Iterator[Progress]:
-        for progress in self._library.take_in(path, self._router or RouterConfig(), allow_downgrade=allow_downgrade):
+        for progress in self._library.take_in(path, self._configuration.known, allow_downgrade=allow_downgrade):
             if progress.is_final:
                 self._employ()
             yield progress

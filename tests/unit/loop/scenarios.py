@@ -131,7 +131,7 @@ def until_live(router: Router, service: ServiceName) -> None:
 
     def is_live() -> bool:
         is_idle = not worker._is_dirty and (worker.foreground is None or worker._soaks)
-        return is_idle and worker._router is supervision._router
+        return is_idle and worker._router is supervision._configuration.router
 
     worker.run_until(is_live)
 

@@ -19,6 +19,7 @@ from rich.table import Table
 from bench.recovery import MOST_HUNG, silence
 from lab.router import NEWER, OLDER, PROGRAM, ROOT, Router, bundle_path
 from lab.scenarios import await_quiet
+from lab.scenarios.changes import changes
 from lab.scenarios.facts import newest_handover, service, version_in
 from lab.session import SERVICES
 from lab.tools import inside
@@ -26,6 +27,7 @@ from lab.topology import DEFAULT_PREFIX, Lab
 
 IDLE_SECONDS = 30.0
 FLUSHES = 5
+CHANGES = 20
 
 
 @click.command()
@@ -36,7 +38,7 @@ def main(engine: str, prefix: str, rounds: int) -> None:
     """Measure the lab that `make run` left up; it is left on the release it had."""
     router, console = Router(Lab(prefix), engine), Console()
     console.print(_handovers(router, rounds), _recovery(router, rounds))
-    console.print(_memory(router), _restoration(router), _sizes())
+    console.print(_changes(router), _memory(router), _restoration(router), _sizes())
 
 
 def _handovers(router: Router, rounds: int) -> Table:
@@ -59,6 +61,18 @@ def _handovers(router: Router, rounds: int) -> Table:
             backs.append(float(newest_handover(router, name)["seconds_to_cutover"]))
         ratio = statistics.median(backs) / statistics.median(swaps)
         table.add_row(name, _spread(swaps), _spread(backs), f"{ratio:.2f}", _spread(waits))
+    return table
+
+
+def _changes(router: Router) -> Table:
+    """From the request to a client that connects, each sent when the former was live: alone, and in a swap's soak."""
+    table = _table("Changes of the load balancer in a row, seconds (min / median / max)", "meanwhile", "to traffic")
+    table.add_row("nothing", _spread(changes(router, CHANGES)))
+    router.vrctl("swap", "haproxy", "--to", version_in(router, NEWER, "haproxy"), "--no-wait")
+    _until(lambda: "soak" in json.dumps(service(router, "haproxy")["handover"]))
+    table.add_row("a swap soaks", _spread(changes(router, CHANGES // 4)))
+    router.vrctl("rollback", "haproxy")
+    await_quiet(router, "haproxy")
     return table
 
 

@@ -14,6 +14,7 @@ Containers write into runtime and state folders and may plant links there: every
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -25,7 +26,7 @@ from pathlib import Path
 
 from supervisor.decisions.ownership import without_orphans
 from supervisor.edges import safefs, tmpfs
-from supervisor.values.errors import StateError
+from supervisor.values.errors import NoSpaceError, StateError
 from supervisor.values.manifest import ServiceManifest, StateSharing, StateVolume
 from supervisor.values.state import Instance, RenderedFile
 
@@ -235,7 +236,9 @@ def _explained(doing: str, instance: Instance) -> Iterator[None]:
     except OSError as error:
         place = f" ({error.filename!r})" if error.filename else ""
         what = f"{instance.service} generation {instance.generation}"
-        raise StateError(f"cannot {doing} {what}: {error.strerror or error}{place}") from error
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        kind = NoSpaceError if is_full else StateError
+        raise kind(f"cannot {doing} {what}: {error.strerror or error}{place}") from error
 
 
 def _refuse_taking(path: Path, instance: Instance, volume: StateVolume) -> None:

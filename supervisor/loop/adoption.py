@@ -82,6 +82,8 @@ def _resume(
         return None
     if is_reload and handover.direction is Direction.FORWARD:
         handover = replace(handover, index=step_index(Mode.RELOAD, Step.APPLY))  # the daemon may not have been told
+    if former is not None and handover.is_reconfigured:
+        world.folders.remove(trial_of(former), definition_of(former.definition).manifest)
     resumed = resume(handover, is_cut=is_active(world, candidate), is_running=runs)
     if resumed != handover:
         world.store.record(resumed, current(resumed), now)

@@ -9,6 +9,7 @@ from supervisor.decisions.traffic import endpoints
 from supervisor.loop.draining import finish
 from supervisor.loop.gap import begin_gap, hold_port, settle
 from supervisor.loop.instances import discard, is_running, revive, version_of, without_instance
+from supervisor.loop.refreshing import refresh
 from supervisor.loop.state_copy import carry_back, knows_alone, replay_back
 from supervisor.loop.switchboard import Serving
 from supervisor.loop.walk import Wait, Walk, forget_datagrams, tell_daemon
@@ -32,9 +33,11 @@ def switch_back(walk: Walk) -> Wait | None:
     if walk.handover.mode is Mode.OVERLAP and not is_dead:
         if knows_alone(walk, former):  # it serves until that is carried back
             walk.world.switchboard.serve(service, Serving(walk.candidate, serving.alive))
+        former = refresh(walk, former, walk.former_definition or walk.definition, starts=True)
         waiting = _warm(walk, former)
         if waiting is not None:
             return waiting
+        serving = walk.world.switchboard.serving(service)
     with walk.world.store.together():  # the store is first, as in every cut
         walk.world.store.move_active(service, former.generation, walk.candidate.generation)
         if walk.handover.kind.is_wish:
@@ -82,6 +85,7 @@ def revive_former(walk: Walk) -> Wait | None:
     if former is None or definition is None or walk.handover.kind is Kind.START:
         return None
     hold_port(walk)
+    former = refresh(walk, former, definition, starts=False)
     try:
         revive(walk.world, former, definition, walk.router)
     except EngineError as error:
@@ -124,7 +128,7 @@ def unapply(walk: Walk) -> Wait | None:
     """A daemon that cannot even be told is left to liveness: the files are those it had."""
     walk.world.folders.write(walk.candidate, walk.definition.manifest, walk.former_files)
     try:
-        tell_daemon(walk)
+        tell_daemon(walk.world, walk.candidate, walk.definition)
     except SupervisorError as error:
         if walk.elapsed < GIVE_UP_SECONDS:
             raise

@@ -6,7 +6,15 @@ import logging
 from collections.abc import Callable
 
 from supervisor.loop.world import World
-from supervisor.values.errors import EngineError, EngineUnavailableError, SupervisorError
+from supervisor.values.errors import (
+    EngineError,
+    EngineUnavailableError,
+    ManifestError,
+    RenderError,
+    RequestError,
+    StateError,
+    SupervisorError,
+)
 from supervisor.values.names import ServiceName
 
 log = logging.getLogger(__name__)
@@ -21,11 +29,17 @@ class Boundary:
     def __init__(self, world: World, service: ServiceName, complain: Callable[[str], None]) -> None:
         self._world, self._service, self._complain = world, service, complain
         self._until: dict[str, float] = {}
+        self._faults: dict[str, SupervisorError] = {}
         self._told = self._survived = ""
 
     def until(self, part: str) -> float:
         """When the part may be tried again, on the monotonic clock."""
         return self._until.get(part, 0.0)
+
+    def refusal(self, part: str) -> str:
+        """Why the part failed when it was tried last, if that will not pass by itself (an engine comes back)."""
+        error = self._faults.get(part)
+        return str(error) if isinstance(error, StateError | RenderError | RequestError | ManifestError) else ""
 
     def guard(self, part: str, work: Callable[[], None]) -> None:
         if self._world.clock.monotonic() < self.until(part):
@@ -39,12 +53,14 @@ class Boundary:
             self._failed(part, str(error))
             self._world.doubts.note(str(error))
         except SupervisorError as error:
+            self._faults[part] = error
             self._failed(part, str(error))
         except Exception as error:
             log.exception("unexpected failure", extra={"service": self._service, "part": part})
             self._failed(part, f"cannot go on with {self._service}: {error!r}")
         else:
             self._until.pop(part, None)
+            self._faults.pop(part, None)
 
     def survive(self, work: Callable[[], None]) -> None:
         """The last resort: what nobody else caught is no reason for the thread to end."""

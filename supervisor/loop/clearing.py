@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 
 from supervisor.decisions.handover import verdict
@@ -9,8 +10,14 @@ from supervisor.loop.walk import Walk
 from supervisor.loop.walking import carry_on
 from supervisor.ports import Clock
 from supervisor.values.handover import Kind, Outcome
+from supervisor.values.status import EventRecord
+
+log = logging.getLogger(__name__)
 
 MOST_ALIVE = 3  # generations of one service
+ROOM_SECONDS = 2.0  # a generation that is told to end at once has had its time then
+GRACE_SECONDS = 0.15  # in which most of what is open without being used ends by itself
+ROOM_POLL_SECONDS = 0.03
 
 
 class Clearing:
@@ -43,10 +50,26 @@ class Clearing:
             else:
                 self._due[walk.handover.id] = now + (wait.seconds if wait else 0.0)
 
-    def crowds(self, kind: Kind) -> bool:
-        """Would one more be too many, beside these and the active? Where nothing runs, the active is dead."""
+    def crowds(self, kind: Kind, soaking: int = 0) -> bool:
+        """True if one more is too many, beside these, the active and the former ones of `soaking` hand-overs.
+
+        Where nothing runs, the active is dead.
+        """
         beside = 0 if kind is Kind.START else 1
-        return len(self.walks) + beside + 1 > MOST_ALIVE
+        return len(self.walks) + beside + soaking + 1 > MOST_ALIVE
+
+    def make_room(self, soaking: int) -> bool:
+        """End drains, that of the fewest connections first, until a configuration has room. False: there is none."""
+        began = self._clock.monotonic()
+        while self.crowds(Kind.CONFIGURE, soaking) and self._clock.monotonic() < began + ROOM_SECONDS:
+            self._due = dict.fromkeys(self._due, 0.0)
+            self.carry_on()  # first: what drains may have finished by now
+            if not self.crowds(Kind.CONFIGURE, soaking):
+                break
+            if self._clock.monotonic() >= began + GRACE_SECONDS and not any(walk.is_hurried for walk in self.walks):
+                _hurry(min(self.walks, key=lambda walk: walk.held))
+            self._clock.sleep(ROOM_POLL_SECONDS)
+        return not self.crowds(Kind.CONFIGURE, soaking)
 
     @property
     def held(self) -> str:
@@ -58,3 +81,12 @@ class Clearing:
         """The version that a hand-over which was reverted a moment ago, and only clears up, went back to."""
         reverted = (walk.former for walk in self.walks if verdict(walk.handover) is Outcome.REVERTED)
         return next((former.version for former in reverted if former), None)
+
+
+def _hurry(walk: Walk) -> None:
+    """Whoever still has connections there loses them, and that is recorded."""
+    walk.is_hurried = True
+    if walk.held and walk.leaving:
+        text = f"generation {walk.leaving.generation} gave way to a new configuration with {walk.held} connections"
+        log.warning("drain ends early", extra={"service": walk.handover.service, "connections": walk.held})
+        walk.world.store.log_event(EventRecord(walk.world.clock.now(), walk.handover.service, "drain ended", text))

@@ -31,12 +31,13 @@ def finish(walk: Walk, instance: Instance, definition: ServiceDefinition) -> Wai
     if not walk.held:
         return None
     walk.world.switchboard.keep(instance.service)
-    if walk.elapsed <= limit:
+    if walk.elapsed <= limit and not walk.is_hurried:
         return Wait(POLL_SECONDS)
-    if not walk.is_dismissed:
+    is_dismissed, walk.is_dismissed = walk.is_dismissed, True
+    if not is_dismissed:
         walk.world.engine.kill(name, manifest.stop.signal)
-        walk.is_dismissed = True
-    is_over = walk.elapsed > limit + manifest.stop.timeout or not is_running(walk.world, instance)
+    has_had_time = walk.elapsed > limit + manifest.stop.timeout or (walk.is_hurried and is_dismissed)
+    is_over = has_had_time or not is_running(walk.world, instance)
     return None if is_over else Wait(DISMISSED_POLL_SECONDS)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 
-from supervisor.decisions.container import check_spec
 from supervisor.decisions.traffic import endpoints
 from supervisor.loop.draining import finish
 from supervisor.loop.gap import RETIRE_SECONDS, begin_gap, clear_associations, end_gap
@@ -17,8 +16,7 @@ from supervisor.loop.instances import (
     ensure_created,
     is_active,
     is_running,
-    spec_of,
-    trial_of,
+    refuses,
     version_of,
     with_instance,
     without_instance,
@@ -49,26 +47,9 @@ def stage(walk: Walk) -> Wait | None:
 
 def check(walk: Walk) -> Wait | None:
     words(walk)
-    checks = walk.definition.manifest.checks
-    if not checks:
-        return None
-    trial = trial_of(walk.candidate) if walk.handover.mode is Mode.RELOAD else walk.candidate
-    try:
-        if trial is not walk.candidate:
-            walk.world.folders.prepare(trial, walk.definition.manifest)
-            walk.world.folders.write(trial, walk.definition.manifest, walk.files)
-        spec = spec_of(walk.world, trial, walk.definition)
-        for number, check in enumerate(checks):
-            result = walk.world.engine.run(check_spec(spec, number, check), check.timeout)
-            if result.exit_code != 0:
-                said = (result.stderr + result.stdout).decode(errors="replace").strip()
-                raise SupervisorError(
-                    f"cannot use {walk.candidate.version} of {walk.candidate.service}: "
-                    f"{check.command[0]} refused the configuration: {said[-2000:]}"
-                )
-    finally:
-        if trial is not walk.candidate:
-            walk.world.folders.remove(trial, walk.definition.manifest)
+    files = walk.files if walk.handover.mode is Mode.RELOAD else None
+    if reason := refuses(walk.world, walk.candidate, walk.definition, files):
+        raise SupervisorError(f"cannot use {walk.candidate.version} of {walk.candidate.service}: {reason}")
     return None
 
 
@@ -187,7 +168,7 @@ def retire(walk: Walk) -> Wait | None:
 
 def apply(walk: Walk) -> Wait | None:
     walk.world.folders.write(walk.candidate, walk.definition.manifest, walk.files)
-    tell_daemon(walk)
+    tell_daemon(walk.world, walk.candidate, walk.definition)
     return None
 
 

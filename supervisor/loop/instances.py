@@ -6,14 +6,14 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 
-from supervisor.decisions.container import container_spec
+from supervisor.decisions.container import check_spec, container_spec
 from supervisor.loop.allocation import with_frontends
 from supervisor.loop.world import World
 from supervisor.values.errors import NoSuchContainerError, StateError
 from supervisor.values.manifest import ServiceDefinition, ServiceManifest, Watch
 from supervisor.values.release import InstanceState, Version
 from supervisor.values.router import RouterConfig
-from supervisor.values.state import ContainerSpec, ContainerState, Instance, ProbeTarget, ResolvedProbe
+from supervisor.values.state import ContainerSpec, ContainerState, Instance, ProbeTarget, RenderedFile, ResolvedProbe
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,30 @@ def spec_of(world: World, instance: Instance, definition: ServiceDefinition) -> 
 def trial_of(instance: Instance) -> Instance:
     """Folders of generation 0, which is never given: what a reload would write, for the checks only."""
     return replace(instance, generation=0)
+
+
+def refuses(
+    world: World, instance: Instance, definition: ServiceDefinition, files: tuple[RenderedFile, ...] | None = None
+) -> str:
+    """Let the image check the configuration that is written, or else `files`; return why it refuses it, or nothing."""
+    manifest = definition.manifest
+    if not manifest.checks:
+        return ""
+    checked = instance if files is None else trial_of(instance)
+    try:
+        if files is not None:
+            world.folders.prepare(checked, manifest)
+            world.folders.write(checked, manifest, files)
+        spec = spec_of(world, checked, definition)
+        for number, check in enumerate(manifest.checks):
+            result = world.engine.run(check_spec(spec, number, check), check.timeout)
+            if result.exit_code != 0:
+                said = (result.stderr + result.stdout).decode(errors="replace").strip()
+                return f"{check.command[0]} refused the configuration: {said[-2000:]}"
+    finally:
+        if files is not None:
+            world.folders.remove(checked, manifest)
+    return ""
 
 
 def discard(world: World, instance: Instance, definition: ServiceDefinition) -> None:

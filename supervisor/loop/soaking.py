@@ -147,5 +147,5 @@ class Soaking:
 
 def _is_judged(walk: Walk) -> bool:
     """A new configuration may fail more because it was told to: only versions are judged by what they count."""
-    is_soaking = walk.former is not None and not walk.is_confirmed
+    is_soaking = walk.former is not None and not walk.is_confirmed and not walk.is_passed_on
     return is_soaking and bool(walk.definition.manifest.errors) and walk.handover.kind is not Kind.CONFIGURE

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 300.0
 NOTHING_SERVES_RETRY_SECONDS = 5.0
+NO_SPACE_RETRY_SECONDS = 5.0  # there may be some at any time, and then it is applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,10 @@ class Standing:
             return False
         return self._world.clock.monotonic() < self._refused_until
 
+    def refusal_of(self, router: RouterConfig) -> str:
+        """Why this configuration is not tried again for a while; nothing if it may be."""
+        return self._said if self._refusal is not None and self._refusal.router == router else ""
+
     # ------------------------------------------------------------ told
 
     def complain(self, message: str) -> None:
@@ -134,7 +139,9 @@ class Standing:
         kind = walk.handover.kind
         if kind.is_wish or kind is Kind.RETRY:
             self._held_back = None
-        self._refusal = None
+        refusal = self._refusal
+        if refusal is None or refusal.router == walk.router or refusal.version != version_of(walk.candidate):
+            self._refusal = None  # else a configuration was refused while this one soaked, and still is
         self.clear()
         if kind is Kind.START and self._held_back is None:
             self.found(walk.candidate, self._world.store.desired(self._service))
@@ -167,6 +174,8 @@ class Standing:
         if handover.kind in (Kind.RESTART, Kind.HEAL, Kind.MIGRATE):  # nothing was wanted but the version that runs
             return
         seconds = RETRY_SECONDS if serves else NOTHING_SERVES_RETRY_SECONDS
+        if walk.wants_space:
+            seconds = NO_SPACE_RETRY_SECONDS
         mended = self._world.doubts.mended
         self._refusal = Refusal(version_of(walk.candidate), walk.router, self._now(seconds), mended)
 

@@ -5,23 +5,21 @@ Satisfies the surface's `Control`; see there for the rules of its iterators.
 
 from __future__ import annotations
 
-import difflib
 import functools
-import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import supervisor
-from supervisor.decisions.show import show
 from supervisor.decisions.versions import match_version
 from supervisor.loop import following
 from supervisor.loop.allocation import Allocator
 from supervisor.loop.arrival import Arrival
 from supervisor.loop.campaign import Campaigns
 from supervisor.loop.chores import Chores
-from supervisor.loop.coming_back import AWAITS_CONFIGURATION, come_back, is_awaited
+from supervisor.loop.coming_back import AWAITS_CONFIGURATION, come_back
+from supervisor.loop.configuration import Configuration
 from supervisor.loop.detached import detached
 from supervisor.loop.library import Library
 from supervisor.loop.mending import Mending
@@ -35,7 +33,6 @@ from supervisor.loop.worker import Worker
 from supervisor.loop.world import World
 from supervisor.ports import EngineMove, Intake, MediaWatch
 from supervisor.values.errors import (
-    ConfigurationError,
     RequestError,
     StateError,
     SupervisorError,
@@ -58,6 +55,8 @@ from supervisor.values.status import (
 
 log = logging.getLogger(__name__)
 
+APPLY_SECONDS = 60.0  # for a configuration to serve: longer than a candidate has to become ready, and to be undone
+
 Employ = Callable[[ServiceName, World, Allocator, Callable[[bytes], str], RouterConfig | None], Worker]
 
 
@@ -74,25 +73,21 @@ class Supervision:
         employ: Employ = Worker,
         move: EngineMove | None = None,
     ) -> None:
-        self._world, self._library, self._intake, self._digest = world, library, intake, digest
+        self._world, self._library, self._digest = world, library, digest
         self._new_worker, self._move = employ, move
         self._allocator = Allocator(world)
         self._workers: dict[ServiceName, Worker] = {}
-        self._configuring = threading.Lock()
-        self._boot_commands: tuple[str, ...] = ()  # identities of those that were there at boot and are taken in
-        self._router: RouterConfig | None = None
-        self._faults: tuple[str, ...] = ()
         self._started = world.clock.now()
         self._campaigns = Campaigns()
-        self._key = os.urandom(16)  # of this process only: what it hides is compared within one life
         self._closing = threading.Event()
         self._arrival = Arrival(world.engine, self._closing)
         self._chores = Chores(self._closing)
-        self._spent = SpentItems(world, lambda: tuple(self._workers.values()), self._forget, self._closing)
-        self._mending = Mending(world, library, lambda: self._reception.offered, self._event, self._closing)
-        self._reception = Reception(
-            library, watch, lambda: self._router or RouterConfig(), self._employ_all, self._event
+        self._configuration = Configuration(world, intake, digest, self._chores, lambda: self._workers, self._event)
+        self._spent = SpentItems(
+            world, lambda: tuple(self._workers.values()), self._configuration.forget, self._closing
         )
+        self._mending = Mending(world, library, lambda: self._reception.offered, self._event, self._closing)
+        self._reception = Reception(library, watch, lambda: self._configuration.known, self._employ_all, self._event)
 
     # ------------------------------------------------------------ life
 
@@ -103,7 +98,7 @@ class Supervision:
         """
         self._arrival.begin()
         come_back(self._world, self._chores, self._event, is_engine_here=not self._arrival.message)
-        self._chores.do("configuration", functools.partial(self._configure_boot, commands))
+        self._chores.do("configuration", functools.partial(self._configuration.boot, commands))
         self._employ_all()  # what ran before is adopted before a medium is looked at
         self._arrival.then(functools.partial(self._reception.begin, media))
 
@@ -153,91 +148,33 @@ class Supervision:
         worker and no desired version: it begins when somebody upgrades to such a release, or swaps the service.
         """
         store = self._world.store
-        with self._configuring:  # nobody is employed with a configuration that is older than the router's
+        with self._configuration.unchanging():  # nobody is employed with one that is older than the router's
             for release in self._library.by_age():
                 is_followed = store.current_release() in (None, release.name)
                 for service, version in release.services:
                     if is_followed and store.desired(service) is None:
                         store.set_desired(service, version)
                     if service not in self._workers:
-                        worker = self._new_worker(service, self._world, self._allocator, self._digest, self._router)
+                        known = self._configuration.router
+                        worker = self._new_worker(service, self._world, self._allocator, self._digest, known)
                         self._workers = {**self._workers, service: worker}
                         worker.start()
+                        self._configuration.give(worker)
                 if store.current_release() is None:
                     store.set_current_release(release.name)
 
     # ------------------------------------------------------------ configuration
 
-    def _configure_boot(self, commands: Sequence[tuple[str, bytes]]) -> None:
-        with self._configuring:
-            try:
-                self._take_boot_commands(commands)
-            finally:
-                self._read_configuration()  # at least what was kept
-
-    def _take_boot_commands(self, commands: Sequence[tuple[str, bytes]]) -> None:
-        """Files that were taken in before are passed over: a password that was used must not be offered again."""
-        store, there = self._world.store, {self._identity(*command): command for command in commands}
-        self._boot_commands = tuple(there.keys() & store.taken_commands())
-        if fresh := [command for identity, command in there.items() if identity not in self._boot_commands]:
-            self._take(fresh)
-            self._boot_commands = tuple(there.keys() & store.taken_commands())
-
-    def _take(self, files: Sequence[tuple[str, bytes]]) -> None:
-        taken = self._intake.take(self._world.store.bags(), files)
-        accepted = set(taken.accepted)
-        identities = [self._identity(name, content) for name, content in files if name in accepted]
-        self._world.store.save_bags(taken.kept, (*self._boot_commands, *identities))
-        for fault in taken.refused:
-            log.error("command refused", extra={"file": fault.path, "reason": fault.problem})
-            self._event("", "command-refused", str(fault))
-
-    def _forget(self, spent: Collection[str]) -> None:
-        """Take what a service has used up out of the configuration, and out of the state file."""
-        with self._configuring:
-            kept = self._intake.forget(self._world.store.bags(), spent)
-            if kept is not None:
-                self._world.store.save_bags(kept, ())
-                self._read_configuration()
-
-    def _identity(self, name: str, content: bytes) -> str:
-        return self._digest(name.encode(errors="surrogateescape") + b"\0" + content)
-
-    def _read_configuration(self) -> None:
-        kept = self._world.store.bags()
-        if kept is None:
-            return
-        router, faults = self._intake.interpret(kept)
-        if is_awaited(self._world, router, self._event):
-            return
-        self._router, self._faults = router, tuple(str(fault) for fault in faults)
-        for fault in self._faults:
-            log.error("configuration refused", extra={"reason": fault})
-        for worker in self._workers.values():
-            worker.configure(router)
-
     def show_config(self) -> dict[str, object]:
-        return show(self._router or RouterConfig(), self._key)
+        return self._configuration.show()
 
-    def apply_config(self, files: tuple[tuple[str, bytes], ...]) -> Iterator[Progress]:
-        with self._configuring:
-            self._refuse_bad(files)
-            self._take(files)
-            self._read_configuration()
-        yield Progress("", "accepted", f"{len(files)} files taken in", fraction=1.0, is_final=True)
+    def apply_config(
+        self, files: tuple[tuple[str, bytes], ...], wait: bool = True, timeout: float = APPLY_SECONDS
+    ) -> Iterator[Progress]:
+        return self._configuration.apply(files, timeout if wait else None, self._closing)
 
     def diff_config(self, files: tuple[tuple[str, bytes], ...]) -> str:
-        taken = self._refuse_bad(files)
-        after, _ = self._intake.interpret(taken)
-        before = json.dumps(show(self._router or RouterConfig(), self._key), indent=2).splitlines()
-        wanted = json.dumps(show(after, self._key), indent=2).splitlines()
-        return "\n".join(difflib.unified_diff(before, wanted, "configured", "with these files", lineterm=""))
-
-    def _refuse_bad(self, files: Sequence[tuple[str, bytes]]) -> str:
-        taken = self._intake.take(self._world.store.bags(), files)
-        if taken.refused:
-            raise ConfigurationError("cannot take in configuration: " + "; ".join(str(one) for one in taken.refused))
-        return taken.kept
+        return self._configuration.diff(files)
 
     # ------------------------------------------------------------ what is
 
@@ -254,15 +191,17 @@ class Supervision:
             engine=self._world.engine.name,
             engine_version=self._arrival.version,
             is_ready=bool(services) and all(service.is_ready for service in services),
-            message="; ".join(filter(None, (*self._conditions(), *self._faults, *self._unfinished_move()))),
+            message="; ".join(filter(None, self._messages())),
             bundle=bundle,
             services=services,
         )
 
-    def _conditions(self) -> Iterator[str]:
+    def _messages(self) -> Iterator[str]:
         yield from (self._arrival.message, self._chores.message, self._mending.message)
         if self._world.store.awaits_configuration:
             yield AWAITS_CONFIGURATION
+        yield from map(str, self._configuration.faults)
+        yield from self._unfinished_move()
 
     def _unfinished_move(self) -> Iterator[str]:
         if self._move and self._move.leaving:
@@ -367,7 +306,7 @@ class Supervision:
         return detached(self._import(path, allow_downgrade))
 
     def _import(self, path: str, allow_downgrade: bool) -> Iterator[Progress]:
-        for progress in self._library.take_in(path, self._router or RouterConfig(), allow_downgrade=allow_downgrade):
+        for progress in self._library.take_in(path, self._configuration.known, allow_downgrade=allow_downgrade):
             if progress.is_final:
                 self._employ()
             yield progress

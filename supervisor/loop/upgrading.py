@@ -14,9 +14,10 @@ HandOver = Callable[[ServiceName, Version], Iterator[Progress]]
 
 def upgrade(world: World, target: Release, hand_over: HandOver) -> Iterator[Progress]:
     """The first service that fails ends it, and the rest stay as they are."""
-    began = world.clock.monotonic()
+    began, pinned = world.clock.monotonic(), []
     for number, (service, version) in enumerate(target.services):
         if world.store.pinned(service):
+            pinned.append(service)
             yield Progress(service, "pinned", f"{service} is pinned and stays as it is")
             continue
         for progress in hand_over(service, version):
@@ -28,4 +29,5 @@ def upgrade(world: World, target: Release, hand_over: HandOver) -> Iterator[Prog
                 return
     world.store.set_current_release(target.name)
     elapsed = world.clock.monotonic() - began
-    yield Progress("", "succeeded", f"all services run release {target.name}", 1.0, elapsed, is_final=True)
+    which = f"all services but {', '.join(pinned)} run" if pinned else "all services run"
+    yield Progress("", "succeeded", f"{which} release {target.name}", 1.0, elapsed, is_final=True)

@@ -58,6 +58,11 @@ class Walk:
     is_copied: bool = False  # the candidate was started again from a copy and is not ready yet
     carries: int = 0  # made on the way back
     warming: float | None = None  # when the former was started again, which is not ready yet
+    is_passed_on: bool = False  # its soak goes on for a candidate with another configuration
+    is_refreshed: bool = False  # the former has the configuration of the candidate, or cannot have it
+    wants_space: bool = False  # it failed, and not because of what it was to do
+    is_wanted_back: bool = False  # as soon as the hand-over that runs beside it has ended
+    is_hurried: bool = False  # its drain gives way to a newer generation
     # of a takeover
     is_port_held: bool = False
 
@@ -110,12 +115,13 @@ def forget_datagrams(walk: Walk, instance: Instance) -> None:
     walk.world.connections.delete(endpoints(instance, Protocol.UDP))
 
 
-def tell_daemon(walk: Walk) -> None:
-    reload, name = walk.definition.manifest.reload, walk.candidate.container_name
+def tell_daemon(world: World, instance: Instance, definition: ServiceDefinition) -> None:
+    """Let a daemon read the files that were written for it. SupervisorError: it refused them."""
+    reload, name = definition.manifest.reload, instance.container_name
     if reload and reload.signal:
-        walk.world.engine.kill(name, reload.signal)
+        world.engine.kill(name, reload.signal)
     elif reload:
-        result = walk.world.engine.execute(name, reload.command, 10.0)
+        result = world.engine.execute(name, reload.command, 10.0)
         if result.exit_code != 0:
             said = (result.stderr + result.stdout).decode(errors="replace").strip()
             raise SupervisorError(f"cannot reload {name}: {reload.command[0]} ended with {said[-2000:]}")

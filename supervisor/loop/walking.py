@@ -12,7 +12,7 @@ from supervisor.loop.fault_points import Moment
 from supervisor.loop.readiness import ready
 from supervisor.loop.state_copy import catch_up
 from supervisor.loop.walk import Wait, Walk
-from supervisor.values.errors import EngineError, EngineUnavailableError, SupervisorError
+from supervisor.values.errors import EngineError, EngineUnavailableError, NoSpaceError, SupervisorError
 from supervisor.values.handover import Event, Mode, Outcome, RevertAsked, Step, StepDone, StepFailed
 from supervisor.values.status import Progress
 
@@ -63,6 +63,7 @@ def carry_on(walk: Walk) -> Wait | None:
         walk.world.doubts.note(str(error))
         return _fail(walk, step, str(error))
     except SupervisorError as error:
+        walk.wants_space = isinstance(error, NoSpaceError)
         return _fail(walk, step, str(error))
     except Exception as error:
         log.exception("unexpected failure", extra={"service": walk.handover.service, "step": step})

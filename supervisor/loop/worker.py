@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 
 from supervisor.decisions.handover import is_interrupted, leaves_active_alone, verdict
+from supervisor.decisions.overtaking import is_about_version, is_soaking, may_overtake
 from supervisor.decisions.plan import NewGeneration, Next, Nothing, ReloadInPlace, Write
 from supervisor.loop.adoption import adopt
 from supervisor.loop.allocation import Allocator
@@ -19,12 +20,14 @@ from supervisor.loop.announcement import announce
 from supervisor.loop.boundary import PAUSE_SECONDS, Boundary
 from supervisor.loop.clearing import MOST_ALIVE, Clearing
 from supervisor.loop.comparison import compare, is_configured
+from supervisor.loop.configured import Configured
 from supervisor.loop.definitions import Definitions
 from supervisor.loop.healing import Healer
 from supervisor.loop.inbox import Inbox
 from supervisor.loop.instances import is_running, version_of
 from supervisor.loop.keeper import Keeper
 from supervisor.loop.opening import Opening
+from supervisor.loop.overtaking import note_configuration, pass_on
 from supervisor.loop.soaking import Soaking
 from supervisor.loop.standing import Standing
 from supervisor.loop.stopping import stop
@@ -32,7 +35,7 @@ from supervisor.loop.walk import Listener, Wait, Walk
 from supervisor.loop.walking import carry_on, revert
 from supervisor.loop.world import World
 from supervisor.values.errors import BusyError, ManifestError, RequestError
-from supervisor.values.handover import Direction, Kind, Outcome, Step
+from supervisor.values.handover import Direction, Kind, Mode, Outcome, Step
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.names import ServiceName
 from supervisor.values.release import Version
@@ -43,6 +46,7 @@ from supervisor.values.status import EventRecord, Progress
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 60.0
+ROLLED_BACK = "rolled back by the operator"
 
 
 class Worker:
@@ -63,8 +67,10 @@ class Worker:
         self._thread = threading.Thread(target=self.run, name=f"worker-{name}", daemon=True)
         self._is_stopping = False
         self._router = router
+        self._number = 0  # of the router's configuration, as the supervision counts
         self._is_dirty = True
         self._not_before = 0.0  # when the foreground walk wants to be carried on
+        self._room_at = 0.0  # when a configuration that found no room beside a soak may look again
         self._boundary = Boundary(world, name, self._complain)
         self._is_adopted = False
         self._clearing = Clearing(world.clock)
@@ -76,7 +82,9 @@ class Worker:
         # Read by status from other threads; each is replaced whole.
         self.keeper: Keeper | None = None
         self.foreground: Walk | None = None
+        self._overtaken: Walk | None = None  # it soaks, and a configuration is handed over beside it meanwhile
         self.standing = Standing(world, name)
+        self.configured = Configured()
 
     # ------------------------------------------------------------ from other threads
 
@@ -101,9 +109,9 @@ class Worker:
     def join(self, timeout: float) -> None:
         self._thread.join(timeout)
 
-    def configure(self, router: RouterConfig) -> None:
-        """Tell the worker what the router looks like now."""
-        self._inbox.put(lambda: self._configure(router))
+    def configure(self, router: RouterConfig, number: int = 0) -> None:
+        """Tell the worker what the router looks like now; `configured` says what becomes of that."""
+        self._inbox.put(lambda: self._configure(router, number))
 
     def begin(self, kind: Kind, version: Version | None) -> Listener:
         """Ask for a hand-over to `version` (None: the one that runs). RequestError or BusyError when refused.
@@ -138,6 +146,27 @@ class Worker:
             request()
         elif not self._is_stopping:
             self._turn()
+        self._note_configuration()
+
+    def _note_configuration(self) -> None:
+        """Say whether the router's configuration serves; one that was refused, for want of space say, may later."""
+        if self._router is None or not self._is_adopted:
+            return
+        is_idle = self.foreground is None or self._soaks
+        refusal = self._boundary.refusal("reconcile")
+        keeper, serves = self.keeper, False
+        if is_idle and not self._is_dirty:
+            serves = keeper is not None and keeper.is_ready and self._has(keeper.instance, self._router)
+            refusal = refusal or ("" if serves else self.standing.refusal_of(self._router))
+        former = self.configured
+        self.configured = former.after(self._number, serves=serves, refusal=refusal)
+        if self.configured.recovers(former):
+            told = EventRecord(self._world.clock.now(), self.name, "configuration live", "what was refused serves now")
+            self._boundary.guard("event", lambda: self._world.store.log_event(told))
+
+    def _has(self, instance: Instance, router: RouterConfig) -> bool:
+        given = self._given.get(instance.generation)
+        return given is router or given == router
 
     def _complain(self, message: str) -> None:
         self.standing.complain(message)
@@ -151,9 +180,10 @@ class Worker:
         if self.foreground:
             due["walk"] = self._not_before
         if self._is_dirty and self._router is not None and (self.foreground is None or self._soaks):
-            due["reconcile"] = 0.0 if self._soaks else self._not_before
+            due["reconcile"] = self._room_at if self._soaks else self._not_before
         due["renew"] = self.standing.retry_at
-        due["clear"] = self._clearing.due
+        if not self._is_configuring:
+            due["clear"] = self._clearing.due
         if self.keeper and not self._leaves_active_alone:
             due["keeper"] = now + min(self.keeper.due_in(), self._soaking.due_in(self.foreground))
         return max(0.0, min(max(at, self._boundary.until(part)) for part, at in due.items()) - now)
@@ -166,15 +196,15 @@ class Worker:
         self._boundary.guard("renew", self._renew)
         if self.foreground and now >= self._not_before:
             self._boundary.guard("walk", self._walk)
-        if now >= self._clearing.due:
+        if now >= self._clearing.due and not self._is_configuring:
             self._boundary.guard("clear", self._clearing.carry_on)
         if self.keeper and not self._leaves_active_alone:
             self._boundary.guard("keeper", self._keep_alive)
         if self._is_dirty and self._router is not None:
             if self.foreground is None and now >= self._not_before:
                 self._boundary.guard("reconcile", self._reconcile)
-            elif self._soaks:
-                self._boundary.guard("reconcile", self._write_live_changes)
+            elif self._soaks and now >= self._room_at:
+                self._boundary.guard("reconcile", self._reconfigure)
 
     def _renew(self) -> None:
         if self.standing.renew():
@@ -196,6 +226,18 @@ class Worker:
         return self.foreground is not None and self.foreground.step is Step.SOAK
 
     @property
+    def _soaks_configuration(self) -> bool:
+        return self.foreground is not None and self._soaks and not is_about_version(self.foreground.handover)
+
+    @property
+    def _is_configuring(self) -> bool:
+        """True while a configuration is on its way to clients: to clear away what they left can wait."""
+        walk = self.foreground
+        if walk is None or walk.handover.kind is not Kind.CONFIGURE or walk.handover.direction is Direction.UNDO:
+            return False
+        return walk.step is not Step.SOAK
+
+    @property
     def _leaves_active_alone(self) -> bool:
         return self.foreground is not None and leaves_active_alone(self.foreground.handover)
 
@@ -215,7 +257,7 @@ class Worker:
                 elif done is Outcome.FAILED and is_interrupted(walk.handover):
                     announce(walk)  # nobody was there to do it
             else:
-                self.foreground = walk
+                self._overtaken, self.foreground = self.foreground, walk
         recorded = self._opening.active()
         if recorded and self.foreground is None:
             self.standing.found(recorded, self._world.store.desired(self.name))
@@ -229,17 +271,39 @@ class Worker:
             return
         wait: Wait | None = None
         while wait is None and not walk.is_over and not walk.is_background:
+            self._pass_on(walk)  # once more if the store refused, or another supervisor did not come so far
+            if walk.is_background:
+                break
             before = walk.step
             wait = carry_on(walk)
             self._follow(walk, is_proved=before is Step.VERIFY and walk.step is Step.SOAK)
+            self._pass_on(walk)
             if self._is_stopping or (wait is None and walk.step and self._has_to_look_up):
                 return  # to the same walk, in a moment
-        if wait is not None:
+        if wait is not None and not walk.is_background:
             self._not_before = self._world.clock.monotonic() + wait.seconds
             return
         self._settle(walk)  # all of it again if the store refuses: until then the hand-over is not let go
-        self.foreground = None
+        self.foreground, self._overtaken = self._overtaken, None
         self._not_before = 0.0
+        if self.foreground:
+            self._resume_soak(self.foreground, walk)
+
+    def _pass_on(self, newer: Walk) -> None:
+        """A configuration that has proved itself beside what soaks: that ends, or goes on with it."""
+        soaking = self._overtaken
+        if soaking is None or newer.step is not Step.SOAK:
+            return
+        pass_on(soaking, newer)
+        if soaking.is_background:
+            self._settle(soaking)
+            self._overtaken = None
+
+    def _resume_soak(self, soaking: Walk, ended: Walk) -> None:
+        if ended.handover.mode is Mode.RELOAD and verdict(ended.handover) is Outcome.SUCCEEDED:
+            note_configuration(soaking, ended.router)
+        if soaking.is_wanted_back and is_soaking(soaking.handover):
+            revert(soaking, ROLLED_BACK)
 
     @property
     def _has_to_look_up(self) -> bool:
@@ -293,7 +357,8 @@ class Worker:
 
     # ------------------------------------------------------------ requests, on the thread
 
-    def _configure(self, router: RouterConfig) -> None:
+    def _configure(self, router: RouterConfig, number: int) -> None:
+        self._number = number
         if router == self._router:
             return
         self._router, self._is_dirty = router, True
@@ -321,7 +386,8 @@ class Worker:
             if desired is None or not desired.is_same_as(wanted):  # it fell back to it, and is to stay there
                 self.standing.decided()
                 text += ", and stays there"
-            listener.put(Progress(self.name, "nothing", text, fraction=1.0, is_final=True))
+            down = self.keeper.message if self.keeper and self.keeper.is_down else None
+            listener.put(Progress(self.name, "nothing", text, fraction=1.0, is_final=True, error=down))
             return listener
         self._open(kind, wanted, [listener])
         return listener
@@ -329,6 +395,8 @@ class Worker:
     def _refuse_if_busy(self) -> None:
         if not self._is_adopted:
             raise BusyError(self.name, "what runs of it could not be looked at yet")
+        if self.foreground and (self.foreground.is_background or self._soaks_configuration):
+            self._end_soak(self.foreground)
         if self.foreground:
             handover = self.foreground.handover
             raise BusyError(
@@ -345,10 +413,16 @@ class Worker:
         if walk is None:
             return self._is_back_already(listener)
         kind = walk.handover.kind
+        if self._soaks_configuration:
+            return None  # what is meant is the version before this one
+        if self._overtaken and is_about_version(self._overtaken.handover):
+            self._overtaken.is_wanted_back = True
+            self._overtaken.listeners.append(listener)
+            return listener
         if kind.is_repair or kind is Kind.CONFIGURE or walk.handover.direction is Direction.UNDO:
             self._refuse_if_busy()
         walk.listeners.append(listener)
-        revert(walk, "rolled back by the operator")
+        revert(walk, ROLLED_BACK)
         self._not_before = 0.0
         return listener
 
@@ -392,7 +466,7 @@ class Worker:
             return
         log.info("plan", extra={"service": self.name, "action": repr(action)})
         match action:
-            case NewGeneration(kind=kind) if self._clearing.crowds(kind):
+            case NewGeneration(kind=kind) if self._is_crowded(kind):
                 self._is_dirty, self._not_before = True, self._world.clock.monotonic() + PAUSE_SECONDS
             case NewGeneration(kind=Kind.START):
                 self._open(Kind.START, self._healer.starts(wanted), [])
@@ -404,10 +478,11 @@ class Worker:
                     EventRecord(self._world.clock.now(), self.name, "configured", f"{len(changed)} files written")
                 )
             case ReloadInPlace() if self.keeper:
-                self.foreground = self._opening.reload(
-                    self.keeper.instance, self.keeper.definition, self._router, files
-                )
-                self._not_before = 0.0
+                self._reload(files)
+
+    def _is_crowded(self, kind: Kind) -> bool:
+        """A configuration does not wait for drains either."""
+        return self._clearing.crowds(kind) and not (kind is Kind.CONFIGURE and self._clearing.make_room(soaking=0))
 
     def _wanted(self, desired: Version) -> Version:
         """The desired version, unless it failed and another one has to serve in its place for the time being."""
@@ -425,14 +500,47 @@ class Worker:
         keeper = self.keeper
         return (keeper.instance, keeper.definition) if keeper else None
 
-    def _write_live_changes(self) -> None:
-        """A guest that comes during a soak is not kept waiting; what is dearer waits until the soak is over."""
+    def _reconfigure(self) -> None:
+        """A configuration does not wait for a soak; see `decisions/overtaking.py`. A dead candidate is judged first."""
+        soaking = self.foreground
         self._is_dirty = False
-        if self.keeper and self._router:
-            running = version_of(self.keeper.instance)
-            files, action = compare(self._world, self._active, running, self._router, self._digest)
-            if isinstance(action, Write):
-                self._write(files)
+        if soaking is None or self.keeper is None or self._router is None:
+            return
+        running = version_of(self.keeper.instance)
+        files, action = compare(self._world, self._active, running, self._router, self._digest)
+        if isinstance(action, Nothing):
+            self._give(self.keeper.instance.generation, self._router)
+        elif isinstance(action, Write):
+            note_configuration(soaking, self._router)
+            self._write(files)
+        elif self.standing.is_refused(running, self._router):
+            return
+        elif isinstance(action, ReloadInPlace) and may_overtake(soaking.handover, Mode.RELOAD):
+            self._overtake(lambda: self._reload(files))
+        elif may_overtake(soaking.handover, Mode(self.keeper.definition.manifest.strategy)):
+            if self._clearing.make_room(soaking=1):
+                self._overtake(lambda: self._open(Kind.CONFIGURE, running, []))
+            else:
+                self._is_dirty, self._room_at = True, self._world.clock.monotonic() + PAUSE_SECONDS
+
+    def _overtake(self, begin: Callable[[], None]) -> None:
+        soaking = self.foreground
+        begin()
+        self._overtaken = soaking
+
+    def _end_soak(self, soaking: Walk) -> None:
+        """Of a configuration, since somebody asks for more: what is left of it is clearing away."""
+        soaking.is_confirmed = True
+        while is_soaking(soaking.handover):
+            carry_on(soaking)
+        self._settle(soaking)
+        self.foreground = None
+
+    def _reload(self, files: tuple[RenderedFile, ...]) -> None:
+        assert self.keeper is not None
+        assert self._router is not None
+        self.foreground = self._opening.reload(self.keeper.instance, self.keeper.definition, self._router, files)
+        self._not_before = 0.0
 
     def _write(self, files: tuple[RenderedFile, ...]) -> None:
         assert self.keeper is not None

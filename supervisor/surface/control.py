@@ -78,8 +78,14 @@ class Control(HandoverCounters, Protocol):
     def show_config(self) -> dict[str, object]:
         """Return the router's configuration as JSON can say it, secrets hidden."""
 
-    def apply_config(self, files: tuple[tuple[str, bytes], ...]) -> Iterator[Progress]:
-        """Take in files, each (name, content)."""
+    def apply_config(
+        self, files: tuple[tuple[str, bytes], ...], wait: bool = True, timeout: float = 60.0
+    ) -> Iterator[Progress]:
+        """Take in files, each (name, content); with `wait` until they serve, or for `timeout` seconds.
+
+        A Progress with a `part` says what became of it: `phase` is live, refused, passed-over, left-out or not-live.
+        The last one has the worst of them as its phase, and `error` unless everything of ours serves.
+        """
 
     def diff_config(self, files: tuple[tuple[str, bytes], ...]) -> str:
         """Return what applying these files would change, as unified text."""

@@ -28,7 +28,8 @@
     ├── NetworkError          namespaces, nftables, conntrack
     ├── ProbeError            a probe that cannot be carried out at all (not one that fails)
     ├── StateError            the memory on disk
-    │   └── StateLockedError
+    │   ├── StateLockedError
+    │   └── NoSpaceError      a disk is full: what was asked for is done when it is not
     └── RequestError          what an operator asked for cannot be done
         ├── UnknownServiceError
         ├── UnknownVersionError
@@ -245,6 +246,10 @@ class ProbeError(SupervisorError):
 
 class StateError(SupervisorError):
     """The supervisor's memory on disk cannot be used."""
+
+
+class NoSpaceError(StateError):
+    """A disk, or a folder in memory, is full."""
 
 
 class StateLockedError(StateError):

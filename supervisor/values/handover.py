@@ -102,6 +102,7 @@ class Handover:
     reason: str = ""
     synced: str | None = None  # digest of the former active's copied state, when the candidate got it last
     associations: tuple[Association, ...] = ()  # takeover: what daemons that were killed have left in the kernel
+    is_reconfigured: bool = False  # in its soak: the former active has not got that configuration
 
 
 # ---------------------------------------------------------------- events

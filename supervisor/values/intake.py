@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from supervisor.values.errors import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class TakenFile:
+    """A file that was understood. `parts` are paths of the configuration that it speaks of: faults name them."""
+
+    name: str
+    parts: tuple[str, ...] = ()
+    passed_over: str = ""  # why it is none of our business
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +25,23 @@ class Taken:
     accepted: tuple[str, ...]  # names of the files
     refused: tuple[Fault, ...]  # path: name of the file
     notes: tuple[str, ...] = ()  # files that are none of our business, and why
+    files: tuple[TakenFile, ...] = ()  # the accepted ones, in order
+
+
+class Fate(StrEnum):
+    """What became of a part of the configuration."""
+
+    LIVE = "live"  # it serves
+    REFUSED = "refused"  # it does not, and will not until it changes; what was good before serves on
+    PASSED_OVER = "passed-over"  # it is none of our business
+    LEFT_OUT = "left-out"  # no file of the call speaks of it, but the call has made it unusable
+    PENDING = "not-live"  # it does not serve yet
+
+
+@dataclass(frozen=True, slots=True)
+class PartFate:
+    """A file, or a part of the configuration that no file of the call speaks of."""
+
+    name: str
+    fate: Fate
+    reason: str = ""

@@ -100,6 +100,7 @@ class Progress:
     elapsed: float = 0.0
     is_final: bool = False
     error: str | None = None
+    part: str = ""  # a configuration file, or a part of the configuration: `phase` is what became of it
 
 
 @dataclass(frozen=True, slots=True)

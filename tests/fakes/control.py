@@ -106,6 +106,7 @@ class FakeControl:
         self.busy: set[str] = set()
         self.broken: set[tuple[str, str]] = set()  # (service, version) whose candidate fails
         self.error: Exception | None = None  # raised by every operation: at the call, or at the first `next`
+        self.ends_apply: Progress | None = None  # the last word on a configuration, instead of a good one
         self.is_late = False
         self.is_silent = False  # operations end without a last word
         self.calls: list[tuple[object, ...]] = []
@@ -207,12 +208,17 @@ class FakeControl:
         self._called("show_config")
         return {"name": "r1", "networks": [{"address": "10.1.1.1/24", "mtu": None}], "passwords": "***", "count": 3}
 
-    def apply_config(self, files: tuple[tuple[str, bytes], ...]) -> Iterator[Progress]:
-        self._called("apply_config", files)
+    def apply_config(
+        self, files: tuple[tuple[str, bytes], ...], wait: bool = True, timeout: float = 60.0
+    ) -> Iterator[Progress]:
+        self._called("apply_config", files, wait, timeout)
         for name, content in files:
             if not content.startswith(b"{"):
                 raise ConfigurationError(f"cannot accept {name}: it is not JSON")
             yield Progress(name, "accept", "accepted")
+        if self.ends_apply:
+            yield self.ends_apply
+            return
         yield Progress("configuration", "apply", "applied", is_final=True)
 
     def diff_config(self, files: tuple[tuple[str, bytes], ...]) -> str:

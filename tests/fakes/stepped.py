@@ -16,7 +16,7 @@ from supervisor.loop.worker import Worker
 from supervisor.loop.world import ReadDefinition, World
 from supervisor.ports import Renderer
 from supervisor.values.errors import EngineError, Fault, NetworkError, ProbeError, RenderError, StateError
-from supervisor.values.intake import Taken
+from supervisor.values.intake import Taken, TakenFile
 from supervisor.values.names import ServiceName
 from supervisor.values.router import RouterConfig
 from supervisor.values.settings import Settings
@@ -130,7 +130,8 @@ class NamedConfigurations:
         self.forgotten: set[str] = set()
 
     def take(self, kept: str | None, files: Sequence[tuple[str, bytes]]) -> Taken:
-        return Taken(files[-1][0], tuple(name for name, _ in files), ())
+        names = tuple(name for name, _ in files)
+        return Taken(names[-1], names, (), files=tuple(TakenFile(name, ("all",)) for name in names))
 
     def interpret(self, kept: str | None) -> tuple[RouterConfig, tuple[Fault, ...]]:
         return self._known[kept or ""], ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +34,15 @@ def apply(live: Live, tmp_path: Path) -> Apply:
     """Give the router command files, in order: each is a command as the management server would send it."""
     numbers = itertools.count(1)
 
-    def send(*commands: Mapping[str, Any], check: bool = True) -> subprocess.CompletedProcess[str]:
+    def send(
+        *commands: Mapping[str, Any], check: bool = True, json_lines: bool = False, flags: Sequence[str] = ()
+    ) -> subprocess.CompletedProcess[str]:
         paths = []
         for command in commands:
             path = tmp_path / f"{next(numbers):04d}-{command['type']}.json"
             path.write_text(json.dumps(command), encoding="utf-8")
             paths.append(str(path))
-        return live.router.vrctl("config", "apply", *paths, check=check)
+        more = [*flags, *(["--json"] if json_lines else [])]
+        return live.router.vrctl("config", "apply", *more, *paths, check=check)
 
     return send

@@ -11,8 +11,9 @@ from supervisor.edges.intake.commands import parse, readable
 from supervisor.edges.intake.faults import Faults
 from supervisor.edges.intake.merge import merge
 from supervisor.edges.intake.owners import with_owners
+from supervisor.edges.intake.parts import parts_of
 from supervisor.values.errors import ConfigurationError, Fault
-from supervisor.values.intake import Taken
+from supervisor.values.intake import Taken, TakenFile
 from supervisor.values.router import RouterConfig
 
 
@@ -28,6 +29,7 @@ class CloudStackIntake:
         accepted: list[str] = []
         refused: list[Fault] = []
         notes: list[str] = []
+        taken: list[TakenFile] = []
         for name, content in files:
             try:
                 command = placed(parse(name, content), bags, self._kernel)
@@ -40,7 +42,9 @@ class CloudStackIntake:
                 notes.append(f"{name} is passed over in part: {command.remark}")
             bags = merge(bags, command)
             accepted.append(name)
-        return Taken(bags_to_json(bags), tuple(accepted), tuple(refused), tuple(notes))
+            note = f"{command.type} {command.note}" if command.note else ""
+            taken.append(TakenFile(readable(name), parts_of(command), note))
+        return Taken(bags_to_json(bags), tuple(accepted), tuple(refused), tuple(notes), tuple(taken))
 
     def interpret(self, kept: str | None) -> tuple[RouterConfig, tuple[Fault, ...]]:
         return interpret(with_owners(bags_from_json(kept)))

@@ -43,6 +43,7 @@ def dump_handover(handover: Handover) -> str:
             "reason": handover.reason,
             "synced": handover.synced,
             "associations": [astuple(association) for association in handover.associations],
+            "is_reconfigured": handover.is_reconfigured,
         }
     )
 
@@ -64,4 +65,5 @@ def load_handover(number: int, service: str, outcome: str, text: str) -> Handove
         synced=fields["synced"],
         # A journal written before there were any has none.
         associations=tuple(Association(*association) for association in fields.get("associations", ())),
+        is_reconfigured=fields.get("is_reconfigured", False),
     )

@@ -125,8 +125,11 @@ class RemoteControl:
         answer: pb.PruneBundlesResponse = self._ask(self._stub.PruneBundles, pb.PruneBundlesRequest())
         return tuple(answer.releases)
 
-    def apply_config(self, files: tuple[tuple[str, bytes], ...]) -> Iterator[Progress]:
-        return self._watch(self._stub.ApplyConfig, pb.ApplyConfigRequest(files=_files(files)))
+    def apply_config(
+        self, files: tuple[tuple[str, bytes], ...], wait: bool = True, timeout: float = 60.0
+    ) -> Iterator[Progress]:
+        request = pb.ApplyConfigRequest(files=_files(files), wait=wait, timeout_seconds=timeout)
+        return self._watch(self._stub.ApplyConfig, request)
 
     # ------------------------------------------------------------ following
 

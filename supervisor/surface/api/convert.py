@@ -118,6 +118,7 @@ def progress_message(progress: Progress) -> pb.Progress:
         elapsed_seconds=progress.elapsed,
         final=progress.is_final,
         error=progress.error,
+        part=progress.part,
     )
 
 
@@ -226,6 +227,7 @@ def progress_value(message: pb.Progress) -> Progress:
         elapsed=message.elapsed_seconds,
         is_final=message.final,
         error=message.error if message.HasField("error") else None,
+        part=message.part,
     )
 
 

@@ -20,6 +20,8 @@ from supervisor.values.status import Progress
 
 log = logging.getLogger(__name__)
 
+APPLY_SECONDS = 60.0
+
 Context = grpc.ServicerContext
 Request = TypeVar("Request")
 Reply = TypeVar("Reply")
@@ -162,7 +164,8 @@ class Servicer(SupervisorServicer):
 
     @stream
     def ApplyConfig(self, request: pb.ApplyConfigRequest, context: Context) -> Iterator[pb.Progress]:  # noqa: N802
-        return _progress(self.control.apply_config(_files(request)), context)
+        seconds = request.timeout_seconds or APPLY_SECONDS
+        return _progress(self.control.apply_config(_files(request), request.wait, seconds), context)
 
     @unary
     def DiffConfig(self, request: pb.DiffConfigRequest) -> pb.DiffConfigResponse:  # noqa: N802

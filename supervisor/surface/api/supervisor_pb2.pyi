@@ -122,7 +122,7 @@ class DrainingStatus(_message.Message):
     def __init__(self, generation: _Optional[int] = ..., version: _Optional[str] = ..., connections: _Optional[int] = ..., deadline: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Progress(_message.Message):
-    __slots__ = ("service", "phase", "message", "fraction", "elapsed_seconds", "final", "error")
+    __slots__ = ("service", "phase", "message", "fraction", "elapsed_seconds", "final", "error", "part")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     PHASE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
@@ -130,6 +130,7 @@ class Progress(_message.Message):
     ELAPSED_SECONDS_FIELD_NUMBER: _ClassVar[int]
     FINAL_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    PART_FIELD_NUMBER: _ClassVar[int]
     service: str
     phase: str
     message: str
@@ -137,7 +138,8 @@ class Progress(_message.Message):
     elapsed_seconds: float
     final: bool
     error: str
-    def __init__(self, service: _Optional[str] = ..., phase: _Optional[str] = ..., message: _Optional[str] = ..., fraction: _Optional[float] = ..., elapsed_seconds: _Optional[float] = ..., final: _Optional[bool] = ..., error: _Optional[str] = ...) -> None: ...
+    part: str
+    def __init__(self, service: _Optional[str] = ..., phase: _Optional[str] = ..., message: _Optional[str] = ..., fraction: _Optional[float] = ..., elapsed_seconds: _Optional[float] = ..., final: _Optional[bool] = ..., error: _Optional[str] = ..., part: _Optional[str] = ...) -> None: ...
 
 class PlanRequest(_message.Message):
     __slots__ = ("release",)
@@ -366,10 +368,14 @@ class GetConfigResponse(_message.Message):
     def __init__(self, json: _Optional[str] = ...) -> None: ...
 
 class ApplyConfigRequest(_message.Message):
-    __slots__ = ("files",)
+    __slots__ = ("files", "wait", "timeout_seconds")
     FILES_FIELD_NUMBER: _ClassVar[int]
+    WAIT_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_SECONDS_FIELD_NUMBER: _ClassVar[int]
     files: _containers.RepeatedCompositeFieldContainer[ConfigFile]
-    def __init__(self, files: _Optional[_Iterable[_Union[ConfigFile, _Mapping]]] = ...) -> None: ...
+    wait: bool
+    timeout_seconds: float
+    def __init__(self, files: _Optional[_Iterable[_Union[ConfigFile, _Mapping]]] = ..., wait: _Optional[bool] = ..., timeout_seconds: _Optional[float] = ...) -> None: ...
 
 class DiffConfigRequest(_message.Message):
     __slots__ = ("files",)

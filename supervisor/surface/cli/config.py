@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import yaml
 
-from supervisor.surface.cli.common import Connection, json_option, pass_connection, print_json
-from supervisor.surface.cli.exits import InputError
+from supervisor.surface.cli.common import Connection, json_option, no_wait_option, pass_connection, print_json
+from supervisor.surface.cli.exits import InputError, OperationFailedError
 from supervisor.surface.cli.progress import follow
+from supervisor.values.status import Progress
 
 _paths_argument = click.argument(
     "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
@@ -35,11 +37,33 @@ def show(connection: Connection, as_json: bool) -> None:
 
 @config.command()
 @_paths_argument
+@click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True, max=3600),
+    default=60.0,
+    show_default=True,
+    help="How long to wait until it serves.",
+)
+@no_wait_option
 @json_option
 @pass_connection
-def apply(connection: Connection, paths: tuple[Path, ...], as_json: bool) -> None:
-    """Take in command files, or folders of them in the order of their names."""
-    follow(connection.control.apply_config(read_files(paths)), as_json=as_json)
+def apply(connection: Connection, paths: tuple[Path, ...], timeout: float, no_wait: bool, as_json: bool) -> None:
+    """Take in command files, or folders of them in the order of their names, and wait until they serve."""
+    last: list[Progress] = []
+    items = connection.control.apply_config(read_files(paths), not no_wait, timeout)
+    try:
+        follow(_remembered(items, last), as_json=as_json)
+    except OperationFailedError as error:
+        if last and last[-1].phase in ("refused", "accepted"):
+            raise InputError(str(error)) from error
+        raise
+
+
+def _remembered(items: Iterator[Progress], last: list[Progress]) -> Iterator[Progress]:
+    for progress in items:
+        last[:] = [progress]
+        yield progress
 
 
 @config.command()

@@ -45,9 +45,8 @@ def _as_json(items: Iterator[Progress]) -> Iterator[Progress]:
 
 def _plain(items: Iterator[Progress]) -> Iterator[Progress]:
     for progress in items:
-        click.echo(
-            f"{progress.elapsed:7.2f}s  {progress.service:<16}  {progress.phase:<12}  {_text(progress)}".rstrip()
-        )
+        name = progress.service or progress.part
+        click.echo(f"{progress.elapsed:7.2f}s  {name:<16}  {progress.phase:<12}  {_text(progress)}".rstrip())
         yield progress
 
 
@@ -55,7 +54,7 @@ def _live(items: Iterator[Progress]) -> Iterator[Progress]:
     latest: dict[str, Progress] = {}
     with Live(console=console(), refresh_per_second=10) as live:
         for progress in items:
-            latest[progress.service] = progress
+            latest[progress.service or progress.part] = progress
             live.update(_rows(latest))
             yield progress
         live.update(_rows(latest, has_ended=True))
@@ -64,7 +63,7 @@ def _live(items: Iterator[Progress]) -> Iterator[Progress]:
 def _rows(latest: dict[str, Progress], has_ended: bool = False) -> Table:
     grid = Table.grid(padding=(0, 2))
     for progress in latest.values():
-        if progress.error:
+        if progress.error or progress.phase == "refused":
             mark: Text | Spinner = Text("✘", "bold red")
         elif progress.is_final or has_ended:
             mark = Text("✔", "green")
@@ -73,7 +72,7 @@ def _rows(latest: dict[str, Progress], has_ended: bool = False) -> Table:
         bar = "" if progress.fraction is None else ProgressBar(total=1.0, completed=progress.fraction, width=20)
         grid.add_row(
             mark,
-            Text(progress.service, "bold"),
+            Text(progress.service or progress.part, "bold"),
             Text(progress.phase),
             Text(progress.error or progress.message),
             bar,

@@ -132,6 +132,7 @@ def progress(value: Progress) -> Shape:
         "elapsed": value.elapsed,
         "final": value.is_final,
         "error": value.error,
+        "part": value.part or None,
     }
 
 

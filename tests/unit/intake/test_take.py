@@ -190,3 +190,14 @@ def test_a_file_whose_name_is_not_utf8_is_refused_by_a_name_that_can_be_shown() 
     )
     assert taken.accepted == ("ok",)
     assert taken.refused == (Fault("vm\\xff.json", "its name is not UTF-8"),)
+
+
+def test_every_accepted_file_names_the_parts_that_it_speaks_of_or_why_it_is_passed_over() -> None:
+    files = [(path.name, path.read_bytes()) for path in sorted(SAMPLES.glob("cmd_*.json"))]
+    taken = CloudStackIntake().take(None, files)
+    assert [file.name for file in taken.files] == list(taken.accepted)
+    assert all(bool(file.parts) != bool(file.passed_over) for file in taken.files)
+    parts = {file.name: file.parts for file in taken.files}
+    assert parts["cmd_load_balancer.json"] == ("loadbalancer",)
+    assert parts["cmd_vm_dhcp_entry_default_nic.json"][0].startswith("dhcpentry.")
+    assert len(parts["cmd_ip_associations.json"]) == len(json.loads(content("cmd_ip_associations"))["ip_address"])

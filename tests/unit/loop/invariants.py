@@ -8,7 +8,7 @@ from supervisor.decisions.traffic import traffic_table
 from supervisor.values.names import ServiceName
 from supervisor.values.release import InstanceState
 from supervisor.values.state import ContainerState, Instance
-from supervisor.values.status import ServiceState
+from supervisor.values.status import HandoverRecord, ServiceState
 from tests.fakes.folders import volume_path
 from tests.unit.loop.loop_samples import read_definition
 from tests.unit.loop.scenarios import RENDERER, Router
@@ -69,7 +69,7 @@ def _machine(router: Router, active: Instance) -> Iterator[str]:
 def _content(router: Router, active: Instance) -> Iterator[str]:
     machine = router.machine
     definition = read_definition(active.service, machine.store.definition(active.definition) or {})
-    configured, _ = router.life.supervision._intake.interpret(machine.store.bags())
+    configured, _ = router.life.supervision._configuration._intake.interpret(machine.store.bags())
     wanted = {file.path: file for file in RENDERER.files(definition, configured, active)}
     if machine.folders.configs[machine.folders.config(active)] != wanted:
         yield "what is written is not what is configured"
@@ -79,6 +79,13 @@ def _content(router: Router, active: Instance) -> Iterator[str]:
             yield f"leases lost: {sorted(lost)}"
 
 
+def _was_taken_back(one: HandoverRecord, records: tuple[HandoverRecord, ...]) -> bool:
+    """True if it only gave a configuration to a version whose soak ended badly afterwards."""
+    return one.kind == "configure" and any(
+        other.outcome == "reverted" and other.id < one.id and (other.finished or 0.0) > one.started for other in records
+    )
+
+
 def _story(router: Router, service: ServiceName, active: Instance) -> Iterator[str]:
     store = router.machine.store
     if store.open_handovers():
@@ -86,7 +93,11 @@ def _story(router: Router, service: ServiceName, active: Instance) -> Iterator[s
     records = store.history(service, 100)
     if any(record.finished is None or record.outcome == "running" for record in records):
         yield f"the journal has not ended: {records}"
-    moved = [one for one in records if one.outcome == "succeeded"]
+    moved = [
+        one
+        for one in records
+        if one.outcome == "succeeded" and (one.generation == active.generation or not _was_taken_back(one, records))
+    ]
     if moved and moved[0].generation != active.generation:
         yield f"the journal says {moved[0].generation} succeeded last, active is {active.generation}"
     desired = store.desired(service)

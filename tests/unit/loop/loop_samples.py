@@ -129,6 +129,10 @@ CONFIGURATIONS: Mapping[str, RouterConfig] = {
     "plain": RouterConfig(name="one", domain="lan", networks=(LAN,)),
     "part": RouterConfig(name="part", domain="lan"),
     "instance": RouterConfig(name="two", domain="lan", networks=(LAN,)),
+    "elsewhere": RouterConfig(
+        name="two", domain="lan", networks=(LAN,), public_addresses=(IPv4Interface("192.0.2.1/24"),)
+    ),
+    "another": RouterConfig(name="three", domain="lan", networks=(LAN,)),
     "reload": RouterConfig(name="one", domain="other", networks=(LAN,)),
 }
 

@@ -120,9 +120,20 @@ def until_soak(router: Router, service: ServiceName) -> None:
 
 def configure(name: str) -> Callable[[Router, ServiceName], None]:
     def apply(router: Router, service: ServiceName) -> None:
-        list(router.life.supervision.apply_config(((name, b""),)))
+        list(router.life.supervision.apply_config(((name, b""),), wait=False))
 
     return apply
+
+
+def until_live(router: Router, service: ServiceName) -> None:
+    """What was configured serves, and soaks or does not have to."""
+    worker, supervision = router.worker(service), router.life.supervision
+
+    def is_live() -> bool:
+        is_idle = not worker._is_dirty and (worker.foreground is None or worker._soaks)
+        return is_idle and worker._router is supervision._configuration.router
+
+    worker.run_until(is_live)
 
 
 def scenarios() -> Iterator[Scenario]:
@@ -134,6 +145,20 @@ def scenarios() -> Iterator[Scenario]:
         yield Scenario("reload", service, configure("reload"), versions=("1.0", "1.0"))
         yield Scenario("restart", service, restart, versions=("1.0", "1.0"))
         yield Scenario("revert", service, rollback, (swap, until_soak), ("1.0", "1.0"))
+        yield from overtaking(service)
+
+
+def overtaking(service: ServiceName) -> Iterator[Scenario]:
+    """A configuration comes while something soaks."""
+    soaks = (swap, until_soak)
+    yield Scenario("configure-in-soak", service, configure("instance"), soaks)
+    yield Scenario("reload-in-soak", service, configure("reload"), soaks)
+    for name in ("instance", "reload"):
+        prepare = (*soaks, configure(name), until_live)
+        yield Scenario(f"revert-after-{name}", service, rollback, prepare, ("1.0", "1.0"))
+    once = (configure("instance"), until_live)
+    yield Scenario("configure-twice", service, configure("another"), once, ("1.0", "1.0"))
+    yield Scenario("configure-and-swap", service, swap, once)
 
 
 ALL = tuple(scenarios())

@@ -11,7 +11,7 @@ from supervisor.values.handover import Kind
 from supervisor.values.names import ServiceName
 from supervisor.values.release import Release
 from supervisor.values.status import Progress
-from tests.unit.loop.ailments import MINUTE, Ward, ward
+from tests.unit.loop.ailments import MINUTE, OVERLAPPING, Ward, ward
 from tests.unit.loop.loop_samples import SERVICES, files, version
 
 each = pytest.mark.parametrize("service", SERVICES)
@@ -66,3 +66,13 @@ def test_a_rollback_goes_to_a_version_that_differs(service: ServiceName) -> None
         list(patient.router.life.supervision.rollback(service, False))
         patient.wait(MINUTE)
         assert (patient.runs, patient.desired, patient.previous) == ("1.0", "1.0", "2.0")
+
+
+@pytest.mark.parametrize("service", OVERLAPPING)
+def test_a_swap_to_what_is_down_is_no_success(service: ServiceName) -> None:
+    with ward(service) as patient:
+        patient.behave("1.0", can_start=False)
+        patient.crash()
+        patient.until(lambda: patient.keeper.is_down)
+        told = list(patient.router.life.supervision.swap(service, "1.0-1", True))
+        assert "is down" in str(told[-1].error)

@@ -110,7 +110,7 @@ def test_logs_and_events_arrive_in_order(remote: RemoteControl) -> None:
 def test_large_configurations_fit(control: FakeControl, remote: RemoteControl) -> None:
     files = (("big.json", b"{" + b" " * (20 << 20)),)
     list(remote.apply_config(files))
-    assert control.calls == [("apply_config", files)]
+    assert control.calls == [("apply_config", files, True, 60.0)]
 
 
 # ---------------------------------------------------------------- errors

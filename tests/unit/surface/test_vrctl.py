@@ -22,6 +22,7 @@ from supervisor.surface.api.server import ApiServer
 from supervisor.surface.cli.root import vrctl
 from supervisor.surface.cli.tables import age
 from supervisor.values.errors import BundleError, EngineError, StateError
+from supervisor.values.status import Progress
 from tests.fakes.control import IMAGE, FakeControl
 
 ROOT = Path(__file__).parents[3]
@@ -157,6 +158,7 @@ def test_streams_are_one_object_per_line(run: Run) -> None:
         "elapsed": 0.75,
         "final": True,
         "error": None,
+        "part": None,
     }
     assert lines_of(run("events", "--json"))[1] == {
         "time": "2023-11-14T22:13:21.250Z",
@@ -274,8 +276,29 @@ def test_folders_are_read_in_the_order_of_names(control: FakeControl, run: Run, 
         (
             "apply_config",
             (("a.json", b'{"from": "a.json"}'), ("b.json", b'{"from": "b.json"}'), ("0.json", b"{}")),
+            True,
+            60.0,
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("phase", "code"), [("refused", 6), ("accepted", 6), ("not-live", 1), ("interrupted", 1)], ids=str
+)
+def test_a_configuration_that_does_not_serve_says_so_by_its_exit_code(
+    control: FakeControl, run: Run, tmp_path: Path, phase: str, code: int
+) -> None:
+    (tmp_path / "a.json").write_text("{}")
+    control.ends_apply = Progress("", phase, "", is_final=True, error="cannot apply a.json: no")
+    done = run("config", "apply", str(tmp_path / "a.json"))
+    assert (done.exit_code, done.stderr) == (code, "vrctl: cannot apply a.json: no\n")
+
+
+def test_whether_and_how_long_to_wait_is_said(control: FakeControl, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{}")
+    run("config", "apply", str(tmp_path / "a.json"), "--no-wait")
+    run("config", "apply", str(tmp_path / "a.json"), "--timeout", "2.5")
+    assert [call[2:] for call in control.calls] == [(False, 60.0), (True, 2.5)]
 
 
 # ---------------------------------------------------------------- exit codes

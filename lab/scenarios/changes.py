@@ -1,0 +1,44 @@
+"""Changes of the load balancer, one after the other, and how long clients wait for each."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from lab import commands, network
+from lab.router import Router
+from lab.tools import run_inside
+from lab.topology import VIP
+
+FIRST_PORT = 9100
+
+
+def balancer(*ports: int) -> dict[str, Any]:
+    """The lab's rules, and one more for each of these ports."""
+    command = commands.load_balancer()
+    for port in ports:
+        command["rules"][0]["configuration"] += [
+            "",
+            f"listen extra-{port}",
+            f"\tbind {VIP}:{port}",
+            "\tbalance roundrobin",
+            "\tserver extra_0 10.1.1.10:8080 check",
+        ]
+    return command
+
+
+def change(router: Router, command: dict[str, Any], port: int, *, is_there: bool = True) -> float:
+    """Send it; return the seconds until it is live and somebody outside notices that port (or no longer does)."""
+    path = network.folder(router.lab) / "change.json"
+    path.write_text(json.dumps(command), encoding="utf-8")
+    module, wanted = "lab.clients.probes.change", "yes" if is_there else "no"
+    argv = [sys.executable, "-m", module, str(router.socket), str(path), VIP, str(port), wanted]
+    return float(run_inside(router.lab.public, argv, timeout=100.0))
+
+
+def changes(router: Router, count: int) -> list[float]:
+    """Send so many, each when the former was live, every one with another rule; then the lab's own rules."""
+    took = [change(router, balancer(FIRST_PORT + number), FIRST_PORT + number) for number in range(count)]
+    change(router, balancer(), FIRST_PORT + count - 1, is_there=False)
+    return took

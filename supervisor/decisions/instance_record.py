@@ -7,12 +7,13 @@ it. The items of frontends are not kept: only templates look at them, and render
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import Digest, ServiceName
-from supervisor.values.state import AddressFrontend, Endpoint, Instance, Link, PortFrontend, ResolvedFrontend
+from supervisor.values.state import NO_MAC, AddressFrontend, Endpoint, Instance, Link, PortFrontend, ResolvedFrontend
 
 
 def dump_instance(instance: Instance) -> str:
@@ -29,6 +30,7 @@ def dump_instance(instance: Instance) -> str:
             "link": link and [link.namespace, link.interface, str(link.outer), str(link.inner), link.prefix],
             "ports": instance.ports,
             "masquerades": instance.masquerades,
+            "mac": instance.mac,
             "frontends": [_dump_frontend(frontend) for frontend in instance.frontends],
         }
     )
@@ -48,6 +50,7 @@ def load_instance(text: str) -> Instance:
         ports=tuple((_text(name), int(port)) for name, port in fields["ports"]),
         frontends=tuple(_load_frontend(frontend) for frontend in fields["frontends"]),
         masquerades=bool(fields.get("masquerades", True)),  # not kept once, when every service could
+        mac=_text(fields.get("mac", NO_MAC)),  # nor was this
     )
 
 
@@ -65,6 +68,11 @@ def _load_link(fields: Any) -> Link | None:
 
 
 def _dump_frontend(frontend: ResolvedFrontend) -> list[Any]:
+    """Of one that is shut the last item says so: there is none otherwise, as in journals of before."""
+    return [*_dump_open(frontend), *([] if frontend.is_open else ["shut"])]
+
+
+def _dump_open(frontend: ResolvedFrontend) -> list[Any]:
     if isinstance(frontend, AddressFrontend):
         outside = frontend.outside
         return ["address", frontend.name, str(outside.address), outside.protocol, outside.port, frontend.inside_port]
@@ -72,6 +80,8 @@ def _dump_frontend(frontend: ResolvedFrontend) -> list[Any]:
 
 
 def _load_frontend(fields: list[Any]) -> ResolvedFrontend:
+    if fields[-1] == "shut":
+        return replace(_load_frontend(fields[:-1]), is_open=False)
     if fields[0] == "address":
         _, name, address, protocol, port, inside = fields
         return AddressFrontend(name, Endpoint(IPv4Address(address), Protocol(protocol), port), inside)

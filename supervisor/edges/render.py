@@ -16,7 +16,15 @@ from jinja2 import StrictUndefined, TemplateError
 
 from supervisor.edges.templating import RAW_SUFFIX, compile_expression, compile_template, token
 from supervisor.values.errors import RenderError
-from supervisor.values.manifest import ConfigFile, Frontend, NetworkMode, Probe, ServiceDefinition, ServiceManifest
+from supervisor.values.manifest import (
+    ConfigFile,
+    Frontend,
+    Needs,
+    NetworkMode,
+    Probe,
+    ServiceDefinition,
+    ServiceManifest,
+)
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import (
     AddressFrontend,
@@ -150,14 +158,16 @@ class TemplateRenderer:
         return tuple(resolved)
 
     def probes(self, probes: Sequence[Probe], router: RouterConfig, instance: Instance) -> tuple[ResolvedProbe, ...]:
+        return tuple(self.each_probe(probes, router, instance))
+
+    def each_probe(self, probes: Sequence[Probe], router: RouterConfig, instance: Instance) -> Iterator[ResolvedProbe]:
         base = _Scope({"router": router, "instance": instance}, instance.service)
-        resolved: list[ResolvedProbe] = []
         for index, probe in enumerate(probes):
             place = f"probes[{index}].{probe.kind}"
+            alternative = index if probe.needs is Needs.ONE else None
             for scope in base.each(probe.each, probe.when, place):
                 arguments = tuple((key, scope.template(text, f"{place}.{key}")) for key, text in probe.arguments)
-                resolved.append(ResolvedProbe(str(probe.kind), arguments, probe.timeout))
-        return tuple(resolved)
+                yield ResolvedProbe(str(probe.kind), arguments, probe.timeout, alternative)
 
 
 def _target(entry: ConfigFile, scope: _Scope, place: str) -> str:
@@ -195,16 +205,17 @@ def _frontend(
     except RenderError as error:
         raise scope.refuse(f"{place}.name", str(error)) from error
     item = scope.names.get("item")
+    is_open = frontend.open is None or scope.is_true(frontend.open, f"{place}.open")
     port = _port(scope, frontend.port, f"{place}.port")
     if manifest.network is NetworkMode.ISOLATED:
         address = _address(scope, frontend.address or "", f"{place}.address")
         inside = _port(scope, frontend.inside, f"{place}.inside")
-        return AddressFrontend(name, Endpoint(address, frontend.protocol, port), inside, item)
+        return AddressFrontend(name, Endpoint(address, frontend.protocol, port), inside, item, is_open)
     interfaces = _interfaces(scope, frontend.interfaces or "", f"{place}.interfaces")
     ports = dict(instance.ports)
     if frontend.inside not in ports:
         raise scope.refuse(f"{place}.inside", f"no port {frontend.inside} was allocated")
-    return PortFrontend(name, frontend.protocol, port, ports[frontend.inside], interfaces, item)
+    return PortFrontend(name, frontend.protocol, port, ports[frontend.inside], interfaces, item, is_open)
 
 
 def _claims(found: ResolvedFrontend) -> Iterator[str]:

@@ -27,6 +27,7 @@ from supervisor.loop.migration import Migration
 from supervisor.loop.reception import Reception
 from supervisor.loop.report import bundle_status, service_status
 from supervisor.loop.spent import SpentItems
+from supervisor.loop.surveying import Surveyor
 from supervisor.loop.upgrading import upgrade
 from supervisor.loop.walk import Listener
 from supervisor.loop.worker import Worker
@@ -88,6 +89,7 @@ class Supervision:
         )
         self._mending = Mending(world, library, lambda: self._reception.offered, self._event, self._closing)
         self._reception = Reception(library, watch, lambda: self._configuration.known, self._employ_all, self._event)
+        self._surveyor = Surveyor(world, lambda: tuple(self._workers.values()), self._closing)
 
     # ------------------------------------------------------------ life
 
@@ -105,6 +107,7 @@ class Supervision:
     def attend(self) -> None:
         """Begin what goes on beside the workers, on threads of its own, until the supervisor is closed."""
         self._spent.start()
+        self._surveyor.start()
         self._arrival.then(self._mending.start)
 
     def close(self) -> None:
@@ -116,6 +119,7 @@ class Supervision:
             worker.ask_to_stop()
         for worker in self._workers.values():
             worker.join(timeout=15.0)
+        self._surveyor.join(timeout=5.0)
         self._release_ports()
 
     @property
@@ -180,7 +184,10 @@ class Supervision:
 
     def status(self) -> SupervisorStatus:
         store = self._world.store
-        statuses = (service_status(worker, store) for _, worker in sorted(self._workers.items()))
+        statuses = (
+            service_status(worker, store, self._surveyor.message(name))
+            for name, worker in sorted(self._workers.items())
+        )
         services = tuple(one for one in statuses if one.state is not ServiceState.ABSENT)  # nobody asked for those yet
         current = store.current_release()
         bundle = next((one for one in self.bundles() if one.release == current), None)

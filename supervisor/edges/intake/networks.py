@@ -22,10 +22,22 @@ def is_label(name: str) -> bool:
     return bool(_LABEL.fullmatch(name))
 
 
+def is_host_name(name: str) -> bool:
+    """True unless it is a label for other things than hosts: those begin with an underscore (RFC 8552)."""
+    return is_label(name) and not name.startswith("_")
+
+
 def router_line(bags: Bags) -> Mapping[str, str]:
     """The router's boot line; empty before it came."""
     config: Mapping[str, str] = bags.get("cmdline", {}).get("config", {})
     return config
+
+
+def is_backup(bags: Bags) -> bool:
+    """True if this is the router of a redundant pair that does not answer; one that is alone is never a backup."""
+    line = router_line(bags)
+    state = line.get("redundant_state", "").upper()
+    return line.get("redundant_router") == "true" and state in ("BACKUP", "FAULT")
 
 
 def router_name(bags: Bags, faults: Faults) -> str:

@@ -50,6 +50,11 @@ class Soaking:
             return f"{name} has ended"
         if keeper.is_hung:
             return f"{name} stopped answering: {keeper.liveness.message}"
+        return None if walk.handover.waiver.judgement else self._judge(walk, keeper)
+
+    def _judge(self, walk: Walk, keeper: Keeper) -> str | None:
+        """What is wrong with a candidate that runs and answers."""
+        name = keeper.instance.container_name
         if keeper.readiness.is_known and not keeper.readiness.is_good:
             return f"{name} stopped being ready: {keeper.readiness.message}"
         if keeper.usage and keeper.usage.oom_kills:  # it has several processes, or the keeper would have seen its end
@@ -61,5 +66,5 @@ class Soaking:
 
 def _is_judged(walk: Walk) -> bool:
     """A new configuration may fail more because it was told to: only versions are judged by what they count."""
-    is_soaking = walk.former is not None and not walk.is_confirmed
+    is_soaking = walk.former is not None and not walk.is_confirmed and not walk.handover.waiver.judgement
     return is_soaking and bool(walk.definition.manifest.errors) and walk.handover.kind is not Kind.CONFIGURE

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from supervisor.values.association import Association
-from supervisor.values.handover import Direction, Handover, Kind, Mode, Outcome
+from supervisor.values.handover import Direction, Handover, Kind, Mode, Outcome, Waiver
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.release import Version
@@ -37,6 +37,7 @@ def dump_handover(handover: Handover) -> str:
             "reason": handover.reason,
             "synced": handover.synced,
             "associations": [astuple(association) for association in handover.associations],
+            "waiver": astuple(handover.waiver),
         }
     )
 
@@ -58,6 +59,7 @@ def load_handover(number: int, service: str, outcome: str, text: str) -> Handove
         synced=fields["synced"],
         # A journal written before there were any has none.
         associations=tuple(Association(*association) for association in fields.get("associations", ())),
+        waiver=Waiver(*fields.get("waiver", ())),
     )
 
 

@@ -1,74 +1,94 @@
-"""Decides whether a candidate fails more of its work than the former active did, from what both count themselves.
+"""Decides whether a candidate fails more clients than the former active did, from what is counted of both.
 
-Counters only ever say "worse than before": one that cannot be read, that went backwards because the daemon was started
-again, or that the former active did not have, says nothing.
+Each client is compared with itself and counts once, however much it asks: one that asks for what always fails says
+nothing of a version. Counters only ever say "worse than before": one that cannot be read, that went backwards because
+the daemon was started again, or of a part that the former active did not have, says nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from supervisor.decisions import servers
+from supervisor.decisions.work import Span, Work, sum_kinds
 from supervisor.values.manifest import ErrorCounter
-from supervisor.values.state import Tally
 
-Tallies = Mapping[str, Tally]  # by the names that the daemon gives its parts
-
-
-def by_name(tallies: Iterable[Tally]) -> Tallies:
-    return {tally.name: tally for tally in tallies}
+Clients = Mapping[str, Work]
 
 
-def jump(
-    counter: ErrorCounter, at_cut: Tallies, now: Tallies, former: Sequence[Tallies], *, is_former_known: bool
-) -> str | None:
-    """Say what failed too often since the cut-over; None: nothing that is worse than before.
+def jump(counter: ErrorCounter, fresh: Span, former: Sequence[Span], *, is_former_known: bool) -> str | None:
+    """Return what failed too often since the cut-over, in words; None: nothing that is worse than before.
 
     `former` are spans of the former active's work (its whole life, its last minutes): the worst of them is the base
     line. A part that it did not have has none, and is passed over, unless nothing is known of the former at all.
     """
-    for name, tally in sorted(now.items()):
-        fresh = since(tally, at_cut.get(name))
-        if fresh is None or fresh.failed < counter.minimum:
+    works, blamed = fresh.parts, ""
+    if counter.servers:
+        concerned = sum(work.bad > 0 for work in works.values())
+        found = servers.judge(fresh.servers, former, concerned)
+        works, blamed = _excuse(works, found.excused), "".join(f"; {one}" for one in found.blamed)
+    for name in sorted({name for name, _ in works}):
+        past = [_of_part(span.parts, name) for span in former]
+        if is_former_known and name and not any(past):
             continue
-        base = base_line(name, former)
-        if base is None:
-            if is_former_known:
-                continue
-            base = 0.0
-        if share(fresh) > base + counter.share:
-            part = f" of {name}" if name else ""
-            return (
-                f"{fresh.failed} of {fresh.total} {counter.name}{part} failed since the cut-over"
-                f" ({_percent(share(fresh))}; bound {_percent(counter.share)}, before it {_percent(base)})"
-            )
+        if text := _worse(counter, name, _of_part(works, name), past):
+            return text + blamed
     return None
 
 
-def since(tally: Tally, before: Tally | None) -> Tally | None:
-    """What is new; None when the counters began anew, or nothing was done.
-
-    What was under way at the first reading may fail after it: more failures than pieces of work are as many.
-    """
-    fresh = Tally(tally.name, tally.failed - before.failed, tally.total - before.total) if before else tally
-    return replace(fresh, total=max(fresh.failed, fresh.total)) if fresh.failed >= 0 and fresh.total > 0 else None
+def base_line(source: str, past: Sequence[Clients]) -> float:
+    """Return the worst share that failed of a client's work in any span; of a new client, of the others' on average."""
+    own = [clients[source].share for clients in past if source in clients and clients[source].total]
+    shares = [[work.share for work in clients.values() if work.total] for clients in past]
+    return max(own or [sum(some) / len(some) for some in shares if some], default=0.0)
 
 
-def span(before: Tallies, after: Tallies) -> Tallies:
-    """What came between two readings of one daemon."""
-    found = {name: since(tally, before[name]) for name, tally in after.items() if name in before}
-    return {name: tally for name, tally in found.items() if tally}
+def _of_part(works: Mapping[tuple[str, str], Work], wanted: str) -> dict[str, Work]:
+    return {source: work for (name, source), work in works.items() if name == wanted}
 
 
-def base_line(name: str, spans: Sequence[Tallies]) -> float | None:
-    """The worst share that failed in any of the spans; None when the part was unknown. Without work nothing failed."""
-    known = [tallies[name] for tallies in spans if name in tallies]
-    return max((share(tally) for tally in known), default=None)
+def _worse(counter: ErrorCounter, name: str, clients: Clients, past: Sequence[Clients]) -> str | None:
+    judged = _judged(counter, clients, past)
+    worse = {source: work for source, work in judged.items() if work.share > base_line(source, past) + counter.share}
+    failed = sum(min(work.bad, counter.minimum) for work in worse.values())
+    is_alone = len(worse) == 1 < len(judged)  # what one client brings about alone decides nothing for others
+    if failed < counter.minimum or is_alone or len(worse) <= counter.clients * len(judged):
+        return None
+    return _say(counter, name, judged, worse, sum(base_line(source, past) for source in judged) / len(judged))
 
 
-def share(tally: Tally) -> float:
-    """More failures than pieces of work are possible: some daemons count one of them twice."""
-    return min(1.0, tally.failed / tally.total) if tally.total > 0 else 0.0
+def _judged(counter: ErrorCounter, clients: Clients, past: Sequence[Clients]) -> Clients:
+    """Clients that can tell something: those of before if there are any, and not those that nearly always failed."""
+    working = {source: work for source, work in clients.items() if work.total}
+    known = {source: work for source, work in working.items() if any(_has_worked(source, some) for some in past)}
+    return {source: work for source, work in (known or working).items() if base_line(source, past) + counter.share < 1}
+
+
+def _has_worked(source: str, clients: Clients) -> bool:
+    return source in clients and clients[source].total > 0
+
+
+def _excuse(works: Mapping[tuple[str, str], Work], excused: int) -> Mapping[tuple[str, str], Work]:
+    """Take what came from elsewhere off those clients that saw most of it."""
+    found = dict(works)
+    for key, work in sorted(works.items(), key=lambda item: -item[1].bad):
+        taken = min(work.bad, excused)
+        excused -= taken
+        found[key] = replace(work, failed=work.bad - taken, unanswered=0, declined=0) if taken else work
+    return found
+
+
+def _say(counter: ErrorCounter, name: str, judged: Clients, worse: Clients, before: float) -> str:
+    bad, total = sum(work.bad for work in judged.values()), sum(work.total for work in judged.values())
+    part = f" of {name}" if name else ""
+    kinds = ", ".join(f"{kind} {count}" for kind, count in sum_kinds(worse.values()))
+    whom = f", of {len(worse)} of {len(judged)} clients" if "" not in judged else ""
+    return (
+        f"{bad} of {total} {counter.name}{part} failed since the cut-over{whom}"
+        f" ({_percent(bad / total)}; bound {_percent(counter.share)}, before it {_percent(before)})"
+        f"{': ' if kinds else ''}{kinds}"
+    )
 
 
 def _percent(value: float) -> str:

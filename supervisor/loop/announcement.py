@@ -13,10 +13,22 @@ def announce(walk: Walk) -> None:
     handover, world = walk.handover, walk.world
     done = verdict(handover)
     is_good = done is Outcome.SUCCEEDED
-    text = f"{handover.kind} to {walk.candidate.version} {done}"
+    waived = f" without {' and '.join(handover.waiver.words)}" if handover.waiver.words else ""
+    text = f"{handover.kind} to {walk.candidate.version} {done}{waived}"
     because = f": {handover.reason}" if handover.reason else ""
     world.store.log_event(EventRecord(world.clock.now(), handover.service, done, text + because))
     elapsed = world.clock.monotonic() - walk.began
     error = None if is_good else handover.reason
     for listener in walk.listeners:
         listener.put(Progress(handover.service, done, text, 1.0, elapsed, is_final=True, error=error))
+
+
+def note(walk: Walk, name: str, message: str) -> None:
+    """Write what happened in the middle of a hand-over into the audit log."""
+    walk.world.store.log_event(EventRecord(walk.world.clock.now(), walk.handover.service, name, message))
+
+
+def announce_waiver(walk: Walk) -> None:
+    """Show what a hand-over goes without, before it begins."""
+    for listener in walk.listeners:
+        listener.put(Progress(walk.handover.service, "waived", str(walk.handover.waiver)))

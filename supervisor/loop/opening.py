@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from supervisor.decisions.handover import current
 from supervisor.loop.allocation import Allocator
+from supervisor.loop.announcement import announce_waiver
 from supervisor.loop.definitions import Definitions
 from supervisor.loop.instances import version_of
 from supervisor.loop.shutting import shut
 from supervisor.loop.walk import Listener, Walk
 from supervisor.loop.world import World
-from supervisor.values.handover import Handover, Kind, Mode
+from supervisor.values.handover import NO_WAIVER, Handover, Kind, Mode, Waiver
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.names import ServiceName
 from supervisor.values.release import InstanceState, Version
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import Instance, RenderedFile
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A generation that is wanted: why, of which version, and what the operator lets it go without."""
+
+    kind: Kind
+    version: Version
+    waiver: Waiver = NO_WAIVER
 
 
 class Opening:
@@ -23,18 +35,20 @@ class Opening:
     def __init__(self, world: World, service: ServiceName, allocator: Allocator, definition_of: Definitions) -> None:
         self._world, self._service, self._allocator, self._definition_of = world, service, allocator, definition_of
 
-    def new_generation(self, kind: Kind, version: Version, router: RouterConfig, listeners: list[Listener]) -> Walk:
+    def new_generation(self, wish: Wish, router: RouterConfig, listeners: list[Listener]) -> Walk:
         """Record a candidate and its hand-over from what the store says is active, which may be dead (a reboot)."""
         began = self._world.clock.monotonic()
-        definition = self._definition_of(version.definition)
+        definition = self._definition_of(wish.version.definition)
         former = self.active()
         former_definition = self._definition_of.nearest(former.definition, definition) if former else None
         mode, replaced = Mode(definition.manifest.strategy), former.generation if former else None
-        with self._allocator.new_instance(definition, version, router) as candidate:
-            handover = Handover(0, self._service, kind, mode, replaced, candidate.generation)
+        with self._allocator.new_instance(definition, wish.version, router) as candidate:
+            handover = Handover(0, self._service, wish.kind, mode, replaced, candidate.generation, waiver=wish.waiver)
             walk = self._walk(handover, definition, router, candidate, began, listeners)
         shut(self._world, candidate)
         walk.former, walk.former_definition = former, former_definition
+        if wish.waiver.words:
+            announce_waiver(walk)
         return walk
 
     def reload(

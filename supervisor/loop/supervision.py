@@ -40,7 +40,7 @@ from supervisor.values.errors import (
     UnknownReleaseError,
     UnknownServiceError,
 )
-from supervisor.values.handover import Kind
+from supervisor.values.handover import NO_WAIVER, Kind, Waiver
 from supervisor.values.names import ServiceName
 from supervisor.values.release import Release, Version
 from supervisor.values.router import RouterConfig
@@ -253,7 +253,9 @@ class Supervision:
             steps.append(PlannedStep(name, action.word, runs, wanted.version if wanted else None, action.reason))
         return tuple(steps)
 
-    def swap(self, service: str, version: str | None, wait: bool) -> Iterator[Progress]:
+    def swap(
+        self, service: str, version: str | None, wait: bool, waiver: Waiver = NO_WAIVER, asked_by: str = ""
+    ) -> Iterator[Progress]:
         worker = self._worker(service)
         known = self._versions(worker.name)
         if version is None:
@@ -261,7 +263,10 @@ class Supervision:
         else:
             text = match_version(service, version, tuple(dict.fromkeys(one.version for one in known)))
             wanted = next(one for one in reversed(known) if one.version == text)
-        return self._follow(worker.begin(Kind.SWAP, wanted), wait)
+        listener = worker.begin(Kind.SWAP, wanted, waiver)
+        by = f" by {asked_by}" if asked_by else ""
+        self._event(service, "asked", f"swap to {wanted.version}{by}{'; ' if waiver.words else ''}{waiver}")
+        return self._follow(listener, wait, note=str(waiver))
 
     def rollback(self, service: str, wait: bool) -> Iterator[Progress]:
         worker = self._worker(service)
@@ -323,9 +328,9 @@ class Supervision:
 
     # ------------------------------------------------------------ parts
 
-    def _follow(self, listener: Listener, wait: bool, *, is_revert: bool = False) -> Iterator[Progress]:
+    def _follow(self, listener: Listener, wait: bool, *, is_revert: bool = False, note: str = "") -> Iterator[Progress]:
         if not wait:
-            return iter([Progress("", "accepted", "accepted", is_final=True)])
+            return iter([Progress("", "accepted", f"accepted{'; ' if note else ''}{note}", is_final=True)])
         return following.follow(listener, self._closing, is_revert=is_revert)
 
     def _worker(self, service: str) -> Worker:

@@ -26,7 +26,7 @@ from supervisor.loop.healing import Healer
 from supervisor.loop.inbox import Inbox
 from supervisor.loop.instances import is_running, version_of
 from supervisor.loop.keeper import Keeper
-from supervisor.loop.opening import Opening
+from supervisor.loop.opening import Opening, Wish
 from supervisor.loop.overtaking import note_configuration, pass_on
 from supervisor.loop.shutting import follow
 from supervisor.loop.soaking import Soaking
@@ -36,7 +36,7 @@ from supervisor.loop.walk import Listener, Wait, Walk
 from supervisor.loop.walking import carry_on, revert
 from supervisor.loop.world import World
 from supervisor.values.errors import BusyError, ManifestError, RequestError
-from supervisor.values.handover import Direction, Kind, Mode, Outcome, Step
+from supervisor.values.handover import NO_WAIVER, Direction, Kind, Mode, Outcome, Step, Waiver
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.names import ServiceName
 from supervisor.values.release import Version
@@ -114,12 +114,12 @@ class Worker:
         """Tell the worker what the router looks like now; `configured` says what becomes of that."""
         self._inbox.put(lambda: self._configure(router, number))
 
-    def begin(self, kind: Kind, version: Version | None) -> Listener:
+    def begin(self, kind: Kind, version: Version | None, waiver: Waiver = NO_WAIVER) -> Listener:
         """Ask for a hand-over to `version` (None: the one that runs). RequestError or BusyError when refused.
 
         The listener gets every step and ends with a final Progress.
         """
-        return self._inbox.ask(lambda: self._begin(kind, version))
+        return self._inbox.ask(lambda: self._begin(kind, version, waiver))
 
     def revert(self) -> Listener | None:
         """Return to the former active while it is still warm; None when no hand-over is under way."""
@@ -354,7 +354,7 @@ class Worker:
         cure = self._healer.cure(self.keeper, is_crowded=self._clearing.crowds(Kind.HEAL))
         if cure:  # the configuration that it has is good; the router's may have been refused
             given = self._given.get(self.keeper.instance.generation) if cure.kind is Kind.HEAL else None
-            self._open(cure.kind, cure.version, [], given)
+            self._open(Wish(cure.kind, cure.version), [], given)
 
     # ------------------------------------------------------------ requests, on the thread
 
@@ -373,7 +373,7 @@ class Worker:
         if keeper and keeper.instance.generation == generation:
             self._boundary.guard("configure", lambda: keeper.configure(router))
 
-    def _begin(self, kind: Kind, version: Version | None) -> Listener:
+    def _begin(self, kind: Kind, version: Version | None, waiver: Waiver) -> Listener:
         self._refuse_if_busy()
         active = self.keeper.instance if self.keeper else None
         wanted = version or (version_of(active) if active else None)
@@ -391,7 +391,7 @@ class Worker:
             down = self.keeper.message if self.keeper and self.keeper.is_down else None
             listener.put(Progress(self.name, "nothing", text, fraction=1.0, is_final=True, error=down))
             return listener
-        self._open(kind, wanted, [listener])
+        self._open(Wish(kind, wanted, waiver), [listener])
         return listener
 
     def _refuse_if_busy(self) -> None:
@@ -471,9 +471,9 @@ class Worker:
             case NewGeneration(kind=kind) if self._is_crowded(kind):
                 self._is_dirty, self._not_before = True, self._world.clock.monotonic() + PAUSE_SECONDS
             case NewGeneration(kind=Kind.START):
-                self._open(Kind.START, self._healer.starts(wanted), [])
+                self._open(Wish(Kind.START, self._healer.starts(wanted)), [])
             case NewGeneration(kind=kind):
-                self._open(Kind.RETRY if kind is Kind.SWAP else kind, wanted, [])
+                self._open(Wish(Kind.RETRY if kind is Kind.SWAP else kind, wanted), [])
             case Write(changed=changed):
                 self._write(files)
                 self._world.store.log_event(
@@ -522,7 +522,7 @@ class Worker:
             self._overtake(lambda: self._reload(files))
         elif may_overtake(soaking.handover, Mode(self.keeper.definition.manifest.strategy)):
             if self._clearing.make_room(soaking=1):
-                self._overtake(lambda: self._open(Kind.CONFIGURE, running, []))
+                self._overtake(lambda: self._open(Wish(Kind.CONFIGURE, running), []))
             else:
                 self._is_dirty, self._room_at = True, self._world.clock.monotonic() + PAUSE_SECONDS
 
@@ -550,11 +550,11 @@ class Worker:
             self._world.folders.write(self.keeper.instance, self.keeper.definition.manifest, files)
             self._give(self.keeper.instance.generation, self._router)
 
-    def _open(self, kind: Kind, version: Version, listeners: list[Listener], given: RouterConfig | None = None) -> None:
+    def _open(self, wish: Wish, listeners: list[Listener], given: RouterConfig | None = None) -> None:
         router = given or self._router
         if router is None:
-            raise RequestError(f"cannot {kind} {self.name}: the router has no configuration yet")
-        self.foreground = self._opening.new_generation(kind, version, router, listeners)
+            raise RequestError(f"cannot {wish.kind} {self.name}: the router has no configuration yet")
+        self.foreground = self._opening.new_generation(wish, router, listeners)
         self._given[self.foreground.candidate.generation] = router
         self._not_before = 0.0
 

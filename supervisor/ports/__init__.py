@@ -13,7 +13,7 @@ from supervisor.values.bundle import BundleIndex
 from supervisor.values.errors import Fault
 from supervisor.values.handover import Handover, Step
 from supervisor.values.intake import Taken
-from supervisor.values.manifest import Probe, ServiceDefinition, ServiceManifest, StateVolume
+from supervisor.values.manifest import ErrorCounter, Probe, ServiceDefinition, ServiceManifest, StateVolume
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.release import InstanceState, Release, Version
 from supervisor.values.router import RouterConfig
@@ -24,10 +24,10 @@ from supervisor.values.state import (
     Link,
     ProbeResult,
     ProbeTarget,
+    Reading,
     RenderedFile,
     ResolvedFrontend,
     ResolvedProbe,
-    Tally,
     TrafficTable,
 )
 from supervisor.values.status import EventRecord, HandoverRecord
@@ -104,8 +104,8 @@ class Prober(Protocol):
     def ask(self, probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
         """Carry out one probe; a probe that fails is a result, not an error. ProbeError when it cannot be asked."""
 
-    def tally(self, source: ResolvedProbe, failed: str, total: str, target: ProbeTarget) -> tuple[Tally, ...]:
-        """Read what a daemon, or the kernel of it, has counted, by name. ProbeError, NetworkError: unreadable."""
+    def tally(self, source: ResolvedProbe, counter: ErrorCounter, target: ProbeTarget) -> Reading:
+        """Read what a daemon, or the kernel of it, has counted so far. ProbeError, NetworkError: unreadable."""
 
     def replay(self, source: ResolvedProbe, granted: bytes, known: bytes, target: ProbeTarget) -> int:
         """Ask a daemon for what another has granted and it does not know; return how much. ProbeError: what is left."""

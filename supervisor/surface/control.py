@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from supervisor.values.handover import NO_WAIVER, Waiver
 from supervisor.values.status import (
     BundleStatus,
     EventRecord,
@@ -43,7 +44,10 @@ class Control(HandoverCounters, Protocol):
 
     def plan(self, release: str | None) -> tuple[PlannedStep, ...]: ...
 
-    def swap(self, service: str, version: str | None, wait: bool) -> Iterator[Progress]: ...
+    def swap(
+        self, service: str, version: str | None, wait: bool, waiver: Waiver = NO_WAIVER, asked_by: str = ""
+    ) -> Iterator[Progress]:
+        """Hand one service over to `version` (None: the newest); who asked and what is waived go into the audit log."""
 
     def upgrade(self, release: str | None, wait: bool) -> Iterator[Progress]: ...
 

@@ -86,6 +86,30 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Waiver:
+    """What an operator lets a hand-over go without."""
+
+    soak: bool = False  # it is decided once the candidate is verified
+    judgement: bool = False  # what is judged while the candidate runs and answers does not undo it
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        given = (("soak", self.soak), ("judgement", self.judgement))
+        return tuple(word for word, is_given in given if is_given)
+
+    def __str__(self) -> str:
+        texts = {
+            "soak": "no soak: it is decided once the new version is verified, and nothing is undone after that",
+            "judgement": "forced: failed verification, lost readiness, the memory limit and counted failures do not"
+            " undo it; only a new version that ends or stops answering does",
+        }
+        return "; ".join(texts[word] for word in self.words)
+
+
+NO_WAIVER = Waiver()
+
+
+@dataclass(frozen=True, slots=True)
 class Handover:
     """Where one hand-over stands. `index` points into the table of its mode."""
 
@@ -103,6 +127,7 @@ class Handover:
     synced: str | None = None  # digest of the former active's copied state, when the candidate got it last
     associations: tuple[Association, ...] = ()  # takeover: what daemons that were killed have left in the kernel
     is_reconfigured: bool = False  # in its soak: the former active has not got that configuration
+    waiver: Waiver = NO_WAIVER
 
 
 # ---------------------------------------------------------------- events

@@ -216,20 +216,41 @@ class Takeover:
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """Regular expressions for one text: the numbers that their groups find are added up over all matches.
+
+    For each text of a group called `name`, and each of one called `source`, apart. Other named groups are numbers, too:
+    the name is what messages call them.
+    """
+
+    total: str
+    failed: str | None = None
+    answered: str | None = None
+    declined: str | None = None  # servers only
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorCounter:
     """Where a daemon tells how much of its work has failed so far; compared while a hand-over soaks.
 
-    `failed` and `total` are regular expressions: the numbers that their groups find are added up over all matches, for
-    each text of a group called `name` apart. No more than `share` of what is new may have failed, besides the share
-    that failed with the former active.
+    A client sees more failures than before when more than `share` of its new work failed, besides the share that
+    failed with the former active. No more than `clients` of them may. See `decisions.error_rate`.
     """
 
     name: str  # what is counted, as a plural: requests
     source: Probe  # where to read: without `expect`
-    failed: str
+    failed: str | None
     total: str
     share: float  # 0 to 1
-    minimum: int  # this many failed, before anything is said
+    minimum: int  # this many failed, before anything is said; more of one client count as this many
+    answered: str | None = None  # what is neither answered nor failed after `patience` has failed
+    patience: float = 0.0
+    clients: float = 0.1  # 0 to 1
+    servers: Count | None = None  # what other servers answered the daemon: their failures are not its own
+
+    @property
+    def parts(self) -> Count:
+        return Count(self.total, self.failed, self.answered)
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,7 @@ class HandoverRecord:
     reason: str
     seconds_to_cutover: float | None
     phases: tuple[tuple[str, float], ...]
+    waived: tuple[str, ...] = ()  # soak, judgement: what an operator let it go without
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from supervisor.values.errors import (
     UnknownServiceError,
     UnknownVersionError,
 )
+from supervisor.values.handover import NO_WAIVER, Waiver
 from supervisor.values.status import (
     BundledServiceStatus,
     BundleStatus,
@@ -143,7 +144,10 @@ class FakeControl:
 
     # ------------------------------------------------------------ services
 
-    def swap(self, service: str, version: str | None, wait: bool) -> Iterator[Progress]:
+    def swap(
+        self, service: str, version: str | None, wait: bool, waiver: Waiver = NO_WAIVER, asked_by: str = ""
+    ) -> Iterator[Progress]:
+        self.waived, self.asked_by = waiver, asked_by
         return self._operation(("swap", service, version, wait), service, version or "2.0", wait)
 
     def upgrade(self, release: str | None, wait: bool) -> Iterator[Progress]:

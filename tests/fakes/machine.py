@@ -13,7 +13,7 @@ from pathlib import Path
 from supervisor.edges.store import SqliteStore
 from supervisor.values.association import Association
 from supervisor.values.errors import EngineError, NoSuchContainerError, ProbeError
-from supervisor.values.manifest import Protocol
+from supervisor.values.manifest import ErrorCounter, Protocol
 from supervisor.values.names import ImageId, ServiceName
 from supervisor.values.state import (
     AddressFrontend,
@@ -26,6 +26,7 @@ from supervisor.values.state import (
     PortFrontend,
     ProbeResult,
     ProbeTarget,
+    Reading,
     ResolvedProbe,
     Tally,
     Usage,
@@ -135,14 +136,14 @@ class Machine:
             return ProbeResult(False, f"it answers, but not {expected!r}", seconds)
         return ProbeResult(True, "it answers", seconds)
 
-    def tally(self, source: ResolvedProbe, failed: str, total: str, target: ProbeTarget) -> tuple[Tally, ...]:
+    def tally(self, source: ResolvedProbe, counter: ErrorCounter, target: ProbeTarget) -> Reading:
         """What the daemon counts: one piece of work each tick, of which every so many have failed."""
         self.clock.sleep(PROBE_SECONDS)
         if not self.is_answering(target.container):
             raise ProbeError(f"cannot read counters of {target.container}: it does not answer")
         daemon = self.engine.daemons[target.container]
         done = int((self.clock.elapsed - daemon.started) / TICK_SECONDS)
-        return (Tally("", int(done * daemon.behaviour.fails), done),)
+        return Reading((Tally("", int(done * daemon.behaviour.fails), done),))
 
     def replay(self, source: ResolvedProbe, granted: bytes, known: bytes, target: ProbeTarget) -> int:
         """The daemon is asked for each, and writes it down."""

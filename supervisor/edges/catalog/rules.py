@@ -16,6 +16,8 @@ from supervisor.edges.templating import ITEM_NAMES, NAMES, RAW_SUFFIX, expressio
 from supervisor.values.errors import Fault
 from supervisor.values.manifest import (
     ConfigFile,
+    Count,
+    ErrorCounter,
     Frontend,
     Needs,
     NetworkMode,
@@ -215,9 +217,11 @@ def errors_can_be_counted(draft: Draft) -> Iterator[Fault]:
             if item.source.kind is ProbeKind.ANSWERS and draft.one("network") is NetworkMode.ISOLATED:
                 yield Fault(f"{at}.source.answers", "has no meaning here: network is isolated")
             yield from _source_faults(f"{at}.source", item.source, folders)
-        for key in ("failed", "total"):
-            if isinstance(text := getattr(item, key), str):
-                yield from _fault(f"{at}.{key}", _counting_fault(text))
+        yield from _counts_faults(at, item)
+        if isinstance(item.servers, Count):
+            yield from _counts_faults(f"{at}.servers", item.servers)
+        if item.patience and item.answered is None:
+            yield Fault(f"{at}.patience", "has no meaning here: there is no `answered`")
 
 
 def _source_faults(at: str, source: Probe, folders: set[str]) -> Iterator[Fault]:
@@ -228,12 +232,21 @@ def _source_faults(at: str, source: Probe, folders: set[str]) -> Iterator[Fault]
         yield Fault(f"{at}.{source.kind}.each", "has no meaning here: the counters have one place")
 
 
+def _counts_faults(at: str, counts: Count | ErrorCounter) -> Iterator[Fault]:
+    if counts.failed is None and counts.answered is None:
+        yield Fault(at, "has neither `failed` nor `answered`: nothing would ever fail")
+    for key in ("failed", "total", "answered", "declined"):
+        if isinstance(text := getattr(counts, key, None), str):
+            yield from _fault(f"{at}.{key}", _counting_fault(text))
+
+
 def _counting_fault(text: str) -> str | None:
     try:
         pattern = re.compile(text)
     except re.error as error:
         return f"is not a regular expression: {error}"
-    return None if pattern.groups > len(pattern.groupindex.keys() & {"name"}) else "has no group: which number counts?"
+    keys = pattern.groupindex.keys() & {"name", "source"}
+    return None if pattern.groups > len(keys) else "has no group: which number counts?"
 
 
 _WORDS = {"protocol": {"udp", "tcp"}, "method": {"GET", "HEAD", "POST", "PUT", "OPTIONS"}}

@@ -24,6 +24,7 @@ from supervisor.edges.catalog.shapes import (
 from supervisor.values.manifest import (
     Check,
     ConfigFile,
+    Count,
     Drain,
     ErrorCounter,
     Frontend,
@@ -209,7 +210,7 @@ PROBES = {
     ProbeKind.EXEC: _arguments("command", "expect"),
 }
 COUNTERS = {kind: PROBES[kind] for kind in (ProbeKind.HTTP, ProbeKind.SOCKET, ProbeKind.EXEC)} | {
-    ProbeKind.ANSWERS: _arguments("port", "")
+    ProbeKind.ANSWERS: _arguments("port", "servers")
 }
 """What answers with a text."""
 
@@ -252,15 +253,31 @@ _WATCH = (Field("interval", DURATION, True), Field("threshold", Number(1, 1000),
 READINESS = Record(Watch, (Field("probes", ListOf(PROBE, minimum=1), True), *_WATCH, Field("deadline", DURATION)))
 LIVENESS = Record(Watch, (Field("probes", ListOf(PROBE), True), *_WATCH))
 
+
+def _error_counter(failed: str | None = None, **others: Any) -> ErrorCounter:
+    return ErrorCounter(failed=failed, **others)
+
+
+_COUNTS = (
+    Field("failed", Text(), about="regular expression: its groups are numbers, added up over all matches"),
+    Field("total", Text(), True, about="the same for all that was asked for"),
+    Field("answered", Text(), about="the same for what was answered well: what is neither failed"),
+)
+SERVERS = Record(
+    Count,
+    (*_COUNTS, Field("declined", Text(), about="the same for answers that depend on what was asked, not on how")),
+)
 ERRORS = Record(
-    ErrorCounter,
+    _error_counter,
     (
         Field("name", Text(r"[a-z][a-z -]{0,30}", "must be lower case words"), True, about="what is counted: requests"),
         Field("source", COUNTER, True, about="where the daemon tells its counters"),
-        Field("failed", Text(), True, about="regular expression: its groups are numbers, added up over all matches"),
-        Field("total", Text(), True, about="the same for all that was done, failed or not"),
-        Field("share", SHARE, True, about="of what is new so much may have failed, besides the share before"),
+        *_COUNTS,
+        Field("patience", DURATION_OR_ZERO, about="so long something may be under way before it counts as unanswered"),
+        Field("share", SHARE, True, about="of a client's new work so much may have failed, besides the share before"),
+        Field("clients", SHARE, about="so many clients may see more failures than that; 10 % when absent"),
         Field("minimum", Number(1, 1 << 31), True, about="this many failed before anything is said"),
+        Field("servers", SERVERS, about="the same of servers that the daemon asks: their failures are not its own"),
     ),
 )
 

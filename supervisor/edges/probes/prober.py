@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from supervisor.edges.probes import command, control, dhcp, http, leases, resolver, tally, tcp, vici
 from supervisor.edges.probes.answer import Answer
 from supervisor.values.errors import ProbeError
-from supervisor.values.manifest import ProbeKind
-from supervisor.values.state import ProbeResult, ProbeTarget, ResolvedProbe, Tally
+from supervisor.values.manifest import ErrorCounter, ProbeKind
+from supervisor.values.state import ProbeResult, ProbeTarget, Reading, ResolvedProbe
 
 Ask = Callable[[ResolvedProbe, ProbeTarget], Answer]
 
 
-def _uncounted(container: str, port: int) -> str:
+def _uncounted(container: str, port: int, servers: Sequence[str]) -> str:
     raise ProbeError(f"cannot read counters of {container}: nobody counts answers from port {port}")
 
 
 class ProtocolProber:
     """Asks in the caller's thread and network namespace; never takes longer than the probe's `timeout`.
 
-    `execute` runs a command inside a container (name, command, timeout) and bounds it; `answers` tells how often each
-    DNS response code left a container's port.
+    `execute` runs a command inside a container (name, command, timeout) and bounds it; `answers` tells what
+    clients of a container's port were answered, and what other servers answered us.
     """
 
     def __init__(self, execute: tally.Execute, answers: tally.Answers = _uncounted) -> None:
@@ -47,8 +47,10 @@ class ProtocolProber:
         answer = ask(probe, target)
         return ProbeResult(answer.is_good, answer.message, time.monotonic() - began, answer.is_telling)
 
-    def tally(self, source: ResolvedProbe, failed: str, total: str, target: ProbeTarget) -> tuple[Tally, ...]:
-        return tally.count(tally.read(source, target, self._execute, self._answers), failed, total)
+    def tally(self, source: ResolvedProbe, counter: ErrorCounter, target: ProbeTarget) -> Reading:
+        text = tally.read(source, target, self._execute, self._answers)
+        servers = tally.count(text, counter.servers) if counter.servers else ()
+        return Reading(tally.count(text, counter.parts), servers)
 
     def replay(self, source: ResolvedProbe, granted: bytes, known: bytes, target: ProbeTarget) -> int:
         if source.kind != ProbeKind.LEASES:

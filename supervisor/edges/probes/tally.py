@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from http.client import HTTPException
 
@@ -17,21 +17,22 @@ from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.bounded import unix_connection
 from supervisor.edges.probes.http import HEADER, Connection
 from supervisor.values.errors import EngineError, ProbeError
-from supervisor.values.manifest import ProbeKind
+from supervisor.values.manifest import Count, ProbeKind
 from supervisor.values.state import ExecResult, ProbeTarget, ResolvedProbe, Tally
 
 TEXT_LIMIT = 1 << 20
 OUTPUT_LIMIT = 64 * 1024  # engines cut what a command prints here
-NAME_GROUP = "name"
+KEY_GROUPS = ("name", "source")
 
 Execute = Callable[[str, Sequence[str], float], ExecResult]
-Answers = Callable[[str, int], str]
+Answers = Callable[[str, int, Sequence[str]], str]
 
 
 def read(source: ResolvedProbe, target: ProbeTarget, execute: Execute, answers: Answers) -> str:
     """Return what the daemon tells, or the kernel of it. ProbeError, and NetworkError of the kernel."""
     if source.kind == ProbeKind.ANSWERS:
-        return answers(target.container, Arguments(source, ("port",)).port())
+        arguments = Arguments(source, ("port", "servers"))
+        return answers(target.container, arguments.port(), arguments.text("servers").split())
     try:
         match source.kind:
             case ProbeKind.SOCKET:
@@ -49,27 +50,47 @@ def read(source: ResolvedProbe, target: ProbeTarget, execute: Execute, answers: 
     return content.decode("utf-8", "replace")
 
 
-def count(text: str, failed: str, total: str) -> tuple[Tally, ...]:
-    """Add up what the expressions find, for each name apart. ProbeError."""
-    failures, all_of_it = _sums(text, failed), _sums(text, total)
-    return tuple(Tally(name, failures[name], all_of_it[name]) for name in sorted(all_of_it))
+def count(text: str, expressions: Count) -> tuple[Tally, ...]:
+    """Add up what the expressions find, for each name and client apart. ProbeError."""
+    whole, failed = _sums(text, expressions.total), _sums(text, expressions.failed)
+    answered, declined = _sums(text, expressions.answered), _sums(text, expressions.declined)
+    return tuple(
+        Tally(
+            name,
+            sum(failed[name, source].values()),
+            sum(whole[name, source].values()),
+            source,
+            sum(answered[name, source].values()) if expressions.answered else None,
+            sum(declined[name, source].values()),
+            tuple(sorted((kind, n) for kind, n in (failed[name, source] + declined[name, source]).items() if kind)),
+        )
+        for name, source in sorted(whole)
+    )
 
 
-def _sums(text: str, expression: str) -> Counter[str]:
-    sums: Counter[str] = Counter()
+def _sums(text: str, expression: str | None) -> defaultdict[tuple[str, str], Counter[str]]:
+    """Return the sums by name and client, and within them by what the groups are called."""
+    sums: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    if expression is None:
+        return sums
     try:
         pattern = re.compile(expression)
     except re.error as error:
         raise ProbeError(f"cannot read counters: {expression!r} is not a regular expression: {error}") from None
-    name_group = pattern.groupindex.get(NAME_GROUP)
+    kinds = {number: kind for kind, number in pattern.groupindex.items()}
     for match in pattern.finditer(text):
-        name = match[NAME_GROUP] or "" if name_group else ""
-        numbers = [match[group] for group in range(1, pattern.groups + 1) if group != name_group and match[group]]
-        for number in numbers:
-            if not (number.isascii() and number.isdigit()):
-                raise ProbeError(f"cannot read counters: {excerpt(number, 40)} is not a number")
-        sums[name] += sum(map(int, numbers))
+        key = tuple(match[group] or "" if group in pattern.groupindex else "" for group in KEY_GROUPS)
+        of_key = sums[key[0], key[1]]
+        for group in range(1, pattern.groups + 1):
+            if kinds.get(group) not in KEY_GROUPS and match[group]:
+                of_key[kinds.get(group, "")] += _number(match[group])
     return sums
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ProbeError(f"cannot read counters: {excerpt(text, 40)} is not a number")
+    return int(text)
 
 
 def _from_socket(source: ResolvedProbe, target: ProbeTarget) -> bytes:

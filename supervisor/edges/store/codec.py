@@ -7,7 +7,7 @@ from dataclasses import astuple
 
 from supervisor.decisions.instance_record import dump_instance, load_instance
 from supervisor.values.association import Association
-from supervisor.values.handover import Direction, Handover, Kind, Mode, Outcome
+from supervisor.values.handover import Direction, Handover, Kind, Mode, Outcome, Waiver
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.release import Version
 
@@ -44,6 +44,7 @@ def dump_handover(handover: Handover) -> str:
             "synced": handover.synced,
             "associations": [astuple(association) for association in handover.associations],
             "is_reconfigured": handover.is_reconfigured,
+            "waiver": astuple(handover.waiver),
         }
     )
 
@@ -66,4 +67,5 @@ def load_handover(number: int, service: str, outcome: str, text: str) -> Handove
         # A journal written before there were any has none.
         associations=tuple(Association(*association) for association in fields.get("associations", ())),
         is_reconfigured=fields.get("is_reconfigured", False),
+        waiver=Waiver(*fields.get("waiver", ())),
     )

@@ -206,6 +206,7 @@ class SqliteStore(StateFile):
             reason=handover.reason,
             seconds_to_cutover=None if cut is None else cut - started,
             phases=tuple((phase, (end or begin) - begin) for phase, begin, end in phases),
+            waived=handover.waiver.words,
         )
 
     def _prune_handovers(self, service: ServiceName) -> None:

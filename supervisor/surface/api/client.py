@@ -13,6 +13,7 @@ from supervisor.surface.api import convert
 from supervisor.surface.api import supervisor_pb2 as pb
 from supervisor.surface.api.faults import MAX_METADATA_BYTES, REASON, ApiError, UnreachableError
 from supervisor.surface.api.supervisor_pb2_grpc import SupervisorStub
+from supervisor.values.handover import NO_WAIVER, Waiver
 from supervisor.values.status import (
     BundleStatus,
     EventRecord,
@@ -90,8 +91,18 @@ class RemoteControl:
 
     # ------------------------------------------------------------ changing
 
-    def swap(self, service: str, version: str | None, wait: bool) -> Iterator[Progress]:
-        return self._watch(self._stub.Swap, pb.SwapRequest(service=service, version=version, wait=wait))
+    def swap(
+        self, service: str, version: str | None, wait: bool, waiver: Waiver = NO_WAIVER, asked_by: str = ""
+    ) -> Iterator[Progress]:
+        request = pb.SwapRequest(
+            service=service,
+            version=version,
+            wait=wait,
+            no_soak=waiver.soak,
+            force=waiver.judgement,
+            asked_by=asked_by,
+        )
+        return self._watch(self._stub.Swap, request)
 
     def upgrade(self, release: str | None, wait: bool) -> Iterator[Progress]:
         return self._watch(self._stub.Upgrade, pb.UpgradeRequest(release=release, wait=wait))

@@ -146,6 +146,7 @@ def record_message(record: HandoverRecord) -> pb.HandoverRecord:
         reason=record.reason,
         seconds_to_cutover=record.seconds_to_cutover,
         phases=[pb.Phase(name=name, seconds=spent) for name, spent in record.phases],
+        waived=record.waived,
     )
 
 
@@ -255,6 +256,7 @@ def record_value(message: pb.HandoverRecord) -> HandoverRecord:
         reason=message.reason,
         seconds_to_cutover=message.seconds_to_cutover if message.HasField("seconds_to_cutover") else None,
         phases=tuple((phase.name, phase.seconds) for phase in message.phases),
+        waived=tuple(message.waived),
     )
 
 

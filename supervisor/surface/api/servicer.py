@@ -16,6 +16,7 @@ from supervisor.surface.api.faults import INTERNAL, REASON, code_of, message_of,
 from supervisor.surface.api.streams import Slots, carry
 from supervisor.surface.api.supervisor_pb2_grpc import SupervisorServicer
 from supervisor.surface.control import Control
+from supervisor.values.handover import Waiver
 from supervisor.values.status import Progress
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 APPLY_SECONDS = 60.0
 
 Context = grpc.ServicerContext
+MOST_OF_A_NAME = 64
 Request = TypeVar("Request")
 Reply = TypeVar("Reply")
 
@@ -105,7 +107,11 @@ class Servicer(SupervisorServicer):
 
     @stream
     def Swap(self, request: pb.SwapRequest, context: Context) -> Iterator[pb.Progress]:  # noqa: N802
-        return _progress(self.control.swap(request.service, _given(request, "version"), request.wait), context)
+        waiver = Waiver(request.no_soak, request.force)
+        asked = self.control.swap(
+            request.service, _given(request, "version"), request.wait, waiver, request.asked_by[:MOST_OF_A_NAME]
+        )
+        return _progress(asked, context)
 
     @stream
     def Upgrade(self, request: pb.UpgradeRequest, context: Context) -> Iterator[pb.Progress]:  # noqa: N802

@@ -168,14 +168,20 @@ class PlannedStep(_message.Message):
     def __init__(self, service: _Optional[str] = ..., action: _Optional[str] = ..., from_version: _Optional[str] = ..., to_version: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class SwapRequest(_message.Message):
-    __slots__ = ("service", "version", "wait")
+    __slots__ = ("service", "version", "wait", "no_soak", "force", "asked_by")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     WAIT_FIELD_NUMBER: _ClassVar[int]
+    NO_SOAK_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
+    ASKED_BY_FIELD_NUMBER: _ClassVar[int]
     service: str
     version: str
     wait: bool
-    def __init__(self, service: _Optional[str] = ..., version: _Optional[str] = ..., wait: _Optional[bool] = ...) -> None: ...
+    no_soak: bool
+    force: bool
+    asked_by: str
+    def __init__(self, service: _Optional[str] = ..., version: _Optional[str] = ..., wait: _Optional[bool] = ..., no_soak: _Optional[bool] = ..., force: _Optional[bool] = ..., asked_by: _Optional[str] = ...) -> None: ...
 
 class UpgradeRequest(_message.Message):
     __slots__ = ("release", "wait")
@@ -254,7 +260,7 @@ class ListHistoryResponse(_message.Message):
     def __init__(self, handovers: _Optional[_Iterable[_Union[HandoverRecord, _Mapping]]] = ...) -> None: ...
 
 class HandoverRecord(_message.Message):
-    __slots__ = ("id", "service", "kind", "from_version", "to_version", "generation", "started", "finished", "outcome", "reason", "seconds_to_cutover", "phases")
+    __slots__ = ("id", "service", "kind", "from_version", "to_version", "generation", "started", "finished", "outcome", "reason", "seconds_to_cutover", "phases", "waived")
     ID_FIELD_NUMBER: _ClassVar[int]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -267,6 +273,7 @@ class HandoverRecord(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     SECONDS_TO_CUTOVER_FIELD_NUMBER: _ClassVar[int]
     PHASES_FIELD_NUMBER: _ClassVar[int]
+    WAIVED_FIELD_NUMBER: _ClassVar[int]
     id: int
     service: str
     kind: str
@@ -279,7 +286,8 @@ class HandoverRecord(_message.Message):
     reason: str
     seconds_to_cutover: float
     phases: _containers.RepeatedCompositeFieldContainer[Phase]
-    def __init__(self, id: _Optional[int] = ..., service: _Optional[str] = ..., kind: _Optional[str] = ..., from_version: _Optional[str] = ..., to_version: _Optional[str] = ..., generation: _Optional[int] = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., outcome: _Optional[str] = ..., reason: _Optional[str] = ..., seconds_to_cutover: _Optional[float] = ..., phases: _Optional[_Iterable[_Union[Phase, _Mapping]]] = ...) -> None: ...
+    waived: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[int] = ..., service: _Optional[str] = ..., kind: _Optional[str] = ..., from_version: _Optional[str] = ..., to_version: _Optional[str] = ..., generation: _Optional[int] = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., outcome: _Optional[str] = ..., reason: _Optional[str] = ..., seconds_to_cutover: _Optional[float] = ..., phases: _Optional[_Iterable[_Union[Phase, _Mapping]]] = ..., waived: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Phase(_message.Message):
     __slots__ = ("name", "seconds")

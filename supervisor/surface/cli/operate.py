@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from supervisor.surface.cli.caller import caller
 from supervisor.surface.cli.common import (
     Connection,
     complete_release,
@@ -15,17 +16,30 @@ from supervisor.surface.cli.common import (
     service_argument,
 )
 from supervisor.surface.cli.progress import follow
+from supervisor.values.handover import Waiver
 
 
 @click.command()
 @service_argument
 @click.option("--to", "version", metavar="VERSION", shell_complete=complete_version, help="Instead of the newest.")
+@click.option("--no-soak", is_flag=True, help="Decide once the new version is verified; undo nothing after that.")
+@click.option("--force", is_flag=True, help="Stay on a new version that runs and answers, whatever is judged of it.")
 @no_wait_option
 @json_option
 @pass_connection
-def swap(connection: Connection, service: str, version: str | None, no_wait: bool, as_json: bool) -> None:
+def swap(
+    connection: Connection,
+    service: str,
+    version: str | None,
+    no_soak: bool,
+    force: bool,
+    no_wait: bool,
+    as_json: bool,
+) -> None:
     """Hand one service over to another version."""
-    follow(connection.control.swap(service, version, not no_wait), as_json=as_json, wait=not no_wait)
+    waiver = Waiver(soak=no_soak, judgement=force)
+    asked = connection.control.swap(service, version, not no_wait, waiver, caller())
+    follow(asked, as_json=as_json, wait=not no_wait)
 
 
 @click.command()

@@ -120,6 +120,7 @@ def record(value: HandoverRecord) -> Shape:
         "reason": value.reason,
         "seconds_to_cutover": value.seconds_to_cutover,
         "phases": [{"name": name, "seconds": seconds} for name, seconds in value.phases],
+        "waived": list(value.waived),
     }
 
 

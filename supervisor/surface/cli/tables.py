@@ -142,7 +142,7 @@ def _record_row(record: HandoverRecord) -> tuple[str | Text, ...]:
         Text(record.outcome, _OUTCOMES.get(record.outcome, "")),
         "-" if cutover is None else f"{cutover:.2f}s",
         "-" if finished is None else f"{finished - record.started:.2f}s",
-        record.reason,
+        "; ".join(filter(None, (f"without {' and '.join(record.waived)}" if record.waived else "", record.reason))),
     )
 
 

@@ -1,11 +1,13 @@
-"""DNS answers are counted by the kernel on their way out of a real server, whatever the server says of itself."""
+"""DNS questions and answers of each client are counted by the kernel, whatever the real server between them says."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
@@ -19,12 +21,21 @@ from supervisor.edges.catalog import load_definition
 from supervisor.edges.network.answers import TABLE, AnswerCounters
 from supervisor.edges.probes import ProtocolProber
 from supervisor.values.errors import EngineError
-from supervisor.values.state import ProbeTarget, ResolvedProbe, Tally
+from supervisor.values.state import ProbeTarget, Reading, ResolvedProbe, Tally
 from tests.integration.probes.probe_servers import Lab, Run, wait_until
 from tests.integration.probes.test_tally import ROOT
 
 PORT, OTHER = 1053, 1054
 SERVER = IPv4Address("10.1.1.1")
+GUEST = "10.1.1.20"
+FAILED = (
+    dns.rcode.FORMERR,
+    dns.rcode.SERVFAIL,
+    dns.rcode.NOTIMP,
+    dns.rcode.REFUSED,
+    dns.rcode.YXDOMAIN,
+    dns.rcode.NOTAUTH,
+)
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 
@@ -55,7 +66,7 @@ def names(lab: Lab, run: Run) -> None:
 
 def ask(lab: Lab, name: str, times: int, port: int = PORT, server: str = str(SERVER)) -> int | None:
     """From the guest, or from the router itself; the response code of the last one."""
-    side = lab.guest if server == str(SERVER) else lab.router
+    side = lab.router if server == "127.0.0.1" else lab.guest
 
     def asking() -> int | None:
         code = None
@@ -69,7 +80,7 @@ def ask(lab: Lab, name: str, times: int, port: int = PORT, server: str = str(SER
     return side.inside(asking)
 
 
-def read(lab: Lab, counters: AnswerCounters, container: str, port: int) -> tuple[Tally, ...]:
+def read(lab: Lab, counters: AnswerCounters, container: str, port: int, servers: str = "") -> Reading:
     """By what the shipped manifest says."""
     (counter,) = load_definition(ROOT / "services/dnsmasq").manifest.errors
 
@@ -77,39 +88,81 @@ def read(lab: Lab, counters: AnswerCounters, container: str, port: int) -> tuple
         raise EngineError("cannot run it: nobody should")
 
     prober = ProtocolProber(execute, counters.read)  # type: ignore[arg-type]
-    source = ResolvedProbe("answers", (("port", str(port)),), 1.0)
+    source = ResolvedProbe("answers", (("port", str(port)), ("servers", servers)), 1.0)
     target = ProbeTarget(container, None, ())
-    return lab.router.inside(lambda: prober.tally(source, counter.failed, counter.total, target))
+    return lab.router.inside(lambda: prober.tally(source, counter, target))
+
+
+def guest(failed: int, total: int, answered: int, **kinds: int) -> Tally:
+    return Tally("", failed, total, GUEST, answered, 0, tuple(sorted(kinds.items())))
 
 
 @pytest.mark.usefixtures("names")
-def test_refused_answers_are_told_apart_from_good_ones_and_from_those_of_another_port(
+def test_what_a_guest_asked_and_was_answered_is_told_apart_from_another_port(
     lab: Lab, counters: AnswerCounters
 ) -> None:
-    (before,) = read(lab, counters, "vrs-names-1", PORT)
+    assert read(lab, counters, "vrs-names-1", PORT) == Reading(())
     read(lab, counters, "vrs-names-2", OTHER)
     assert ask(lab, "known.test", 7) == dns.rcode.NOERROR
     assert ask(lab, "unknown.test", 3) == dns.rcode.REFUSED
     assert ask(lab, "known.test", 2, OTHER) == dns.rcode.NOERROR
-    (after,) = read(lab, counters, "vrs-names-1", PORT)
-    assert (after.failed - before.failed, after.total - before.total) == (3, 10)
-    assert read(lab, counters, "vrs-names-2", OTHER) == (Tally("", 0, 2),)
+    assert read(lab, counters, "vrs-names-1", PORT).parts == (guest(3, 10, 7, REFUSED=3),)
+    assert read(lab, counters, "vrs-names-2", OTHER).parts == (guest(0, 2, 2),)
     assert ask(lab, "unknown.test", 4, server="127.0.0.1") == dns.rcode.REFUSED  # a probe's
-    assert read(lab, counters, "vrs-names-1", PORT) == (after,)
+    assert read(lab, counters, "vrs-names-1", PORT).parts == (guest(3, 10, 7, REFUSED=3),)
+    assert read(lab, counters, "vrs-names-4", PORT).parts == (guest(0, 0, 0),)  # who has the port next begins anew
 
 
-def test_servfail_counts_and_a_name_that_does_not_exist_does_not(lab: Lab, counters: AnswerCounters) -> None:
+@pytest.mark.usefixtures("names")
+def test_a_guest_over_ipv6_is_a_client_too(lab: Lab, counters: AnswerCounters) -> None:
+    for side, address in ((lab.router, "fd00::1"), (lab.guest, "fd00::20")):
+        add_address(side.path, address)
+    wait_until(lambda: ask(lab, "known.test", 1, server="fd00::1") is not None)
+    assert ask(lab, "unknown.test", 2, server="fd00::1") == dns.rcode.REFUSED
+    (found,) = read(lab, counters, "vrs-names-1", PORT).parts
+    assert (found.source, found.failed, found.answered) == ("fd00::20", 2, 1)
+
+
+def test_every_code_but_two_has_failed(lab: Lab, counters: AnswerCounters) -> None:
+    codes = (*FAILED, dns.rcode.NXDOMAIN, dns.rcode.NOERROR)
+
     def answer() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
             server.bind((str(SERVER), PORT))
-            for code in (dns.rcode.SERVFAIL, dns.rcode.SERVFAIL, dns.rcode.NXDOMAIN, dns.rcode.NOERROR):
+            for code in codes:
                 response = dns.message.make_response(dns.message.make_query("a.test", "A"))
                 response.set_rcode(code)
-                server.sendto(response.to_wire(), ("10.1.1.20", 9))
+                server.sendto(response.to_wire(), (GUEST, 9))
 
     lab.router.inside(answer)
-    assert read(lab, counters, "vrs-names-1", PORT) == (Tally("", 2, 4),)
-    assert read(lab, counters, "vrs-names-4", PORT) == (Tally("", 0, 0),)  # who has the port next begins anew
+    kinds = {"FORMERR": 1, "SERVFAIL": 1, "NOTIMP": 1, "REFUSED": 1, "OTHER": 2}
+    assert read(lab, counters, "vrs-names-1", PORT).parts == (guest(6, 0, 2, **kinds),)
+
+
+def test_other_servers_are_counted_by_address(lab: Lab, counters: AnswerCounters) -> None:
+    """The guest plays two servers of the router's: one that refuses, one that says nothing."""
+    silent = "10.1.1.77"
+    read(lab, counters, "vrs-names-1", PORT, f"{GUEST} {silent}")
+
+    def exchange() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker, contextlib.suppress(OSError):
+            asker.settimeout(2)
+            asker.sendto(dns.message.make_query("a.test", "A").to_wire(), (GUEST, 53))
+            asker.recv(512)
+            asker.sendto(b"x", (silent, 53))
+
+    with lab.guest.inside(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as server:
+        server.bind((GUEST, 53))
+        server.settimeout(5)
+        answering = threading.Thread(target=refuse_one, args=(server,))
+        answering.start()
+        lab.router.inside(exchange)
+        answering.join(6)
+    found = read(lab, counters, "vrs-names-1", PORT, f"{GUEST} {silent}").servers
+    assert [(one.name, one.total, one.declined, one.failed, one.answered) for one in found] == [
+        (GUEST, 1, 1, 0, 0),
+        (silent, 1, 0, 0, 0),
+    ]
 
 
 def test_the_table_outlives_a_flush_and_ends_with_its_maker(lab: Lab, counters: AnswerCounters) -> None:
@@ -118,7 +171,23 @@ def test_the_table_outlives_a_flush_and_ends_with_its_maker(lab: Lab, counters: 
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     nft("flush", "ruleset")
-    assert read(lab, counters, "vrs-names-1", PORT) == (Tally("", 0, 0),)
+    assert read(lab, counters, "vrs-names-1", PORT) == Reading(())
     assert TABLE in nft("list", "tables")
     counters.close()
     assert TABLE not in nft("list", "tables")
+
+
+def add_address(namespace: object, address: str) -> None:
+    """Without waiting for duplicate address detection."""
+    show = ["nsenter", f"--net={namespace}", "ip", "-o", "-4", "addr", "show", "scope", "global"]
+    card = subprocess.run(show, capture_output=True, text=True, check=True).stdout.split()[1]
+    command = ["nsenter", f"--net={namespace}", "ip", "addr", "add", f"{address}/64", "dev", card, "nodad"]
+    subprocess.run(command, check=True)
+
+
+def refuse_one(server: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        question, asker = server.recvfrom(512)
+        response = dns.message.make_response(dns.message.from_wire(question))
+        response.set_rcode(dns.rcode.REFUSED)
+        server.sendto(response.to_wire(), asker)

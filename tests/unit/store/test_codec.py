@@ -9,7 +9,7 @@ import pytest
 
 from supervisor.edges.store.codec import dump_handover, dump_instance, load_handover, load_instance
 from supervisor.values.association import Association
-from supervisor.values.handover import Direction, Handover, Kind, Mode
+from supervisor.values.handover import NO_WAIVER, Direction, Handover, Kind, Mode, Waiver
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.state import Instance, Link
 
@@ -27,6 +27,7 @@ HANDOVER = Handover(
     reason="not ready",
     synced="sha256:00",
     associations=(Association(*WAY, "esp", 0xC8A7C1DE, 1, "tunnel"), Association(*WAY, "ah", 1, 2, "transport")),
+    waiver=Waiver(soak=False, judgement=True),
 )
 
 
@@ -38,6 +39,12 @@ def test_a_journal_from_before_there_were_associations_is_read() -> None:
     fields = json.loads(dump_handover(HANDOVER))
     del fields["associations"]
     assert load_handover(7, "keys", "running", json.dumps(fields)).associations == ()
+
+
+def test_a_journal_from_before_anything_could_be_waived_is_read() -> None:
+    fields = json.loads(dump_handover(HANDOVER))
+    del fields["waiver"]
+    assert load_handover(7, "keys", "running", json.dumps(fields)).waiver == NO_WAIVER
 
 
 @pytest.mark.parametrize("masquerades", [True, False])

@@ -145,6 +145,7 @@ def test_plan_and_history_as_json(run: Run) -> None:
             "reason": "asked for",
             "seconds_to_cutover": 1.25,
             "phases": [{"name": "stage", "seconds": 0.5}, {"name": "soak", "seconds": 1.0}],
+            "waived": [],
         }
     ]
 

@@ -1,0 +1,89 @@
+"""What came of a daemon's work between two readings of its counters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from supervisor.values.state import Reading, Tally
+
+Key = tuple[str, str]  # the part (or server), the client
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Pieces of work that are over, by how they ended."""
+
+    failed: int
+    total: int
+    unanswered: int = 0
+    declined: int = 0
+    kinds: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def bad(self) -> int:
+        return self.failed + self.unanswered + self.declined
+
+    @property
+    def share(self) -> float:
+        """The share that failed. Without work nothing did."""
+        return self.bad / self.total if self.total > 0 else 0.0
+
+    @property
+    def all_kinds(self) -> tuple[tuple[str, int], ...]:
+        return (*self.kinds, ("unanswered", self.unanswered)) if self.unanswered else self.kinds
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """All the work between two readings of one counter."""
+
+    parts: Mapping[Key, Work]
+    servers: Mapping[Key, Work]
+
+
+def span(before: Reading | None, after: Reading, due: Reading | None = None) -> Span:
+    """Return the work between two readings; `before` None: since the daemon began.
+
+    `due` is an earlier reading than `after`: what had been asked for by then should have been answered by now.
+    """
+    return Span(
+        _works(_by_key(before.parts) if before else {}, after.parts, _by_key((due or after).parts)),
+        _works(_by_key(before.servers) if before else {}, after.servers, _by_key((due or after).servers)),
+    )
+
+
+def since(now: Tally, before: Tally | None, due: Tally | None) -> Work | None:
+    """Return what is new; None when the counters began anew.
+
+    What was under way at the first reading may fail after it: more failures than pieces of work are as many.
+    """
+    before = before or Tally(now.name, 0, 0)
+    failed, declined, total = now.failed - before.failed, now.declined - before.declined, now.total - before.total
+    if failed < 0 or total < 0 or declined < 0:
+        return None
+    past = dict(before.kinds)
+    kinds = tuple((kind, count - past.get(kind, 0)) for kind, count in now.kinds if count > past.get(kind, 0))
+    if now.answered is None:
+        return Work(failed, max(failed, total), kinds=kinds)
+    over = now.answered - (before.answered or 0) + failed + declined
+    unanswered = max(0, (due.total if due else before.total) - before.total - over)
+    return Work(failed, max(over, 0) + unanswered, unanswered, declined, kinds)
+
+
+def sum_kinds(works: Iterable[Work]) -> tuple[tuple[str, int], ...]:
+    """Return how often each kind of failure was counted, most frequent first."""
+    counts: Counter[str] = Counter()
+    for work in works:
+        counts.update(dict(work.all_kinds))
+    return tuple(sorted(counts.items(), key=lambda kind: (-kind[1], kind[0])))
+
+
+def _by_key(tallies: Sequence[Tally]) -> dict[Key, Tally]:
+    return {(tally.name, tally.source): tally for tally in tallies}
+
+
+def _works(before: Mapping[Key, Tally], after: Sequence[Tally], due: Mapping[Key, Tally]) -> dict[Key, Work]:
+    found = {key: since(tally, before.get(key), due.get(key)) for key, tally in _by_key(after).items()}
+    return {key: work for key, work in found.items() if work}

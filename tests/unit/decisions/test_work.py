@@ -1,0 +1,45 @@
+"""What is new between two readings: failed, declined, and what nobody answered in time."""
+
+from __future__ import annotations
+
+import pytest
+
+from supervisor.decisions.work import Work, since, span
+from supervisor.values.state import Reading, Tally
+
+
+def tally(failed: int, total: int, answered: int | None = None, declined: int = 0) -> Tally:
+    return Tally("", failed, total, "guest", answered, declined)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "due", "fresh"),
+    [
+        pytest.param(tally(1, 10), tally(3, 20), None, Work(2, 10), id="some failed"),
+        pytest.param(tally(1, 10), tally(1, 10), None, Work(0, 0), id="nothing was done"),
+        pytest.param(tally(5, 10), tally(1, 20), None, None, id="it began anew"),
+        pytest.param(tally(0, 30), tally(0, 20), None, None, id="the total went backwards"),
+        pytest.param(None, tally(2, 9), None, Work(2, 9), id="since it began"),
+        pytest.param(tally(0, 10), tally(7, 14), None, Work(7, 7), id="more failed than was begun"),
+        pytest.param(tally(0, 10, 9), tally(2, 30, 20), tally(2, 25, 20), Work(2, 15, 2), id="some is not answered"),
+        pytest.param(tally(0, 10, 9), tally(2, 30, 20), None, Work(2, 13), id="nothing was due yet"),
+        pytest.param(tally(0, 10, 8), tally(0, 20, 20), tally(0, 20, 20), Work(0, 12), id="answers to older questions"),
+        pytest.param(None, tally(1, 9, 4, 2), tally(1, 9, 4, 2), Work(1, 9, 2, 2), id="some was declined"),
+    ],
+)
+def test_what_is_new(before: Tally | None, after: Tally, due: Tally | None, fresh: Work | None) -> None:
+    assert since(after, before, due) == fresh
+
+
+def test_a_span_has_clients_and_servers_that_came_later_and_none_that_began_anew() -> None:
+    first = Reading((Tally("", 1, 5, "a"), Tally("", 9, 9, "b")), (Tally("s", 0, 3),))
+    later = Reading((Tally("", 2, 9, "a"), Tally("", 0, 1, "b"), Tally("", 0, 2, "c")), (Tally("s", 1, 5),))
+    found = span(first, later)
+    assert found.parts == {("", "a"): Work(1, 4), ("", "c"): Work(0, 2)}
+    assert found.servers == {("s", ""): Work(1, 2)}
+
+
+def test_kinds_are_counted_from_the_reading_before() -> None:
+    before = Tally("", 3, 9, kinds=(("REFUSED", 2), ("SERVFAIL", 1)))
+    now = Tally("", 7, 20, kinds=(("REFUSED", 2), ("SERVFAIL", 5)))
+    assert since(now, before, None) == Work(4, 11, kinds=(("SERVFAIL", 4),))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from supervisor.loop.absence import Absence
 from supervisor.loop.fault_points import NO_FAULTS, FaultPoints
+from supervisor.loop.recollection import Recollection
 from supervisor.loop.switchboard import Switchboard
 from supervisor.ports import (
     Associations,
@@ -48,3 +49,4 @@ class World:
     read_definition: ReadDefinition
     fault_points: FaultPoints = NO_FAULTS
     absence: Absence = field(default_factory=Absence)
+    recollection: Recollection = field(default_factory=Recollection)

@@ -104,6 +104,15 @@ class Prober(Protocol):
     def tally(self, source: ResolvedProbe, failed: str, total: str, target: ProbeTarget) -> tuple[Tally, ...]:
         """Read what a daemon, or the kernel of it, has counted, by name. ProbeError, NetworkError: unreadable."""
 
+    def read(self, source: ResolvedProbe, target: ProbeTarget) -> str:
+        """Return the whole answer of a daemon. ProbeError."""
+
+    def tell(self, source: ResolvedProbe, lines: Sequence[str], target: ProbeTarget) -> tuple[str, ...]:
+        """Send lines to the socket of `source`, one after the other; return answers that are not empty. ProbeError.
+
+        Equal lines may be sent again.
+        """
+
     def replay(self, source: ResolvedProbe, granted: bytes, known: bytes, target: ProbeTarget) -> int:
         """Ask a daemon for what another has granted and it does not know; return how much. ProbeError: what is left."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from supervisor.edges.probes import command, control, dhcp, http, leases, resolver, tally, tcp, vici
+from supervisor.edges.probes import command, control, dhcp, http, leases, resolver, tally, tcp, telling, vici
 from supervisor.edges.probes.answer import Answer
 from supervisor.values.errors import ProbeError
 from supervisor.values.manifest import ProbeKind
@@ -49,6 +49,12 @@ class ProtocolProber:
 
     def tally(self, source: ResolvedProbe, failed: str, total: str, target: ProbeTarget) -> tuple[Tally, ...]:
         return tally.count(tally.read(source, target, self._execute, self._answers), failed, total)
+
+    def read(self, source: ResolvedProbe, target: ProbeTarget) -> str:
+        return tally.read(source, target, self._execute, self._answers)
+
+    def tell(self, source: ResolvedProbe, lines: Sequence[str], target: ProbeTarget) -> tuple[str, ...]:
+        return telling.tell(source, lines, target)
 
     def replay(self, source: ResolvedProbe, granted: bytes, known: bytes, target: ProbeTarget) -> int:
         if source.kind != ProbeKind.LEASES:

@@ -74,6 +74,9 @@ def dump_instance(instance: Instance) -> str:
             "link": link and [link.namespace, link.interface, str(link.outer), str(link.inner), link.prefix],
             "ports": instance.ports,
             "masquerades": instance.masquerades,
+            "sync_port": instance.sync_port,
+            "former": instance.former,
+            "former_address": instance.former_address and str(instance.former_address),
             "frontends": [_dump_frontend(frontend) for frontend in instance.frontends],
         }
     )
@@ -93,7 +96,14 @@ def load_instance(text: str) -> Instance:
         ports=tuple((name, port) for name, port in fields["ports"]),
         frontends=tuple(_load_frontend(frontend) for frontend in fields["frontends"]),
         masquerades=fields.get("masquerades", True),  # not kept once, when every service could
+        sync_port=fields.get("sync_port"),
+        former=fields.get("former"),
+        former_address=_load_address(fields.get("former_address")),
     )
+
+
+def _load_address(text: str | None) -> IPv4Address | None:
+    return IPv4Address(text) if text else None
 
 
 def _load_link(fields: Any) -> Link | None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from supervisor.decisions.knowledge import Unknown, lines, unknown
+from supervisor.loop.counting import look
 from supervisor.loop.instances import target_of
 from supervisor.loop.walk import Walk
 from supervisor.loop.world import World
@@ -145,9 +146,12 @@ class Noting:
     def turn(self, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> None:
         """Note it if that is due. One that does not say it keeps what it said last."""
         now = self._world.clock.monotonic()
-        if now < self._due or not definition.manifest.knowledge:
+        if now < self._due:
             return
         self._due = now + NOTE_SECONDS
+        look(self._world, instance, definition, router)
+        if not definition.manifest.knowledge:
+            return
         try:
             found = _read(self._world, instance, definition, router, definition.manifest.knowledge)
         except SupervisorError as error:

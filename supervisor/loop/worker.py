@@ -24,7 +24,6 @@ from supervisor.loop.healing import Healer
 from supervisor.loop.inbox import Inbox
 from supervisor.loop.instances import is_running, version_of
 from supervisor.loop.keeper import Keeper
-from supervisor.loop.knowledge import Noting
 from supervisor.loop.opening import Opening
 from supervisor.loop.soaking import Soaking
 from supervisor.loop.standing import Standing
@@ -73,7 +72,6 @@ class Worker:
         self._definition_of = Definitions(world, name)
         self._healer = Healer(world, name)
         self._soaking = Soaking(world)
-        self._noting = Noting(world)
         self._opening = Opening(world, name, allocator, self._definition_of)
         # Read by status from other threads; each is replaced whole.
         self.keeper: Keeper | None = None
@@ -190,14 +188,8 @@ class Worker:
                 is_judged = not self.keeper.is_hung or self._inbox.is_empty  # else: that it ended is heard first
                 if is_judged and self._soaking.turn(self.foreground, self.keeper, self._router):
                     self._not_before = 0.0
-            self._note()
             self._heal()
             self._replace_what_is_gone()
-
-    def _note(self) -> None:
-        keeper = self.keeper
-        if keeper and keeper.is_ready and not keeper.liveness.streak and self._router is not None:
-            self._noting.turn(keeper.instance, keeper.definition, self._router)
 
     @property
     def _soaks(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from supervisor.loop.absence import Absence
 from supervisor.loop.fault_points import NO_FAULTS, FaultPoints
+from supervisor.loop.ledger import Ledger
 from supervisor.loop.recollection import Recollection
 from supervisor.loop.switchboard import Switchboard
 from supervisor.ports import (
@@ -49,4 +50,5 @@ class World:
     read_definition: ReadDefinition
     fault_points: FaultPoints = NO_FAULTS
     absence: Absence = field(default_factory=Absence)
+    ledger: Ledger = field(default_factory=Ledger)
     recollection: Recollection = field(default_factory=Recollection)

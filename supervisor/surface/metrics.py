@@ -108,7 +108,14 @@ def _handover_families(control: Control) -> Iterator[Metric]:
     )
     for service, phase, seconds, count in control.phase_seconds():
         phases.add_metric((service, phase), count_value=count, sum_value=seconds)
-    yield from (totals, phases)
+    counted = CounterMetricFamily(
+        PREFIX + "service_counted",
+        "What a service counts, over all its generations.",
+        labels=("service", "name", "counter"),
+    )
+    for service, name, column, count in control.counted():
+        counted.add_metric((service, name, column), count)
+    yield from (totals, phases, counted)
 
 
 def unreadiness(status: SupervisorStatus) -> tuple[str, ...]:

@@ -182,6 +182,21 @@ class Knowledge:
 
 
 @dataclass(frozen=True, slots=True)
+class Counters:
+    """A daemon's table of counters, comma separated, whose first line names the columns.
+
+    What former generations have counted in `columns` is added, row by row: a row is known by the columns of `key`.
+    """
+
+    source: Probe
+    key: tuple[str, ...]
+    columns: tuple[str, ...]
+    published: tuple[str, ...] = ()  # those of `columns` that are metrics, too
+    session: tuple[str, ...] = ()  # lines that begin a session which the daemon answers while it finishes
+    prompt: str = "\n> "  # ends each answer in it
+
+
+@dataclass(frozen=True, slots=True)
 class Watch:
     """A set of probes asked together every `interval` seconds; `threshold` verdicts in a row change the state."""
 
@@ -271,6 +286,7 @@ class ServiceManifest:
     verification: Watch | None = None  # of what was just given traffic, as clients reach it; None: as `readiness`
     errors: tuple[ErrorCounter, ...] = ()
     knowledge: tuple[Knowledge, ...] = ()
+    counters: Counters | None = None
     sync_port: int | None = None  # isolated: TCP port at which its generations may reach each other, and nobody else
     masquerades: bool = False  # isolated: it may connect to others, with the router's address
     requires: tuple[str, ...] = ()  # services that must be in the same bundle; checked with its index

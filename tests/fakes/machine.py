@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from supervisor.edges.store import SqliteStore
+from supervisor.ports import Session
 from supervisor.values.association import Association
 from supervisor.values.errors import EngineError, NoSuchContainerError, ProbeError
 from supervisor.values.manifest import Protocol
@@ -154,6 +155,9 @@ class Machine:
         age = self.clock.elapsed - daemon.started
         found = daemon.behaviour.finds_out
         return "\n".join([*daemon.told, *(f"unknown {name}" for name, after in found if age < after)])
+
+    def session(self, source: ResolvedProbe, opening: Sequence[str], prompt: str, target: ProbeTarget) -> Session:
+        raise ProbeError(f"cannot keep a session with {target.container}: daemons here have none")
 
     def tell(self, source: ResolvedProbe, lines: Sequence[str], target: ProbeTarget) -> tuple[str, ...]:
         self.clock.sleep(PROBE_SECONDS)

@@ -77,4 +77,24 @@ def _format_faults(at: str, text: object, names: set[str]) -> Iterator[Fault]:
             yield Fault(at, f"{{{name}}} is not known ({', '.join(sorted(names)) or 'nothing is'})")
 
 
-KNOWLEDGE_RULES: tuple[Rule, ...] = (awaited_can_be_read, knowledge_can_be_told, syncing_needs_a_namespace)
+def counters_can_be_added(draft: Draft) -> Iterator[Fault]:
+    folders = {item.name for _, item in draft.items("runtime") if item.name is not FAULTY}
+    counters = draft.one("counters")
+    if counters is None:
+        return
+    yield from _answer_faults("counters", counters.source, folders)
+    if isinstance(counters.source, Probe) and "send" not in dict(counters.source.arguments):
+        yield Fault("counters.source.socket.send", "is missing: what prints the table?")
+    if FAULTY not in (counters.key, counters.columns, counters.published):
+        for name in sorted(set(counters.key) & set(counters.columns)):
+            yield Fault("counters.columns", f"{name} is one of `key`")
+        for name in sorted(set(counters.published) - set(counters.columns)):
+            yield Fault("counters.published", f"{name} is not one of `columns`")
+
+
+KNOWLEDGE_RULES: tuple[Rule, ...] = (
+    awaited_can_be_read,
+    knowledge_can_be_told,
+    counters_can_be_added,
+    syncing_needs_a_namespace,
+)

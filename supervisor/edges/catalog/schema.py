@@ -25,6 +25,7 @@ from supervisor.values.manifest import (
     Awaited,
     Check,
     ConfigFile,
+    Counters,
     Drain,
     ErrorCounter,
     Frontend,
@@ -244,6 +245,18 @@ KNOWLEDGE = Record(
         Field("tell", Text(r"[^\x00-\x1f]+", "must be one line", 200), True, about="a line, with {group} of `known`"),
     ),
 )
+_COLUMN = Text(r"[A-Za-z_][A-Za-z0-9_]*", "must be the name of a column")
+COUNTED = Record(
+    Counters,
+    (
+        Field("source", SOURCE, True, about="where the daemon prints its table, comma separated, names first"),
+        Field("key", ListOf(_COLUMN, minimum=1, is_set=True), True, about="columns by which a row is known"),
+        Field("columns", ListOf(_COLUMN, minimum=1, is_set=True), True, about="columns that are added up"),
+        Field("published", ListOf(_COLUMN, is_set=True), about="those of `columns` that are metrics, too"),
+        Field("session", ListOf(Text()), about="lines that begin a session which is answered while it finishes"),
+        Field("prompt", Text(), about="ends each answer in a session"),
+    ),
+)
 READINESS = Record(Watch, (*_PROVED, Field("awaited", ListOf(AWAITED), about="what a candidate finds out by itself")))
 VERIFICATION = Record(Watch, _PROVED)
 LIVENESS = Record(Watch, (Field("probes", ListOf(PROBE), True), *_WATCH))
@@ -326,6 +339,7 @@ MANIFEST = Record(
         Field("receive_buffer", SIZE, name="receive_buffer_bytes", about="of the daemon's UDP sockets"),
         Field("takeover", TAKEOVER, about="strategy takeover only: while one daemon takes the place of another"),
         Field("knowledge", ListOf(KNOWLEDGE), about="what a candidate is told of what the former active knows"),
+        Field("counters", COUNTED, about="a table whose numbers are carried over from generation to generation"),
         Field("sync_port", Number(1, 65535), about="isolated only: where generations of the service reach each other"),
         Field("masquerades", Boolean()),
         Field("requires", ListOf(NAME, is_set=True), about="services that must be in the same bundle"),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from supervisor.edges.probes import command, control, dhcp, http, leases, resolver, tally, tcp, telling, vici
 from supervisor.edges.probes.answer import Answer
+from supervisor.edges.probes.session import KeptSession
 from supervisor.values.errors import ProbeError
 from supervisor.values.manifest import ProbeKind
 from supervisor.values.state import ProbeResult, ProbeTarget, ResolvedProbe, Tally
@@ -52,6 +53,9 @@ class ProtocolProber:
 
     def read(self, source: ResolvedProbe, target: ProbeTarget) -> str:
         return tally.read(source, target, self._execute, self._answers)
+
+    def session(self, source: ResolvedProbe, opening: Sequence[str], prompt: str, target: ProbeTarget) -> KeptSession:
+        return KeptSession(source, opening, prompt, target)
 
     def tell(self, source: ResolvedProbe, lines: Sequence[str], target: ProbeTarget) -> tuple[str, ...]:
         return telling.tell(source, lines, target)

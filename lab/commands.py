@@ -45,13 +45,17 @@ class Backend:
     guest_port: int
     lines: tuple[str, ...]
     options: str = ""
+    dead: tuple[str, ...] = ()  # members that do not answer, first of all members
 
 
 WEB_GUESTS = ("10.1.1.21", "10.1.1.22")
+REFUSING, SILENT = "10.1.1.23", "10.1.1.250"  # a guest without a web server; an address that nobody has
+DEAD_PORT = 8090  # of the rule with members that are dead
 BACKENDS = (
     Backend(80, 8080, ("\tmode http",)),
     Backend(2222, 2222, ()),
     Backend(8082, 8082, (), " send-proxy"),
+    Backend(DEAD_PORT, 8080, ("\tmode http",), dead=(SILENT, REFUSING)),
 )
 
 
@@ -266,7 +270,7 @@ def _listen(backend: Backend) -> list[str]:
     name = f"{VIP.replace('.', '_')}-{backend.public_port}"
     servers = [
         f"\tserver {name}_{index} {address}:{backend.guest_port} check{backend.options}"
-        for index, address in enumerate(WEB_GUESTS)
+        for index, address in enumerate((*backend.dead, *WEB_GUESTS))
     ]
     bind = f"\tbind {VIP}:{backend.public_port}"
     return [f"listen {name}", bind, *backend.lines, "\tbalance roundrobin", *servers, "\t "]

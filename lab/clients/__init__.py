@@ -9,6 +9,7 @@ from lab.clients.base import Client, Outcome, Running, launch, run
 from lab.clients.dhcp import Perfdhcp, RenewingGuests, Udhcpc
 from lab.clients.dns import Dnsperf, DnsProbe
 from lab.clients.guests import MetadataIsolation, PasswordExchange
+from lab.clients.timed import TimedRequests
 from lab.clients.tunnel import Ping
 from lab.clients.web import Download, HttpProbe, LineEcho, Wrk
 
@@ -26,6 +27,7 @@ __all__ = [
     "Ping",
     "RenewingGuests",
     "Running",
+    "TimedRequests",
     "Udhcpc",
     "Wrk",
     "launch",

@@ -18,9 +18,11 @@ from lab.clients import (
     Perfdhcp,
     Ping,
     RenewingGuests,
+    TimedRequests,
     Udhcpc,
     Wrk,
 )
+from lab.commands import DEAD_PORT
 from lab.topology import CLIENT_IP, PEER_INSIDE_IP, ROUTER_GUEST_IP, VIP, Guest, extra_guests, guests_of_lab
 
 METADATA_URL = f"http://{ROUTER_GUEST_IP}/latest/meta-data/instance-id"
@@ -97,6 +99,8 @@ def _web(seconds: float) -> tuple[Load, ...]:
         Load("one per connection", "public", Wrk(root, seconds, connections=2, keep_alive=False)),
         Load("tcp line", "public", LineEcho(seconds=seconds)),
         Load("X-Forwarded-For", "public", HttpProbe(f"http://{VIP}/ip", **own)),  # type: ignore[arg-type]
+        Load("timed, every connection", "public", TimedRequests(seconds=seconds)),
+        Load("timed, beside dead members", "public", TimedRequests(port=DEAD_PORT, seconds=seconds)),
         Load("PROXY", "public", HttpProbe(f"http://{VIP}:8082/ip", keep_alive=False, **own)),  # type: ignore[arg-type]
     )
 

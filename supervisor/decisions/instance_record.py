@@ -31,6 +31,9 @@ def dump_instance(instance: Instance) -> str:
             "ports": instance.ports,
             "masquerades": instance.masquerades,
             "mac": instance.mac,
+            "sync_port": instance.sync_port,
+            "former": instance.former,
+            "former_address": instance.former_address and str(instance.former_address),
             "frontends": [_dump_frontend(frontend) for frontend in instance.frontends],
         }
     )
@@ -50,8 +53,17 @@ def load_instance(text: str) -> Instance:
         ports=tuple((_text(name), int(port)) for name, port in fields["ports"]),
         frontends=tuple(_load_frontend(frontend) for frontend in fields["frontends"]),
         masquerades=bool(fields.get("masquerades", True)),  # not kept once, when every service could
-        mac=_text(fields.get("mac", NO_MAC)),  # nor was this
+        mac=_text(fields.get("mac", NO_MAC)),  # nor were this and those below
+        sync_port=_number(fields.get("sync_port")),
+        former=_number(fields.get("former")),
+        former_address=IPv4Address(text) if (text := fields.get("former_address")) else None,
     )
+
+
+def _number(value: object) -> int | None:
+    if value is not None and not isinstance(value, int):
+        raise TypeError(f"{value!r} is no number")
+    return value
 
 
 def _text(value: object) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
-from itertools import combinations
+from itertools import combinations, permutations
 
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import ServiceName
@@ -21,6 +21,7 @@ from supervisor.values.state import (
     PortSwitch,
     ResolvedFrontend,
     SocketAddress,
+    SyncPath,
     TrafficTable,
 )
 
@@ -65,7 +66,19 @@ def traffic_table(
         outgoing=tuple(sorted({one.link.interface for one in answering if one.link and one.masquerades})),
         held_ports=tuple(sorted(set(held), key=lambda one: (one.port, one.inside))),
         kept=tuple(kept),
+        synced=_synced(answering),
     )
+
+
+def _synced(instances: Iterable[Instance]) -> tuple[SyncPath, ...]:
+    """Return the ways by which generations of one service reach each other: both must be ready for it."""
+    listening = {instance for instance in instances if instance.sync_port and instance.address}
+    paths = {
+        SyncPath(source.address, target.address, target.sync_port)
+        for source, target in permutations(listening, 2)
+        if source.service == target.service and source.address and target.address and target.sync_port
+    }
+    return tuple(sorted(paths, key=lambda path: (path.target, path.source)))
 
 
 def kept_of(connections: Iterable[Connection], inactive: Iterable[Instance]) -> tuple[Connection, ...]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from supervisor.decisions.addresses import allocate_link, allocate_ports, own_mac
 from supervisor.loop.world import World
 from supervisor.values.manifest import NetworkMode, ServiceDefinition
+from supervisor.values.names import ServiceName
 from supervisor.values.release import InstanceState, Version
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import Instance
@@ -42,6 +43,7 @@ class Allocator:
             else:
                 taken = frozenset(number for instance in known if not instance.link for _, number in instance.ports)
                 ports = allocate_ports(manifest.ports, taken)
+            former = self._active(manifest.name)
             instance = Instance(
                 service=manifest.name,
                 generation=generation,
@@ -53,12 +55,21 @@ class Allocator:
                 ports=ports,
                 masquerades=manifest.masquerades,
                 mac=own_mac(os.urandom(6)),
+                sync_port=manifest.sync_port,
+                former=former.generation if former else None,
+                former_address=former.address if former else None,
             )
             instance = with_frontends(self._world, definition, router, instance)
             self._world.switchboard.check(instance)
             with self._world.store.together():
                 self._world.store.save_instance(instance, InstanceState.CANDIDATE)
                 yield instance
+
+    def _active(self, service: ServiceName) -> Instance | None:
+        for instance, state in self._world.store.instances(service):
+            if state is InstanceState.ACTIVE:
+                return instance
+        return None
 
 
 def with_frontends(world: World, definition: ServiceDefinition, router: RouterConfig, instance: Instance) -> Instance:

@@ -6,6 +6,7 @@ import logging
 
 from supervisor.decisions.handover import has_traffic, leaves_gap
 from supervisor.decisions.traffic import endpoints
+from supervisor.loop.counting import last_look
 from supervisor.loop.draining import finish
 from supervisor.loop.gap import begin_gap, hold_port, settle
 from supervisor.loop.instances import discard, is_running, revive, version_of, without_instance
@@ -107,6 +108,7 @@ def drain_candidate(walk: Walk) -> Wait | None:
 def remove_candidate(walk: Walk) -> Wait | None:
     if leaves_gap(walk.handover):
         begin_gap(walk)
+    last_look(walk, walk.candidate, walk.definition)
     walk.world.engine.remove(walk.candidate.container_name)
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from supervisor.loop.counting import follow, look_on
 from supervisor.loop.instances import is_running
 from supervisor.loop.walk import Wait, Walk
 from supervisor.values.errors import NetworkError
@@ -24,10 +25,12 @@ def finish(walk: Walk, instance: Instance, definition: ServiceDefinition) -> Wai
     manifest, name = definition.manifest, instance.container_name
     signal, limit = manifest.drain.signal, walk.drain_seconds(definition)
     if signal and not walk.is_signalled:
+        follow(walk, instance, definition)
         walk.world.engine.kill(name, signal)
         walk.is_signalled = True
     walk.drain_deadline = walk.world.clock.now() - walk.elapsed + limit
     walk.held = _count(walk, instance)
+    look_on(walk, instance, definition, is_last=not walk.held)
     if not walk.held:
         return None
     walk.world.switchboard.keep(instance.service)

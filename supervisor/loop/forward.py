@@ -9,6 +9,7 @@ import logging
 
 from supervisor.decisions.traffic import endpoints
 from supervisor.loop.announcement import note
+from supervisor.loop.counting import last_look
 from supervisor.loop.draining import finish
 from supervisor.loop.gap import RETIRE_SECONDS, begin_gap, clear_associations, end_gap
 from supervisor.loop.instances import (
@@ -167,6 +168,7 @@ def drain(walk: Walk) -> Wait | None:
 def retire(walk: Walk) -> Wait | None:
     if walk.former and walk.former_definition:
         former = walk.former
+        last_look(walk, former, walk.former_definition)
         walk.world.engine.remove(former.container_name)
         serving = walk.world.switchboard.serving(former.service)  # the active may be newer than our candidate by now
         left = without_instance(serving.alive, former)

@@ -76,6 +76,8 @@ def discard(world: World, instance: Instance, definition: ServiceDefinition) -> 
     if instance.link:
         world.links.remove(instance.link)
     world.folders.remove(instance, definition.manifest)
+    if definition.manifest.counters:
+        world.ledger.end(world.store, instance.service, instance.generation)
     world.store.set_state(instance.service, instance.generation, InstanceState.RETIRED)
 
 

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 
 from supervisor.decisions import asking, backoff, health
+from supervisor.loop.counting import begin_anew
 from supervisor.loop.instances import begin, enlarge_buffers, restore, target_of
+from supervisor.loop.knowledge import Noting, teach_again
 from supervisor.loop.world import World
 from supervisor.values.errors import EngineError, EngineUnavailableError, NoSuchContainerError, SupervisorError
 from supervisor.values.manifest import ServiceDefinition, Watch
@@ -61,6 +63,8 @@ class Keeper:
         self._forgiven = 0  # ends that its engine had brought about, since it was last well for a while
         self._target: ProbeTarget
         self._probes: dict[int, tuple[ResolvedProbe, ...]]
+        self._noting = Noting(world)
+        self._is_taught = True  # False: it was started again, and has found nothing out yet
         self._unproven: set[ResolvedProbe] = set()  # never held, and perhaps never could
         self.blind = ""  # why its probes cannot be asked
         self.configure(router)
@@ -163,11 +167,19 @@ class Keeper:
             return
         manifest = self.definition.manifest
         if health.is_due(self.readiness, now):
+            self._teach()
             self.readiness = self._ask(self.readiness, manifest.readiness)
             self._backoff = backoff.observe(self._backoff, self.readiness.is_good, now)
             self._forgiven = 0 if backoff.is_stable(self._backoff, now) else self._forgiven
         if health.is_due(self.liveness, now) and self._has_begun(now):
             self.liveness = self._ask(self.liveness, manifest.liveness)
+        if self.is_ready and self.liveness.is_good and not self.liveness.streak:
+            self._noting.turn(self.instance, self.definition, self._router)
+
+    def _teach(self) -> None:
+        """Tell a daemon that was started again what it knew, as soon as it listens."""
+        if not self._is_taught:
+            self._is_taught = teach_again(self._world, self.instance, self.definition, self._router)
 
     def _answers_patiently(self) -> bool:
         """Before it is called hung it is asked once more, with the time that a candidate gets: slow is not hung."""
@@ -289,6 +301,7 @@ class Keeper:
         try:
             if not is_restored:
                 restore(self._world, self.instance, self.definition, self._router)
+            begin_anew(self._world, self.instance, self.definition)
             begin(self._world, self.instance, self.definition)
         except EngineUnavailableError:
             # It ended with its engine, not by a fault of its own: it shall not wait once that is back.
@@ -303,6 +316,7 @@ class Keeper:
             return
         now = self._world.clock.monotonic()
         self._is_down, self._inspected, self.message, self._was_ready = False, 0.0, "", False
+        self._is_taught = False
         self.is_gone = False
         self.since = self._world.clock.now()
         self.readiness, self.liveness = health.unproven(now), health.presumed(now)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from supervisor.loop.instances import enlarge_buffers, first_fault, target_of
+from supervisor.loop.knowledge import waits_for
 from supervisor.loop.walk import Wait, Walk
 from supervisor.values.errors import SupervisorError
+from supervisor.values.handover import Step
 from supervisor.values.manifest import Watch
 from supervisor.values.state import ContainerState, ResolvedProbe
 
 
 def ready(walk: Walk) -> Wait | None:
-    waiting = _proves(walk, walk.definition.manifest.readiness, walk.probe(walk.candidate, walk.definition))
+    watch, message = walk.definition.manifest.readiness, walk.probe(walk.candidate, walk.definition)
+    if not message and walk.step is Step.READY and waits_for(walk):
+        return Wait(watch.interval)
+    waiting = _proves(walk, watch, message)
     if waiting is None and walk.telling is None:
         walk.telling = _telling(walk)
     return waiting
@@ -21,7 +26,9 @@ def words(walk: Walk) -> None:
     manifest = walk.definition.manifest
     watches = (manifest.readiness, manifest.liveness, manifest.verification)
     probes = [probe for watch in watches if watch for probe in watch.probes]
-    walk.world.renderer.probes((*probes, *(one.source for one in manifest.errors)), walk.router, walk.candidate)
+    sources = [*(one.source for one in manifest.errors), *(one.source for one in manifest.knowledge)]
+    sources += [one.source for one in manifest.readiness.awaited]
+    walk.world.renderer.probes((*probes, *sources), walk.router, walk.candidate)
 
 
 def verified(walk: Walk) -> Wait | None:

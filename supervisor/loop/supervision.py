@@ -20,6 +20,7 @@ from supervisor.loop.campaign import Campaigns
 from supervisor.loop.chores import Chores
 from supervisor.loop.coming_back import AWAITS_CONFIGURATION, come_back
 from supervisor.loop.configuration import Configuration
+from supervisor.loop.consoles import console, counted
 from supervisor.loop.detached import detached
 from supervisor.loop.library import Library
 from supervisor.loop.mending import Mending
@@ -227,6 +228,19 @@ class Supervision:
 
     def phase_seconds(self) -> Iterable[tuple[str, str, float, int]]:
         return self._world.store.phase_totals()
+
+    def counted(self) -> Iterable[tuple[str, str, str, int]]:
+        for worker in self._workers.values():
+            yield from counted(worker, self._world)
+
+    @property
+    def counting(self) -> tuple[str, ...]:
+        """Services that run and whose counters are added up."""
+        workers = self._workers.values()
+        return tuple(w.name for w in workers if w.keeper and w.keeper.definition.manifest.counters)
+
+    def console(self, service: str, line: str) -> str:
+        return console(self._worker(service), self._world, self._configuration.router or RouterConfig(), line)
 
     def logs(self, service: str, tail: int, follow: bool) -> Iterator[bytes]:
         keeper = self._worker(service).keeper

@@ -9,9 +9,10 @@ from supervisor.decisions.handover import current, verdict
 from supervisor.decisions.traffic import endpoints
 from supervisor.loop.instances import probe_once
 from supervisor.loop.world import World
+from supervisor.ports import Session
 from supervisor.values.errors import SupervisorError
 from supervisor.values.handover import Direction, Handover, Outcome, Step
-from supervisor.values.manifest import Protocol, ServiceDefinition, StateSharing, Watch
+from supervisor.values.manifest import Awaited, Protocol, ServiceDefinition, StateSharing, Watch
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import Instance, RenderedFile, ResolvedProbe
 from supervisor.values.status import Progress
@@ -24,6 +25,15 @@ class Wait:
     """Nothing to do for so many seconds."""
 
     seconds: float
+
+
+@dataclass(slots=True)
+class Lessons:
+    """Of a candidate: was it told what is known, and since when is it waited for what it finds out by itself?"""
+
+    is_told: bool = False
+    since: dict[Awaited, float] = field(default_factory=dict)
+    message: str = ""
 
 
 @dataclass(slots=True)
@@ -52,6 +62,8 @@ class Walk:
     is_signalled: bool = False  # who drains was asked to refuse new work
     is_dismissed: bool = False  # and, at the deadline, to end
     telling: tuple[ResolvedProbe, ...] | None = None  # held on the clients' path before the cut-over; None: not asked
+    session: Session | None = None  # with who finishes, which takes no new ones
+    lessons: Lessons = field(default_factory=Lessons)  # what the candidate was told and has to find out
     # of copied state
     copies: int = 0  # made before the cut
     recuts: int = 0  # made after it

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from supervisor.loop.absence import Absence
 from supervisor.loop.doubts import Doubts
 from supervisor.loop.fault_points import NO_FAULTS, FaultPoints
+from supervisor.loop.ledger import Ledger
+from supervisor.loop.recollection import Recollection
 from supervisor.loop.switchboard import Switchboard
 from supervisor.ports import (
     Associations,
@@ -50,3 +52,5 @@ class World:
     fault_points: FaultPoints = NO_FAULTS
     absence: Absence = field(default_factory=Absence)
     doubts: Doubts = field(default_factory=Doubts)
+    ledger: Ledger = field(default_factory=Ledger)
+    recollection: Recollection = field(default_factory=Recollection)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from supervisor.ports.engine import Engine as Engine  # ports like those below
 from supervisor.ports.engine import EngineMove as EngineMove
@@ -100,12 +100,35 @@ class ReceiveBuffers(Protocol):
         """Let every UDP socket of a process hold `size` bytes of datagrams; return how many were changed."""
 
 
+@runtime_checkable
+class Session(Protocol):
+    """A connection to a daemon that it answers although it takes no new one."""
+
+    def read(self) -> str:
+        """Return the answer to the question that it was opened for. ProbeError."""
+
+    def close(self) -> None:
+        """May be repeated."""
+
+
 class Prober(Protocol):
     def ask(self, probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
         """Carry out one probe; a probe that fails is a result, not an error. ProbeError when it cannot be asked."""
 
     def tally(self, source: ResolvedProbe, counter: ErrorCounter, target: ProbeTarget) -> Reading:
         """Read what a daemon, or the kernel of it, has counted so far. ProbeError, NetworkError: unreadable."""
+
+    def read(self, source: ResolvedProbe, target: ProbeTarget) -> str:
+        """Return the whole answer of a daemon. ProbeError."""
+
+    def session(self, source: ResolvedProbe, opening: Sequence[str], prompt: str, target: ProbeTarget) -> Session:
+        """Open a session with the lines of `opening`; each answer ends with `prompt`. ProbeError."""
+
+    def tell(self, source: ResolvedProbe, lines: Sequence[str], target: ProbeTarget) -> tuple[str, ...]:
+        """Send lines to the socket of `source`, one after the other; return answers that are not empty. ProbeError.
+
+        Equal lines may be sent again.
+        """
 
     def replay(self, source: ResolvedProbe, granted: bytes, known: bytes, target: ProbeTarget) -> int:
         """Ask a daemon for what another has granted and it does not know; return how much. ProbeError: what is left."""
@@ -351,6 +374,11 @@ class Store(Protocol):
     def current_release(self) -> str | None: ...
 
     def set_current_release(self, release: str) -> None: ...
+
+    def counted(self, service: ServiceName) -> str | None:
+        """What the generations of a service have counted, as JSON."""
+
+    def save_counted(self, service: ServiceName, text: str) -> None: ...
 
     def definition(self, digest: Digest) -> Mapping[str, bytes] | None: ...
 

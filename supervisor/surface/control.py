@@ -36,6 +36,9 @@ class HandoverCounters(Protocol):
     def phase_seconds(self) -> Iterable[tuple[str, str, float, int]]:
         """Yield (service, phase, sum of seconds, count)."""
 
+    def counted(self) -> Iterable[tuple[str, str, str, int]]:
+        """Yield (service, row, column, count) of what services count and publish, over all generations."""
+
 
 class Control(HandoverCounters, Protocol):
     """The supervisor as its callers see it."""

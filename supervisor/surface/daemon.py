@@ -18,6 +18,7 @@ from supervisor.loop.fault_points import FaultPoints
 from supervisor.ports import Clock
 from supervisor.surface.api.server import ApiServer
 from supervisor.surface.assembly import assemble
+from supervisor.surface.console import ConsoleServer
 from supervisor.surface.heap import share_one_arena
 from supervisor.surface.log_format import configure_logging
 from supervisor.surface.metrics import MetricsServer
@@ -92,6 +93,7 @@ def serve(
     parts = assemble(settings, fault_points, clock)
     api = ApiServer(parts.supervision, settings.api_socket)
     metrics = MetricsServer(parts.supervision, settings.metrics_address, settings.metrics_port)
+    consoles = ConsoleServer(parts.supervision, settings.runtime_dir / "console")
     try:
         parts.supervision.start([str(path) for path in settings.media], boot_commands(settings))
         parts.supervision.attend()
@@ -99,6 +101,7 @@ def serve(
         parts.guard.start()
         api.start()
         metrics.start()
+        consoles.start()
         notifier.ready()
         log.info("supervisor ready", extra={"pid": os.getpid(), "socket": str(settings.api_socket)})
         while not ended.wait(notifier.watchdog_interval):
@@ -110,6 +113,7 @@ def serve(
         log.info("supervisor ends", extra={"services": "stopped" if stop_services else "left running"})
         api.stop()
         metrics.stop()
+        consoles.close()
         if stop_services:
             parts.supervision.stop_services()
         parts.supervision.close()

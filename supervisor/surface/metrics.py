@@ -111,7 +111,14 @@ def _handover_families(control: Control, known: Collection[str]) -> Iterator[Met
     for service, phase, seconds, count in control.phase_seconds():
         if service in known:
             phases.add_metric((service, phase), count_value=count, sum_value=seconds)
-    yield from (totals, phases)
+    counted = CounterMetricFamily(
+        PREFIX + "service_counted",
+        "What a service counts, over all its generations.",
+        labels=("service", "name", "counter"),
+    )
+    for service, name, column, count in control.counted():
+        counted.add_metric((service, name, column), count)
+    yield from (totals, phases, counted)
 
 
 def unreadiness(status: SupervisorStatus) -> tuple[str, ...]:

@@ -176,6 +176,50 @@ class StateVolume:
 
 
 @dataclass(frozen=True, slots=True)
+class Awaited:
+    """Something that a daemon finds out by itself, and that a candidate shall know before it is given traffic.
+
+    `unknown` and `total` are regular expressions; each match in the daemon's answer is one thing that is not known yet,
+    or one of all. It is waited for no longer than `at_most` seconds: readiness never fails because of it.
+    """
+
+    what: str  # for the progress: "the first check of {unknown} of {total} members"
+    source: Probe  # where to read: without `expect`
+    unknown: str
+    total: str | None = None
+    at_most: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What the former active knows, and a candidate is told before it is given traffic.
+
+    `known` and `same` are regular expressions: the first finds in the former's answer what is to be told, the second in
+    the candidate's whom it may be told of. A match is told if all named groups of `same` have equal texts in both.
+    """
+
+    source: Probe  # a socket of both: without `send` it is where the lines go
+    known: str
+    same: str
+    tell: str  # the line, with {group} of `known`
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """A daemon's table of counters, comma separated, whose first line names the columns.
+
+    What former generations have counted in `columns` is added, row by row: a row is known by the columns of `key`.
+    """
+
+    source: Probe
+    key: tuple[str, ...]
+    columns: tuple[str, ...]
+    published: tuple[str, ...] = ()  # those of `columns` that are metrics, too
+    session: tuple[str, ...] = ()  # lines that begin a session which the daemon answers while it finishes
+    prompt: str = "\n> "  # ends each answer in it
+
+
+@dataclass(frozen=True, slots=True)
 class Watch:
     """A set of probes asked together every `interval` seconds; `threshold` verdicts in a row change the state."""
 
@@ -183,6 +227,7 @@ class Watch:
     interval: float
     threshold: int
     deadline: float = 30.0  # readiness of a candidate only: how long it may take
+    awaited: tuple[Awaited, ...] = ()  # readiness of a candidate only, once its probes hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +330,9 @@ class ServiceManifest:
     verification: Watch | None = None  # of what was just given traffic, as clients reach it; None: as `readiness`
     errors: tuple[ErrorCounter, ...] = ()
     survey: Watch | None = None  # of single items: what fails is named, and changes nothing
+    knowledge: tuple[Knowledge, ...] = ()
+    counters: Counters | None = None
+    sync_port: int | None = None  # isolated: TCP port at which its generations may reach each other, and nobody else
     masquerades: bool = False  # isolated: it may connect to others, with the router's address
     requires: tuple[str, ...] = ()  # services that must be in the same bundle; checked with its index
 

@@ -171,6 +171,9 @@ class Instance:
     frontends: tuple[ResolvedFrontend, ...] = ()
     masquerades: bool = False  # may connect to others, with the router's address
     mac: str = NO_MAC  # of a guest of the supervisor's own; random, so that no client can pass for it
+    sync_port: int | None = None  # where other generations of the service may reach it
+    former: int | None = None  # the generation that it was made to take over from
+    former_address: IPv4Address | None = None  # where that is, or was
 
     @property
     def container_name(self) -> str:
@@ -285,13 +288,23 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class SyncPath:
+    """One generation of a service may connect to another one of it."""
+
+    source: IPv4Address
+    target: IPv4Address
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrafficTable:
     """Everything our nftables table says.
 
     `active` are the maps that new flows follow; `alive` are the reverse maps: the switches of every generation that
     may still answer, the active ones included. `outgoing` are the router's ends of the links of services that may
     connect to others. `held_ports` are there in the gap of a takeover only. `kept` are connections of instances that
-    lost their traffic: they stay there even if connection tracking forgets them.
+    lost their traffic: they stay there even if connection tracking forgets them. `synced` are the ways between
+    generations of one service.
     """
 
     active_addresses: tuple[AddressSwitch, ...] = ()
@@ -301,3 +314,4 @@ class TrafficTable:
     outgoing: tuple[str, ...] = ()
     held_ports: tuple[HeldPort, ...] = ()
     kept: tuple[Connection, ...] = ()
+    synced: tuple[SyncPath, ...] = ()

@@ -142,6 +142,9 @@ class FakeControl:
     def phase_seconds(self) -> Iterable[tuple[str, str, float, int]]:
         return (("alpha", "soak", 12.5, 5),)
 
+    def counted(self) -> Iterable[tuple[str, str, str, int]]:
+        return (("alpha", "web/FRONTEND", "stot", 41),)
+
     # ------------------------------------------------------------ services
 
     def swap(

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from supervisor.edges.store import SqliteStore
+from supervisor.ports import Session
 from supervisor.values.association import Association
 from supervisor.values.errors import EngineError, NoSuchContainerError, ProbeError
 from supervisor.values.manifest import ErrorCounter, Protocol
@@ -69,6 +70,7 @@ class Behaviour:
     fails: float = 0.0  # this share of its work, as it counts itself
     starves_after: float | None = None  # the kernel ends one of its processes; it goes on
     seconds: float = PROBE_SECONDS  # that an answer takes
+    finds_out: tuple[tuple[str, float], ...] = ()  # (what, seconds after its start)
 
 
 class Machine:
@@ -144,6 +146,28 @@ class Machine:
         daemon = self.engine.daemons[target.container]
         done = int((self.clock.elapsed - daemon.started) / TICK_SECONDS)
         return Reading((Tally("", int(done * daemon.behaviour.fails), done),))
+
+    def read(self, source: ResolvedProbe, target: ProbeTarget) -> str:
+        """What the daemon knows: `knows` of its behaviour, and what it was told since it was started."""
+        self.clock.sleep(PROBE_SECONDS)
+        if not self.is_answering(target.container):
+            raise ProbeError(f"cannot read {target.container}: it does not answer")
+        daemon = self.engine.daemons[target.container]
+        age = self.clock.elapsed - daemon.started
+        if source.argument("send") == "counters":
+            return f"part,done\nall,{int(age / TICK_SECONDS)}\n"
+        found = daemon.behaviour.finds_out
+        return "\n".join([*daemon.told, *(f"unknown {name}" for name, after in found if age < after)])
+
+    def session(self, source: ResolvedProbe, opening: Sequence[str], prompt: str, target: ProbeTarget) -> Session:
+        raise ProbeError(f"cannot keep a session with {target.container}: daemons here have none")
+
+    def tell(self, source: ResolvedProbe, lines: Sequence[str], target: ProbeTarget) -> tuple[str, ...]:
+        self.clock.sleep(PROBE_SECONDS)
+        if not self.is_answering(target.container):
+            raise ProbeError(f"cannot tell {target.container}: it does not answer")
+        self.engine.daemons[target.container].told.extend(lines)
+        return ()
 
     def replay(self, source: ResolvedProbe, granted: bytes, known: bytes, target: ProbeTarget) -> int:
         """The daemon is asked for each, and writes it down."""
@@ -233,6 +257,7 @@ class Daemon:
     memory: tuple[str, ...]  # read when it starts, written whole
     configuration: bytes = b""  # as it was read last
     associations: tuple[Association, ...] = ()
+    told: list[str] = field(default_factory=list)  # since it was started
 
 
 class DaemonEngine(FakeEngine):

@@ -294,4 +294,7 @@ def sample_instance(manifest: ServiceManifest) -> Instance:
         definition=Digest("sha256:" + "2" * 64),
         link=link if is_isolated else None,
         ports=ports,
+        sync_port=manifest.sync_port,
+        former=6,
+        former_address=IPv4Address("198.18.0.6") if is_isolated else None,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from supervisor.edges.catalog.document import DocumentError, read_document
+from supervisor.edges.catalog.knowledge_rules import KNOWLEDGE_RULES
 from supervisor.edges.catalog.rules import RULES, Draft
 from supervisor.edges.catalog.schema import MANIFEST, inside_ports
 from supervisor.edges.catalog.shapes import FAULTY
@@ -58,7 +59,7 @@ def definition_from_files(name: str, files: Mapping[str, bytes]) -> ServiceDefin
     fields = MANIFEST.read_fields(document, "", faults)
     if fields is not FAULTY:
         draft = Draft(name, fields, templates)
-        faults.extend(fault for rule in RULES for fault in rule(draft))
+        faults.extend(fault for rule in (*RULES, *KNOWLEDGE_RULES) for fault in rule(draft))
     if faults:
         raise ManifestError(what, faults)
     return ServiceDefinition(_manifest(fields), tuple(sorted(templates.items())))

@@ -168,7 +168,7 @@ def probes_make_sense(draft: Draft) -> Iterator[Fault]:
         watch = draft.one(key)
         for index, probe in enumerate(watch.probes if watch and watch.probes is not FAULTY else ()):
             if probe is not FAULTY:
-                yield from _probe_faults(f"{key}.probes[{index}].{probe.kind}", probe, folders)
+                yield from probe_faults(f"{key}.probes[{index}].{probe.kind}", probe, folders)
 
 
 def only_copies_are_replayed(draft: Draft) -> Iterator[Fault]:
@@ -176,7 +176,7 @@ def only_copies_are_replayed(draft: Draft) -> Iterator[Fault]:
         if isinstance(item.replay, Probe):
             if item.sharing is StateSharing.SHARED:
                 yield Fault(f"{at}.replay", "has no meaning here: both generations write one folder")
-            yield from _probe_faults(f"{at}.replay.{item.replay.kind}", item.replay, set())
+            yield from probe_faults(f"{at}.replay.{item.replay.kind}", item.replay, set())
 
 
 def only_shared_volumes_list_what_is_spent(draft: Draft) -> Iterator[Fault]:
@@ -225,7 +225,7 @@ def errors_can_be_counted(draft: Draft) -> Iterator[Fault]:
 
 
 def _source_faults(at: str, source: Probe, folders: set[str]) -> Iterator[Fault]:
-    yield from _probe_faults(f"{at}.{source.kind}", source, folders)
+    yield from probe_faults(f"{at}.{source.kind}", source, folders)
     given = dict(source.arguments)
     yield from (Fault(f"{at}.{source.kind}.{key}", "has no meaning here") for key in ("expect",) if key in given)
     if source.each is not None:
@@ -253,7 +253,7 @@ _WORDS = {"protocol": {"udp", "tcp"}, "method": {"GET", "HEAD", "POST", "PUT", "
 _PATTERNS = {(ProbeKind.HTTP, "expect"), (ProbeKind.SOCKET, "expect"), (ProbeKind.EXEC, "expect")}
 
 
-def _probe_faults(at: str, probe: Probe, folders: set[str]) -> Iterator[Fault]:
+def probe_faults(at: str, probe: Probe, folders: set[str]) -> Iterator[Fault]:
     names = ITEM_NAMES if probe.each else NAMES
     yield from _expressions(at, probe, names)
     if probe.needs is Needs.ONE and not probe.each:

@@ -22,13 +22,16 @@ from supervisor.edges.catalog.shapes import (
     Text,
 )
 from supervisor.values.manifest import (
+    Awaited,
     Check,
     ConfigFile,
     Count,
+    Counters,
     Drain,
     ErrorCounter,
     Frontend,
     InsidePort,
+    Knowledge,
     Limits,
     Needs,
     NetworkMode,
@@ -221,6 +224,7 @@ def _probe(kind: str, found: Mapping[str, Any]) -> Probe:
 
 
 PROBE = Tagged(tuple((str(kind), shape) for kind, shape in PROBES.items()), _probe)
+SOURCE = Tagged(((str(ProbeKind.SOCKET), _arguments("runtime path send", "")),), _probe)
 COUNTER = Tagged(tuple((str(kind), shape) for kind, shape in COUNTERS.items()), _probe)
 REPLAY = Tagged(((str(ProbeKind.LEASES), _arguments("file network address port", "")),), _probe)
 OWNERSHIP = Record(
@@ -250,7 +254,40 @@ STATE = Record(
     ),
 )
 _WATCH = (Field("interval", DURATION, True), Field("threshold", Number(1, 1000), True))
-READINESS = Record(Watch, (Field("probes", ListOf(PROBE, minimum=1), True), *_WATCH, Field("deadline", DURATION)))
+_PROVED = (Field("probes", ListOf(PROBE, minimum=1), True), *_WATCH, Field("deadline", DURATION))
+AWAITED = Record(
+    Awaited,
+    (
+        Field("what", Text(r"[^\x00-\x1f]+", "must be one line", 100), True, about="with {unknown} and {total}"),
+        Field("source", SOURCE, True, about="where the daemon tells what it does not know yet"),
+        Field("unknown", Text(), True, about="regular expression: each match is one thing that is not known yet"),
+        Field("total", Text(), about="regular expression: each match is one of all"),
+        Field("at_most", DURATION, True, about="then it is given traffic all the same"),
+    ),
+)
+KNOWLEDGE = Record(
+    Knowledge,
+    (
+        Field("source", SOURCE, True, about="where both tell what they know; `tell` goes to the same socket"),
+        Field("known", Text(), True, about="regular expression with named groups: what the former active knows"),
+        Field("same", Text(), True, about="regular expression: its groups must have equal texts in both answers"),
+        Field("tell", Text(r"[^\x00-\x1f]+", "must be one line", 200), True, about="a line, with {group} of `known`"),
+    ),
+)
+_COLUMN = Text(r"[A-Za-z_][A-Za-z0-9_]*", "must be the name of a column")
+COUNTED = Record(
+    Counters,
+    (
+        Field("source", SOURCE, True, about="where the daemon prints its table, comma separated, names first"),
+        Field("key", ListOf(_COLUMN, minimum=1, is_set=True), True, about="columns by which a row is known"),
+        Field("columns", ListOf(_COLUMN, minimum=1, is_set=True), True, about="columns that are added up"),
+        Field("published", ListOf(_COLUMN, is_set=True), about="those of `columns` that are metrics, too"),
+        Field("session", ListOf(Text()), about="lines that begin a session which is answered while it finishes"),
+        Field("prompt", Text(), about="ends each answer in a session"),
+    ),
+)
+READINESS = Record(Watch, (*_PROVED, Field("awaited", ListOf(AWAITED), about="what a candidate finds out by itself")))
+VERIFICATION = Record(Watch, _PROVED)
 LIVENESS = Record(Watch, (Field("probes", ListOf(PROBE), True), *_WATCH))
 
 
@@ -339,7 +376,7 @@ MANIFEST = Record(
         Field("frontends", ListOf(FRONTEND)),
         Field("readiness", READINESS, True),
         Field("liveness", LIVENESS, True),
-        Field("verification", READINESS, about="after the cut-over: the path that clients take"),
+        Field("verification", VERIFICATION, about="after the cut-over: the path that clients take"),
         Field("survey", LIVENESS, about="single items, some at a time: what fails is named, and changes nothing"),
         Field("stop", Record(Stop, (Field("signal", SIGNAL), Field("timeout", DURATION)))),
         Field("drain", Record(Drain, (Field("deadline", DURATION_OR_ZERO, True), Field("signal", SIGNAL))), True),
@@ -347,6 +384,9 @@ MANIFEST = Record(
         Field("errors", ListOf(ERRORS), about="counters of failed work; a jump while the hand-over soaks reverts it"),
         Field("receive_buffer", SIZE, name="receive_buffer_bytes", about="of the daemon's UDP sockets"),
         Field("takeover", TAKEOVER, about="strategy takeover only: while one daemon takes the place of another"),
+        Field("knowledge", ListOf(KNOWLEDGE), about="what a candidate is told of what the former active knows"),
+        Field("counters", COUNTED, about="a table whose numbers are carried over from generation to generation"),
+        Field("sync_port", Number(1, 65535), about="isolated only: where generations of the service reach each other"),
         Field("masquerades", Boolean()),
         Field("requires", ListOf(NAME, is_set=True), about="services that must be in the same bundle"),
     ),

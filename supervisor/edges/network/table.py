@@ -34,6 +34,7 @@ SETS: Mapping[str, tuple[str, str | None]] = {
     "kept": ("ipv4_addr . inet_service . ipv4_addr . inet_service", "ipv4_addr . inet_service"),
     "kept6": ("ipv6_addr . inet_service . ipv6_addr . inet_service", "ipv6_addr . inet_service"),
     "outgoing": ("ifname", None),
+    "synced": ("ipv4_addr . ipv4_addr . inet_service", None),
     "udp_ports": ("ifname . inet_service", None),
     "udp_in": ("ifname . inet_service", "inet_service"),
     "udp_out": ("ifname . inet_service", "inet_service"),
@@ -118,9 +119,11 @@ CHAINS = f"""
     # One bit says "admitted" to the router's own rules. It is set here, just before them: a mark set beside `dnat` sits
     # on the first packet only, and a CONNMARK restore wipes marks that were set earlier. Inside addresses and ports are
     # not for clients: what did not come through a frontend is dropped. So is what a service begins that may not connect
-    # to others; in the middle of a stream it goes on, for connection tracking may have been flushed.
+    # to others; in the middle of a stream it goes on, for connection tracking may have been flushed. Generations of one
+    # service tell each other what they know where @synced says so.
     chain admit_forward {{
         type filter hook forward priority -1; policy accept;
+        iifname "vrs*" oifname "vrs*" ip saddr . ip daddr . tcp dport @synced {_ADMIT} accept
         oifname "vrs*" ct state new ct status & dnat == 0 drop
         iifname @outgoing {_ADMIT} accept
         iifname @outgoing {_ADMIT} accept
@@ -175,6 +178,8 @@ def elements(table: TrafficTable) -> Elements:
         found["kept" if connection.client[0].version == 4 else "kept6"][*ends[0], *ends[1]] = ends[2]
     for interface in map(_interface, table.outgoing):
         found["outgoing"][interface,] = ()
+    for path in table.synced:
+        found["synced"][str(path.source), str(path.target), path.port] = ()
     for held in table.held_ports:
         found["held_ports"][held.port,] = ()
         found["held"][held.port,] = (held.inside,)

@@ -32,6 +32,10 @@ class BoundedSocket(socket.socket):
         except OSError as error:
             raise ProbeError(f"cannot open a socket for a probe: {error.strerror}") from error
 
+    def extend(self, timeout: float) -> None:
+        """Begin another question: it has so many seconds from now."""
+        self.deadline, self._was_late = time.monotonic() + timeout, False
+
     def left(self) -> float:
         left = self.deadline - time.monotonic()
         if left <= 0:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from supervisor.edges.probes import command, control, dhcp, http, leases, resolver, tally, tcp, vici
+from supervisor.edges.probes import command, control, dhcp, http, leases, resolver, tally, tcp, telling, vici
 from supervisor.edges.probes.answer import Answer
+from supervisor.edges.probes.session import KeptSession
 from supervisor.values.errors import ProbeError
 from supervisor.values.manifest import ErrorCounter, ProbeKind
 from supervisor.values.state import ProbeResult, ProbeTarget, Reading, ResolvedProbe
@@ -51,6 +52,15 @@ class ProtocolProber:
         text = tally.read(source, target, self._execute, self._answers)
         servers = tally.count(text, counter.servers) if counter.servers else ()
         return Reading(tally.count(text, counter.parts), servers)
+
+    def read(self, source: ResolvedProbe, target: ProbeTarget) -> str:
+        return tally.read(source, target, self._execute, self._answers)
+
+    def session(self, source: ResolvedProbe, opening: Sequence[str], prompt: str, target: ProbeTarget) -> KeptSession:
+        return KeptSession(source, opening, prompt, target)
+
+    def tell(self, source: ResolvedProbe, lines: Sequence[str], target: ProbeTarget) -> tuple[str, ...]:
+        return telling.tell(source, lines, target)
 
     def replay(self, source: ResolvedProbe, granted: bytes, known: bytes, target: ProbeTarget) -> int:
         if source.kind != ProbeKind.LEASES:

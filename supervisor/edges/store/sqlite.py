@@ -326,6 +326,12 @@ class SqliteStore(StateFile):
     def set_current_release(self, release: str) -> None:
         self._set_fact("release", release)
 
+    def counted(self, service: ServiceName) -> str | None:
+        return self._fact(f"counted {service}")
+
+    def save_counted(self, service: ServiceName, text: str) -> None:
+        self._set_fact(f"counted {service}", text)
+
     def definition(self, digest: Digest) -> Mapping[str, bytes] | None:
         return dict(self._all("SELECT path, content FROM definitions WHERE digest = ?", digest)) or None
 

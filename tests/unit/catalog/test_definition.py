@@ -344,6 +344,43 @@ def test_copied_state_may_end_with_its_owner() -> None:
     assert "state[0].owned.item" in faults(said, "names")
 
 
+def knowing() -> dict[str, Any]:
+    """What generations may know of each other."""
+    known = r"(?m)^(?P<name>\S+) (?P<state>\S+)$"
+    return {
+        "awaited": [
+            {"what": "{unknown} of {total}", "source": socket(), "unknown": "a", "total": "b", "at_most": "1s"}
+        ],
+        "knowledge": [{"source": socket(), "known": known, "same": r"(?P<name>\S+)", "tell": "set {name} {state}"}],
+        "counters": {"source": socket(), "key": ["part"], "columns": ["done"], "published": ["done"]},
+    }
+
+
+def test_what_generations_know() -> None:
+    said, known = document(), knowing()
+    said["readiness"] = said["readiness"] | {"awaited": known["awaited"]}
+    said |= {"knowledge": known["knowledge"], "counters": known["counters"], "sync_port": 10999}
+    jsonschema.Draft202012Validator(json_schema()).validate(said)
+    manifest = definition_from_files("web", files(yaml.safe_dump(said))).manifest
+    assert manifest.readiness.awaited[0].at_most == 1.0
+    assert manifest.knowledge[0].tell == "set {name} {state}"
+    assert manifest.counters is not None
+    assert manifest.counters.columns == ("done",)
+    known["awaited"][0] |= {"what": "{all}", "unknown": "(("}
+    known["knowledge"][0] |= {"same": "(?P<other>x)", "tell": "set {name:>4}"}
+    known["counters"] |= {"columns": ["part"], "source": {"socket": {"runtime": "no", "path": "x"}}}
+    assert set(faults(said)) == {
+        "readiness.awaited[0].what",
+        "readiness.awaited[0].unknown",
+        "knowledge[0].same",
+        "knowledge[0].tell",
+        "counters.columns",
+        "counters.published",
+        "counters.source.socket.runtime",
+        "counters.source.socket.send",
+    }
+
+
 def test_counters_of_failed_work() -> None:
     said = document() | {"errors": [counter(), counter(name="slow answers", share=0.5)]}
     jsonschema.Draft202012Validator(json_schema()).validate(said)

@@ -39,8 +39,15 @@ errors:
 runtime: [{name: run, mount: /run/daemon}]
 """
 
+AWAITED = r"""  awaited:
+    - what: "the first look at {unknown} members"
+      source: {socket: {runtime: run, path: control, send: knowledge}}
+      unknown: '(?m)^unknown '
+      at_most: 1s
+"""
+
 MANIFESTS = {
-    "isolated": """
+    "isolated": r"""
 schema: 1
 name: isolated
 summary: in a namespace of its own
@@ -52,8 +59,19 @@ soak: 2s
 ports: {http: 80}
 frontends:
   - {name: web, each: router.networks, address: item.gateway, protocol: tcp, port: 80, inside: 8000 + index}
+sync_port: 7000
+knowledge:
+  - source: {socket: {runtime: run, path: control, send: knowledge}}
+    known: '(?m)^down (?P<name>\S+)$'
+    same: '(?m)^unknown (?P<name>\S+)$'
+    tell: "down {name}"
+counters:
+  source: {socket: {runtime: run, path: control, send: counters}}
+  key: [part]
+  columns: [done]
+  published: [done]
 """
-    + WATCHES,
+    + WATCHES.replace("  deadline: 5s\nliveness", f"  deadline: 5s\n{AWAITED}liveness"),
     "router": """
 schema: 1
 name: router

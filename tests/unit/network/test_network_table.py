@@ -14,7 +14,7 @@ from supervisor.edges.network.admission import RULE, amendments
 from supervisor.edges.network.guard import LONGEST_PAUSE, pause_before
 from supervisor.values.errors import NetworkError
 from supervisor.values.manifest import Protocol
-from supervisor.values.state import AddressSwitch, Connection, Endpoint, HeldPort, PortSwitch, TrafficTable
+from supervisor.values.state import AddressSwitch, Connection, Endpoint, HeldPort, PortSwitch, SyncPath, TrafficTable
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
 VIP_ADDRESS, CLIENT = IPv4Address("203.0.113.10"), IPv4Address("203.0.113.200")
@@ -35,6 +35,7 @@ BEFORE = TrafficTable(
     alive_addresses=(AddressSwitch(VIP, inner(0)), AddressSwitch(VIP, inner(1))),
     active_ports=ports(1000),
     outgoing=("vrs0", "vrs1"),
+    synced=(SyncPath(IPv4Address("198.18.0.6"), IPv4Address("198.18.0.2"), 10999),),
     alive_ports=(*ports(1000), *ports(1100)),
     held_ports=(HeldPort(4500, 40123),),
     kept=(
@@ -52,6 +53,7 @@ AFTER = TrafficTable(
     alive_addresses=BEFORE.alive_addresses,
     active_ports=ports(1100),
     outgoing=("vrs0", "vrs1"),
+    synced=BEFORE.synced,
     alive_ports=BEFORE.alive_ports,
     held_ports=BEFORE.held_ports,
     kept=BEFORE.kept,
@@ -67,6 +69,7 @@ def test_elements_of_a_hand_over() -> None:
     assert found["relay_out"] == {(i, n, n): (67,) for i in GUESTS for n in (1067, 1167)}
     assert found["tcp_in"] == {(i, 53): (1053,) for i in GUESTS}
     assert found["outgoing"] == {("vrs0",): (), ("vrs1",): ()}
+    assert found["synced"] == {("198.18.0.6", "198.18.0.2", 10999): ()}
     assert found["kept"] == {("203.0.113.200", 40000, "203.0.113.10", 80): ("198.18.0.2", 8001)}
     assert found["kept6"] == {("fd00::7", 40000, "fd00::1", 53): ("fd00::1", 1053)}
     assert found["held_ports"] == {(4500,): ()}

@@ -21,6 +21,7 @@ from supervisor.values.state import (
     PortFrontend,
     PortSwitch,
     ResolvedFrontend,
+    SyncPath,
     TrafficTable,
 )
 
@@ -103,6 +104,16 @@ def test_only_services_that_say_so_may_connect_to_others_and_all_that_are_alive_
     former, candidate = replace(WEB_1, masquerades=True), replace(WEB_2, masquerades=True)
     quiet = instance("meta", 1, AddressFrontend("m", VIP, 80), number=5)
     assert traffic_table([former, NAMES_1], [quiet, candidate, former]).outgoing == ("vrs0", "vrs1")
+
+
+def test_generations_of_one_service_reach_each_other_and_nobody_else() -> None:
+    """haproxy/haproxy#842: by that way they share what clients' connections have taught them."""
+    former, candidate = replace(WEB_1, sync_port=10999), replace(WEB_2, sync_port=10999)
+    other = instance("meta", 1, AddressFrontend("m", VIP, 80), number=5)
+    both = traffic_table([former], [candidate, former, replace(other, sync_port=10999)]).synced
+    one, two = IPv4Address("198.18.0.2"), IPv4Address("198.18.0.6")
+    assert both == (SyncPath(two, one, 10999), SyncPath(one, two, 10999))
+    assert traffic_table([WEB_1], [candidate]).synced == ()  # an older definition knows of no such port
 
 
 def test_the_active_are_alive_and_the_order_of_instances_is_indifferent() -> None:

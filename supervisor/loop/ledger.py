@@ -1,0 +1,90 @@
+"""Keeps the sums of what the generations of each service have counted, over hand-overs and the end of this process.
+
+A generation's table is read while it serves, while it finishes its connections (by a session that was opened before
+it was asked to), and for the last time before it goes. What it said last counts.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+
+from supervisor.decisions import counters as books
+from supervisor.decisions.counters import Book, Sums
+from supervisor.ports import Store
+from supervisor.values.manifest import Counters
+from supervisor.values.names import ServiceName
+
+log = logging.getLogger(__name__)
+
+SAVE_SECONDS = 30.0  # after a reading; what a generation leaves behind is saved at once
+
+
+class Ledger:
+    """Methods may be called from any thread; equal notes may be repeated."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._books: dict[ServiceName, Book] = {}
+        self._saved: dict[ServiceName, float] = {}
+
+    def note(
+        self, store: Store, service: ServiceName, counters: Counters, generation: int, text: str, now: float
+    ) -> None:
+        """Note a table of a generation. ValueError when it is none."""
+        sums = books.read_table(counters, text)
+        is_due = now - self._saved.get(service, -SAVE_SECONDS) >= SAVE_SECONDS
+        self._change(store, service, lambda book: books.noted(book, generation, sums), is_saved=is_due)
+        if is_due:
+            self._saved[service] = now
+
+    def restarted(self, store: Store, service: ServiceName, generation: int) -> None:
+        """Note that the daemon of a generation counts from zero."""
+        self._change(store, service, lambda book: books.restarted(book, generation))
+
+    def end(self, store: Store, service: ServiceName, generation: int) -> None:
+        """Note that a generation counts no more."""
+        self._change(store, service, lambda book: books.ended(book, generation))
+
+    def save(self, store: Store, service: ServiceName) -> None:
+        """Make what is known outlive this process."""
+        self._change(store, service, lambda book: book)
+
+    def totals(self, store: Store, service: ServiceName, without: int | None = None) -> Sums:
+        """Return what all generations have counted, but for one."""
+        with self._lock:
+            return books.totals(self._book(store, service), without)
+
+    def _change(
+        self,
+        store: Store,
+        service: ServiceName,
+        change: Callable[[Book], Book],
+        *,
+        is_saved: bool = True,
+    ) -> None:
+        with self._lock:
+            book = change(self._book(store, service))
+            self._books[service] = book
+            if is_saved:
+                store.save_counted(service, json.dumps(books.dump(book)))
+
+    def _book(self, store: Store, service: ServiceName) -> Book:
+        if service not in self._books:
+            self._books[service] = books.only(
+                _loaded(store.counted(service), service),
+                [instance.generation for instance, _ in store.instances(service)],
+            )
+        return self._books[service]
+
+
+def _loaded(text: str | None, service: ServiceName) -> Book:
+    if text is None:
+        return Book()
+    try:
+        return books.load(json.loads(text))
+    except (ValueError, TypeError, AttributeError) as error:
+        log.error("counters not restored", extra={"service": service, "reason": str(error)})
+        return Book()

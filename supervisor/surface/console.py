@@ -1,0 +1,108 @@
+"""One control socket for each service that counts: it leads to the active generation, whichever that is.
+
+What a daemon's table says is answered with what earlier generations have counted added. One line, one answer, as
+daemons' own sockets do; root alone may ask.
+"""
+
+from __future__ import annotations
+
+import logging
+import socketserver
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from supervisor.values.errors import StateError, SupervisorError
+
+log = logging.getLogger(__name__)
+
+LINE_LIMIT = 16384
+LOOK_SECONDS = 1.0
+RETRY_SECONDS = 30.0
+PATIENCE = 5.0  # seconds a client may be silent
+
+
+class Consoles(Protocol):
+    """What stands behind the sockets."""
+
+    @property
+    def counting(self) -> tuple[str, ...]:
+        """Services that want a socket; others may come later."""
+
+    def console(self, service: str, line: str) -> str:
+        """Return what the active generation answers; SupervisorError when it does not."""
+
+
+class ConsoleServer:
+    """Opens `<folder>/<service>.sock` for every service that counts, soon after it runs; all are closed together."""
+
+    def __init__(self, consoles: Consoles, folder: Path) -> None:
+        self._consoles, self._folder = consoles, folder
+        self._servers: dict[str, _Server] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="consoles", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._ended.wait(LOOK_SECONDS):
+            try:
+                self._open(self._consoles.counting)
+            except StateError as error:
+                log.error("console not opened", extra={"reason": str(error)})
+                self._ended.wait(RETRY_SECONDS)
+
+    def _open(self, services: tuple[str, ...]) -> None:
+        for service in services:
+            if service not in self._servers:
+                self._servers[service] = self._opened(service)
+
+    def _opened(self, service: str) -> _Server:
+        path = self._folder / f"{service}.sock"
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+            server = _Server(str(path), self._consoles, service)
+            path.chmod(0o600)
+        except OSError as error:
+            raise StateError(f"cannot open the console {path}: {error.strerror}") from error
+        threading.Thread(target=server.serve_forever, args=(0.5,), name=f"console-{service}", daemon=True).start()
+        return server
+
+    def close(self) -> None:
+        """May be repeated."""
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join(PATIENCE)
+        for service, server in self._servers.items():
+            server.shutdown()
+            server.server_close()
+            with suppress(OSError):
+                (self._folder / f"{service}.sock").unlink()
+        self._servers = {}
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    server: _Server
+    timeout = PATIENCE
+
+    def handle(self) -> None:
+        with suppress(OSError):  # the client left
+            line = self.rfile.readline(LINE_LIMIT).decode("utf-8", "replace").strip()
+            self.wfile.write(self._answer(line).encode())
+
+    def _answer(self, line: str) -> str:
+        try:
+            return self.server.consoles.console(self.server.service, line)
+        except SupervisorError as error:
+            return f"{error}\n"
+
+
+class _Server(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+
+    def __init__(self, path: str, consoles: Consoles, service: str) -> None:
+        self.consoles, self.service = consoles, service
+        super().__init__(path, _Handler)

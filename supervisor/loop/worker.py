@@ -7,6 +7,7 @@ hung action of one service never delays another.
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from supervisor.loop.opening import Opening
 from supervisor.loop.soaking import Soaking
 from supervisor.loop.standing import Standing
 from supervisor.loop.stopping import stop
+from supervisor.loop.upkeep import Upkeep
 from supervisor.loop.walk import Listener, Wait, Walk
 from supervisor.loop.walking import carry_on, revert
 from supervisor.loop.world import World
@@ -73,6 +75,7 @@ class Worker:
         self._healer = Healer(world, name)
         self._soaking = Soaking(world)
         self._opening = Opening(world, name, allocator, self._definition_of)
+        self.upkeep = Upkeep(world, name, self._answer)
         # Read by status from other threads; each is replaced whole.
         self.keeper: Keeper | None = None
         self.foreground: Walk | None = None
@@ -156,6 +159,7 @@ class Worker:
         due["clear"] = self._clearing.due
         if self.keeper and not self._leaves_active_alone:
             due["keeper"] = now + min(self.keeper.due_in(), self._soaking.due_in(self.foreground))
+        due["upkeep"] = now + self.upkeep.due_in() if self._is_kept_up else math.inf
         return max(0.0, min(max(at, self._boundary.until(part)) for part, at in due.items()) - now)
 
     def _turn(self) -> None:
@@ -170,11 +174,22 @@ class Worker:
             self._boundary.guard("clear", self._clearing.carry_on)
         if self.keeper and not self._leaves_active_alone:
             self._boundary.guard("keeper", self._keep_alive)
+        if self._is_kept_up:
+            self._boundary.guard("upkeep", self.upkeep.turn)
         if self._is_dirty and self._router is not None:
             if self.foreground is None and now >= self._not_before:
                 self._boundary.guard("reconcile", self._reconcile)
             elif self._soaks:
                 self._boundary.guard("reconcile", self._write_live_changes)
+
+    @property
+    def _is_kept_up(self) -> bool:
+        """May what serves be asked how the things stand that it is to bring about?"""
+        return self.keeper is not None and self.keeper.is_ready and not self._leaves_active_alone
+
+    def _answer(self, take: Callable[[], None]) -> None:
+        """From the thread that asked."""
+        self._inbox.put(lambda: self._boundary.guard("upkeep", take))
 
     def _renew(self) -> None:
         if self.standing.renew():
@@ -305,6 +320,7 @@ class Worker:
         keeper = self.keeper
         if keeper and keeper.instance.generation == generation:
             self._boundary.guard("configure", lambda: keeper.configure(router))
+            self.upkeep.follow(keeper.instance, keeper.definition, router)
 
     def _begin(self, kind: Kind, version: Version | None) -> Listener:
         self._refuse_if_busy()
@@ -460,6 +476,9 @@ class Worker:
             is_known = instance.generation in self._given  # else an earlier supervisor gave it something
             if not is_known and not is_configured(self._world, instance, definition, router, self._digest):
                 self.keeper.doubt_words()
+            self.upkeep.follow(instance, definition, router)
+        else:
+            self.upkeep.leave()
 
     def _keep_what_runs(self) -> None:
         """What the store calls active and runs is never started beside itself."""

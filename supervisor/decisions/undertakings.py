@@ -165,7 +165,7 @@ def _missed(course: Course, undertaking: ResolvedUndertaking, sighting: Sighting
 def _may_call(course: Course, undertaking: ResolvedUndertaking, now: float) -> bool:
     if undertaking.call is None or course.is_crowded or now < course.until:
         return False
-    if course.trying is not None:  # one that goes on for ever, as that with a wrong address does, is given up
+    if course.trying is not None:  # one that goes on for ever is given up: it may have begun with a former key
         return now - course.trying >= undertaking.longest
     return course.quiet is not None and now - course.quiet >= QUIET_SECONDS
 

@@ -11,11 +11,13 @@ import logging
 import math
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from supervisor.decisions import undertakings as decide
 from supervisor.decisions.undertakings import Call, Course
 from supervisor.loop.instances import target_of
+from supervisor.loop.keeper import Keeper
 from supervisor.loop.world import World
 from supervisor.values.errors import SupervisorError
 from supervisor.values.manifest import ServiceDefinition
@@ -47,10 +49,13 @@ class Upkeep:
         self._not_before = 0.0
         self._told: set[Key] = set()  # whose trouble is in the audit log
 
-    @property
-    def statuses(self) -> tuple[UndertakingStatus, ...]:
+    def statuses(self, keeper: Keeper | None) -> tuple[UndertakingStatus, ...]:
+        """What was found; nothing is known of it while the daemon does not answer."""
         ago = self._world.clock.now() - self._world.clock.monotonic()
-        return tuple(_status(key, course, ago) for key, course in self._courses.items())
+        found = tuple(_status(key, course, ago) for key, course in self._courses.items())
+        if keeper is not None and keeper.is_ready:
+            return found
+        return tuple(replace(one, state=UndertakingState.UNKNOWN, since=None) for one in found)
 
     # ------------------------------------------------------------ what there is
 
@@ -75,23 +80,20 @@ class Upkeep:
         self._target = target_of(self._world, instance, definition) if known else None
         self._is_asking, self._inquiry = False, self._inquiry + 1
 
-    def leave(self) -> None:
-        """Nothing runs: nothing is looked at, and what was known is kept for the next instance."""
-        self._target, self._generation = None, None
-        self._is_asking, self._inquiry = False, self._inquiry + 1
-
     # ------------------------------------------------------------ turns
 
-    def due_in(self) -> float:
-        """Seconds until `turn` has something to do."""
+    def due_in(self, keeper: Keeper | None) -> float:
+        """Seconds until `turn` has something to do; only what is ready is asked."""
         if self._target is None or self._is_asking or not self._courses:
+            return math.inf
+        if keeper is None or not keeper.is_ready or keeper.instance.generation != self._generation:
             return math.inf
         due = max(self._not_before, min(course.due for course in self._courses.values()))
         return max(0.0, due - self._world.clock.monotonic())
 
-    def turn(self) -> None:
+    def turn(self, keeper: Keeper | None) -> None:
         """Look at what has waited longest."""
-        if self.due_in() > 0 or self._target is None:
+        if self.due_in(keeper) > 0 or self._target is None:
             return
         key = min(self._courses, key=lambda one: self._courses[one].due)
         probe, target = self._known[key].probe, self._target

@@ -7,7 +7,6 @@ hung action of one service never delays another.
 from __future__ import annotations
 
 import logging
-import math
 import queue
 import threading
 from collections.abc import Callable
@@ -75,7 +74,7 @@ class Worker:
         self._healer = Healer(world, name)
         self._soaking = Soaking(world)
         self._opening = Opening(world, name, allocator, self._definition_of)
-        self.upkeep = Upkeep(world, name, self._answer)
+        self.upkeep = Upkeep(world, name, lambda take: self._inbox.put(lambda: self._boundary.guard("upkeep", take)))
         # Read by status from other threads; each is replaced whole.
         self.keeper: Keeper | None = None
         self.foreground: Walk | None = None
@@ -159,7 +158,7 @@ class Worker:
         due["clear"] = self._clearing.due
         if self.keeper and not self._leaves_active_alone:
             due["keeper"] = now + min(self.keeper.due_in(), self._soaking.due_in(self.foreground))
-        due["upkeep"] = now + self.upkeep.due_in() if self._is_kept_up else math.inf
+            due["upkeep"] = now + self.upkeep.due_in(self.keeper)
         return max(0.0, min(max(at, self._boundary.until(part)) for part, at in due.items()) - now)
 
     def _turn(self) -> None:
@@ -174,22 +173,12 @@ class Worker:
             self._boundary.guard("clear", self._clearing.carry_on)
         if self.keeper and not self._leaves_active_alone:
             self._boundary.guard("keeper", self._keep_alive)
-        if self._is_kept_up:
-            self._boundary.guard("upkeep", self.upkeep.turn)
+            self._boundary.guard("upkeep", lambda: self.upkeep.turn(self.keeper))
         if self._is_dirty and self._router is not None:
             if self.foreground is None and now >= self._not_before:
                 self._boundary.guard("reconcile", self._reconcile)
             elif self._soaks:
                 self._boundary.guard("reconcile", self._write_live_changes)
-
-    @property
-    def _is_kept_up(self) -> bool:
-        """May what serves be asked how the things stand that it is to bring about?"""
-        return self.keeper is not None and self.keeper.is_ready and not self._leaves_active_alone
-
-    def _answer(self, take: Callable[[], None]) -> None:
-        """From the thread that asked."""
-        self._inbox.put(lambda: self._boundary.guard("upkeep", take))
 
     def _renew(self) -> None:
         if self.standing.renew():
@@ -359,7 +348,7 @@ class Worker:
         walk = self.foreground
         listener: Listener = queue.SimpleQueue()
         if walk is None:
-            return self._is_back_already(listener)
+            return listener if self._clearing.is_back(self.name, listener) else None
         kind = walk.handover.kind
         if kind.is_repair or kind is Kind.CONFIGURE or walk.handover.direction is Direction.UNDO:
             self._refuse_if_busy()
@@ -367,13 +356,6 @@ class Worker:
         revert(walk, "rolled back by the operator")
         self._not_before = 0.0
         return listener
-
-    def _is_back_already(self, listener: Listener) -> Listener | None:
-        """What was reverted a moment ago and only clears up is what is meant, not the version before that."""
-        if back_on := self._clearing.returned_to():
-            text = f"{self.name} is back on {back_on} already"
-            listener.put(Progress(self.name, "nothing", text, fraction=1.0, is_final=True))
-        return listener if back_on else None
 
     def _confirm(self) -> None:
         walk = self.foreground
@@ -477,8 +459,6 @@ class Worker:
             if not is_known and not is_configured(self._world, instance, definition, router, self._digest):
                 self.keeper.doubt_words()
             self.upkeep.follow(instance, definition, router)
-        else:
-            self.upkeep.leave()
 
     def _keep_what_runs(self) -> None:
         """What the store calls active and runs is never started beside itself."""

@@ -22,6 +22,7 @@ from typing import Any, cast
 from supervisor.edges.catalog import load_definition
 from supervisor.edges.probes import ProtocolProber
 from supervisor.edges.render import TemplateRenderer
+from supervisor.loop.keeper import Keeper
 from supervisor.loop.upkeep import Upkeep
 from supervisor.loop.world import World
 from supervisor.values.names import Digest, ImageId, ServiceName
@@ -177,6 +178,9 @@ class Theirs(End):
         return len(re.findall(r"is initiating an? ", log))
 
 
+READY = cast(Keeper, SimpleNamespace(is_ready=True, instance=SimpleNamespace(generation=1)))
+
+
 class RealClock:
     now, monotonic, sleep = staticmethod(time.time), staticmethod(time.monotonic), staticmethod(time.sleep)
 
@@ -224,15 +228,15 @@ class Ours(End):
 
     @property
     def tunnel(self) -> UndertakingStatus:
-        return self._upkeep.statuses[0]
+        return self._upkeep.statuses(READY)[0]
 
     def wait(self, seconds: float, is_enough: Callable[[], bool] = lambda: False) -> float:
         """Look after it for so long, or until it is enough; return how long that took."""
         began = time.monotonic()
         while (spent := time.monotonic() - began) < seconds and not is_enough():
-            self._upkeep.turn()
+            self._upkeep.turn(READY)
             try:
-                answer = self._answers.get(timeout=max(0.01, min(0.1, self._upkeep.due_in())))
+                answer = self._answers.get(timeout=max(0.01, min(0.1, self._upkeep.due_in(READY))))
             except queue.Empty:
                 continue
             answer()

@@ -24,6 +24,7 @@ from supervisor.values.manifest import (
     Probe,
     ServiceDefinition,
     ServiceManifest,
+    Undertaking,
 )
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import (
@@ -35,6 +36,7 @@ from supervisor.values.state import (
     ResolvedFrontend,
     ResolvedProbe,
 )
+from supervisor.values.undertaking import ResolvedUndertaking
 
 _COMPONENT = re.compile(r"(?!\.)[A-Za-z0-9._@:+-]{1,255}")
 _INTERFACE = re.compile(r"[A-Za-z0-9._@-]{1,15}")
@@ -164,10 +166,44 @@ class TemplateRenderer:
         base = _Scope({"router": router, "instance": instance}, instance.service)
         for index, probe in enumerate(probes):
             place = f"probes[{index}].{probe.kind}"
-            alternative = index if probe.needs is Needs.ONE else None
             for scope in base.each(probe.each, probe.when, place):
-                arguments = tuple((key, scope.template(text, f"{place}.{key}")) for key, text in probe.arguments)
-                yield ResolvedProbe(str(probe.kind), arguments, probe.timeout, alternative)
+                yield _probe(probe, scope, place, index if probe.needs is Needs.ONE else None)
+
+    def undertakings(
+        self, manifest: ServiceManifest, router: RouterConfig, instance: Instance
+    ) -> tuple[ResolvedUndertaking, ...]:
+        base = _Scope({"router": router, "instance": instance}, instance.service)
+        resolved: dict[tuple[str, str], ResolvedUndertaking] = {}
+        for index, declared in enumerate(manifest.undertakings):
+            place = f"undertakings[{index}]"
+            for scope in base.each(declared.each, declared.when, place):
+                found = _undertaking(declared, scope, place)
+                if resolved.setdefault((found.what, found.name), found) is not found:
+                    raise scope.refuse(f"{place}.name", f"{found.name} is there already")
+        return tuple(resolved.values())
+
+
+def _probe(probe: Probe, scope: _Scope, place: str, alternative: int | None = None) -> ResolvedProbe:
+    arguments = tuple((key, scope.template(text, f"{place}.{key}")) for key, text in probe.arguments)
+    return ResolvedProbe(str(probe.kind), arguments, probe.timeout, alternative)
+
+
+def _undertaking(declared: Undertaking, scope: _Scope, place: str) -> ResolvedUndertaking:
+    call = declared.call
+    if call and call.when is not None and not scope.is_true(call.when, f"{place}.call.when"):
+        call = None
+    return ResolvedUndertaking(
+        name=scope.template(declared.name, f"{place}.name"),
+        what=declared.what,
+        probe=_probe(declared.probe, scope, f"{place}.probe"),
+        call=_probe(call, scope, f"{place}.call") if call else None,
+        interval=declared.interval,
+        patience=declared.patience,
+        pause=declared.pause,
+        longest=declared.longest,
+        most=declared.most,
+        item=scope.names.get("item"),
+    )
 
 
 def _target(entry: ConfigFile, scope: _Scope, place: str) -> str:

@@ -6,11 +6,11 @@ import logging
 import math
 
 from supervisor.decisions.handover import verdict
-from supervisor.loop.walk import Walk
+from supervisor.loop.walk import Listener, Walk
 from supervisor.loop.walking import carry_on
 from supervisor.ports import Clock
 from supervisor.values.handover import Kind, Outcome
-from supervisor.values.status import EventRecord
+from supervisor.values.status import EventRecord, Progress
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +76,13 @@ class Clearing:
         """Which generations are not gone yet, in words."""
         held = ", ".join(str(walk.leaving.generation) for walk in self.walks if walk.leaving)
         return f"generations {held} still drain or cannot be removed; at most {MOST_ALIVE} may be alive"
+
+    def is_back(self, service: str, listener: Listener) -> bool:
+        """What was reverted a moment ago and only clears up is what is meant, not the version before that."""
+        if back_on := self.returned_to():
+            text = f"{service} is back on {back_on} already"
+            listener.put(Progress(service, "nothing", text, fraction=1.0, is_final=True))
+        return back_on is not None
 
     def returned_to(self) -> str | None:
         """The version that a hand-over which was reverted a moment ago, and only clears up, went back to."""

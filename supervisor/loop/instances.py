@@ -101,6 +101,7 @@ def target_of(world: World, instance: Instance, definition: ServiceDefinition) -
         runtime=tuple(
             (folder.name, world.folders.runtime(instance, folder.name)) for folder in definition.manifest.runtime
         ),
+        config=world.folders.config(instance),
     )
 
 

@@ -41,6 +41,7 @@ def service_status(worker: Worker, store: Store, troubles: str = "") -> ServiceS
         message=message or troubles,
         memory_bytes=usage.memory_bytes if usage else None,
         cpu_seconds=usage.cpu_seconds if usage else None,
+        undertakings=worker.upkeep.statuses(keeper),
     )
 
 

@@ -32,6 +32,7 @@ from supervisor.loop.shutting import follow
 from supervisor.loop.soaking import Soaking
 from supervisor.loop.standing import Standing
 from supervisor.loop.stopping import stop
+from supervisor.loop.upkeep import Upkeep
 from supervisor.loop.walk import Listener, Wait, Walk
 from supervisor.loop.walking import carry_on, revert
 from supervisor.loop.world import World
@@ -80,6 +81,7 @@ class Worker:
         self._healer = Healer(world, name)
         self._soaking = Soaking(world)
         self._opening = Opening(world, name, allocator, self._definition_of)
+        self.upkeep = Upkeep(world, name, lambda take: self._inbox.put(lambda: self._boundary.guard("upkeep", take)))
         # Read by status from other threads; each is replaced whole.
         self.keeper: Keeper | None = None
         self.foreground: Walk | None = None
@@ -187,6 +189,7 @@ class Worker:
             due["clear"] = self._clearing.due
         if self.keeper and not self._leaves_active_alone:
             due["keeper"] = now + min(self.keeper.due_in(), self._soaking.due_in(self.foreground))
+            due["upkeep"] = now + self.upkeep.due_in(self.keeper)
         return max(0.0, min(max(at, self._boundary.until(part)) for part, at in due.items()) - now)
 
     def _turn(self) -> None:
@@ -201,6 +204,7 @@ class Worker:
             self._boundary.guard("clear", self._clearing.carry_on)
         if self.keeper and not self._leaves_active_alone:
             self._boundary.guard("keeper", self._keep_alive)
+            self._boundary.guard("upkeep", lambda: self.upkeep.turn(self.keeper))
         if self._is_dirty and self._router is not None:
             if self.foreground is None and now >= self._not_before:
                 self._boundary.guard("reconcile", self._reconcile)
@@ -372,6 +376,7 @@ class Worker:
         keeper = self.keeper
         if keeper and keeper.instance.generation == generation:
             self._boundary.guard("configure", lambda: keeper.configure(router))
+            self.upkeep.follow(keeper.instance, keeper.definition, router)
 
     def _begin(self, kind: Kind, version: Version | None, waiver: Waiver) -> Listener:
         self._refuse_if_busy()
@@ -413,7 +418,7 @@ class Worker:
         walk = self.foreground
         listener: Listener = queue.SimpleQueue()
         if walk is None:
-            return self._is_back_already(listener)
+            return listener if self._clearing.is_back(self.name, listener) else None
         kind = walk.handover.kind
         if self._soaks_configuration:
             return None  # what is meant is the version before this one
@@ -427,13 +432,6 @@ class Worker:
         revert(walk, ROLLED_BACK)
         self._not_before = 0.0
         return listener
-
-    def _is_back_already(self, listener: Listener) -> Listener | None:
-        """What was reverted a moment ago and only clears up is what is meant, not the version before that."""
-        if back_on := self._clearing.returned_to():
-            text = f"{self.name} is back on {back_on} already"
-            listener.put(Progress(self.name, "nothing", text, fraction=1.0, is_final=True))
-        return listener if back_on else None
 
     def _confirm(self) -> None:
         walk = self.foreground
@@ -570,6 +568,7 @@ class Worker:
             is_known = instance.generation in self._given  # else an earlier supervisor gave it something
             if not is_known and not is_configured(self._world, instance, definition, router, self._digest):
                 self.keeper.doubt_words()
+            self.upkeep.follow(instance, definition, router)
 
     def _keep_what_runs(self) -> None:
         """What the store calls active and runs is never started beside itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -32,6 +33,11 @@ ReadDefinition = Callable[[str, Mapping[str, bytes]], ServiceDefinition]
 """Turns a service's name and the files of its definition into the definition. ManifestError lists all faults."""
 
 
+def on_a_thread(work: Callable[[], None]) -> None:
+    """Do it beside the caller, who does not wait for it."""
+    threading.Thread(target=work, name="beside", daemon=True).start()
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     settings: Settings
@@ -50,6 +56,7 @@ class World:
     switchboard: Switchboard
     read_definition: ReadDefinition
     fault_points: FaultPoints = NO_FAULTS
+    spawn: Callable[[Callable[[], None]], None] = on_a_thread
     absence: Absence = field(default_factory=Absence)
     doubts: Doubts = field(default_factory=Doubts)
     ledger: Ledger = field(default_factory=Ledger)

@@ -31,6 +31,7 @@ from supervisor.values.state import (
     TrafficTable,
 )
 from supervisor.values.status import EventRecord, HandoverRecord
+from supervisor.values.undertaking import ResolvedUndertaking, Sighting
 
 
 class Links(Protocol):
@@ -115,6 +116,15 @@ class Prober(Protocol):
     def ask(self, probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
         """Carry out one probe; a probe that fails is a result, not an error. ProbeError when it cannot be asked."""
 
+    def look(self, probe: ResolvedProbe, target: ProbeTarget) -> Sighting:
+        """Look whether an undertaking is up. ProbeError when the daemon could not be asked: nothing was learnt."""
+
+    def call(self, call: ResolvedProbe, target: ProbeTarget, missing: Sequence[str], ended: Sequence[str]) -> None:
+        """Make the daemon bring `missing` about, and give up the attempts `ended` first; it is not waited for.
+
+        To call for what is up already would double it. ProbeError when the daemon refused or could not be asked.
+        """
+
     def tally(self, source: ResolvedProbe, counter: ErrorCounter, target: ProbeTarget) -> Reading:
         """Read what a daemon, or the kernel of it, has counted so far. ProbeError, NetworkError: unreadable."""
 
@@ -151,6 +161,10 @@ class Renderer(Protocol):
 
     def each_probe(self, probes: Sequence[Probe], router: RouterConfig, instance: Instance) -> Iterator[ResolvedProbe]:
         """Give the same probes one by one: there may be ten thousand, and only some of them are asked at a time."""
+
+    def undertakings(
+        self, manifest: ServiceManifest, router: RouterConfig, instance: Instance
+    ) -> tuple[ResolvedUndertaking, ...]: ...
 
 
 class Folders(Protocol):

@@ -17,12 +17,14 @@ from prometheus_client.registry import Collector
 
 from supervisor.surface.control import Control
 from supervisor.values.errors import StateError
-from supervisor.values.status import ServiceState, ServiceStatus, SupervisorStatus
+from supervisor.values.status import ServiceState, ServiceStatus, SupervisorStatus, UndertakingStatus
+from supervisor.values.undertaking import UndertakingState
 
 log = logging.getLogger(__name__)
 
 PREFIX = "vr_supervisor_"
 _SERVING = {ServiceState.RUNNING, ServiceState.DEGRADED}
+_NAMED = 200  # undertakings of each service that have series of their own; all of them are counted
 _CONNECTIONS = 16  # at once; a scraper needs one
 _PATIENCE = 5.0  # seconds a client may be silent
 
@@ -40,6 +42,7 @@ class StatusCollector(Collector):
         status = self._control.status()
         yield from _supervisor_families(status)
         yield from _service_families(status.services)
+        yield from _undertaking_families(status.services)
         yield from _handover_families(self._control, {service.name for service in status.services})
 
 
@@ -97,6 +100,32 @@ def _service_families(services: tuple[ServiceStatus, ...]) -> Iterator[Metric]:
         if service.version is not None:
             versions.add_metric((service.name,), {"version": service.version})
     yield from (states, restarts, cpu, versions)
+
+
+def _undertaking_families(services: tuple[ServiceStatus, ...]) -> Iterator[Metric]:
+    """Names come from the configuration: only so many of them get series, which end with the configuration's word."""
+    kinds = ("service", "what")
+    counts = GaugeMetricFamily(PREFIX + "undertakings", "Undertakings by state.", labels=(*kinds, "state"))
+    ups = GaugeMetricFamily(PREFIX + "undertaking_up", "1 if it is up.", labels=(*kinds, "name"))
+    held = GaugeMetricFamily(
+        PREFIX + "undertaking_associations", "Associations of those that have any.", labels=(*kinds, "name")
+    )
+    calls = CounterMetricFamily(PREFIX + "undertaking_calls", "Calls that the supervisor made.", labels=kinds)
+    for service in services:
+        for what in dict.fromkeys(one.what for one in service.undertakings):
+            found = [one for one in service.undertakings if one.what == what]
+            for state in UndertakingState:
+                counts.add_metric((service.name, what, state), sum(one.state is state for one in found))
+            calls.add_metric((service.name, what), sum(one.calls for one in found))
+        for one in _named(service.undertakings):
+            ups.add_metric((service.name, one.what, one.name), one.state is UndertakingState.UP)
+            if one.associations:
+                held.add_metric((service.name, one.what, one.name), one.associations)
+    yield from (counts, ups, held, calls)
+
+
+def _named(undertakings: tuple[UndertakingStatus, ...]) -> tuple[UndertakingStatus, ...]:
+    return tuple(sorted(undertakings, key=lambda one: (one.what, one.name)))[:_NAMED]
 
 
 def _handover_families(control: Control, known: Collection[str]) -> Iterator[Metric]:

@@ -124,6 +124,7 @@ class ProbeKind(StrEnum):
     DHCP = "dhcp"
     HTTP = "http"
     TCP = "tcp"
+    TLS = "tls"  # the certificate that a client gets is the one in a configuration file
     SOCKET = "socket"  # a line to a unix control socket, a pattern for its answer
     VICI = "vici"
     EXEC = "exec"  # a command inside the container
@@ -299,6 +300,27 @@ class ErrorCounter:
 
 
 @dataclass(frozen=True, slots=True)
+class Undertaking:
+    """What the daemon is to bring about with others, one for each item: that it was loaded says nothing of it.
+
+    `probe` says whether it is up. `call` makes the daemon try again, after `pause` at first and `longest` at most
+    between two calls. It is connecting until it was not up for `patience` seconds; then it is down.
+    """
+
+    name: str  # template; unique among those of its kind
+    what: str  # its kind, as a singular: tunnel
+    probe: Probe
+    each: str | None = None
+    when: str | None = None
+    call: Probe | None = None
+    interval: float = 5.0  # between two looks while it is up
+    patience: float = 15.0
+    pause: float = 5.0
+    longest: float = 60.0
+    most: int = 4  # associations of each of its parts; with more it is not called
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceManifest:
     """One service of the catalog."""
 
@@ -334,6 +356,7 @@ class ServiceManifest:
     counters: Counters | None = None
     sync_port: int | None = None  # isolated: TCP port at which its generations may reach each other, and nobody else
     masquerades: bool = False  # isolated: it may connect to others, with the router's address
+    undertakings: tuple[Undertaking, ...] = ()
     requires: tuple[str, ...] = ()  # services that must be in the same bundle; checked with its index
 
 

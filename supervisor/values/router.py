@@ -229,6 +229,7 @@ class SiteToSite:
     has_dead_peer_detection: bool = True
     force_encapsulation: bool = False
     has_split_connections: bool = False
+    is_passive: bool = False  # the other end calls
 
 
 @dataclass(frozen=True, slots=True)

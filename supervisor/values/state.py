@@ -218,6 +218,7 @@ class ProbeTarget:
     container: str
     address: IPv4Address | None  # None: the router's own namespace
     runtime: tuple[tuple[str, str], ...]  # runtime folder name -> path on the router
+    config: str = ""  # path of its configuration folder on the router
 
 
 @dataclass(frozen=True, slots=True)

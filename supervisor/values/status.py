@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from supervisor.values.undertaking import UndertakingState
+
 
 class ServiceState(StrEnum):
     ABSENT = "absent"  # no generation was ever accepted
@@ -41,6 +43,19 @@ class DrainingStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class UndertakingStatus:
+    """How one thing stands that a service is to bring about: a tunnel, say. Times are seconds since the epoch."""
+
+    name: str
+    what: str
+    state: UndertakingState
+    since: float | None  # up, or not up; None: not looked at yet
+    calls: int  # that the supervisor made since it looks after it
+    associations: int
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceStatus:
     name: str
     state: ServiceState
@@ -57,6 +72,7 @@ class ServiceStatus:
     message: str
     memory_bytes: int | None  # of the active, when it was looked at last
     cpu_seconds: float | None  # since it was started
+    undertakings: tuple[UndertakingStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,9 @@ from supervisor.values.status import (
     ServiceState,
     ServiceStatus,
     SupervisorStatus,
+    UndertakingStatus,
 )
+from supervisor.values.undertaking import UndertakingState
 
 IMAGE = "sha256:" + "ab" * 32
 T0 = 1_700_000_000.25
@@ -49,6 +51,11 @@ ALPHA = ServiceStatus(
     message="",
     memory_bytes=4096,
     cpu_seconds=2.5,
+    undertakings=(
+        UndertakingStatus("office", "tunnel", UndertakingState.UP, T0 + 2, 1, 2),
+        UndertakingStatus("depot", "tunnel", UndertakingState.DOWN, T0 + 3, 4, 0, "no IKE_SA"),
+        UndertakingStatus("192.0.2.53", "name server", UndertakingState.UNKNOWN, None, 0, 0),
+    ),
 )
 BETA = ServiceStatus(
     name="beta",

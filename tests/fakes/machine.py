@@ -32,6 +32,7 @@ from supervisor.values.state import (
     Tally,
     Usage,
 )
+from supervisor.values.undertaking import Sighting
 from tests.fakes.clock import VirtualClock
 from tests.fakes.engine import FakeEngine, _Entry
 from tests.fakes.faults import Fate
@@ -89,6 +90,8 @@ class Machine:
         self.is_reachable: Callable[[], bool] = lambda: True  # whoever serves, on the path that clients take
         self.outage: dict[ServiceName, float] = {}  # seconds in which clients had nobody to speak to
         self.granted: list[str] = []
+        self.unwilling: set[str] = set()  # other ends that refuse every call
+        self.called: list[tuple[float, str]] = []
         self.served: list[tuple[str, str]] = []  # (service, image) that clients met, each change once
         self.clock.between = self._measure
         self._ticks = 0
@@ -137,6 +140,24 @@ class Machine:
         if daemon and expected not in daemon.configuration:
             return ProbeResult(False, f"it answers, but not {expected!r}", seconds)
         return ProbeResult(True, "it answers", seconds)
+
+    def look(self, probe: ResolvedProbe, target: ProbeTarget) -> Sighting:
+        """A daemon knows what it brought about since its start."""
+        daemon = self.engine.daemons.get(target.container)
+        self.clock.sleep(PROBE_SECONDS)
+        if daemon is None or not self.is_answering(target.container):
+            raise ProbeError(f"cannot ask {target.container}: it does not answer")
+        name = probe.argument("command") or ""
+        is_up = name in daemon.brought_about
+        return Sighting(is_up, missing=() if is_up else (name,), associations=int(is_up))
+
+    def call(self, call: ResolvedProbe, target: ProbeTarget, missing: Sequence[str], ended: Sequence[str]) -> None:
+        """The other end answers, unless it is unwilling."""
+        self.clock.sleep(PROBE_SECONDS)
+        if not self.is_answering(target.container):
+            raise ProbeError(f"cannot call {target.container}: it does not answer")
+        self.called += [(self.clock.elapsed, name) for name in missing]
+        self.engine.daemons[target.container].brought_about.update(set(missing) - self.unwilling)
 
     def tally(self, source: ResolvedProbe, counter: ErrorCounter, target: ProbeTarget) -> Reading:
         """What the daemon counts: one piece of work each tick, of which every so many have failed."""
@@ -258,6 +279,7 @@ class Daemon:
     configuration: bytes = b""  # as it was read last
     associations: tuple[Association, ...] = ()
     told: list[str] = field(default_factory=list)  # since it was started
+    brought_about: set[str] = field(default_factory=set)
 
 
 class DaemonEngine(FakeEngine):

@@ -177,6 +177,7 @@ class Life:
             associations=watched("associations", machine.associations, NetworkError),
             switchboard=Switchboard(watched("traffic", machine.traffic, NetworkError), connections),
             read_definition=read_definition,
+            spawn=lambda work: work(),
         )
 
         def employ(name, world, allocator, digest, router):  # type: ignore[no-untyped-def]

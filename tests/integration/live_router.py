@@ -104,7 +104,10 @@ class Live:
     def snapshot(self) -> Snapshot:
         with contextlib.closing(RemoteControl.on_socket(str(self.router.socket), 20.0)) as control:
             return Snapshot(
-                tuple(replace(one, memory_bytes=None, cpu_seconds=None) for one in control.status().services),
+                tuple(
+                    replace(one, memory_bytes=None, cpu_seconds=None, undertakings=())
+                    for one in control.status().services
+                ),
                 control.bundles(),
                 self.run(*TABLE).stdout,
                 self.containers(),

@@ -27,6 +27,7 @@ from supervisor.values.manifest import (
     ProbeKind,
     StateSharing,
     Strategy,
+    Undertaking,
 )
 
 RESERVED = ("/config", "/proc", "/sys", "/dev")
@@ -249,12 +250,36 @@ def _counting_fault(text: str) -> str | None:
     return None if pattern.groups > len(keys) else "has no group: which number counts?"
 
 
+def undertakings_make_sense(draft: Draft) -> Iterator[Fault]:
+    folders = {item.name for _, item in draft.items("runtime") if item.name is not FAULTY}
+    found = list(draft.items("undertakings"))
+    plain = [(at, item) for at, item in found if item.each is None and FAULTY not in {item.name, item.what}]
+    for index, _ in names_twice([f"{item.what} {item.name}" for _, item in plain]):
+        yield Fault(f"{plain[index][0]}.name", f"{plain[index][1].name} is there twice")
+    for at, item in found:
+        names = ITEM_NAMES if item.each else NAMES
+        yield from _template(f"{at}.name", item.name, names)
+        yield from _expressions(at, item, names)
+        for key in ("probe", "call"):
+            if isinstance(asked := getattr(item, key), Probe):
+                yield from _question_faults(f"{at}.{key}.{asked.kind}", key, asked, names, folders)
+        if FAULTY not in {item.pause, item.longest} and item.longest < item.pause:
+            yield Fault(f"{at}.longest", "is shorter than `pause`")
+
+
+def _question_faults(at: str, key: str, asked: Probe, names: frozenset[str], folders: set[str]) -> Iterator[Fault]:
+    yield from probe_faults(at, asked, folders, names)
+    for word in ("each", "when") if key == "probe" else ("each",):
+        if getattr(asked, word) is not None:
+            yield Fault(f"{at}.{word}", "has no meaning here: it is said once, for the undertaking")
+
+
 _WORDS = {"protocol": {"udp", "tcp"}, "method": {"GET", "HEAD", "POST", "PUT", "OPTIONS"}}
 _PATTERNS = {(ProbeKind.HTTP, "expect"), (ProbeKind.SOCKET, "expect"), (ProbeKind.EXEC, "expect")}
 
 
-def probe_faults(at: str, probe: Probe, folders: set[str]) -> Iterator[Fault]:
-    names = ITEM_NAMES if probe.each else NAMES
+def probe_faults(at: str, probe: Probe, folders: set[str], names: frozenset[str] | None = None) -> Iterator[Fault]:
+    names = names or (ITEM_NAMES if probe.each else NAMES)
     yield from _expressions(at, probe, names)
     if probe.needs is Needs.ONE and not probe.each:
         yield Fault(f"{at}.needs", "has no meaning here: there is no `each`")
@@ -292,7 +317,7 @@ def _literal_fault(kind: ProbeKind, key: str, text: str, folders: set[str]) -> s
     return None
 
 
-def _expressions(at: str, item: ConfigFile | Frontend | Probe, names: frozenset[str]) -> Iterator[Fault]:
+def _expressions(at: str, item: ConfigFile | Frontend | Probe | Undertaking, names: frozenset[str]) -> Iterator[Fault]:
     yield from _expression(f"{at}.each", item.each, NAMES)
     yield from _expression(f"{at}.when", getattr(item, "when", None), names)
 
@@ -328,4 +353,5 @@ RULES: tuple[Rule, ...] = (
     only_shared_volumes_list_what_is_spent,
     owners_are_written,
     errors_can_be_counted,
+    undertakings_make_sense,
 )

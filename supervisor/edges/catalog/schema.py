@@ -48,6 +48,7 @@ from supervisor.values.manifest import (
     Strategy,
     Takeover,
     TmpfsMount,
+    Undertaking,
     User,
     Watch,
 )
@@ -202,12 +203,13 @@ def _arguments(required: str, optional: str, extra: tuple[Text, Text] | None = N
 
 
 PROBES = {
-    ProbeKind.DNS: _arguments("port name", "address type protocol expect"),
+    ProbeKind.DNS: _arguments("port name", "address type protocol expect codes"),
     ProbeKind.DHCP: _arguments("address port mac", "expect"),
     ProbeKind.HTTP: _arguments(
         "port path", "address method status expect", (Text(r"header_[A-Za-z][A-Za-z0-9_-]*"), ARGUMENT)
     ),
     ProbeKind.TCP: _arguments("port", "address"),
+    ProbeKind.TLS: _arguments("port file", "address name"),
     ProbeKind.SOCKET: _arguments("runtime path", "send expect"),
     ProbeKind.VICI: _arguments("runtime path", "connections"),
     ProbeKind.EXEC: _arguments("command", "expect"),
@@ -216,6 +218,8 @@ COUNTERS = {kind: PROBES[kind] for kind in (ProbeKind.HTTP, ProbeKind.SOCKET, Pr
     ProbeKind.ANSWERS: _arguments("port", "servers")
 }
 """What answers with a text."""
+LOOKS = PROBES | {ProbeKind.VICI: _arguments("runtime path connection children", "")}
+CALLS = {ProbeKind.VICI: _arguments("runtime path connection", ""), ProbeKind.EXEC: _arguments("command", "")}
 
 
 def _probe(kind: str, found: Mapping[str, Any]) -> Probe:
@@ -226,6 +230,8 @@ def _probe(kind: str, found: Mapping[str, Any]) -> Probe:
 PROBE = Tagged(tuple((str(kind), shape) for kind, shape in PROBES.items()), _probe)
 SOURCE = Tagged(((str(ProbeKind.SOCKET), _arguments("runtime path send", "")),), _probe)
 COUNTER = Tagged(tuple((str(kind), shape) for kind, shape in COUNTERS.items()), _probe)
+LOOK = Tagged(tuple((str(kind), shape) for kind, shape in LOOKS.items()), _probe)
+CALL = Tagged(tuple((str(kind), shape) for kind, shape in CALLS.items()), _probe)
 REPLAY = Tagged(((str(ProbeKind.LEASES), _arguments("file network address port", "")),), _probe)
 OWNERSHIP = Record(
     Ownership,
@@ -318,6 +324,23 @@ ERRORS = Record(
     ),
 )
 
+UNDERTAKING = Record(
+    Undertaking,
+    (
+        Field("name", TEMPLATE, True, about="template; unique among those of its kind"),
+        Field("what", Text(r"[a-z][a-z -]{0,30}", "must be lower case words"), True, about="its kind: tunnel"),
+        Field("probe", LOOK, True, about="holds while it is up"),
+        Field("each", EXPRESSION, about="expression giving a sequence: one for every item"),
+        Field("when", EXPRESSION, about="expression: it is left out when it is false"),
+        Field("call", CALL, about="makes the daemon try again"),
+        Field("interval", DURATION, about="between two looks while it is up"),
+        Field("patience", DURATION_OR_ZERO, about="not up for longer: it is down"),
+        Field("pause", DURATION, about="between the first two calls; then twice as long each time"),
+        Field("longest", DURATION, about="between two calls"),
+        Field("most", Number(1, 1000), about="associations of each of its parts; with more it is not called"),
+    ),
+)
+
 
 def _frontends_need(network: NetworkMode, key: str, never: str) -> Schema:
     item = {"required": [key], "not": {"required": [never]}}
@@ -382,6 +405,7 @@ MANIFEST = Record(
         Field("drain", Record(Drain, (Field("deadline", DURATION_OR_ZERO, True), Field("signal", SIGNAL))), True),
         Field("soak", DURATION_OR_ZERO),
         Field("errors", ListOf(ERRORS), about="counters of failed work; a jump while the hand-over soaks reverts it"),
+        Field("undertakings", ListOf(UNDERTAKING), about="what it is to bring about with others, item by item"),
         Field("receive_buffer", SIZE, name="receive_buffer_bytes", about="of the daemon's UDP sockets"),
         Field("takeover", TAKEOVER, about="strategy takeover only: while one daemon takes the place of another"),
         Field("knowledge", ListOf(KNOWLEDGE), about="what a candidate is told of what the former active knows"),

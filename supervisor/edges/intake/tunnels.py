@@ -63,6 +63,7 @@ def _tunnel(entry: Mapping[str, Any]) -> SiteToSite:
         has_dead_peer_detection=entry.get("dpd", False),
         force_encapsulation=entry.get("encap", False),
         has_split_connections=entry.get("split_connections", False),
+        is_passive=entry.get("passive", False),
     )
 
 

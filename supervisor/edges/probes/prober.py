@@ -5,12 +5,26 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from supervisor.edges.probes import command, control, dhcp, http, leases, resolver, tally, tcp, telling, vici
+from supervisor.edges.probes import (
+    command,
+    control,
+    dhcp,
+    http,
+    leases,
+    resolver,
+    tally,
+    tcp,
+    telling,
+    tls,
+    tunnels,
+    vici,
+)
 from supervisor.edges.probes.answer import Answer
 from supervisor.edges.probes.session import KeptSession
 from supervisor.values.errors import ProbeError
 from supervisor.values.manifest import ErrorCounter, ProbeKind
 from supervisor.values.state import ProbeResult, ProbeTarget, Reading, ResolvedProbe
+from supervisor.values.undertaking import Sighting
 
 Ask = Callable[[ResolvedProbe, ProbeTarget], Answer]
 
@@ -33,6 +47,7 @@ class ProtocolProber:
             ProbeKind.DHCP: dhcp.ask,
             ProbeKind.HTTP: http.ask,
             ProbeKind.TCP: tcp.ask,
+            ProbeKind.TLS: tls.ask,
             ProbeKind.SOCKET: control.ask,
             ProbeKind.VICI: vici.ask,
             ProbeKind.EXEC: lambda probe, target: command.ask(probe, target, execute),
@@ -47,6 +62,18 @@ class ProtocolProber:
         began = time.monotonic()
         answer = ask(probe, target)
         return ProbeResult(answer.is_good, answer.message, time.monotonic() - began, answer.is_telling)
+
+    def look(self, probe: ResolvedProbe, target: ProbeTarget) -> Sighting:
+        if probe.kind == ProbeKind.VICI:
+            return tunnels.look(probe, target)
+        result = self.ask(probe, target)
+        return Sighting(result.is_good, result.message)
+
+    def call(self, call: ResolvedProbe, target: ProbeTarget, missing: Sequence[str], ended: Sequence[str]) -> None:
+        if call.kind == ProbeKind.VICI:
+            tunnels.call(call, target, missing, ended)
+        elif not (result := self.ask(call, target)).is_good:
+            raise ProbeError(f"cannot call: {result.message}")
 
     def tally(self, source: ResolvedProbe, counter: ErrorCounter, target: ProbeTarget) -> Reading:
         text = tally.read(source, target, self._execute, self._answers)

@@ -17,12 +17,15 @@ from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.bounded import BoundedSocket, inet_socket
 from supervisor.values.state import ProbeTarget, ResolvedProbe
 
+ANY_CODE = "ANY"
+
 
 def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
-    arguments = Arguments(probe, ("address", "port", "name", "type", "protocol", "expect"))
+    arguments = Arguments(probe, ("address", "port", "name", "type", "protocol", "expect", "codes"))
     address, port = arguments.address(target), arguments.port()
     name, kind = arguments.required("name"), arguments.text("type", "A").upper()
     protocol, expect = arguments.choice("protocol", ("udp", "tcp")), arguments.text("expect")
+    codes = tuple(code.strip().upper() for code in arguments.text("codes", "NOERROR").split(","))
     try:
         query = dns.message.make_query(dns.name.from_text(name), dns.rdatatype.from_text(kind))
     except (dns.exception.DNSException, ValueError) as error:
@@ -37,17 +40,17 @@ def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
         return Answer(False, question, silence(error, probe.timeout) + wanted)
     except dns.exception.DNSException as error:
         return Answer(False, question, f"not a DNS answer ({type(error).__name__}){wanted}")
-    return _judge(question, response, expect)
+    return _judge(question, response, expect, codes)
 
 
-def _judge(question: str, response: dns.message.Message, expect: str) -> Answer:
+def _judge(question: str, response: dns.message.Message, expect: str, codes: tuple[str, ...]) -> Answer:
     code = dns.rcode.to_text(response.rcode())
     found = [record.to_text() for records in response.answer for record in records]
     came = f"answered {code}" if code != "NOERROR" else f"answered {', '.join(found) or 'nothing'}"
     if expect and _canonical(expect) not in map(_canonical, found):
         return Answer(False, question, f"{came}, expected {expect}")
-    if code != "NOERROR":
-        return Answer(False, question, f"{came}, expected NOERROR")
+    if code not in codes and codes != (ANY_CODE,):
+        return Answer(False, question, f"{came}, expected {' or '.join(codes)}")
     return Answer(True, question, came)
 
 

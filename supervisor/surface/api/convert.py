@@ -19,7 +19,9 @@ from supervisor.values.status import (
     ServiceState,
     ServiceStatus,
     SupervisorStatus,
+    UndertakingStatus,
 )
+from supervisor.values.undertaking import UndertakingState
 
 _STATE_NAMES = {state: f"SERVICE_STATE_{state.name}" for state in ServiceState}
 _STATES = {pb.ServiceState.Value(name): state for state, name in _STATE_NAMES.items()}
@@ -81,6 +83,19 @@ def _service_message(service: ServiceStatus) -> pb.ServiceStatus:
         message=service.message,
         memory_bytes=service.memory_bytes,
         cpu_seconds=service.cpu_seconds,
+        undertakings=[_undertaking_message(one) for one in service.undertakings],
+    )
+
+
+def _undertaking_message(one: UndertakingStatus) -> pb.UndertakingStatus:
+    return pb.UndertakingStatus(
+        name=one.name,
+        what=one.what,
+        state=str(one.state),
+        since=_maybe(one.since),
+        calls=one.calls,
+        associations=one.associations,
+        message=one.message,
     )
 
 
@@ -191,6 +206,20 @@ def _service_value(message: pb.ServiceStatus) -> ServiceStatus:
         message=message.message,
         memory_bytes=message.memory_bytes if message.HasField("memory_bytes") else None,
         cpu_seconds=message.cpu_seconds if message.HasField("cpu_seconds") else None,
+        undertakings=tuple(_undertaking_value(one) for one in message.undertakings),
+    )
+
+
+def _undertaking_value(message: pb.UndertakingStatus) -> UndertakingStatus:
+    is_known = message.state in set(UndertakingState)
+    return UndertakingStatus(
+        name=message.name,
+        what=message.what,
+        state=UndertakingState(message.state) if is_known else UndertakingState.UNKNOWN,
+        since=seconds(message.since) if message.HasField("since") else None,
+        calls=message.calls,
+        associations=message.associations,
+        message=message.message,
     )
 
 

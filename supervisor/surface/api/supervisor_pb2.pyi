@@ -54,7 +54,7 @@ class SupervisorStatus(_message.Message):
     def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., engine: _Optional[str] = ..., engine_version: _Optional[str] = ..., ready: _Optional[bool] = ..., message: _Optional[str] = ..., bundle: _Optional[_Union[Bundle, _Mapping]] = ..., services: _Optional[_Iterable[_Union[ServiceStatus, _Mapping]]] = ...) -> None: ...
 
 class ServiceStatus(_message.Message):
-    __slots__ = ("name", "state", "ready", "version", "generation", "image", "since", "restarts", "handover", "draining", "desired_version", "pinned", "message", "memory_bytes", "cpu_seconds")
+    __slots__ = ("name", "state", "ready", "version", "generation", "image", "since", "restarts", "handover", "draining", "desired_version", "pinned", "message", "memory_bytes", "cpu_seconds", "undertakings")
     NAME_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
@@ -70,6 +70,7 @@ class ServiceStatus(_message.Message):
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
     CPU_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    UNDERTAKINGS_FIELD_NUMBER: _ClassVar[int]
     name: str
     state: ServiceState
     ready: bool
@@ -85,7 +86,26 @@ class ServiceStatus(_message.Message):
     message: str
     memory_bytes: int
     cpu_seconds: float
-    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[ServiceState, str]] = ..., ready: _Optional[bool] = ..., version: _Optional[str] = ..., generation: _Optional[int] = ..., image: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., restarts: _Optional[int] = ..., handover: _Optional[_Union[HandoverStatus, _Mapping]] = ..., draining: _Optional[_Iterable[_Union[DrainingStatus, _Mapping]]] = ..., desired_version: _Optional[str] = ..., pinned: _Optional[bool] = ..., message: _Optional[str] = ..., memory_bytes: _Optional[int] = ..., cpu_seconds: _Optional[float] = ...) -> None: ...
+    undertakings: _containers.RepeatedCompositeFieldContainer[UndertakingStatus]
+    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[ServiceState, str]] = ..., ready: _Optional[bool] = ..., version: _Optional[str] = ..., generation: _Optional[int] = ..., image: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., restarts: _Optional[int] = ..., handover: _Optional[_Union[HandoverStatus, _Mapping]] = ..., draining: _Optional[_Iterable[_Union[DrainingStatus, _Mapping]]] = ..., desired_version: _Optional[str] = ..., pinned: _Optional[bool] = ..., message: _Optional[str] = ..., memory_bytes: _Optional[int] = ..., cpu_seconds: _Optional[float] = ..., undertakings: _Optional[_Iterable[_Union[UndertakingStatus, _Mapping]]] = ...) -> None: ...
+
+class UndertakingStatus(_message.Message):
+    __slots__ = ("name", "what", "state", "since", "calls", "associations", "message")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
+    ASSOCIATIONS_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    what: str
+    state: str
+    since: _timestamp_pb2.Timestamp
+    calls: int
+    associations: int
+    message: str
+    def __init__(self, name: _Optional[str] = ..., what: _Optional[str] = ..., state: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., calls: _Optional[int] = ..., associations: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
 
 class HandoverStatus(_message.Message):
     __slots__ = ("id", "kind", "phase", "direction", "from_version", "to_version", "generation", "started", "message")

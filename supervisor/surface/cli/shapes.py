@@ -14,6 +14,7 @@ from supervisor.values.status import (
     Progress,
     ServiceStatus,
     SupervisorStatus,
+    UndertakingStatus,
 )
 
 Shape = dict[str, object]
@@ -59,6 +60,19 @@ def service(value: ServiceStatus) -> Shape:
         "desired_version": value.desired_version,
         "memory_bytes": value.memory_bytes,
         "cpu_seconds": value.cpu_seconds,
+        "undertakings": [undertaking(one) for one in value.undertakings],
+    }
+
+
+def undertaking(value: UndertakingStatus) -> Shape:
+    return {
+        "name": value.name,
+        "what": value.what,
+        "state": str(value.state),
+        "since": moment(value.since),
+        "calls": value.calls,
+        "associations": value.associations,
+        "message": value.message,
     }
 
 

@@ -16,7 +16,9 @@ from supervisor.values.status import (
     ServiceState,
     ServiceStatus,
     SupervisorStatus,
+    UndertakingStatus,
 )
+from supervisor.values.undertaking import UndertakingState
 
 _STYLES = {
     ServiceState.RUNNING: "green",
@@ -25,6 +27,11 @@ _STYLES = {
     ServiceState.FAILED: "bold red",
     ServiceState.STOPPED: "dim",
     ServiceState.ABSENT: "dim",
+}
+_UNDERTAKEN = {
+    UndertakingState.UP: "green",
+    UndertakingState.CONNECTING: "cyan",
+    UndertakingState.UNKNOWN: "dim",
 }
 _OUTCOMES = {"succeeded": "green", "reverted": "yellow", "failed": "bold red"}
 _PIPE_WIDTH = 1000  # in a pipe a line is as long as it is: nothing is cut or folded
@@ -89,7 +96,12 @@ def status(value: SupervisorStatus, now: float | None = None) -> RenderableType:
     if value.message:
         head += f": {value.message}"
     headings = ("SERVICE", "STATE", "READY", "VERSION", "GEN", "IMAGE", "SINCE", "RESTARTS", "HAND-OVER", "MESSAGE")
-    return Group(Text(head), _table(headings, (_service_row(service, now) for service in value.services)))
+    services = _table(headings, (_service_row(service, now) for service in value.services))
+    undertaken = [_undertaking_row(service, one, now) for service in value.services for one in service.undertakings]
+    if not undertaken:
+        return Group(Text(head), services)
+    columns = ("SERVICE", "KIND", "NAME", "STATE", "SINCE", "ASSOCIATIONS", "CALLS", "MESSAGE")
+    return Group(Text(head), services, Text(), _table(columns, undertaken))
 
 
 def _service_row(service: ServiceStatus, now: float) -> tuple[str | Text, ...]:
@@ -107,6 +119,19 @@ def _service_row(service: ServiceStatus, now: float) -> tuple[str | Text, ...]:
         str(service.restarts),
         _under_way(service),
         service.message,
+    )
+
+
+def _undertaking_row(service: ServiceStatus, one: UndertakingStatus, now: float) -> tuple[str | Text, ...]:
+    return (
+        service.name,
+        one.what,
+        one.name,
+        Text(str(one.state), _UNDERTAKEN.get(one.state, "bold red")),
+        age(one.since, now),
+        str(one.associations) if one.associations else "-",
+        str(one.calls) if one.calls else "-",
+        one.message,
     )
 
 

@@ -389,3 +389,17 @@ def test_only_leases_are_replayed(kind: str) -> None:
     prober = ProtocolProber(lambda *_: ExecResult(1, b"", b""))
     with pytest.raises(ProbeError, match=f"cannot replay '{kind}'"):
         prober.replay(probe(kind), b"", b"", ProbeTarget("vrs-test-1", None, ()))
+
+
+@pytest.mark.parametrize(("codes", "is_good"), [("", False), ("any", True), ("REFUSED, NOERROR", True)])
+def test_an_answer_is_an_answer(ask: Ask, run: Run, codes: str, is_good: bool) -> None:
+    """A name server that refuses to forward is there all the same."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = int(taken.getsockname()[1])
+    run("dnsmasq", "--keep-in-foreground", f"--port={port}", "--listen-address=127.0.0.1", "--bind-interfaces",
+        "--no-resolv", "--no-hosts", "--conf-file=/dev/null", "--pid-file=")  # fmt: skip
+    more = {"codes": codes} if codes else {}
+    question = {"port": port, "name": ".", "type": "NS", **more}
+    wait_until(lambda: "REFUSED" in ask("dns", **question).message)
+    assert ask("dns", **question).is_good == is_good

@@ -125,6 +125,12 @@ def test_all_faults_come_at_once() -> None:
     }
 
 
+def undertaking(**more: object) -> dict[str, object]:
+    named = "{{ item.mac }}" if "each" in more else "office"
+    call = {"exec": {"command": f"call {named}"}}
+    return {"name": "office", "what": "tunnel", "probe": {"tcp": {"port": 1}}, "call": call, **more}
+
+
 def socket(**more: str) -> dict[str, dict[str, str]]:
     return {"socket": {"runtime": "run", "path": "control.sock", "send": "show errors", **more}}
 
@@ -223,6 +229,12 @@ SHAPES: list[tuple[Break, str]] = [
     (put("errors", [counter(minimum=0)]), "errors[0].minimum"),
     (put("errors", [counter(source={"tcp": {"port": 1}})]), "errors[0].source.tcp"),
     (put("errors", [counter(bound=1)]), "errors[0].bound"),
+    (put("undertakings", {}), "undertakings"),
+    (put("undertakings", [undertaking(what="Tunnel")]), "undertakings[0].what"),
+    (put("undertakings", [undertaking(most=0)]), "undertakings[0].most"),
+    (put("undertakings", [undertaking(probe={"leases": {"port": 1}})]), "undertakings[0].probe.leases"),
+    (put("undertakings", [undertaking(probe={"tls": {"port": 443}})]), "undertakings[0].probe.tls.file"),
+    (put("undertakings", [undertaking(call={"tcp": {"port": 1}})]), "undertakings[0].call.tcp"),
 ]
 
 
@@ -264,6 +276,20 @@ REFERENCES: list[tuple[Break, str, str]] = [
     (put("errors", [counter(total="(?P<name>x)")]), "errors[0].total", "has no group"),
     (put("errors", [counter(source={"answers": {"port": 53}})]), "errors[0].source.answers", "network is isolated"),
     (put("errors", [counter(), counter()]), "errors[1].name", "there twice"),
+    (put("undertakings", [undertaking(), undertaking()]), "undertakings[1].name", "there twice"),
+    (put("undertakings", [undertaking(name="{{ item }}")]), "undertakings[0].name", "item"),
+    (put("undertakings", [undertaking(each="hosts")]), "undertakings[0].each", "hosts"),
+    (put("undertakings", [undertaking(pause="2m")]), "undertakings[0].longest", "shorter than `pause`"),
+    (
+        put("undertakings", [undertaking(probe={"tcp": {"port": 1, "each": "[1]"}})]),
+        "undertakings[0].probe.tcp.each",
+        "no meaning",
+    ),
+    (
+        put("undertakings", [undertaking(call={"exec": {"command": "'"}})]),
+        "undertakings[0].call.exec.command",
+        "split",
+    ),
     (put("errors", [counter(source={"exec": {"command": "'"}})]), "errors[0].source.exec.command", "split"),
     (put("errors", [counter(source=socket(expect="x"))]), "errors[0].source.socket.expect", "no meaning"),
     (put("errors", [counter(source=socket(each="[1]"))]), "errors[0].source.socket.each", "no meaning"),
@@ -379,6 +405,19 @@ def test_what_generations_know() -> None:
         "counters.source.socket.runtime",
         "counters.source.socket.send",
     }
+
+
+def test_undertakings() -> None:
+    said = document() | {
+        "undertakings": [undertaking(call=None), undertaking(name="{{ item.mac }}", each="router.hosts")]
+    }
+    del said["undertakings"][0]["call"]
+    first, second = definition_from_files("web", files(yaml.safe_dump(said))).manifest.undertakings
+    assert (first.call, first.interval, first.patience, first.pause, first.longest, first.most) == (
+        None, 5.0, 15.0, 5.0, 60.0, 4,
+    )  # fmt: skip
+    assert second.call is not None
+    assert (second.call.kind, second.call.arguments) == (ProbeKind.EXEC, (("command", "call {{ item.mac }}"),))
 
 
 def test_counters_of_failed_work() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 
 from supervisor.decisions.definition_digest import definition_digest
@@ -11,7 +12,7 @@ from supervisor.edges.catalog.definition import definition_from_files
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.release import Release, Version
-from supervisor.values.router import GuestNetwork, RouterConfig
+from supervisor.values.router import Dns, DnsRecord, GuestNetwork, RouterConfig
 from tests.fakes.folders import digest
 
 WATCHES = r"""
@@ -101,6 +102,12 @@ drain: {deadline: 0}
 soak: 2s
 capabilities: [NET_ADMIN]
 takeover: {encapsulation: 4500, associations: true}
+undertakings:
+  - name: "{{ item.name }}"
+    what: tunnel
+    each: router.dns.records
+    probe: {exec: {command: "{{ item.name }}"}}
+    call: {exec: {command: "{{ item.name }}"}}
 ports: {ike: 500}
 """
     + WATCHES,
@@ -143,6 +150,7 @@ TEMPLATES = {
 }
 
 LAN = GuestNetwork("eth0", IPv4Interface("10.1.1.1/24"), IPv4Address("10.1.1.1"), "lan", ())
+OFFICE, DEPOT = DnsRecord("office", IPv4Address("10.1.1.7")), DnsRecord("depot", IPv4Address("10.1.1.8"))
 CONFIGURATIONS: Mapping[str, RouterConfig] = {
     "plain": RouterConfig(name="one", domain="lan", networks=(LAN,)),
     "part": RouterConfig(name="part", domain="lan"),
@@ -152,6 +160,13 @@ CONFIGURATIONS: Mapping[str, RouterConfig] = {
     ),
     "another": RouterConfig(name="three", domain="lan", networks=(LAN,)),
     "reload": RouterConfig(name="one", domain="other", networks=(LAN,)),
+    "tunnels": RouterConfig(name="one", domain="lan", networks=(LAN,), dns=Dns(records=(OFFICE, DEPOT))),
+    "tunnels changed": RouterConfig(
+        name="one",
+        domain="other",
+        networks=(LAN,),
+        dns=Dns(records=(OFFICE, replace(DEPOT, address=IPv4Address("10.1.1.9")))),
+    ),
 }
 
 

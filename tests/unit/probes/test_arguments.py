@@ -31,7 +31,10 @@ def probe(kind: str, timeout: float = 1.0, **arguments: str) -> ResolvedProbe:
 @pytest.mark.parametrize(
     ("asked", "cause"),
     [
-        (probe("smtp", port="25"), "cannot ask 'smtp' probe: known kinds are dhcp, dns, exec, http, socket, tcp, vici"),
+        (
+            probe("smtp", port="25"),
+            "cannot ask 'smtp' probe: known kinds are dhcp, dns, exec, http, socket, tcp, tls, vici",
+        ),
         (probe("tcp", 0.0, port="1"), "cannot ask tcp probe: its timeout is 0 s"),
         (probe("tcp"), "cannot ask tcp probe: argument port is missing"),
         (probe("tcp", port=" "), "argument port is missing"),

@@ -108,6 +108,35 @@ def test_status_json_keeps_its_promise(run: Run) -> None:
         "desired_version": "2.0",
         "memory_bytes": 4096,
         "cpu_seconds": 2.5,
+        "undertakings": [
+            {
+                "name": "office",
+                "what": "tunnel",
+                "state": "up",
+                "since": "2023-11-14T22:13:22.250Z",
+                "calls": 1,
+                "associations": 2,
+                "message": "",
+            },
+            {
+                "name": "depot",
+                "what": "tunnel",
+                "state": "down",
+                "since": "2023-11-14T22:13:23.250Z",
+                "calls": 4,
+                "associations": 0,
+                "message": "no IKE_SA",
+            },
+            {
+                "name": "192.0.2.53",
+                "what": "name server",
+                "state": "unknown",
+                "since": None,
+                "calls": 0,
+                "associations": 0,
+                "message": "",
+            },
+        ],
     }
     assert [beta[key] for key in ("state", "version", "generation", "since", "handover")] == ["absent", *[None] * 4]
 

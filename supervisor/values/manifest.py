@@ -231,6 +231,15 @@ class ErrorCounter:
 
 
 @dataclass(frozen=True, slots=True)
+class Caution:
+    """Something that this version may not get on with: shown by a plan when `reference` holds and `probe` does not."""
+
+    text: str
+    reference: Probe
+    probe: Probe
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceManifest:
     """One service of the catalog."""
 
@@ -261,6 +270,7 @@ class ServiceManifest:
     takeover: Takeover = Takeover()
     verification: Watch | None = None  # of what was just given traffic, as clients reach it; None: as `readiness`
     errors: tuple[ErrorCounter, ...] = ()
+    cautions: tuple[Caution, ...] = ()
     masquerades: bool = False  # isolated: it may connect to others, with the router's address
     requires: tuple[str, ...] = ()  # services that must be in the same bundle; checked with its index
 

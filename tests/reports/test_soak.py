@@ -79,6 +79,11 @@ def swapped(
     return record
 
 
+def plan_of_names(live: Live) -> str:
+    planned = json.loads(live.router.vrctl("plan", "--bundle", "13.0", "--json").stdout)
+    return next(str(one["reason"]) for one in planned if one["service"] == NAMES)
+
+
 def all_ask(live: Live, domain: str, times: int) -> Counter[str]:
     with ThreadPoolExecutor(len(OTHERS)) as threads:
         found = threads.map(lambda guest: ask(live, guest, domain, times), OTHERS)
@@ -88,6 +93,7 @@ def all_ask(live: Live, domain: str, times: int) -> Counter[str]:
 def test_one_guest_that_asks_for_refused_names_does_not_undo_a_swap(older: Live) -> None:
     """Found by a replay: 800 of 802 answers "failed", and other guests had lost nothing of 48."""
     with serving(older, "serve"):
+        assert "caution" not in plan_of_names(older)
         assert all_ask(older, "good.test", 3)["NOERROR"] == 3 * len(OTHERS)
         assert ask(older, ODD, "good.test", 5) == ["NOERROR"] * 5
 
@@ -103,6 +109,7 @@ def test_one_guest_that_asks_for_refused_names_does_not_undo_a_swap(older: Live)
 def test_a_version_that_a_name_server_does_not_understand_goes_back(older: Live, edns: str, kind: str) -> None:
     """dnsmasq 2.91 asks other servers with EDNS always, 2.90 as the client asked."""
     with serving(older, edns):
+        assert "caution: asks other servers with EDNS always" in plan_of_names(older)
         assert all_ask(older, "good.test", 3)["NOERROR"] == 3 * len(OTHERS)
         seen: list[Counter[str]] = []
         record = swapped(older, lambda: seen.append(all_ask(older, "good.test", 4)))

@@ -201,6 +201,13 @@ def _source_faults(at: str, source: Probe, folders: set[str]) -> Iterator[Fault]
         yield Fault(f"{at}.{source.kind}.each", "has no meaning here: the counters have one place")
 
 
+def cautions_can_be_asked(draft: Draft) -> Iterator[Fault]:
+    for at, item in draft.items("cautions"):
+        for key in ("reference", "probe"):
+            if isinstance(probe := getattr(item, key), Probe):
+                yield from _probe_faults(f"{at}.{key}.{probe.kind}", probe, set())
+
+
 def _counts_faults(at: str, counts: Count | ErrorCounter) -> Iterator[Fault]:
     if counts.failed is None and counts.answered is None:
         yield Fault(at, "has neither `failed` nor `answered`: nothing would ever fail")
@@ -293,4 +300,5 @@ RULES: tuple[Rule, ...] = (
     probes_make_sense,
     only_copies_are_replayed,
     errors_can_be_counted,
+    cautions_can_be_asked,
 )

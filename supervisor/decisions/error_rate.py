@@ -52,7 +52,8 @@ def _worse(counter: ErrorCounter, name: str, clients: Clients, past: Sequence[Cl
     judged = _judged(counter, clients, past)
     worse = {source: work for source, work in judged.items() if work.share > base_line(source, past) + counter.share}
     failed = sum(min(work.bad, counter.minimum) for work in worse.values())
-    is_alone = len(worse) == 1 < len(judged)  # what one client brings about alone decides nothing for others
+    everybody = {source for some in (clients, *past) for source, work in some.items() if work.total}
+    is_alone = len(worse) == 1 < len(everybody)  # one client decides nothing for others, who may ask later
     if failed < counter.minimum or is_alone or len(worse) <= counter.clients * len(judged):
         return None
     return _say(counter, name, judged, worse, sum(base_line(source, past) for source in judged) / len(judged))

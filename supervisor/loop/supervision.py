@@ -17,6 +17,7 @@ from supervisor.loop import following
 from supervisor.loop.allocation import Allocator
 from supervisor.loop.arrival import Arrival
 from supervisor.loop.campaign import Campaigns
+from supervisor.loop.cautions import cautions
 from supervisor.loop.chores import Chores
 from supervisor.loop.coming_back import AWAITS_CONFIGURATION, come_back
 from supervisor.loop.configuration import Configuration
@@ -264,8 +265,15 @@ class Supervision:
                 wanted = target.version_of(name) or desired
             action = worker.plan(wanted)
             runs = worker.keeper.instance.version if worker.keeper else None
-            steps.append(PlannedStep(name, action.word, runs, wanted.version if wanted else None, action.reason))
+            reason = "; caution: ".join((action.reason, *self._cautions(worker, wanted)))
+            steps.append(PlannedStep(name, action.word, runs, wanted.version if wanted else None, reason))
         return tuple(steps)
+
+    def _cautions(self, worker: Worker, wanted: Version | None) -> tuple[str, ...]:
+        keeper = worker.keeper
+        if keeper and wanted and self._router and keeper.instance.version != wanted.version:
+            return cautions(self._world, wanted, keeper.instance, self._router)
+        return ()
 
     def swap(
         self, service: str, version: str | None, wait: bool, waiver: Waiver = NO_WAIVER, asked_by: str = ""

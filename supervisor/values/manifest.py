@@ -321,6 +321,15 @@ class Undertaking:
 
 
 @dataclass(frozen=True, slots=True)
+class Caution:
+    """Something that this version may not get on with: shown by a plan when `reference` holds and `probe` does not."""
+
+    text: str
+    reference: Probe
+    probe: Probe
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceManifest:
     """One service of the catalog."""
 
@@ -355,6 +364,7 @@ class ServiceManifest:
     knowledge: tuple[Knowledge, ...] = ()
     counters: Counters | None = None
     sync_port: int | None = None  # isolated: TCP port at which its generations may reach each other, and nobody else
+    cautions: tuple[Caution, ...] = ()
     masquerades: bool = False  # isolated: it may connect to others, with the router's address
     undertakings: tuple[Undertaking, ...] = ()
     requires: tuple[str, ...] = ()  # services that must be in the same bundle; checked with its index

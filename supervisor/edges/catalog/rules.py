@@ -233,6 +233,13 @@ def _source_faults(at: str, source: Probe, folders: set[str]) -> Iterator[Fault]
         yield Fault(f"{at}.{source.kind}.each", "has no meaning here: the counters have one place")
 
 
+def cautions_can_be_asked(draft: Draft) -> Iterator[Fault]:
+    for at, item in draft.items("cautions"):
+        for key in ("reference", "probe"):
+            if isinstance(probe := getattr(item, key), Probe):
+                yield from _probe_faults(f"{at}.{key}.{probe.kind}", probe, set())
+
+
 def _counts_faults(at: str, counts: Count | ErrorCounter) -> Iterator[Fault]:
     if counts.failed is None and counts.answered is None:
         yield Fault(at, "has neither `failed` nor `answered`: nothing would ever fail")
@@ -354,4 +361,5 @@ RULES: tuple[Rule, ...] = (
     owners_are_written,
     errors_can_be_counted,
     undertakings_make_sense,
+    cautions_can_be_asked,
 )

@@ -23,6 +23,7 @@ from supervisor.edges.catalog.shapes import (
 )
 from supervisor.values.manifest import (
     Awaited,
+    Caution,
     Check,
     ConfigFile,
     Count,
@@ -203,7 +204,7 @@ def _arguments(required: str, optional: str, extra: tuple[Text, Text] | None = N
 
 
 PROBES = {
-    ProbeKind.DNS: _arguments("port name", "address type protocol expect codes"),
+    ProbeKind.DNS: _arguments("port name", "address type protocol expect codes edns"),
     ProbeKind.DHCP: _arguments("address port mac", "expect"),
     ProbeKind.HTTP: _arguments(
         "port path", "address method status expect", (Text(r"header_[A-Za-z][A-Za-z0-9_-]*"), ARGUMENT)
@@ -342,6 +343,16 @@ UNDERTAKING = Record(
 )
 
 
+CAUTIONS = Record(
+    Caution,
+    (
+        Field("text", Text(r"[^\x00-\x1f]+", "must be one line", 200), True, about="what this version does otherwise"),
+        Field("reference", PROBE, True, about="what holds with the version before"),
+        Field("probe", PROBE, True, about="the same as this version asks: a plan warns when it does not hold"),
+    ),
+)
+
+
 def _frontends_need(network: NetworkMode, key: str, never: str) -> Schema:
     item = {"required": [key], "not": {"required": [never]}}
     return {
@@ -404,6 +415,7 @@ MANIFEST = Record(
         Field("stop", Record(Stop, (Field("signal", SIGNAL), Field("timeout", DURATION)))),
         Field("drain", Record(Drain, (Field("deadline", DURATION_OR_ZERO, True), Field("signal", SIGNAL))), True),
         Field("soak", DURATION_OR_ZERO),
+        Field("cautions", ListOf(CAUTIONS), about="what a plan asks before, of others that the version depends on"),
         Field("errors", ListOf(ERRORS), about="counters of failed work; a jump while the hand-over soaks reverts it"),
         Field("undertakings", ListOf(UNDERTAKING), about="what it is to bring about with others, item by item"),
         Field("receive_buffer", SIZE, name="receive_buffer_bytes", about="of the daemon's UDP sockets"),

@@ -21,7 +21,7 @@ ANY_CODE = "ANY"
 
 
 def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
-    arguments = Arguments(probe, ("address", "port", "name", "type", "protocol", "expect", "codes"))
+    arguments = Arguments(probe, ("address", "port", "name", "type", "protocol", "expect", "codes", "edns"))
     address, port = arguments.address(target), arguments.port()
     name, kind = arguments.required("name"), arguments.text("type", "A").upper()
     protocol, expect = arguments.choice("protocol", ("udp", "tcp")), arguments.text("expect")
@@ -30,8 +30,10 @@ def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
         query = dns.message.make_query(dns.name.from_text(name), dns.rdatatype.from_text(kind))
     except (dns.exception.DNSException, ValueError) as error:
         raise arguments.error(f"{name!r} {kind} is not a DNS question: {error}") from None
+    if size := arguments.number("edns", 0, 65535, default=0):
+        query.use_edns(0, payload=size)
     via = "" if protocol == "udp" else " by TCP"
-    question = f"DNS {name} {kind} at {address}:{port}{via}"
+    question = f"DNS {name} {kind}{' with EDNS' if size else ''} at {address}:{port}{via}"
     wanted = f", expected {expect}" if expect else ""
     exchange = _by_tcp if protocol == "tcp" else _by_udp
     try:

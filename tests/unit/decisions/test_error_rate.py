@@ -76,6 +76,7 @@ def test_a_jump_of_those_that_are_not_told_apart(fresh: Span, former: list[Span]
         pytest.param({"odd": (800, 800)} | many(12, 0, 4), many(12, 0, 9) | {"odd": (0, 9)}, None, id="for one"),
         pytest.param({"odd": (800, 800)} | many(1, 0, 4), {"odd": (0, 9)} | many(1, 0, 9), None, id="for one of two"),
         pytest.param({"only": (15, 15)}, {"only": (0, 30)}, "15 of 15", id="for the only one there is"),
+        pytest.param({"odd": (60, 60)}, {"odd": (0, 2)} | many(7, 0, 2), None, id="for the first one that asks"),
         pytest.param(many(2, 40, 40) | many(38, 0, 9, 2), many(40, 0, 9), None, id="for no more than are allowed"),
         pytest.param(many(5, 40, 40) | many(35, 0, 9, 5), many(40, 0, 9), "of 5 of 40", id="for more"),
         pytest.param(many(9, 1, 1), many(9, 0, 9), None, id="too few failures"),

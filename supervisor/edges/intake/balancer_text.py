@@ -10,6 +10,7 @@ from supervisor.edges.intake.faults import BadPartError
 
 _LONGEST_MS, _LARGEST_TABLE = 2**31 - 1, 2**24
 """More is more than the daemon counts, and it would refuse all listeners for that."""
+_WORDS = re.compile(r"""(?<!\S)(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)')(?!\S)|(?P<plain>(?:\\ |\S)+)""")
 
 
 PATH = "loadbalancer"
@@ -68,8 +69,11 @@ def sections(fragments: Sequence[str]) -> tuple[Section, ...]:
 
 
 def _words(line: str) -> tuple[str, ...]:
-    blank = "\0"
-    return tuple(word.replace(blank, " ") for word in line.replace("\\ ", blank).split() if word)
+    """A word that begins and ends with the same quote may have blanks; any other quote is a letter of a password."""
+    return tuple(
+        match["double"] or match["single"] or (match["plain"] or "").replace("\\ ", " ")
+        for match in _WORDS.finditer(line)
+    )
 
 
 def milliseconds(text: str) -> int | None:

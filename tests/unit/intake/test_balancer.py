@@ -240,6 +240,20 @@ def test_what_needs_mode_http_is_named_without_it(line: str) -> None:
     assert problem.endswith("needs mode http: left out")
 
 
+@pytest.mark.parametrize("text", ["'up and running'", '"up and running"', "up\\ and\\ running"])
+def test_words_may_be_quoted(text: str) -> None:
+    listener, problems = rule("option httpchk", f"http-check expect string {text}")
+    assert problems == []
+    assert listener.health_check == HealthCheck("httpchk", expectations=(("string", "up and running"),))
+
+
+@pytest.mark.parametrize("password", ["it's", 'a"b', "a'b'c", "p#q", "$HOME", "%x", "\\", '"', "a:b"])
+def test_a_password_may_have_any_signs_but_blanks(password: str) -> None:
+    found, problems = balanced("listen p", "\tbind 203.0.113.23:8081", "\tstats enable", f"\tstats auth u:{password}")
+    assert problems == []
+    assert found.statistics[0].password == Secret(password)
+
+
 def test_headers() -> None:
     listener, problems = rule(
         "http-request add-header X-Forwarded-Proto https",

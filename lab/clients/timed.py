@@ -15,6 +15,7 @@ class TimedRequests(Probe):
 
     address: str = VIP
     port: int = 80
+    path: str = "/"
     workers: int = 20
     rate: float = 5.0
     seconds: float = 10.0
@@ -35,6 +36,7 @@ class TimedRequests(Probe):
             "client": self.name,
             "address": self.address,
             "port": self.port,
+            "path": self.path,
             "workers": self.workers,
             "rate": self.rate,
             "seconds": self.seconds,

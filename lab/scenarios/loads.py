@@ -25,7 +25,8 @@ from lab.clients import (
 from lab.commands import DEAD_PORT
 from lab.topology import CLIENT_IP, PEER_INSIDE_IP, ROUTER_GUEST_IP, VIP, Guest, extra_guests, guests_of_lab
 
-METADATA_URL = f"http://{ROUTER_GUEST_IP}/latest/meta-data/instance-id"
+METADATA_PATH = "/latest/meta-data/instance-id"
+METADATA_URL = f"http://{ROUTER_GUEST_IP}{METADATA_PATH}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ def _metadata(seconds: float) -> tuple[Load, ...]:
     return (
         Load("keep-alive", "guest", Wrk(METADATA_URL, seconds, connections=10)),
         Load("one per connection", "guest", Wrk(METADATA_URL, seconds, connections=2, keep_alive=False)),
+        Load("timed, every connection", "guest", TimedRequests(ROUTER_GUEST_IP, path=METADATA_PATH, seconds=seconds)),
         Load("200 guests, own data", "guest", MetadataIsolation(rate=100, seconds=seconds)),
     )
 

@@ -36,6 +36,7 @@ def last_look(walk: Walk, instance: Instance | None, definition: ServiceDefiniti
     """Note what an instance has counted, before it is removed; the others too, to know what rows there still are."""
     if instance is None or definition is None or definition.manifest.counters is None:
         return
+    look_on(walk, instance, definition, is_last=True)
     for other in (walk.candidate, instance):
         look(walk.world, other, walk.definition if other == walk.candidate else definition, walk.router)
     with suppress(SupervisorError):

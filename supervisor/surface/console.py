@@ -37,8 +37,8 @@ class Consoles(Protocol):
 class ConsoleServer:
     """Opens `<folder>/<service>.sock` for every service that counts, soon after it runs; all are closed together."""
 
-    def __init__(self, consoles: Consoles, folder: Path) -> None:
-        self._consoles, self._folder = consoles, folder
+    def __init__(self, consoles: Consoles, folder: Path, look: float = LOOK_SECONDS) -> None:
+        self._consoles, self._folder, self._look = consoles, folder, look
         self._servers: dict[str, _Server] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="consoles", daemon=True)
@@ -47,7 +47,7 @@ class ConsoleServer:
         self._thread.start()
 
     def _run(self) -> None:
-        while not self._ended.wait(LOOK_SECONDS):
+        while not self._ended.wait(self._look):
             try:
                 self._open(self._consoles.counting)
             except StateError as error:

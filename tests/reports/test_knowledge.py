@@ -195,6 +195,7 @@ def test_nobody_else_reaches_what_generations_tell_each_other(live: Live, seen: 
         subprocess.run(inside(namespace, ["ip", "route", "del", "198.18.0.0/15"]), check=True)
 
 
+@pytest.mark.slow
 def test_a_new_member_that_is_dead_is_looked_at_before_it_gets_traffic(live: Live, tmp_path: Path) -> None:
     """haproxy/haproxy#918 once more: the first check of a member that nobody knew before is waited for."""
     apply(live, tmp_path, (NEW_PORT, (), (SILENT, *WEB_GUESTS)))

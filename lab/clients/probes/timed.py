@@ -64,7 +64,7 @@ class Worker:
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[bool, bool]:
         closing = "" if self.is_kept else "Connection: close\r\n"
-        writer.write(f"GET / HTTP/1.1\r\nHost: {self.given['address']}\r\n{closing}\r\n".encode())
+        writer.write(f"GET {self.given['path']} HTTP/1.1\r\nHost: {self.given['address']}\r\n{closing}\r\n".encode())
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
         length = int(head.split("content-length:")[1].split("\r\n")[0]) if "content-length:" in head else None
         await (reader.read() if length is None else reader.readexactly(length))

@@ -9,7 +9,7 @@ from string import Formatter
 from supervisor.edges.catalog.rules import Draft, Rule, probe_faults
 from supervisor.edges.catalog.shapes import FAULTY
 from supervisor.values.errors import Fault
-from supervisor.values.manifest import NetworkMode, Probe
+from supervisor.values.manifest import NetworkMode, Probe, Strategy
 
 
 def knowledge_can_be_told(draft: Draft) -> Iterator[Fault]:
@@ -37,6 +37,16 @@ def awaited_can_be_read(draft: Draft) -> Iterator[Fault]:
             yield from _patterns(at, unknown=item.unknown, total=item.total)
             names = {"unknown", "total"} if item.total else {"unknown"}
             yield from _format_faults(f"{at}.what", item.what, names)
+
+
+def telling_needs_an_overlap(draft: Draft) -> Iterator[Fault]:
+    watch = draft.one("readiness")
+    if draft.one("strategy") is not Strategy.TAKEOVER:
+        return
+    if draft.one("knowledge"):
+        yield Fault("knowledge", "has no meaning here: strategy is takeover")
+    if watch and watch.awaited is not FAULTY and watch.awaited:
+        yield Fault("readiness.awaited", "has no meaning here: strategy is takeover")
 
 
 def syncing_needs_a_namespace(draft: Draft) -> Iterator[Fault]:
@@ -96,5 +106,6 @@ KNOWLEDGE_RULES: tuple[Rule, ...] = (
     awaited_can_be_read,
     knowledge_can_be_told,
     counters_can_be_added,
+    telling_needs_an_overlap,
     syncing_needs_a_namespace,
 )

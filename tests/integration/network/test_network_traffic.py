@@ -335,6 +335,28 @@ def test_services_reach_others_with_the_router_s_address(firewalled: Router) -> 
             client.close()
 
 
+def test_generations_of_a_service_reach_each_other_at_one_port(firewalled: Router) -> None:
+    """haproxy/haproxy#842: what one has learnt the other is told, through a firewall that drops by default."""
+    traffic = NftTraffic()
+    with web(firewalled, 1) as (first, _), ExitStack() as opened:
+        assert first.link
+        second, _ = opened.enter_context(web(firewalled, 2, (first.link,)))
+        assert second.link
+        with entered(second.link.namespace):
+            opened.enter_context(closing(Server("peer").tcp(7000)))
+        one, other = (replace(instance, sync_port=7000) for instance in (first, second))
+        traffic.apply(traffic_table([one], [other]))
+        with guarded(firewalled, traffic):
+            with entered(first.link.namespace):
+                client = TcpClient((str(second.address), 7000))
+                assert client.greeting == ["peer", str(first.address)]
+                client.close()
+                with pytest.raises(TimeoutError):
+                    socket.create_connection((str(second.address), 8001), 0.3)
+            with entered(firewalled.guest), pytest.raises(TimeoutError):
+                socket.create_connection((str(second.address), 7000), 0.3)
+
+
 @pytest.mark.parametrize("source", ["", ":8001"], ids=["any port", "the port that answers clients"])
 def test_a_service_that_may_not_connect_to_others_reaches_nobody(firewalled: Router, source: str) -> None:
     traffic = NftTraffic()

@@ -395,6 +395,7 @@ def test_what_generations_know() -> None:
     assert manifest.knowledge[0].tell == "set {name} {state}"
     assert manifest.counters is not None
     assert manifest.counters.columns == ("done",)
+    assert set(faults(said | {"strategy": "takeover"})) == {"knowledge", "readiness.awaited"}
     known["awaited"][0] |= {"what": "{all}", "unknown": "(("}
     known["knowledge"][0] |= {"same": "(?P<other>x)", "tell": "set {name:>4}"}
     known["counters"] |= {"columns": ["part"], "source": {"socket": {"runtime": "no", "path": "x"}}}

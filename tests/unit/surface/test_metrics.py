@@ -87,6 +87,7 @@ def scraped() -> Samples:
         ("service_state", {"service": "beta", "state": "absent"}, 1),
         ("service_state", {"service": "beta", "state": "running"}, 0),
         ("handovers_total", {"service": "alpha", "kind": "swap", "outcome": "succeeded"}, 4),
+        ("service_counted_total", {"service": "alpha", "name": "web/FRONTEND", "counter": "stot"}, 41),
         ("handovers_total", {"service": "alpha", "kind": "swap", "outcome": "reverted"}, 1),
         ("handover_phase_seconds_sum", {"service": "alpha", "phase": "soak"}, 12.5),
         ("handover_phase_seconds_count", {"service": "alpha", "phase": "soak"}, 5),

@@ -1,6 +1,6 @@
 """What the disk lost: a damaged memory or a damaged image store, on a whole router with a tunnel that is in use.
 
-Podman's own storage alone: `tests/contract/test_podman_storage.py`; rows, files and copies: `tests/unit/store`.
+Podman's own storage alone: `tests/reports/test_image_store.py`; rows, files and copies: `tests/unit/store`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import pytest
 from lab.router import PROGRAM, program
 from lab.tools import inside
 from lab.topology import PEER_INSIDE_IP
-from tests.contract.test_podman_storage import DAMAGES as STORAGE_DAMAGES
 from tests.faults.power_cut import cut_power
 from tests.integration.live_router import SERVICES, Live, kill, living, until
+from tests.reports.test_image_store import DAMAGES as STORAGE_DAMAGES
 
 pytestmark = [pytest.mark.slow, pytest.mark.integration, pytest.mark.lab, pytest.mark.timeout(600)]
 

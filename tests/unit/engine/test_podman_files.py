@@ -32,3 +32,9 @@ def test_the_newest_storage_is_used_and_the_others_are_laid_aside(files: PodmanF
     assert [place.name for place in files.laid_aside()][:3] == ["storage", "storage-2", "storage-3"]
     assert str(files.storage) in files._storage_conf()
     assert str(files.storage / "libpod") in files._containers_conf()
+
+
+def test_a_disk_that_is_full_or_read_only_says_nothing_of_the_storage(files: PodmanFiles) -> None:
+    assert files.can_be_written(1)
+    assert not files.can_be_written(1 << 60)
+    assert not PodmanFiles(files.state / "nowhere", files.runtime).can_be_written(1)

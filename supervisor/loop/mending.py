@@ -18,9 +18,9 @@ from supervisor.values.errors import EngineUnavailableError, SupervisorError
 log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 5.0  # between two looks
-THOROUGH_SECONDS = 60.0  # between two that read every image
+THOROUGH_SECONDS = 300.0  # between two that read every image
 AGAIN_SECONDS = 30.0  # while something is known to be missing
-CLOSE_SECONDS = 15.0
+CLOSE_SECONDS = 3.0
 
 
 class Mending:

@@ -60,6 +60,7 @@ def signer(content: bytes, signature: bytes, trusted: Path, bundle: str) -> str:
         try:
             key = load_pem_public_key(path.read_bytes())
         except (OSError, ValueError, UnsupportedAlgorithm):
+            names[-1] += ", which is no key that can be read"
             continue
         if isinstance(key, Ed25519PublicKey) and _made(key, signature, content):
             return path.name

@@ -141,7 +141,7 @@ class JoinedEngine:
 
     def renew_storage(self) -> None:
         for engine in self._engines:
-            if engine.damage(is_thorough=True):
+            if len(self._engines) == 1 or engine.damage(is_thorough=True):
                 engine.renew_storage()
 
     def remove_everything(self) -> None:

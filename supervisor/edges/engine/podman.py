@@ -75,7 +75,10 @@ class PodmanEngine:
         self.service.stop()
 
     def damage(self, *, is_thorough: bool) -> str:
-        return damage(self._client, self._files, is_thorough=is_thorough)
+        if not self._files.can_be_written(self._space_reserve):  # to read an image the engine writes it to its spool
+            return ""
+        found = damage(self._client, self._files, is_thorough=is_thorough)
+        return found if self._files.can_be_written(self._space_reserve) else ""
 
     def renew_storage(self) -> None:
         self.service.renew_storage()

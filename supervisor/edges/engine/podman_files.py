@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pathlib import Path
 from supervisor.values.errors import EngineUnavailableError
 
 STORAGE = "storage"
+PROBE_BYTES = 64 * 1024
 SOCKET_PATH_LIMIT = 107  # bytes, unix(7)
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -60,6 +62,18 @@ class PodmanFiles:
         fresh = self.root / f"{STORAGE}-{_number(self.storage) + 1}"
         fresh.mkdir(mode=0o700)
         return fresh
+
+    def can_be_written(self, reserve: int) -> bool:
+        """False while the disk is full or read-only: then nothing that fails says anything of the storage."""
+        try:
+            if shutil.disk_usage(self.root).free < reserve:
+                return False
+            with tempfile.TemporaryFile(dir=self.root) as file:
+                file.write(bytes(PROBE_BYTES))
+                file.flush()
+        except OSError:
+            return False
+        return True
 
     def _storages(self) -> list[Path]:
         return [place for place in self.root.glob(f"{STORAGE}*") if _number(place)]

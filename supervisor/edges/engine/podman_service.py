@@ -19,6 +19,7 @@ from collections.abc import Callable
 
 from supervisor.edges.engine.podman_files import PATH, PodmanFiles
 from supervisor.edges.engine.processes import Process, is_cleaning_up
+from supervisor.edges.engine.space import SPACE_RESERVE
 from supervisor.values.errors import EngineError, EngineUnavailableError
 
 START_DEADLINE = 20.0
@@ -52,6 +53,8 @@ class PodmanService:
             except OSError as error:  # a disk that is full or read-only, say
                 raise EngineUnavailableError(f"cannot start the engine: {error}") from error
             except EngineEndedError:
+                if not self._files.can_be_written(SPACE_RESERVE):
+                    raise
                 self._start_without_storage(program)
 
     def renew_storage(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +20,7 @@ from supervisor.values.release import InstanceState, Release, Version
 from supervisor.values.state import Instance
 from supervisor.values.status import EventRecord
 
+MEMORY = Path("/dev/shm")  # where every commit is synced for nothing
 ONE, TWO = ServiceName("one"), ServiceName("two")
 FILES = {"manifest.yaml": b"name: one\n", "templates/main.j2": b"text\n"}
 VERSION = Version("1.0", "1.0-1", Digest("sha256:" + "ab" * 32), definition_digest(FILES))
@@ -50,13 +52,10 @@ def fill(folder: Path) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    fill(tmp_path)
-    return tmp_path
-
-
-def opened(folder: Path) -> SqliteStore:
-    return SqliteStore(folder)
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as made:
+        fill(Path(made))
+        yield Path(made)
 
 
 @pytest.fixture
@@ -177,7 +176,7 @@ def journal(folder: Path, content: bytes | None, name: str = "-wal") -> None:
 
 @pytest.mark.parametrize("content", [None, b"\xa5" * 50_000, b""], ids=["removed", "junk", "emptied"])
 def test_newest_changes_that_went_with_the_write_ahead_log_come_from_the_copy(
-    folder: Path, again: Callable[[], SqliteStore], content: bytes | None, tmp_path_factory: pytest.TempPathFactory
+    folder: Path, again: Callable[[], SqliteStore], content: bytes | None
 ) -> None:
     before = path_of(folder).read_bytes()
     with closing(SqliteStore(folder)) as store:

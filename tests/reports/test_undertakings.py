@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab import commands
+from lab.topology import VIP
 from tests.integration.live_router import Live, until
 from tests.reports.conftest import Apply
 
@@ -55,6 +59,46 @@ def test_a_name_server_that_does_not_answer(live: Live) -> None:
     assert live.services()["dnsmasq"]["state"] == "running"
     events = live.router.vrctl("events").stdout
     assert f"name server {commands.UPSTREAM_DNS[0]} is not up since" in events
+
+
+def offload(folder: Path, name: str) -> dict[str, Any]:
+    """The lab's load balancer with one more rule, whose certificate is new each time."""
+    key, made = folder / f"{name}.key", folder / f"{name}.crt"
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-days", "2"]
+    subprocess.run([*words, "-keyout", key, "-out", made], check=True, capture_output=True)
+    command, rule = commands.load_balancer(), f"{VIP.replace('.', '_')}-443"
+    lines = [f"listen {rule}", f"\tbind {VIP}:443 ssl crt /etc/cloudstack/ssl/{rule}.pem", "\tmode http"]
+    lines += ["\tbalance roundrobin", f"\tserver {rule}_0 {commands.WEB_GUESTS[0]}:8080 check", "\t "]
+    command["rules"][0]["configuration"] += lines
+    command["rules"][0]["add_rules"].append(f"{VIP}:443:")
+    command["rules"][0]["ssl_certs"] = [{"name": rule, "cert": made.read_text(), "key": key.read_text()}]
+    return command
+
+
+def served(live: Live) -> str:
+    text = live.run("openssl", "s_client", "-connect", f"{VIP}:443", timeout=20.0).stdout
+    return ssl.PEM_cert_to_DER_cert(text[text.index("-----BEGIN") : text.index("-----END") + 26]).hex()
+
+
+def test_a_certificate_is_the_one_that_clients_get(live: Live, apply: Apply, tmp_path: Path) -> None:
+    """A certificate that was renewed and loaded, while clients got the one before."""
+    try:
+        for name in ("first", "second"):
+            apply(offload(tmp_path, name))
+            expected = ssl.PEM_cert_to_DER_cert((tmp_path / f"{name}.crt").read_text())
+            mark = hashlib.sha256(expected).hexdigest()[:16]
+            until(
+                f"the {name} certificate is served and said",
+                lambda mark=mark: (
+                    [one["message"] for one in undertakings(live, "haproxy") if one["state"] == "up"]
+                    == [f"TLS at {VIP}:443: serves certificate {mark}"]
+                ),
+                20.0,
+            )
+            assert served(live) == expected.hex()
+    finally:
+        apply(commands.load_balancer())
+    until("the rule is gone", lambda: undertakings(live, "haproxy") == [], 20.0)
 
 
 def test_metrics_say_the_same(live: Live) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
+import queue
 
 from supervisor.decisions.handover import verdict
-from supervisor.loop.walk import Walk
+from supervisor.loop.walk import Listener, Walk
 from supervisor.loop.walking import carry_on
 from supervisor.ports import Clock
 from supervisor.values.handover import Kind, Outcome
-from supervisor.values.status import EventRecord
+from supervisor.values.status import EventRecord, Progress
 
 log = logging.getLogger(__name__)
 
@@ -77,10 +78,16 @@ class Clearing:
         held = ", ".join(str(walk.leaving.generation) for walk in self.walks if walk.leaving)
         return f"generations {held} still drain or cannot be removed; at most {MOST_ALIVE} may be alive"
 
-    def returned_to(self) -> str | None:
-        """The version that a hand-over which was reverted a moment ago, and only clears up, went back to."""
-        reverted = (walk.former for walk in self.walks if verdict(walk.handover) is Outcome.REVERTED)
-        return next((former.version for former in reverted if former), None)
+    def back_already(self) -> Listener | None:
+        """Answer whoever wants back what was reverted a moment ago, and only clears up: that is what is meant."""
+        for walk in self.walks:
+            if (back_on := walk.former) and verdict(walk.handover) is Outcome.REVERTED:
+                listener: Listener = queue.SimpleQueue()
+                service = walk.handover.service
+                text = f"{service} is back on {back_on.version} already"
+                listener.put(Progress(service, "nothing", text, fraction=1.0, is_final=True))
+                return listener
+        return None
 
 
 def _hurry(walk: Walk) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from supervisor.decisions.handover import verdict
+from collections.abc import Callable
+
+from supervisor.decisions.handover import is_interrupted, verdict
 from supervisor.loop.walk import Walk
 from supervisor.values.handover import Outcome
 from supervisor.values.status import EventRecord, Progress
@@ -32,3 +34,12 @@ def announce_waiver(walk: Walk) -> None:
     """Show what a hand-over goes without, before it begins."""
     for listener in walk.listeners:
         listener.put(Progress(walk.handover.service, "waived", str(walk.handover.waiver)))
+
+
+def catch_up(walk: Walk, remember_former: Callable[[Walk], None]) -> None:
+    """Do what was not done when a hand-over was decided: the supervisor ended in between, perhaps."""
+    done = verdict(walk.handover)
+    if done is Outcome.SUCCEEDED:
+        remember_former(walk)
+    elif done is Outcome.FAILED and is_interrupted(walk.handover):
+        announce(walk)

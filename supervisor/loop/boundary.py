@@ -41,6 +41,11 @@ class Boundary:
         error = self._faults.get(part)
         return str(error) if isinstance(error, StateError | RenderError | RequestError | ManifestError) else ""
 
+    def forget(self, part: str) -> None:
+        """What it failed with was another question: it may be tried at once."""
+        self._faults.pop(part, None)
+        self._until.pop(part, None)
+
     def guard(self, part: str, work: Callable[[], None]) -> None:
         if self._world.clock.monotonic() < self.until(part):
             return

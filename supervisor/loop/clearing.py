@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import queue
 
 from supervisor.decisions.handover import verdict
 from supervisor.loop.walk import Listener, Walk
@@ -77,12 +78,15 @@ class Clearing:
         held = ", ".join(str(walk.leaving.generation) for walk in self.walks if walk.leaving)
         return f"generations {held} still drain or cannot be removed; at most {MOST_ALIVE} may be alive"
 
-    def is_back(self, service: str, listener: Listener) -> bool:
-        """What was reverted a moment ago and only clears up is what is meant, not the version before that."""
-        if back_on := self.returned_to():
-            text = f"{service} is back on {back_on} already"
-            listener.put(Progress(service, "nothing", text, fraction=1.0, is_final=True))
-        return back_on is not None
+    def back_already(self, service: str) -> Listener | None:
+        """Answer whoever wants back what was reverted a moment ago, and only clears up: that is what is meant."""
+        back_on = self.returned_to()
+        if back_on is None:
+            return None
+        listener: Listener = queue.SimpleQueue()
+        text = f"{service} is back on {back_on} already"
+        listener.put(Progress(service, "nothing", text, fraction=1.0, is_final=True))
+        return listener
 
     def returned_to(self) -> str | None:
         """The version that a hand-over which was reverted a moment ago, and only clears up, went back to."""

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from supervisor.loop.world import World
+from supervisor.values.names import ServiceName
+from supervisor.values.status import EventRecord
+
 
 @dataclass(frozen=True, slots=True)
 class Configured:
@@ -32,3 +36,9 @@ class Configured:
     def recovers(self, former: Configured) -> bool:
         """True if what was refused serves now."""
         return self.served > former.served and former.refused == self.served
+
+
+def log_recovery(world: World, service: ServiceName) -> None:
+    """Record that a service serves a configuration that it refused, for want of space say."""
+    text = "what was refused serves now"
+    world.store.log_event(EventRecord(world.clock.now(), service, "configuration live", text))

@@ -271,8 +271,8 @@ class Supervision:
 
     def _cautions(self, worker: Worker, wanted: Version | None) -> tuple[str, ...]:
         keeper = worker.keeper
-        if keeper and wanted and self._router and keeper.instance.version != wanted.version:
-            return cautions(self._world, wanted, keeper.instance, self._router)
+        if keeper and wanted and self._configuration.router and keeper.instance.version != wanted.version:
+            return cautions(self._world, wanted, keeper.instance, self._configuration.router)
         return ()
 
     def swap(

@@ -8,30 +8,32 @@ from __future__ import annotations
 
 import logging
 import queue
-import threading
 from collections.abc import Callable
 
-from supervisor.decisions.handover import is_interrupted, leaves_active_alone, verdict
-from supervisor.decisions.overtaking import is_about_version, is_soaking, may_overtake
+from supervisor.decisions.handover import verdict
+from supervisor.decisions.overtaking import may_overtake
 from supervisor.decisions.plan import NewGeneration, Next, Nothing, ReloadInPlace, Write
 from supervisor.loop.adoption import adopt
 from supervisor.loop.allocation import Allocator
-from supervisor.loop.announcement import announce
+from supervisor.loop.announcement import announce, catch_up
 from supervisor.loop.boundary import PAUSE_SECONDS, Boundary
-from supervisor.loop.clearing import MOST_ALIVE, Clearing
-from supervisor.loop.comparison import compare, is_configured
-from supervisor.loop.configured import Configured
+from supervisor.loop.clearing import Clearing
+from supervisor.loop.comparison import compare
+from supervisor.loop.configured import Configured, log_recovery
 from supervisor.loop.definitions import Definitions
+from supervisor.loop.foreground import ROLLED_BACK, Foreground
 from supervisor.loop.healing import Healer
 from supervisor.loop.inbox import Inbox
 from supervisor.loop.instances import is_running, version_of
 from supervisor.loop.keeper import Keeper
+from supervisor.loop.keeping import Keeping
 from supervisor.loop.opening import Opening, Wish
-from supervisor.loop.overtaking import note_configuration, pass_on
+from supervisor.loop.overtaking import note_configuration
 from supervisor.loop.shutting import follow
 from supervisor.loop.soaking import Soaking
 from supervisor.loop.standing import Standing
 from supervisor.loop.stopping import stop
+from supervisor.loop.turning import Turning
 from supervisor.loop.upkeep import Upkeep
 from supervisor.loop.walk import Listener, Wait, Walk
 from supervisor.loop.walking import carry_on, revert
@@ -48,10 +50,9 @@ from supervisor.values.status import EventRecord, Progress
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 60.0
-ROLLED_BACK = "rolled back by the operator"
 
 
-class Worker:
+class Worker(Turning):
     """See the module. Public methods may be called from any thread."""
 
     def __init__(
@@ -63,54 +64,39 @@ class Worker:
         router: RouterConfig | None,
         inbox: Inbox | None = None,
     ) -> None:
-        self.name = name
-        self._world, self._digest = world, digest
-        self._inbox = inbox or Inbox(name)
-        self._thread = threading.Thread(target=self.run, name=f"worker-{name}", daemon=True)
-        self._is_stopping = False
-        self._router = router
+        super().__init__(name, inbox or Inbox(name))
+        self._world, self._digest, self._router = world, digest, router
         self._number = 0  # of the router's configuration, as the supervision counts
-        self._is_dirty = True
+        self._is_dirty, self._is_adopted = True, False
         self._not_before = 0.0  # when the foreground walk wants to be carried on
         self._room_at = 0.0  # when a configuration that found no room beside a soak may look again
         self._boundary = Boundary(world, name, self._complain)
-        self._is_adopted = False
         self._clearing = Clearing(world.clock)
-        self._given: dict[int, RouterConfig] = {}  # generation -> the configuration its daemon has, newest last
         self._definition_of = Definitions(world, name)
         self._healer = Healer(world, name)
         self._soaking = Soaking(world)
         self._opening = Opening(world, name, allocator, self._definition_of)
         self.upkeep = Upkeep(world, name, lambda take: self._inbox.put(lambda: self._boundary.guard("upkeep", take)))
-        # Read by status from other threads; each is replaced whole.
-        self.keeper: Keeper | None = None
-        self.foreground: Walk | None = None
-        self._overtaken: Walk | None = None  # it soaks, and a configuration is handed over beside it meanwhile
+        self._keeping = Keeping(world, self._boundary, digest, self._on_exit, self.upkeep.follow)
+        self._under_way = Foreground()
+        # Read by status from other threads; what they hold is replaced whole.
         self.standing = Standing(world, name)
         self.configured = Configured()
 
     # ------------------------------------------------------------ from other threads
 
     @property
+    def keeper(self) -> Keeper | None:
+        return self._keeping.keeper
+
+    @property
+    def foreground(self) -> Walk | None:
+        return self._under_way.walk
+
+    @property
     def clearing(self) -> tuple[Walk, ...]:
         """Hand-overs that are decided and not cleared away yet."""
         return self._clearing.walks
-
-    @property
-    def is_alive(self) -> bool:
-        """Is there a thread that looks after the service?"""
-        return self._thread.is_alive()
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def ask_to_stop(self) -> None:
-        """End the thread between two steps; the service is left as it is."""
-        self._is_stopping = True
-        self._inbox.put(lambda: None)
-
-    def join(self, timeout: float) -> None:
-        self._thread.join(timeout)
 
     def configure(self, router: RouterConfig, number: int = 0) -> None:
         """Tell the worker what the router looks like now; `configured` says what becomes of that."""
@@ -137,39 +123,21 @@ class Worker:
 
     # ------------------------------------------------------------ the thread
 
-    def run(self) -> None:
-        while not self._is_stopping:
-            self._boundary.survive(self._go_on)
-        if self.keeper:
-            self.keeper.release()
+    def _let_go(self) -> None:
+        self._keeping.let_go()
 
-    def _go_on(self) -> None:
-        request = self._inbox.get(timeout=self._due_in())
-        if request:
-            request()
-        elif not self._is_stopping:
-            self._turn()
-        self._note_configuration()
-
-    def _note_configuration(self) -> None:
+    def _look_back(self) -> None:
         """Say whether the router's configuration serves; one that was refused, for want of space say, may later."""
         if self._router is None or not self._is_adopted:
             return
-        is_idle = self.foreground is None or self._soaks
-        refusal = self._boundary.refusal("reconcile")
-        keeper, serves = self.keeper, False
-        if is_idle and not self._is_dirty:
-            serves = keeper is not None and keeper.is_ready and self._has(keeper.instance, self._router)
+        refusal, serves = self._boundary.refusal("reconcile"), False
+        if not self._is_dirty and (self.foreground is None or self._soaks):
+            serves = self._keeping.serves(self._router)
             refusal = refusal or ("" if serves else self.standing.refusal_of(self._router))
         former = self.configured
         self.configured = former.after(self._number, serves=serves, refusal=refusal)
         if self.configured.recovers(former):
-            told = EventRecord(self._world.clock.now(), self.name, "configuration live", "what was refused serves now")
-            self._boundary.guard("event", lambda: self._world.store.log_event(told))
-
-    def _has(self, instance: Instance, router: RouterConfig) -> bool:
-        given = self._given.get(instance.generation)
-        return given is router or given == router
+            self._boundary.guard("event", lambda: log_recovery(self._world, self.name))
 
     def _complain(self, message: str) -> None:
         self.standing.complain(message)
@@ -177,17 +145,16 @@ class Worker:
 
     def _due_in(self) -> float:
         now = self._world.clock.monotonic()
-        due = {"idle": now + IDLE_SECONDS}
+        due = {"idle": now + IDLE_SECONDS, "renew": self.standing.retry_at}
         if not self._is_adopted:
             due["adopt"] = 0.0
         if self.foreground:
             due["walk"] = self._not_before
         if self._is_dirty and self._router is not None and (self.foreground is None or self._soaks):
             due["reconcile"] = self._room_at if self._soaks else self._not_before
-        due["renew"] = self.standing.retry_at
-        if not self._is_configuring:
+        if not self._under_way.is_configuring:
             due["clear"] = self._clearing.due
-        if self.keeper and not self._leaves_active_alone:
+        if self.keeper and not self._under_way.leaves_active_alone:
             due["keeper"] = now + min(self.keeper.due_in(), self._soaking.due_in(self.foreground))
             due["upkeep"] = now + self.upkeep.due_in(self.keeper)
         return max(0.0, min(max(at, self._boundary.until(part)) for part, at in due.items()) - now)
@@ -200,9 +167,9 @@ class Worker:
         self._boundary.guard("renew", self._renew)
         if self.foreground and now >= self._not_before:
             self._boundary.guard("walk", self._walk)
-        if now >= self._clearing.due and not self._is_configuring:
+        if now >= self._clearing.due and not self._under_way.is_configuring:
             self._boundary.guard("clear", self._clearing.carry_on)
-        if self.keeper and not self._leaves_active_alone:
+        if self.keeper and not self._under_way.leaves_active_alone:
             self._boundary.guard("keeper", self._keep_alive)
             self._boundary.guard("upkeep", lambda: self.upkeep.turn(self.keeper))
         if self._is_dirty and self._router is not None:
@@ -212,8 +179,7 @@ class Worker:
                 self._boundary.guard("reconcile", self._reconfigure)
 
     def _renew(self) -> None:
-        if self.standing.renew():
-            self._is_dirty = True
+        self._is_dirty = self.standing.renew() or self._is_dirty
 
     def _keep_alive(self) -> None:
         if self.keeper:
@@ -228,23 +194,7 @@ class Worker:
 
     @property
     def _soaks(self) -> bool:
-        return self.foreground is not None and self.foreground.step is Step.SOAK
-
-    @property
-    def _soaks_configuration(self) -> bool:
-        return self.foreground is not None and self._soaks and not is_about_version(self.foreground.handover)
-
-    @property
-    def _is_configuring(self) -> bool:
-        """True while a configuration is on its way to clients: to clear away what they left can wait."""
-        walk = self.foreground
-        if walk is None or walk.handover.kind is not Kind.CONFIGURE or walk.handover.direction is Direction.UNDO:
-            return False
-        return walk.step is not Step.SOAK
-
-    @property
-    def _leaves_active_alone(self) -> bool:
-        return self.foreground is not None and leaves_active_alone(self.foreground.handover)
+        return self._under_way.soaks
 
     def _adopt(self) -> None:
         found = adopt(self._world, self.name, self._router or RouterConfig(), self._definition_of)
@@ -256,13 +206,9 @@ class Worker:
         for walk in found.walks:
             if walk.is_background:
                 self._clearing.add(walk)
-                done = verdict(walk.handover)
-                if done is Outcome.SUCCEEDED:
-                    self._opening.remember_former(walk)
-                elif done is Outcome.FAILED and is_interrupted(walk.handover):
-                    announce(walk)  # nobody was there to do it
+                catch_up(walk, self._opening.remember_former)
             else:
-                self._overtaken, self.foreground = self.foreground, walk
+                self._under_way.begin(walk)
         recorded = self._opening.active()
         if recorded and self.foreground is None:
             self.standing.found(recorded, self._world.store.desired(self.name))
@@ -276,44 +222,32 @@ class Worker:
             return
         wait: Wait | None = None
         while wait is None and not walk.is_over and not walk.is_background:
-            self._pass_on(walk)  # once more if the store refused, or another supervisor did not come so far
+            self._pass_on()  # once more if the store refused, or another supervisor did not come so far
             if walk.is_background:
                 break
             before = walk.step
             wait = carry_on(walk)
             self._follow(walk, is_proved=before is Step.VERIFY and walk.step is Step.SOAK)
-            self._pass_on(walk)
+            self._pass_on()
             if self._is_stopping or (wait is None and walk.step and self._has_to_look_up):
                 return  # to the same walk, in a moment
         if wait is not None and not walk.is_background:
             self._not_before = self._world.clock.monotonic() + wait.seconds
             return
         self._settle(walk)  # all of it again if the store refuses: until then the hand-over is not let go
-        self.foreground, self._overtaken = self._overtaken, None
+        self._under_way.end()
         self._not_before = 0.0
-        if self.foreground:
-            self._resume_soak(self.foreground, walk)
 
-    def _pass_on(self, newer: Walk) -> None:
-        """A configuration that has proved itself beside what soaks: that ends, or goes on with it."""
-        soaking = self._overtaken
-        if soaking is None or newer.step is not Step.SOAK:
-            return
-        pass_on(soaking, newer)
-        if soaking.is_background:
-            self._settle(soaking)
-            self._overtaken = None
-
-    def _resume_soak(self, soaking: Walk, ended: Walk) -> None:
-        if ended.handover.mode is Mode.RELOAD and verdict(ended.handover) is Outcome.SUCCEEDED:
-            note_configuration(soaking, ended.router)
-        if soaking.is_wanted_back and is_soaking(soaking.handover):
-            revert(soaking, ROLLED_BACK)
+    def _pass_on(self) -> None:
+        """A configuration that has proved itself beside what soaks: that is decided, or goes on with it."""
+        if decided := self._under_way.pass_on():
+            self._settle(decided)
+            self._under_way.overtaken = None
 
     @property
     def _has_to_look_up(self) -> bool:
         """Does somebody ask for something, or has what serves to be looked at, before the next step?"""
-        is_due = self.keeper is not None and not self._leaves_active_alone and self.keeper.due_in() == 0
+        is_due = self.keeper is not None and not self._under_way.leaves_active_alone and self.keeper.due_in() == 0
         return is_due or not self._inbox.is_empty
 
     def _follow(self, walk: Walk, *, is_proved: bool) -> None:
@@ -321,11 +255,12 @@ class Worker:
         active = self._world.switchboard.serving(self.name).active
         is_dead = walk.handover.kind is Kind.START and active == walk.former  # there is nothing to start again
         if active is None or is_dead:
-            self._keep(None, None)
+            self._keeping.let_go()
         elif is_proved or self.keeper is None or self.keeper.instance.generation != active.generation:
             is_candidate = active.generation == walk.candidate.generation
             definition = walk.definition if is_candidate else walk.former_definition
-            self._keep(active, definition, is_proved=is_proved)
+            if definition is not None:  # which a former one always has
+                self._keep(active, definition, is_proved=is_proved)
 
     def _settle(self, walk: Walk) -> None:
         """The soak is over or the hand-over has ended: tell those who wait, and remember what it means."""
@@ -337,7 +272,7 @@ class Worker:
         else:
             self.standing.succeeded(walk)
             self._opening.remember_former(walk)
-            self._give(walk.candidate.generation, walk.router)
+            self._keeping.give(walk.candidate.generation, walk.router)
         announce(walk)
         if walk.is_background:
             self._clearing.add(walk)
@@ -346,18 +281,18 @@ class Worker:
     def _replace_what_is_gone(self) -> None:
         """A container that somebody removed cannot be started again: a new generation takes its place."""
         if self.keeper and self.keeper.is_gone and self.foreground is None:
-            self._keep(None, None)
+            self._keeping.let_go()
             self.standing.forgive()  # whatever was refused: now nothing serves
             self._is_dirty = True
 
     def _heal(self) -> None:
         if self.keeper is None or self.foreground is not None or self._router is None:
             return
-        if not self._inbox.is_empty:  # what does not answer may have ended meanwhile: that is heard first
-            return
+        if not self._inbox.is_empty:
+            return  # what does not answer may have ended meanwhile: that is heard first
         cure = self._healer.cure(self.keeper, is_crowded=self._clearing.crowds(Kind.HEAL))
         if cure:  # the configuration that it has is good; the router's may have been refused
-            given = self._given.get(self.keeper.instance.generation) if cure.kind is Kind.HEAL else None
+            given = self._keeping.given(self.keeper.instance.generation) if cure.kind is Kind.HEAL else None
             self._open(Wish(cure.kind, cure.version), [], given)
 
     # ------------------------------------------------------------ requests, on the thread
@@ -367,16 +302,9 @@ class Worker:
         if router == self._router:
             return
         self._router, self._is_dirty = router, True
-        self._boundary.guard("frontends", lambda: follow(self._world, self._active, router))
+        self._boundary.guard("frontends", lambda: follow(self._world, self._keeping.active, router))
+        self._boundary.forget("reconcile")
         self.standing.forgive()
-
-    def _give(self, generation: int, router: RouterConfig) -> None:
-        """A daemon has this configuration now: its probes are worded accordingly, and not before."""
-        self._given = dict([*self._given.items(), (generation, router)][-2 * MOST_ALIVE :])
-        keeper = self.keeper
-        if keeper and keeper.instance.generation == generation:
-            self._boundary.guard("configure", lambda: keeper.configure(router))
-            self.upkeep.follow(keeper.instance, keeper.definition, router)
 
     def _begin(self, kind: Kind, version: Version | None, waiver: Waiver) -> Listener:
         self._refuse_if_busy()
@@ -402,8 +330,9 @@ class Worker:
     def _refuse_if_busy(self) -> None:
         if not self._is_adopted:
             raise BusyError(self.name, "what runs of it could not be looked at yet")
-        if self.foreground and (self.foreground.is_background or self._soaks_configuration):
-            self._end_soak(self.foreground)
+        if decided := self._under_way.end_soak():
+            self._settle(decided)
+            self._under_way.end()
         if self.foreground:
             handover = self.foreground.handover
             raise BusyError(
@@ -418,13 +347,11 @@ class Worker:
         walk = self.foreground
         listener: Listener = queue.SimpleQueue()
         if walk is None:
-            return listener if self._clearing.is_back(self.name, listener) else None
+            return self._clearing.back_already(self.name)
         kind = walk.handover.kind
-        if self._soaks_configuration:
+        if self._under_way.soaks_configuration:
             return None  # what is meant is the version before this one
-        if self._overtaken and is_about_version(self._overtaken.handover):
-            self._overtaken.is_wanted_back = True
-            self._overtaken.listeners.append(listener)
+        if self._under_way.want_back(listener):
             return listener
         if kind.is_repair or kind is Kind.CONFIGURE or walk.handover.direction is Direction.UNDO:
             self._refuse_if_busy()
@@ -435,12 +362,12 @@ class Worker:
 
     def _confirm(self) -> None:
         walk = self.foreground
-        if walk is None or walk.step is not Step.SOAK:
+        if walk is None or not self._soaks:
             raise RequestError(f"cannot confirm {self.name}: nothing soaks")
         walk.is_confirmed, self._not_before = True, 0.0
 
     def _stop_service(self) -> None:
-        self._keep(None, None)
+        self._keeping.let_go()
         stop(self._world, self.name, self._definition_of)
         self._is_stopping = True
 
@@ -454,13 +381,13 @@ class Worker:
             return
         if self.keeper is None:
             self._keep_what_runs()
-        follow(self._world, self._active, self._router)
+        follow(self._world, self._keeping.active, self._router)
         wanted = self._wanted(desired)
-        files, action = compare(self._world, self._active, wanted, self._router, self._digest)
+        files, action = compare(self._world, self._keeping.active, wanted, self._router, self._digest)
         if isinstance(action, Nothing):
             self.standing.clear()
             if self.keeper:
-                self._give(self.keeper.instance.generation, self._router)
+                self._keeping.give(self.keeper.instance.generation, self._router)
             return
         if self.standing.is_refused(wanted, self._router):
             return
@@ -493,12 +420,7 @@ class Worker:
         """What would be done for `desired`; may be asked from any thread."""
         if desired is None or self._router is None:
             return Nothing()
-        return compare(self._world, self._active, desired, self._router, self._digest)[1]
-
-    @property
-    def _active(self) -> tuple[Instance, ServiceDefinition] | None:
-        keeper = self.keeper
-        return (keeper.instance, keeper.definition) if keeper else None
+        return compare(self._world, self._keeping.active, desired, self._router, self._digest)[1]
 
     def _reconfigure(self) -> None:
         """A configuration does not wait for a soak; see `decisions/overtaking.py`. A dead candidate is judged first."""
@@ -506,69 +428,45 @@ class Worker:
         self._is_dirty = False
         if soaking is None or self.keeper is None or self._router is None:
             return
-        follow(self._world, self._active, self._router)
+        follow(self._world, self._keeping.active, self._router)
         running = version_of(self.keeper.instance)
-        files, action = compare(self._world, self._active, running, self._router, self._digest)
+        files, action = compare(self._world, self._keeping.active, running, self._router, self._digest)
         if isinstance(action, Nothing):
-            self._give(self.keeper.instance.generation, self._router)
+            self._keeping.give(self.keeper.instance.generation, self._router)
         elif isinstance(action, Write):
             note_configuration(soaking, self._router)
             self._write(files)
         elif self.standing.is_refused(running, self._router):
             return
         elif isinstance(action, ReloadInPlace) and may_overtake(soaking.handover, Mode.RELOAD):
-            self._overtake(lambda: self._reload(files))
+            self._reload(files)
         elif may_overtake(soaking.handover, Mode(self.keeper.definition.manifest.strategy)):
             if self._clearing.make_room(soaking=1):
-                self._overtake(lambda: self._open(Wish(Kind.CONFIGURE, running), []))
+                self._open(Wish(Kind.CONFIGURE, running), [])
             else:
                 self._is_dirty, self._room_at = True, self._world.clock.monotonic() + PAUSE_SECONDS
 
-    def _overtake(self, begin: Callable[[], None]) -> None:
-        soaking = self.foreground
-        begin()
-        self._overtaken = soaking
-
-    def _end_soak(self, soaking: Walk) -> None:
-        """Of a configuration, since somebody asks for more: what is left of it is clearing away."""
-        soaking.is_confirmed = True
-        while is_soaking(soaking.handover):
-            carry_on(soaking)
-        self._settle(soaking)
-        self.foreground = None
-
     def _reload(self, files: tuple[RenderedFile, ...]) -> None:
-        assert self.keeper is not None
-        assert self._router is not None
-        self.foreground = self._opening.reload(self.keeper.instance, self.keeper.definition, self._router, files)
+        assert self._keeping.active and self._router  # noqa: PT018
+        self._under_way.begin(self._opening.reload(*self._keeping.active, self._router, files))
         self._not_before = 0.0
 
     def _write(self, files: tuple[RenderedFile, ...]) -> None:
         if self.keeper and self._router:
             self._world.folders.write(self.keeper.instance, self.keeper.definition.manifest, files)
-            self._give(self.keeper.instance.generation, self._router)
+            self._keeping.give(self.keeper.instance.generation, self._router)
 
     def _open(self, wish: Wish, listeners: list[Listener], given: RouterConfig | None = None) -> None:
         router = given or self._router
         if router is None:
             raise RequestError(f"cannot {wish.kind} {self.name}: the router has no configuration yet")
-        self.foreground = self._opening.new_generation(wish, router, listeners)
-        self._given[self.foreground.candidate.generation] = router
+        walk = self._opening.new_generation(wish, router, listeners)
+        self._under_way.begin(walk)
+        self._keeping.expect(walk.candidate.generation, router)
         self._not_before = 0.0
 
-    def _keep(
-        self, instance: Instance | None, definition: ServiceDefinition | None, *, is_proved: bool = False
-    ) -> None:
-        if self.keeper:
-            self.keeper.release()
-        self.keeper = None
-        if instance and definition:
-            router = self._given.get(instance.generation) or self._router or RouterConfig()
-            self.keeper = Keeper(self._world, instance, definition, router, self._on_exit, is_proved=is_proved)
-            is_known = instance.generation in self._given  # else an earlier supervisor gave it something
-            if not is_known and not is_configured(self._world, instance, definition, router, self._digest):
-                self.keeper.doubt_words()
-            self.upkeep.follow(instance, definition, router)
+    def _keep(self, instance: Instance, definition: ServiceDefinition, *, is_proved: bool = False) -> None:
+        self._keeping.keep(instance, definition, self._router or RouterConfig(), is_proved=is_proved)
 
     def _keep_what_runs(self) -> None:
         """What the store calls active and runs is never started beside itself."""
@@ -584,5 +482,5 @@ class Worker:
         """What serves has ended, or may have: a hand-over that is under way goes on after that."""
         if self.keeper:
             self.keeper.exited()
-            if not self._leaves_active_alone:
+            if not self._under_way.leaves_active_alone:
                 self._boundary.guard("keeper", self._keep_alive)

@@ -237,7 +237,7 @@ def cautions_can_be_asked(draft: Draft) -> Iterator[Fault]:
     for at, item in draft.items("cautions"):
         for key in ("reference", "probe"):
             if isinstance(probe := getattr(item, key), Probe):
-                yield from _probe_faults(f"{at}.{key}.{probe.kind}", probe, set())
+                yield from probe_faults(f"{at}.{key}.{probe.kind}", probe, set())
 
 
 def _counts_faults(at: str, counts: Count | ErrorCounter) -> Iterator[Fault]:

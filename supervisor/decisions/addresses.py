@@ -30,6 +30,11 @@ WELL_KNOWN_PORTS = frozenset(
 )
 
 
+def own_mac(random: bytes) -> str:
+    """Return an Ethernet address for a guest of the supervisor's own: six random bytes, marked as locally given."""
+    return bytes((random[0] & 0xFC | 0x02, *random[1:6])).hex(":")
+
+
 def allocate_link(
     service: ServiceName,
     generation: int,

@@ -16,7 +16,7 @@ from jinja2 import StrictUndefined, TemplateError
 
 from supervisor.edges.templating import RAW_SUFFIX, compile_expression, compile_template, token
 from supervisor.values.errors import RenderError
-from supervisor.values.manifest import ConfigFile, Frontend, NetworkMode, Probe, ServiceDefinition, ServiceManifest
+from supervisor.values.manifest import ConfigFile, Frontend, Needs, NetworkMode, Probe, ServiceDefinition, ServiceManifest
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import (
     AddressFrontend,
@@ -150,14 +150,16 @@ class TemplateRenderer:
         return tuple(resolved)
 
     def probes(self, probes: Sequence[Probe], router: RouterConfig, instance: Instance) -> tuple[ResolvedProbe, ...]:
+        return tuple(self.each_probe(probes, router, instance))
+
+    def each_probe(self, probes: Sequence[Probe], router: RouterConfig, instance: Instance) -> Iterator[ResolvedProbe]:
         base = _Scope({"router": router, "instance": instance}, instance.service)
-        resolved: list[ResolvedProbe] = []
         for index, probe in enumerate(probes):
             place = f"probes[{index}].{probe.kind}"
+            alternative = index if probe.needs is Needs.ONE else None
             for scope in base.each(probe.each, probe.when, place):
                 arguments = tuple((key, scope.template(text, f"{place}.{key}")) for key, text in probe.arguments)
-                resolved.append(ResolvedProbe(str(probe.kind), arguments, probe.timeout))
-        return tuple(resolved)
+                yield ResolvedProbe(str(probe.kind), arguments, probe.timeout, alternative)
 
 
 def _target(entry: ConfigFile, scope: _Scope, place: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from supervisor.decisions.addresses import allocate_link, allocate_ports
+from supervisor.decisions.addresses import allocate_link, allocate_ports, own_mac
 from supervisor.loop.world import World
 from supervisor.values.manifest import NetworkMode, ServiceDefinition
 from supervisor.values.release import InstanceState, Version
@@ -51,6 +52,7 @@ class Allocator:
                 link=link,
                 ports=ports,
                 masquerades=manifest.masquerades,
+                mac=own_mac(os.urandom(6)),
             )
             instance = with_frontends(self._world, definition, router, instance)
             self._world.switchboard.check(instance)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from supervisor.decisions import asking
 from supervisor.decisions.container import container_spec
 from supervisor.loop.allocation import with_frontends
 from supervisor.loop.world import World
@@ -12,7 +13,7 @@ from supervisor.values.errors import NoSuchContainerError
 from supervisor.values.manifest import ServiceDefinition, Watch
 from supervisor.values.release import InstanceState, Version
 from supervisor.values.router import RouterConfig
-from supervisor.values.state import ContainerSpec, ContainerState, Instance, ProbeTarget, ResolvedProbe
+from supervisor.values.state import ContainerSpec, ContainerState, Instance, ProbeResult, ProbeTarget, ResolvedProbe
 
 
 def version_of(instance: Instance) -> Version:
@@ -75,12 +76,19 @@ def probe_once(
 
 
 def first_fault(world: World, probes: Iterable[ResolvedProbe], target: ProbeTarget) -> str:
-    """Ask until one does not hold; return what it says, or nothing."""
+    """Ask until it is known whether they hold; return what is wrong, or nothing.
+
+    It is wrong, too, if there are probes and none of them could be asked.
+    """
+    asked: list[tuple[ResolvedProbe, ProbeResult]] = []
     for probe in probes:
-        result = world.prober.ask(probe, target)
-        if not result.is_good:
-            return result.message
-    return ""
+        if asking.is_needed(probe, asked):
+            asked.append((probe, world.prober.ask(probe, target)))
+        if asking.is_settled(asked):
+            break
+    told = asking.results(asked)
+    wrong = [result for result in told or [result for _, result in asked] if not result.is_good]
+    return "; ".join(result.message for result in wrong)
 
 
 def revive(world: World, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> None:

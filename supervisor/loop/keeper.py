@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 
-from supervisor.decisions import backoff, health
+from supervisor.decisions import asking, backoff, health
 from supervisor.loop.instances import begin, enlarge_buffers, restore, target_of
 from supervisor.loop.world import World
 from supervisor.values.errors import EngineError, EngineUnavailableError, NoSuchContainerError, SupervisorError
@@ -64,6 +64,11 @@ class Keeper:
         self._unproven: set[ResolvedProbe] = set()  # never held, and perhaps never could
         self.blind = ""  # why its probes cannot be asked
         self.configure(router)
+
+    @property
+    def router(self) -> RouterConfig:
+        """The configuration that its daemon has, as far as that is known."""
+        return self._router
 
     @property
     def is_ready(self) -> bool:
@@ -199,19 +204,22 @@ class Keeper:
     def _found(self, watch: Watch) -> ProbeResult | None:
         return health.merge(self._results(watch), is_asked=bool(self._probes[id(watch)]))
 
-    def _results(self, watch: Watch) -> list[ProbeResult]:
-        """What its probes find, up to the first that fails."""
-        results: list[ProbeResult] = []
+    def _results(self, watch: Watch) -> tuple[ProbeResult, ...]:
+        """Return what its probes find, up to the first failure that decides."""
+        asked: list[tuple[ResolvedProbe, ProbeResult]] = []
         for probe in self._probes[id(watch)]:
+            if not asking.is_needed(probe, asked):
+                continue
             result = self._world.prober.ask(probe, self._target)
             is_late = result.seconds > probe.timeout + LATE_SECONDS  # we were, not the daemon: that tells nothing
             if not result.is_good and (is_late or probe in self._unproven):
                 continue
-            self._unproven.discard(probe)
-            results.append(result)
-            if not result.is_good:
+            if result.is_good:
+                self._unproven.discard(probe)
+            asked.append((probe, result))
+            if asking.is_settled(asked):
                 break
-        return results
+        return asking.results(asked)
 
     def _inspect(self, now: float) -> None:
         self._inspected = now

@@ -16,8 +16,8 @@ from supervisor.values.status import (
 )
 
 
-def service_status(worker: Worker, store: Store) -> ServiceStatus:
-    """From memory and the store; no engine is asked."""
+def service_status(worker: Worker, store: Store, troubles: str = "") -> ServiceStatus:
+    """From memory and the store; no engine is asked. `troubles`: of single items, said if nothing else is to be said."""
     keeper, walk = worker.keeper, worker.foreground
     desired = store.desired(worker.name)
     instance = keeper.instance if keeper else None
@@ -38,7 +38,7 @@ def service_status(worker: Worker, store: Store) -> ServiceStatus:
         draining=tuple(status for status in map(_draining, worker.clearing) if status),
         desired_version=desired.version if desired else None,
         is_pinned=store.pinned(worker.name),
-        message=message,
+        message=message or troubles,
         memory_bytes=usage.memory_bytes if usage else None,
         cpu_seconds=usage.cpu_seconds if usage else None,
     )

@@ -26,6 +26,7 @@ from supervisor.loop.library import Library
 from supervisor.loop.migration import Migration
 from supervisor.loop.reception import Reception
 from supervisor.loop.report import bundle_status, service_status
+from supervisor.loop.surveying import Surveyor
 from supervisor.loop.switchboard import recorded
 from supervisor.loop.upgrading import upgrade
 from supervisor.loop.walk import Listener
@@ -89,6 +90,7 @@ class Supervision:
         self._reception = Reception(
             library, watch, lambda: self._router or RouterConfig(), self._employ_all, self._event
         )
+        self._surveyor = Surveyor(world, lambda: self._workers.values(), self._closing)
 
     # ------------------------------------------------------------ life
 
@@ -102,6 +104,7 @@ class Supervision:
         self._chores.do("configuration", functools.partial(self._configure_boot, commands))
         self._employ_all()  # what ran before is adopted before a medium is looked at
         self._arrival.then(functools.partial(self._reception.begin, media))
+        self._surveyor.start()
 
     def close(self) -> None:
         """End every worker between two steps. Services keep running."""
@@ -111,6 +114,7 @@ class Supervision:
             worker.ask_to_stop()
         for worker in self._workers.values():
             worker.join(timeout=15.0)
+        self._surveyor.join(timeout=5.0)
         self._release_ports()
 
     @property
@@ -224,7 +228,9 @@ class Supervision:
 
     def status(self) -> SupervisorStatus:
         store = self._world.store
-        services = tuple(service_status(worker, store) for _, worker in sorted(self._workers.items()))
+        services = tuple(
+            service_status(worker, store, self._surveyor.message(name)) for name, worker in sorted(self._workers.items())
+        )
         current = store.current_release()
         bundle = next((one for one in self.bundles() if one.release == current), None)
         return SupervisorStatus(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -122,6 +122,9 @@ class Renderer(Protocol):
     def probes(
         self, probes: Sequence[Probe], router: RouterConfig, instance: Instance
     ) -> tuple[ResolvedProbe, ...]: ...
+
+    def each_probe(self, probes: Sequence[Probe], router: RouterConfig, instance: Instance) -> Iterator[ResolvedProbe]:
+        """Give the same probes one by one: there may be ten thousand, and only some of them are asked at a time."""
 
 
 class Folders(Protocol):

@@ -130,6 +130,13 @@ class ProbeKind(StrEnum):
     LEASES = "leases"  # replays only: DHCP leases, as a file of the daemon's lists them
 
 
+class Needs(StrEnum):
+    """How many of the probes that one entry with `each` gives have to hold."""
+
+    ALL = "all"
+    ONE = "one"  # the others are named where a survey asks for them: one item does not decide for all
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """One question put to the daemon. `arguments` are templates; their names depend on the kind (docs/manifest.md)."""
@@ -139,6 +146,7 @@ class Probe:
     timeout: float = 1.0
     each: str | None = None
     when: str | None = None
+    needs: Needs = Needs.ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +248,7 @@ class ServiceManifest:
     takeover: Takeover = Takeover()
     verification: Watch | None = None  # of what was just given traffic, as clients reach it; None: as `readiness`
     errors: tuple[ErrorCounter, ...] = ()
+    survey: Watch | None = None  # of single items: what fails is named, and changes nothing
     masquerades: bool = False  # isolated: it may connect to others, with the router's address
     requires: tuple[str, ...] = ()  # services that must be in the same bundle; checked with its index
 

@@ -102,6 +102,7 @@ class ExecResult:
 
 
 SocketAddress = tuple[IPv4Address | IPv6Address, int]
+NO_MAC = "02:00:00:00:00:00"  # of generations from before there was one
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,7 @@ class Instance:
     ports: tuple[tuple[str, int], ...]  # inside ports by name
     frontends: tuple[ResolvedFrontend, ...] = ()
     masquerades: bool = False  # may connect to others, with the router's address
+    mac: str = NO_MAC  # of a guest of the supervisor's own; random, so that no client can pass for it
 
     @property
     def container_name(self) -> str:
@@ -198,6 +200,7 @@ class ResolvedProbe:
     kind: str
     arguments: tuple[tuple[str, str], ...]
     timeout: float
+    alternative: int | None = None  # of those with one number, one that holds is enough
 
     def argument(self, name: str, default: str | None = None) -> str | None:
         return dict(self.arguments).get(name, default)
@@ -217,6 +220,7 @@ class ProbeResult:
     is_good: bool
     message: str
     seconds: float
+    is_telling: bool = True  # False: it could not be asked, which says nothing of the daemon
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from supervisor.values.errors import Fault
 from supervisor.values.manifest import (
     ConfigFile,
     Frontend,
+    Needs,
     NetworkMode,
     OnChange,
     Probe,
@@ -159,7 +160,7 @@ def mounts_are_apart(draft: Draft) -> Iterator[Fault]:
 
 def probes_make_sense(draft: Draft) -> Iterator[Fault]:
     folders = {item.name for _, item in draft.items("runtime") if item.name is not FAULTY}
-    for key in ("readiness", "liveness", "verification"):
+    for key in ("readiness", "liveness", "verification", "survey"):
         watch = draft.one(key)
         for index, probe in enumerate(watch.probes if watch and watch.probes is not FAULTY else ()):
             if probe is not FAULTY:
@@ -212,6 +213,8 @@ _PATTERNS = {(ProbeKind.HTTP, "expect"), (ProbeKind.SOCKET, "expect"), (ProbeKin
 def _probe_faults(at: str, probe: Probe, folders: set[str]) -> Iterator[Fault]:
     names = ITEM_NAMES if probe.each else NAMES
     yield from _expressions(at, probe, names)
+    if probe.needs is Needs.ONE and not probe.each:
+        yield Fault(f"{at}.needs", "has no meaning here: there is no `each`")
     for key, text in probe.arguments:
         place = f"{at}.{key}"
         if not isinstance(text, str):  # FAULTY

@@ -29,6 +29,7 @@ from supervisor.values.manifest import (
     Frontend,
     InsidePort,
     Limits,
+    Needs,
     NetworkMode,
     OnChange,
     Probe,
@@ -180,6 +181,7 @@ def _arguments(required: str, optional: str, extra: tuple[Text, Text] | None = N
     named = [Field(name, ARGUMENT, True) for name in required.split()]
     named += [Field(name, ARGUMENT) for name in optional.split()]
     common = (Field("timeout", DURATION), Field("each", EXPRESSION), Field("when", EXPRESSION))
+    common += (Field("needs", Choice.of(Needs), about="with `each`: must all of them hold, or one?"),)
     return Record(dict, (*named, *common), extra=extra)
 
 
@@ -201,7 +203,7 @@ COUNTERS = {kind: PROBES[kind] for kind in (ProbeKind.HTTP, ProbeKind.SOCKET, Pr
 
 
 def _probe(kind: str, found: Mapping[str, Any]) -> Probe:
-    own = {key: found[key] for key in ("timeout", "each", "when") if key in found}
+    own = {key: found[key] for key in ("timeout", "each", "when", "needs") if key in found}
     return Probe(ProbeKind(kind), tuple((key, text) for key, text in found.items() if key not in own), **own)
 
 
@@ -295,6 +297,7 @@ MANIFEST = Record(
         Field("readiness", READINESS, True),
         Field("liveness", LIVENESS, True),
         Field("verification", READINESS, about="after the cut-over: the path that clients take"),
+        Field("survey", LIVENESS, about="single items, some at a time: what fails is named, and changes nothing"),
         Field("stop", Record(Stop, (Field("signal", SIGNAL), Field("timeout", DURATION)))),
         Field("drain", Record(Drain, (Field("deadline", DURATION_OR_ZERO, True), Field("signal", SIGNAL))), True),
         Field("soak", DURATION_OR_ZERO),

@@ -43,12 +43,13 @@ def interpret(bags: Bags) -> tuple[RouterConfig, tuple[Fault, ...]]:
     """What the bags mean, and every part of them that had to be left out."""
     faults = Faults()
     found = networks.networks(bags, faults)
+    name = networks.router_name(bags, faults)
     config = RouterConfig(
-        name=networks.router_name(bags, faults),
+        name=name,
         domain=networks.router_domain(bags, faults),
         networks=found,
         public_addresses=networks.public_addresses(bags, faults),
-        hosts=guests.hosts(bags, found, faults),
+        hosts=guests.hosts(bags, found, name, faults),
         dns=networks.dns(bags, faults),
         load_balancing=balancer.load_balancing(bags, found, faults),
         metadata=guests.metadata(bags, faults),

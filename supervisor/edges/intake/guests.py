@@ -6,20 +6,23 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from supervisor.edges.intake.bags import Bags
 from supervisor.edges.intake.faults import BadPartError, Faults
-from supervisor.edges.intake.networks import is_label
+from supervisor.edges.intake.networks import is_host_name, is_label
 from supervisor.values.router import GuestNetwork, Host, Metadata, Password
 from supervisor.values.secret import Secret
 
 _KEY = re.compile(r"(?!\.)[A-Za-z0-9._@:+-]{1,200}")
 """Keys become names of files, and users choose some of them."""
+TAKEN_NAMES = ("localhost", "data-server")
+"""Names that guests find the router at, and themselves."""
 
 
-def hosts(bags: Bags, networks: Sequence[GuestNetwork], faults: Faults) -> tuple[Host, ...]:
+def hosts(bags: Bags, networks: Sequence[GuestNetwork], router: str, faults: Faults) -> tuple[Host, ...]:
+    """`router` is the router's own name."""
     found = []
     ours = {network.address.ip for network in networks}
     for key, entry in _guests(bags, "dhcpentry"):
@@ -32,22 +35,52 @@ def hosts(bags: Bags, networks: Sequence[GuestNetwork], faults: Faults) -> tuple
                 raise BadPartError("is in none of the guest networks")
             if address in ours:
                 raise BadPartError("is the router's own address")
-            name = entry.get("host_name") or ""
-            if name and not is_label(name):
-                faults.add(f"dhcpentry.{key}.host_name", f"{name!r:.80} is not a host name: leased without one")
-                name = ""
+            if network.network.prefixlen < 31 and address in _ends(network.network):
+                raise BadPartError(f"is no guest's address: {network.network} begins or ends with it")
             found.append(
                 Host(
                     mac=entry["mac_address"].lower(),
                     address=address,
-                    name=name,
+                    name=_name(entry.get("host_name") or "", router, f"dhcpentry.{key}.host_name", faults),
                     lease_seconds=_lease(entry.get("lease_time")),
                     is_default=entry.get("default_entry", True),
                     interface=network.interface,
-                    gateway=IPv4Address(entry["default_gateway"]) if entry.get("default_gateway") else None,
+                    gateway=_gateway(entry.get("default_gateway"), network, f"dhcpentry.{key}.default_gateway", faults),
                 )
             )
     return tuple(found)
+
+
+def _ends(network: IPv4Network) -> tuple[IPv4Address, IPv4Address]:
+    return network.network_address, network.broadcast_address
+
+
+def _name(name: str, router: str, path: str, faults: Faults) -> str:
+    """Return the name that the guest has in DNS; a fault says where it cannot be had."""
+    if name and not is_label(name):
+        faults.add(path, f"{name!r:.80} is not a host name: leased without one")
+        return ""
+    if name.lower() in (*TAKEN_NAMES, router.lower()):
+        faults.add(path, f"{name!r:.80} is a name of the router's: leased without one")
+        return ""
+    if name and not is_host_name(name):
+        faults.add(path, f"{name!r:.80} is a name for DNS, but not for a host: leased without one")
+    return name
+
+
+def _gateway(text: str | None, network: GuestNetwork, path: str, faults: Faults) -> IPv4Address | None:
+    """Return the router that the guest is told of; None: that of its network. 0.0.0.0: it is told of none."""
+    if not text:
+        return None
+    try:
+        gateway = IPv4Address(text)
+    except ValueError:
+        faults.add(path, f"{text!r:.80} is not an IPv4 address: leased with the gateway of its network")
+        return None
+    if gateway.is_unspecified or gateway in network.network or gateway == network.gateway:
+        return gateway
+    faults.add(path, f"{gateway} is not in {network.network}: leased with the gateway of its network")
+    return None
 
 
 def _lease(seconds: int | None) -> int | None:

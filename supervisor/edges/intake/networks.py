@@ -20,6 +20,11 @@ def is_label(name: str) -> bool:
     return bool(_LABEL.fullmatch(name))
 
 
+def is_host_name(name: str) -> bool:
+    """True unless it is a label for other things than hosts: those begin with an underscore (RFC 8552)."""
+    return is_label(name) and not name.startswith("_")
+
+
 def router_line(bags: Bags) -> Mapping[str, str]:
     """The router's boot line; empty before it came."""
     config: Mapping[str, str] = bags.get("cmdline", {}).get("config", {})

@@ -12,6 +12,7 @@ class Answer(NamedTuple):
     is_good: bool
     question: str
     outcome: str
+    is_telling: bool = True
 
     @property
     def message(self) -> str:

@@ -10,6 +10,7 @@ copy of it on the loopback device. A second socket on that port would take packe
 from __future__ import annotations
 
 import ctypes
+import errno
 import re
 import secrets
 import select
@@ -38,6 +39,10 @@ _SO_ATTACH_FILTER = 26  # asm-generic/socket.h; the socket module does not name 
 _UDP_HEADER = 8
 
 
+class NotOursError(ProbeError):
+    """The relay's address is none of the router's, at least not yet."""
+
+
 def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
     arguments = Arguments(probe, ("address", "port", "mac", "expect"))
     relay, port, mac = arguments.ipv4("address"), arguments.port(), arguments.required("mac").lower()
@@ -47,6 +52,8 @@ def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
     question = f"DHCP DISCOVER of {mac} at {relay}:{port}"
     try:
         reply = exchange(relay, port, discover(mac, secrets.randbits(32), relay=relay), probe.timeout)
+    except NotOursError as error:  # a network that is not up yet, say: that is no fault of the daemon
+        return Answer(False, question, str(error), is_telling=False)
     except OSError as error:
         return Answer(False, question, f"{silence(error, probe.timeout)}, expected an OFFER of {expect}")
     except MalformedPacketError as error:
@@ -58,7 +65,10 @@ def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
 
 
 def exchange(relay: IPv4Address, port: int, message: DhcpMessage, timeout: float) -> DhcpMessage:
-    """Send to the server's port; return the first reply to `message` that leaves from that port."""
+    """Send to the server's port; return the first reply to `message` that leaves from that port.
+
+    Raises NotOursError when `relay` is not an address of the router.
+    """
     with (
         BoundedSocket(socket.AF_PACKET, socket.SOCK_DGRAM, timeout) as replies,
         BoundedSocket(socket.AF_INET, socket.SOCK_DGRAM, timeout) as question,
@@ -68,7 +78,8 @@ def exchange(relay: IPv4Address, port: int, message: DhcpMessage, timeout: float
             replies.bind(("lo", _ETH_P_IP))
             question.bind((str(relay), 0))
         except OSError as error:
-            raise ProbeError(f"cannot listen for DHCP answers to {relay}: {error.strerror}") from error
+            kind = NotOursError if error.errno == errno.EADDRNOTAVAIL else ProbeError
+            raise kind(f"cannot listen for DHCP answers to {relay}: {error.strerror}") from error
         question.connect((str(relay), port))
         question.sendall(encode(message))
         either = select.poll()

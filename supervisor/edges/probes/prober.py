@@ -45,7 +45,7 @@ class ProtocolProber:
             raise ProbeError(f"cannot ask {probe.kind} probe: its timeout is {probe.timeout:g} s")
         began = time.monotonic()
         answer = ask(probe, target)
-        return ProbeResult(answer.is_good, answer.message, time.monotonic() - began)
+        return ProbeResult(answer.is_good, answer.message, time.monotonic() - began, answer.is_telling)
 
     def tally(self, source: ResolvedProbe, failed: str, total: str, target: ProbeTarget) -> tuple[Tally, ...]:
         return tally.count(tally.read(source, target, self._execute, self._answers), failed, total)

@@ -12,7 +12,7 @@ from supervisor.values.handover import Direction, Handover, Kind, Mode, Outcome
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.release import Version
-from supervisor.values.state import AddressFrontend, Endpoint, Instance, Link, PortFrontend, ResolvedFrontend
+from supervisor.values.state import NO_MAC, AddressFrontend, Endpoint, Instance, Link, PortFrontend, ResolvedFrontend
 
 
 def dump_version(version: Version) -> str:
@@ -74,6 +74,7 @@ def dump_instance(instance: Instance) -> str:
             "link": link and [link.namespace, link.interface, str(link.outer), str(link.inner), link.prefix],
             "ports": instance.ports,
             "masquerades": instance.masquerades,
+            "mac": instance.mac,
             "frontends": [_dump_frontend(frontend) for frontend in instance.frontends],
         }
     )
@@ -93,6 +94,7 @@ def load_instance(text: str) -> Instance:
         ports=tuple((name, port) for name, port in fields["ports"]),
         frontends=tuple(_load_frontend(frontend) for frontend in fields["frontends"]),
         masquerades=fields.get("masquerades", True),  # not kept once, when every service could
+        mac=fields.get("mac", NO_MAC),  # nor was this
     )
 
 

@@ -1,0 +1,43 @@
+"""Which probes of a watch need to be asked, and what their answers come to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from supervisor.values.state import ProbeResult, ResolvedProbe
+
+Asked = Sequence[tuple[ResolvedProbe, ProbeResult]]
+"""Probes of one watch in the order in which they were asked, with what they found."""
+
+
+def is_needed(probe: ResolvedProbe, asked: Asked) -> bool:
+    """True unless one of its alternatives holds already."""
+    return not any(
+        other.alternative is not None and other.alternative == probe.alternative and result.is_good
+        for other, result in asked
+    )
+
+
+def is_settled(asked: Asked) -> bool:
+    """True if a probe does not hold that has no alternatives: no other answer changes that."""
+    return any(_is_bad(result) and probe.alternative is None for probe, result in asked)
+
+
+def results(asked: Asked) -> tuple[ProbeResult, ...]:
+    """Return what is told: of those that are alternatives the one that holds, or else all of them.
+
+    What could not be asked tells nothing. Empty means that nothing at all is told.
+    """
+    return tuple(_told(asked))
+
+
+def _told(asked: Asked) -> Iterator[ProbeResult]:
+    held = {probe.alternative for probe, result in asked if result.is_good}
+    for probe, result in asked:
+        is_replaced = probe.alternative is not None and probe.alternative in held
+        if result.is_telling and (result.is_good or not is_replaced):
+            yield result
+
+
+def _is_bad(result: ProbeResult) -> bool:
+    return result.is_telling and not result.is_good

@@ -16,7 +16,15 @@ from jinja2 import StrictUndefined, TemplateError
 
 from supervisor.edges.templating import RAW_SUFFIX, compile_expression, compile_template, token
 from supervisor.values.errors import RenderError
-from supervisor.values.manifest import ConfigFile, Frontend, Needs, NetworkMode, Probe, ServiceDefinition, ServiceManifest
+from supervisor.values.manifest import (
+    ConfigFile,
+    Frontend,
+    Needs,
+    NetworkMode,
+    Probe,
+    ServiceDefinition,
+    ServiceManifest,
+)
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import (
     AddressFrontend,

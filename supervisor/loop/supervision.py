@@ -90,7 +90,7 @@ class Supervision:
         self._reception = Reception(
             library, watch, lambda: self._router or RouterConfig(), self._employ_all, self._event
         )
-        self._surveyor = Surveyor(world, lambda: self._workers.values(), self._closing)
+        self._surveyor = Surveyor(world, lambda: tuple(self._workers.values()), self._closing)
 
     # ------------------------------------------------------------ life
 
@@ -229,7 +229,8 @@ class Supervision:
     def status(self) -> SupervisorStatus:
         store = self._world.store
         services = tuple(
-            service_status(worker, store, self._surveyor.message(name)) for name, worker in sorted(self._workers.items())
+            service_status(worker, store, self._surveyor.message(name))
+            for name, worker in sorted(self._workers.items())
         )
         current = store.current_release()
         bundle = next((one for one in self.bundles() if one.release == current), None)

@@ -180,8 +180,12 @@ TAKEOVER = Record(
 def _arguments(required: str, optional: str, extra: tuple[Text, Text] | None = None) -> Record:
     named = [Field(name, ARGUMENT, True) for name in required.split()]
     named += [Field(name, ARGUMENT) for name in optional.split()]
-    common = (Field("timeout", DURATION), Field("each", EXPRESSION), Field("when", EXPRESSION))
-    common += (Field("needs", Choice.of(Needs), about="with `each`: must all of them hold, or one?"),)
+    common = (
+        Field("timeout", DURATION),
+        Field("each", EXPRESSION),
+        Field("when", EXPRESSION),
+        Field("needs", Choice.of(Needs), about="with `each`: must all of them hold, or one?"),
+    )
     return Record(dict, (*named, *common), extra=extra)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from itertools import combinations
 
@@ -47,18 +47,20 @@ def traffic_table(
     alive: Iterable[Instance],
     held: Iterable[HeldPort] = (),
     kept: Iterable[Connection] = (),
+    shut: Mapping[ServiceName, Set[str]] | None = None,
 ) -> TrafficTable:
     """Return the table in which new flows go to `active`, and in which everything `alive` may still answer.
 
-    Active instances count as alive. Equal switches are listed once and the order is fixed, so that equal situations
-    give equal tables.
+    `shut` names frontends of services that nothing is led to for now. Active instances count as alive. Equal switches
+    are listed once and the order is fixed, so that equal situations give equal tables.
     """
     serving = tuple(active)
     answering = (*serving, *alive)
+    led_to = tuple(_without(instance, (shut or {}).get(instance.service, frozenset())) for instance in serving)
     return TrafficTable(
-        active_addresses=_addresses(serving),
+        active_addresses=_addresses(led_to),
         alive_addresses=_addresses(answering),
-        active_ports=_ports(serving),
+        active_ports=_ports(led_to),
         alive_ports=_ports(answering),
         outgoing=tuple(sorted({one.link.interface for one in answering if one.link and one.masquerades})),
         held_ports=tuple(sorted(set(held), key=lambda one: (one.port, one.inside))),
@@ -136,6 +138,21 @@ def outsides(instance: Instance, protocol: Protocol | None = None) -> dict[Endpo
             case PortFrontend(protocol=spoken, port=port, inside_port=inside) if port != inside:
                 found[Endpoint(None, spoken, inside)] = Endpoint(None, spoken, port)
     return {inside: outside for inside, outside in found.items() if protocol in (None, inside.protocol)}
+
+
+def _without(instance: Instance, names: Set[str]) -> Instance:
+    return replace(instance, frontends=tuple(one for one in instance.frontends if one.name not in names))
+
+
+def shut_of(instance: Instance) -> frozenset[str]:
+    """Return the names of its frontends that nothing is to be led to for now."""
+    return frozenset(frontend.name for frontend in instance.frontends if not frontend.is_open)
+
+
+def with_shut(instance: Instance, names: Set[str]) -> Instance:
+    """Return the instance with these frontends shut and all others open."""
+    frontends = tuple(replace(one, is_open=one.name not in names) for one in instance.frontends)
+    return replace(instance, frontends=frontends)
 
 
 def _addresses(instances: Iterable[Instance]) -> tuple[AddressSwitch, ...]:

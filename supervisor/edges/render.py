@@ -205,16 +205,17 @@ def _frontend(
     except RenderError as error:
         raise scope.refuse(f"{place}.name", str(error)) from error
     item = scope.names.get("item")
+    is_open = frontend.open is None or scope.is_true(frontend.open, f"{place}.open")
     port = _port(scope, frontend.port, f"{place}.port")
     if manifest.network is NetworkMode.ISOLATED:
         address = _address(scope, frontend.address or "", f"{place}.address")
         inside = _port(scope, frontend.inside, f"{place}.inside")
-        return AddressFrontend(name, Endpoint(address, frontend.protocol, port), inside, item)
+        return AddressFrontend(name, Endpoint(address, frontend.protocol, port), inside, item, is_open)
     interfaces = _interfaces(scope, frontend.interfaces or "", f"{place}.interfaces")
     ports = dict(instance.ports)
     if frontend.inside not in ports:
         raise scope.refuse(f"{place}.inside", f"no port {frontend.inside} was allocated")
-    return PortFrontend(name, frontend.protocol, port, ports[frontend.inside], interfaces, item)
+    return PortFrontend(name, frontend.protocol, port, ports[frontend.inside], interfaces, item, is_open)
 
 
 def _claims(found: ResolvedFrontend) -> Iterator[str]:

@@ -6,6 +6,7 @@ from supervisor.decisions.handover import current
 from supervisor.loop.allocation import Allocator
 from supervisor.loop.definitions import Definitions
 from supervisor.loop.instances import version_of
+from supervisor.loop.shutting import shut
 from supervisor.loop.walk import Listener, Walk
 from supervisor.loop.world import World
 from supervisor.values.handover import Handover, Kind, Mode
@@ -32,6 +33,7 @@ class Opening:
         with self._allocator.new_instance(definition, version, router) as candidate:
             handover = Handover(0, self._service, kind, mode, replaced, candidate.generation)
             walk = self._walk(handover, definition, router, candidate, began, listeners)
+        shut(self._world, candidate)
         walk.former, walk.former_definition = former, former_definition
         return walk
 

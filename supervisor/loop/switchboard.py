@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from supervisor.decisions.traffic import conflicts, kept_of, traffic_table
+from supervisor.decisions.traffic import conflicts, kept_of, shut_of, traffic_table
 from supervisor.ports import Connections, Traffic
 from supervisor.values.errors import NetworkError, RequestError
 from supervisor.values.names import ServiceName
@@ -56,6 +56,7 @@ class Switchboard:
         self._serving: dict[ServiceName, Serving] = {}
         self._kept: Mapping[ServiceName, tuple[Connection, ...]] = {}
         self._unlisted: dict[ServiceName, frozenset[Instance]] = {}  # nobody could tell what these have open, lately
+        self._shut: Mapping[ServiceName, frozenset[str]] = {}
         self._held: Mapping[int, int] = {}  # port -> the one of a socket of this process: a later process has none
 
     def restore(self, serving: Mapping[ServiceName, Serving]) -> None:
@@ -70,6 +71,7 @@ class Switchboard:
                     log.error("frontends in conflict", extra={"service": service, "reason": str(error)})
                     accepted[service] = Serving(None, one.alive)
             self._serving = accepted
+            self._shut = {service: shut_of(one.active) for service, one in accepted.items() if one.active}
             self._kept = {
                 service: kept_of(self._open(service, one.inactive), one.inactive) for service, one in accepted.items()
             }
@@ -97,6 +99,23 @@ class Switchboard:
                 self._kept = before
                 raise
             self._serving = wanted
+
+    def shut(self, service: ServiceName, names: frozenset[str]) -> bool:
+        """Lead nothing to these frontends of a service, whichever instance serves, and to all its others again.
+
+        False: that is so already. NetworkError leaves everything as it was.
+        """
+        with self._lock:
+            before = self._shut
+            if before.get(service, frozenset()) == names:
+                return False
+            self._shut = {**before, service: names}
+            try:
+                self._apply(self._serving)
+            except NetworkError:
+                self._shut = before
+                raise
+            return True
 
     def keep(self, service: ServiceName) -> None:
         """Keep what the inactive instances of a service have open by now, and nothing that has ended. Best effort.
@@ -160,7 +179,7 @@ class Switchboard:
         alive = tuple(instance for serving in wanted.values() for instance in serving.alive)
         held = (HeldPort(port, inside) for port, inside in self._held.items())
         kept = (connection for connections in self._kept.values() for connection in connections)
-        self._traffic.apply(traffic_table(actives, alive, held, kept))
+        self._traffic.apply(traffic_table(actives, alive, held, kept, self._shut))
 
     def _open(self, service: ServiceName, instances: Iterable[Instance]) -> tuple[Connection, ...]:
         """Best effort: traffic moves all the same where nobody can tell, and that is said once."""

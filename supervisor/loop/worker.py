@@ -25,6 +25,7 @@ from supervisor.loop.inbox import Inbox
 from supervisor.loop.instances import is_running, version_of
 from supervisor.loop.keeper import Keeper
 from supervisor.loop.opening import Opening
+from supervisor.loop.shutting import follow
 from supervisor.loop.soaking import Soaking
 from supervisor.loop.standing import Standing
 from supervisor.loop.stopping import stop
@@ -297,6 +298,7 @@ class Worker:
         if router == self._router:
             return
         self._router, self._is_dirty = router, True
+        self._boundary.guard("frontends", lambda: follow(self._world, self._active, router))
         self.standing.forgive()
 
     def _give(self, generation: int, router: RouterConfig) -> None:
@@ -363,8 +365,7 @@ class Worker:
         walk = self.foreground
         if walk is None or walk.step is not Step.SOAK:
             raise RequestError(f"cannot confirm {self.name}: nothing soaks")
-        walk.is_confirmed = True
-        self._not_before = 0.0
+        walk.is_confirmed, self._not_before = True, 0.0
 
     def _stop_service(self) -> None:
         self._keep(None, None)
@@ -381,6 +382,7 @@ class Worker:
             return
         if self.keeper is None:
             self._keep_what_runs()
+        follow(self._world, self._active, self._router)
         wanted = self._wanted(desired)
         files, action = compare(self._world, self._active, wanted, self._router, self._digest)
         if isinstance(action, Nothing):
@@ -435,9 +437,8 @@ class Worker:
                 self._write(files)
 
     def _write(self, files: tuple[RenderedFile, ...]) -> None:
-        assert self.keeper is not None
-        self._world.folders.write(self.keeper.instance, self.keeper.definition.manifest, files)
-        if self._router is not None:
+        if self.keeper and self._router:
+            self._world.folders.write(self.keeper.instance, self.keeper.definition.manifest, files)
             self._give(self.keeper.instance.generation, self._router)
 
     def _open(self, kind: Kind, version: Version, listeners: list[Listener], given: RouterConfig | None = None) -> None:

@@ -116,6 +116,7 @@ class Frontend:
     address: str | None = None
     interfaces: str | None = None
     each: str | None = None
+    open: str | None = None  # expression; while it is false, nothing is led there
 
 
 class ProbeKind(StrEnum):

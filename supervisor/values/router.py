@@ -222,6 +222,7 @@ class RouterConfig:
     metadata: tuple[Metadata, ...] = ()
     passwords: tuple[Password, ...] = ()
     vpn: Vpn = Vpn()
+    is_backup: bool = False  # of a redundant pair, and the other router is the one that answers
 
     @property
     def service_addresses(self) -> tuple[IPv4Address, ...]:

@@ -123,6 +123,7 @@ class AddressFrontend:
     outside: Endpoint
     inside_port: int
     item: object = field(default=None, compare=False)  # what `each` gave, for templates; not kept
+    is_open: bool = field(default=True, compare=False)  # False: nothing is led there for now
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,7 @@ class PortFrontend:
     inside_port: int
     interfaces: tuple[str, ...]
     item: object = field(default=None, compare=False)
+    is_open: bool = field(default=True, compare=False)
 
 
 ResolvedFrontend = AddressFrontend | PortFrontend

@@ -87,6 +87,6 @@ def test_one_name_server_that_fails_at_once_does_not_take_every_name(release: st
                         found = alone.dig(f"name-{number}-{name}.example.")
                         assert found == ["192.0.2.7"], (first, second, name)
             with name_server(namespace, SERVERS[0], "silent"), name_server(namespace, SERVERS[1], "good"):
-                assert alone.dig("+tries=2", "late.example.") == ["192.0.2.7"]
+                assert alone.dig("+time=2", "+tries=2", "late.example.") == ["192.0.2.7"]
         finally:
             alone.stop()

@@ -98,6 +98,7 @@ def frontends_fit_the_network(draft: Draft) -> Iterator[Fault]:
         names = ITEM_NAMES if item.each else NAMES
         yield from _template(f"{at}.name", item.name, names)
         yield from _expression(f"{at}.port", item.port, names)
+        yield from _expression(f"{at}.open", item.open, names)
         yield from _expressions(at, item, names)
         if network is NetworkMode.ISOLATED:
             yield from _expression(f"{at}.inside", item.inside, names)

@@ -160,6 +160,7 @@ FRONTEND = Record(
         Field("address", EXPRESSION, about="isolated only: expression giving the address that clients use"),
         Field("interfaces", EXPRESSION, about="router only: expression giving names of interfaces"),
         Field("each", EXPRESSION, about="expression giving a sequence: one frontend for every item"),
+        Field("open", EXPRESSION, about="expression: while it is false, nothing is led there"),
     ),
 )
 

@@ -55,5 +55,6 @@ def interpret(bags: Bags) -> tuple[RouterConfig, tuple[Fault, ...]]:
         metadata=guests.metadata(bags, faults),
         passwords=guests.passwords(bags, faults),
         vpn=tunnels.vpn(bags, faults),
+        is_backup=networks.is_backup(bags),
     )
     return config, faults.found

@@ -31,6 +31,13 @@ def router_line(bags: Bags) -> Mapping[str, str]:
     return config
 
 
+def is_backup(bags: Bags) -> bool:
+    """True if this is the router of a redundant pair that does not answer; one that is alone is never a backup."""
+    line = router_line(bags)
+    state = line.get("redundant_state", "").upper()
+    return line.get("redundant_router") == "true" and state in ("BACKUP", "FAULT")
+
+
 def router_name(bags: Bags, faults: Faults) -> str:
     with faults.part("cmdline.name"):
         name = router_line(bags).get("name") or "router"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -106,6 +106,11 @@ def _load_link(fields: Any) -> Link | None:
 
 
 def _dump_frontend(frontend: ResolvedFrontend) -> list[Any]:
+    """Of one that is shut the last item says so: there is none otherwise, as in journals of before."""
+    return [*_dump_open(frontend), *([] if frontend.is_open else ["shut"])]
+
+
+def _dump_open(frontend: ResolvedFrontend) -> list[Any]:
     if isinstance(frontend, AddressFrontend):
         outside = frontend.outside
         return ["address", frontend.name, str(outside.address), outside.protocol, outside.port, frontend.inside_port]
@@ -113,6 +118,8 @@ def _dump_frontend(frontend: ResolvedFrontend) -> list[Any]:
 
 
 def _load_frontend(fields: list[Any]) -> ResolvedFrontend:
+    if fields[-1] == "shut":
+        return replace(_load_frontend(fields[:-1]), is_open=False)
     if fields[0] == "address":
         _, name, address, protocol, port, inside = fields
         return AddressFrontend(name, Endpoint(IPv4Address(address), Protocol(protocol), port), inside)

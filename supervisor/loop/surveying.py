@@ -100,7 +100,10 @@ class Surveyor:
             if subject is None:
                 continue
             round_ = self._rounds.get(subject.service)
-            if round_ is None or round_.subject.instance != subject.instance or self._is_due_anew(round_, subject):
+            if round_ and round_.subject.instance != subject.instance:
+                self._keep(subject.service, Findings())  # the former one's are not its own
+                round_ = None
+            if round_ is None or self._is_due_anew(round_, subject):
                 round_ = self._rounds[subject.service] = self._begin(subject)
             if self._world.clock.monotonic() >= round_.due:
                 self._ask_some(round_, subject)

@@ -145,7 +145,17 @@ class Alone:
         return self._exchange(message)
 
     def dig(self, *words: str) -> list[str]:
-        command = ["dig", "+short", "+time=1", "+tries=1", "@127.0.0.1", "-p", str(self.instance.port("dns")), *words]
+        command = [
+            "dig",
+            "+short",
+            "+nocookie",
+            "+time=1",
+            "+tries=1",
+            "@127.0.0.1",
+            "-p",
+            str(self.instance.port("dns")),
+            *words,
+        ]
         inside = ["nsenter", f"--net={self.namespace.path}", *command]
         done = subprocess.run(inside, capture_output=True, text=True, timeout=20, check=False)
         return [line for line in done.stdout.splitlines() if not line.startswith(";")]

@@ -383,6 +383,13 @@ _ADDRESS = {"add": True, "nw_type": "guest", "device": "eth0", "cidr": "10.1.1.1
         ({"ipv4_address": "10.1.1.1"}, "is the router's own address", 1),
         ({"lease_time": -5}, "lease_time -5 is not a number of seconds", 1),
         ({"host_name": "a\naddress=/#/6.6.6.6"}, "is not a host name: leased without one", 2),
+        ({"host_name": "_web"}, "is a name for DNS, but not for a host: leased without one", 2),
+        ({"host_name": "Data-Server"}, "is a name of the router's: leased without one", 2),
+        ({"host_name": LINE["config"]["name"].upper()}, "is a name of the router's: leased without one", 2),
+        ({"default_gateway": "10.9.9.9"}, "is not in 10.1.1.0/24: leased with the gateway of its network", 2),
+        ({"default_gateway": "nowhere"}, "is not an IPv4 address: leased with the gateway of its network", 2),
+        ({"ipv4_address": "10.1.1.0"}, "is no guest's address: 10.1.1.0/24 begins or ends with it", 1),
+        ({"ipv4_address": "10.1.1.255"}, "is no guest's address: 10.1.1.0/24 begins or ends with it", 1),
     ],
 )
 def test_a_bad_host_is_named_and_the_others_are_served(entry: dict[str, Any], problem: str, count: int) -> None:
@@ -455,3 +462,35 @@ def test_networks_that_overlap_are_refused_but_the_first() -> None:
     router, (fault,) = interpret({"guestnetwork": bag})
     assert [network.interface for network in router.networks] == ["eth2"]
     assert "overlaps" in fault.problem
+
+
+@pytest.mark.parametrize(
+    ("gateway", "told"),
+    [("10.1.1.1", A("10.1.1.1")), ("0.0.0.0", A("0.0.0.0")), ("10.1.1.254", A("10.1.1.254")), ("", None), (None, None)],
+)
+def test_a_guests_own_gateway(gateway: str | None, told: IPv4Address | None) -> None:
+    entry = {**_ENTRY, "default_gateway": gateway}
+    router, faults = interpret({"cmdline": LINE, "ips": {"eth0": [_ADDRESS]}, "dhcpentry": {"10.1.1.30": entry}})
+    assert faults == ()
+    assert [host.gateway for host in router.hosts] == [told]
+
+
+@pytest.mark.parametrize(
+    ("line", "is_backup"),
+    [
+        ({"redundant_router": "1", "redundant_state": "BACKUP"}, True),
+        ({"redundant_router": "1", "redundant_state": "backup"}, True),
+        ({"redundant_router": "1", "redundant_state": "FAULT"}, True),
+        ({"redundant_router": "1", "redundant_state": "PRIMARY"}, False),
+        ({"redundant_router": "1", "redundant_state": "MASTER"}, False),
+        ({"redundant_router": "1"}, False),
+        ({"redundant_state": "BACKUP"}, False),
+    ],
+)
+def test_a_backup_is_a_router_of_a_pair_that_says_so(line: dict[str, str], is_backup: bool) -> None:
+    command = {"type": "cmdline", "cmd_line": {**LINE["config"], **line}}
+    if "redundant_router" not in line:
+        command["cmd_line"].pop("redundant_router", None)
+    intake = CloudStackIntake()
+    taken = intake.take(None, [("cmd_line.json", json.dumps(command).encode())])
+    assert intake.interpret(taken.kept)[0].is_backup is is_backup

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
-from supervisor.decisions.addresses import WELL_KNOWN_PORTS, allocate_link, allocate_ports, link_number
+from supervisor.decisions.addresses import WELL_KNOWN_PORTS, allocate_link, allocate_ports, link_number, own_mac
 from supervisor.values.errors import NetworkError
 from supervisor.values.manifest import InsidePort
 from supervisor.values.names import ServiceName
@@ -93,3 +93,10 @@ def test_three_generations_fit_side_by_side() -> None:
 def test_no_port_left() -> None:
     with pytest.raises(NetworkError, match="cannot allocate a number for port b: all from 1500 to 1500 are used"):
         allocate_ports((InsidePort("a"), InsidePort("b")), (), range(1500, 1501))
+
+
+@pytest.mark.parametrize("first", range(256))
+def test_the_supervisors_own_guest_has_an_address_that_no_card_was_made_with(first: int) -> None:
+    mac = own_mac(bytes((first, 1, 2, 3, 4, 255)))
+    assert int(mac[:2], 16) & 0b11 == 0b10  # given locally, to one card
+    assert mac[2:] == ":01:02:03:04:ff"

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from supervisor.decisions.traffic import MOST_KEPT, conflicts, endpoints, kept_of, traffic_table
+from supervisor.decisions.traffic import MOST_KEPT, conflicts, endpoints, kept_of, shut_of, traffic_table, with_shut
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.state import (
@@ -171,3 +171,28 @@ def test_conflicts(instances: tuple[Instance, ...], messages: tuple[str, ...]) -
 )
 def test_endpoints(of: Instance, protocol: Protocol | None, expected: tuple[Endpoint, ...]) -> None:
     assert endpoints(of, protocol) == expected
+
+
+def test_nothing_is_led_to_a_frontend_that_is_shut_and_what_is_open_there_is_still_answered() -> None:
+    dns = PortFrontend("dns", UDP, 53, 1053, ("eth0",))
+    dhcp = PortFrontend("dhcp", UDP, 67, 1067, ("eth0",))
+    web = AddressFrontend("web", VIP, 8080)
+    names, pages = instance("names", 1, dns, dhcp), instance("pages", 1, web, number=3)
+    both, shut = (
+        traffic_table([names, pages], [], shut=found)
+        for found in ({}, {ServiceName("names"): {"dns"}, ServiceName("pages"): {"web"}})
+    )
+    assert len(both.active_ports) == 2
+    assert [switch.port for switch in shut.active_ports] == [67]
+    assert both.active_addresses
+    assert shut.active_addresses == ()
+    assert (shut.alive_ports, shut.alive_addresses) == (both.alive_ports, both.alive_addresses)
+
+
+def test_what_is_shut_is_remembered_with_the_instance() -> None:
+    dns, dhcp = PortFrontend("dns", UDP, 53, 1053, ("eth0",)), PortFrontend("dhcp", UDP, 67, 1067, ("eth0",))
+    names = instance("names", 1, dns, dhcp)
+    assert shut_of(names) == frozenset()
+    assert shut_of(with_shut(names, {"dhcp"})) == {"dhcp"}
+    assert shut_of(with_shut(with_shut(names, {"dhcp"}), {"dns"})) == {"dns"}
+    assert with_shut(names, {"dhcp"}) == names  # it is the same instance, and needs no other

@@ -10,8 +10,9 @@ import pytest
 from supervisor.edges.store.codec import dump_handover, dump_instance, load_handover, load_instance
 from supervisor.values.association import Association
 from supervisor.values.handover import Direction, Handover, Kind, Mode
+from supervisor.values.manifest import Protocol
 from supervisor.values.names import Digest, ServiceName
-from supervisor.values.state import Instance, Link
+from supervisor.values.state import NO_MAC, AddressFrontend, Endpoint, Instance, Link, PortFrontend
 
 WAY = ("203.0.113.2", "203.0.113.200")
 HANDOVER = Handover(
@@ -53,3 +54,16 @@ def test_an_instance_from_before_services_had_to_say_so_may_connect_to_others() 
     fields = json.loads(dump_instance(Instance(ServiceName("web"), 1, "1", "r1", digest, digest, None, ())))
     del fields["masquerades"]
     assert load_instance(json.dumps(fields)).masquerades
+
+
+def test_an_instance_of_an_older_journal_has_open_frontends_and_nobodys_guest() -> None:
+    digest = Digest("sha256:" + "0" * 64)
+    web = AddressFrontend("web", Endpoint(IPv4Address("203.0.113.10"), Protocol.TCP, 80), 8080)
+    names = PortFrontend("dns", Protocol.UDP, 53, 1053, ("eth0",), is_open=False)
+    mine = Instance(ServiceName("web"), 1, "1", "r1", digest, digest, None, (), (web, names), mac="02:5e:a1:00:00:07")
+    found = load_instance(dump_instance(mine))
+    assert [one.is_open for one in found.frontends] == [True, False]
+    assert found.mac == mine.mac
+    fields = json.loads(dump_instance(mine))
+    del fields["mac"]
+    assert load_instance(json.dumps(fields)).mac == NO_MAC

@@ -1,0 +1,77 @@
+"""Frontends that the configuration shuts: nothing is led there, at once, and no instance is made for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from supervisor.values.names import ServiceName
+from tests.unit.loop.ailments import Ward, ward
+from tests.unit.loop.loop_samples import CONFIGURATIONS
+from tests.unit.loop.scenarios import swap
+
+SERVICE = ServiceName("router")
+
+
+class Pair:
+    """A router of a pair, all of whose frontends are shut while it is the backup."""
+
+    def __init__(self, patient: Ward) -> None:
+        self.patient = patient
+        self.shuttable()
+
+    def shuttable(self) -> None:
+        keeper = self.patient.keeper
+        frontends = tuple(replace(one, open="not router.is_backup") for one in keeper.definition.manifest.frontends)
+        manifest = replace(keeper.definition.manifest, frontends=frontends)
+        keeper.definition = replace(keeper.definition, manifest=manifest)
+
+    def becomes(self, *, is_backup: bool) -> None:
+        self.patient.worker.configure(replace(CONFIGURATIONS["plain"], is_backup=is_backup))
+        self.patient.wait(0.3)
+
+    @property
+    def ports(self) -> list[int]:
+        return [switch.port for switch in self.patient.machine.traffic.table.active_ports]
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    with ward(SERVICE) as patient:
+        yield Pair(patient)
+
+
+def test_a_backup_is_led_nothing_and_the_primary_everything_by_the_same_instance(pair: Pair) -> None:
+    before, stories = pair.patient.keeper.instance, pair.patient.story()
+    ports = pair.ports
+    assert ports
+    pair.becomes(is_backup=True)
+    assert pair.ports == []
+    assert pair.patient.keeper.is_ready
+    pair.becomes(is_backup=False)
+    assert pair.ports == ports
+    assert pair.patient.keeper.instance == before
+    assert pair.patient.story() == stories
+    told = [event.message for _, event in pair.patient.machine.store.events(0) if event.name == "frontends"]
+    assert told == ["nothing is led to dhcp, dns, tcp", "all frontends are open"]
+
+
+def test_a_backup_becomes_the_primary_in_the_middle_of_a_soak(pair: Pair) -> None:
+    swap(pair.patient.router, SERVICE)
+    pair.patient.until(lambda: pair.patient.worker._soaks)
+    pair.shuttable()
+    pair.becomes(is_backup=True)
+    assert pair.ports == []
+    assert pair.patient.worker._soaks
+    pair.becomes(is_backup=False)
+    assert pair.ports
+    pair.patient.wait(60.0)
+    assert pair.patient.runs == "2.0"
+
+
+def test_a_supervisor_that_comes_back_opens_nothing_before_it_has_the_configuration(pair: Pair) -> None:
+    pair.becomes(is_backup=True)
+    pair.patient.restart_supervisor()  # its manifests know nothing of backups: what is recorded is all there is
+    assert pair.ports == []

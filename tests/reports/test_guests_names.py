@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from supervisor.edges.probes.dhcp_packet import MessageType, Option
-from supervisor.values.router import GuestNetwork, Host
-from tests.integration.probes.probe_servers import Namespace
+from supervisor.values.router import Dns, GuestNetwork, Host
+from tests.integration.probes.probe_servers import Namespace, ip
 from tests.reports.alone import RELEASES, Alone, guest, one_router, router_of, unpack
 
 pytestmark = pytest.mark.integration
@@ -131,3 +131,23 @@ def test_no_guest_disturbs_the_supervisors_own(alone: Alone) -> None:
     assert alone.leased(host, (Option.HOST_NAME, b"hosts.supervisor.invalid"))
     assert alone.dig("hosts.supervisor.invalid") == ["192.0.0.8"]
     assert not alone.wrong(alone.definition.manifest.readiness.probes)
+
+
+def test_every_network_is_asked_for_and_those_too_small_or_not_up_hold_nothing_up(alone: Alone) -> None:
+    """Two networks of one card, one that is not there yet, one of two addresses; names are left to others."""
+    second = replace(LAN, address=IPv4Interface("10.1.3.1/29"), gateway=IPv4Address("10.1.3.1"))
+    absent = replace(LAN, interface="eth7", address=IPv4Interface("10.1.4.1/24"), gateway=IPv4Address("10.1.4.1"))
+    pair = replace(LAN, interface="eth8", address=IPv4Interface("10.1.5.0/31"), gateway=IPv4Address("10.1.5.0"))
+    ip("-n", alone.namespace.name, "addr", "add", "10.1.3.1/29", "dev", "eth0")
+    try:
+        hosts = guest(20), guest(21, address=IPv4Address("10.1.3.2")), guest(22, address=IPv4Address("10.1.2.2"))
+        alone.start(router_of([LAN, TINY, second, absent, pair], *hosts, dns=Dns(is_served=False)))
+        found = alone.ask(alone.definition.manifest.readiness.probes)
+        assert [one.is_good for one in found] == [True, True, True, False]
+        assert [one.is_telling for one in found] == [True, True, True, False]
+        assert alone.ask(alone.definition.manifest.liveness.probes)
+        survey = alone.definition.manifest.survey
+        assert survey
+        assert not alone.wrong(survey.probes)
+    finally:
+        ip("-n", alone.namespace.name, "addr", "del", "10.1.3.1/29", "dev", "eth0")

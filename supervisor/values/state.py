@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import Digest, ImageId, ServiceName
+from supervisor.values.router import GuestNetwork, Host
 
 # ---------------------------------------------------------------- containers
 
@@ -102,6 +104,8 @@ class ExecResult:
 
 
 SocketAddress = tuple[IPv4Address | IPv6Address, int]
+OWN_NAME = "guest.supervisor.invalid"  # below a domain that nobody can have (RFC 6761)
+SMALLEST_PREFIX = 31  # from here on all addresses of a network are guests'
 NO_MAC = "02:00:00:00:00:00"  # of generations from before there was one
 
 
@@ -183,6 +187,17 @@ class Instance:
 
     def port(self, name: str) -> int:
         return dict(self.ports)[name]
+
+    def guests(self, networks: Iterable[GuestNetwork]) -> tuple[Host, ...]:
+        """Return the supervisor's own guest in each network, for its probes.
+
+        It has the address of the network, which no client can have; one of two addresses or fewer has none to spare.
+        """
+        return tuple(
+            Host(self.mac, one.network.network_address, OWN_NAME, 120, is_default=True, interface=one.interface)
+            for one in networks
+            if one.network.prefixlen < SMALLEST_PREFIX
+        )
 
 
 @dataclass(frozen=True, slots=True)

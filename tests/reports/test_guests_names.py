@@ -112,11 +112,13 @@ def test_the_service_is_judged_by_a_guest_of_the_supervisors_own(alone: Alone) -
     asked = alone.ask(readiness.probes)
     assert all(one.is_good for one in asked)
     assert sum("OFFER of 10.1.1.0" in one.message or "OFFER of 10.1.2.0" in one.message for one in asked) == 2
+    assert sum("guest.supervisor.invalid" in one.message for one in asked) == 2
     assert survey
     assert [one.is_good for one in alone.ask(survey.probes)] == [False, True]
     assert "expected an OFFER of 10.1.1.20" in alone.wrong(survey.probes)
-    # It has no name, no lease, and no address that a guest could have.
-    assert alone.dig("-x", "10.1.1.0") == []
+    # It has no lease, no name in the guests' domain, and no address that a guest could have.
+    assert alone.dig("-x", "10.1.1.0") == ["guest.supervisor.invalid."]
+    assert alone.dig("guest.cs.lab") == alone.dig("guest.supervisor.invalid.cs.lab") == []
     assert alone.instance.mac not in (alone.folder / "state/leases/dnsmasq.leases").read_text()
 
 
@@ -128,8 +130,8 @@ def test_no_guest_disturbs_the_supervisors_own(alone: Alone) -> None:
     assert (answer.type, answer.yiaddr) == (MessageType.ACK, tiny.address)
     answer = alone.leased(replace(host, address=IPv4Address("10.1.1.0")))
     assert answer is None or answer.type is MessageType.NAK
-    assert alone.leased(host, (Option.HOST_NAME, b"hosts.supervisor.invalid"))
-    assert alone.dig("hosts.supervisor.invalid") == ["192.0.0.8"]
+    assert alone.leased(host, (Option.HOST_NAME, b"guest.supervisor.invalid"))
+    assert sorted(alone.dig("guest.supervisor.invalid")) == ["10.1.1.0", "10.1.2.0"]
     assert not alone.wrong(alone.definition.manifest.readiness.probes)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
 
@@ -15,6 +15,7 @@ from supervisor.values.manifest import (
     Drain,
     Frontend,
     Limits,
+    Needs,
     NetworkMode,
     Probe,
     ProbeKind,
@@ -297,3 +298,28 @@ def test_two_thousand_hosts_render_in_a_second() -> None:
     assert time.monotonic() - started < 1.0
     assert len(files) == 4001
     assert [file.path for file in files] == sorted(file.path for file in files)
+
+
+def test_of_alternatives_one_is_enough_and_each_entry_has_its_own() -> None:
+    ports = (("port", "{{ item }}"),)
+    one = Probe(ProbeKind.TCP, ports, each="[1, 2]", needs=Needs.ONE)
+    found = TemplateRenderer().probes((Probe(ProbeKind.TCP, ports, each="[3]"), one, one), SAMPLE, INSTANCE)
+    assert [probe.alternative for probe in found] == [None, 1, 1, 2, 2]
+
+
+def test_the_supervisors_own_guests_have_the_addresses_of_their_networks() -> None:
+    text = "{% for guest in instance.guests(router.networks) %}{{ guest.mac }} {{ guest.address }};{% endfor %}"
+    router = replace(
+        SAMPLE, networks=(*SAMPLE.networks, replace(SAMPLE.networks[0], address=IPv4Interface("10.9.0.0/31")))
+    )
+    own = replace(INSTANCE, mac="02:5e:a1:00:00:07")
+    definition = ServiceDefinition(replace(ISOLATED, config=(ConfigFile("a.j2", "a"),)), (("a.j2", text),))
+    (file,) = TemplateRenderer().files(definition, router, own)
+    assert file.content == b"02:5e:a1:00:00:07 10.1.1.0;02:5e:a1:00:00:07 10.1.2.0;"
+
+
+def test_a_frontend_is_open_unless_its_expression_says_otherwise() -> None:
+    manifest = replace(ROUTER, frontends=(Frontend("dns", Protocol.UDP, "53", "dns", interfaces="['eth0']"),))
+    shut = replace(manifest, frontends=(replace(manifest.frontends[0], open="router.is_backup"),))
+    assert [one.is_open for one in TemplateRenderer().frontends(manifest, SAMPLE, INSTANCE)] == [True]
+    assert [one.is_open for one in TemplateRenderer().frontends(shut, SAMPLE, INSTANCE)] == [False]

@@ -21,7 +21,7 @@ from supervisor.values.errors import NetworkError
 TABLE = "inet vr_supervisor_answers"
 FAMILY, NAME = TABLE.split()
 DNS_PORT = 53
-MOST_SOURCES = 8192  # elements of one set: clients of all generations, and servers
+MOST_SOURCES = 4096  # elements of one set: clients of all generations, and servers
 FORGET = "1h"  # who did not ask for so long is counted anew
 CODES: Mapping[str, tuple[int, ...]] = {
     "good": (0, 3),  # that a name does not exist is an answer, too

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import name_server
 from supervisor.edges.probes import ProtocolProber
 from supervisor.edges.probes.dhcp_packet import (
     DhcpMessage,
@@ -403,3 +404,26 @@ def test_an_answer_is_an_answer(ask: Ask, run: Run, codes: str, is_good: bool) -
     question = {"port": port, "name": ".", "type": "NS", **more}
     wait_until(lambda: "REFUSED" in ask("dns", **question).message)
     assert ask("dns", **question).is_good == is_good
+
+
+@pytest.mark.parametrize(
+    ("mode", "size", "is_good"),
+    [("formerr", 0, True), ("formerr", 1232, False), ("drop", 1232, False), ("serve", 1232, True)],
+)
+def test_a_dns_probe_asks_with_edns_where_it_is_told_to(ask: Ask, mode: str, size: int, is_good: bool) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(5)
+
+        def serve() -> None:
+            question, asker = server.recvfrom(4096)
+            if given := name_server.answer(question, mode):
+                server.sendto(given, asker)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        port = server.getsockname()[1]
+        result = ask("dns", 0.5, address="127.0.0.1", port=port, name=".", type="NS", edns=size)
+        thread.join(6)
+    assert result.is_good is is_good, result
+    assert ("with EDNS" in result.message) is (size > 0)

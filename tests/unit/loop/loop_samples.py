@@ -37,6 +37,8 @@ limits: {memory: 64MiB, pids: 32, nofile: 1024}
 command: [/bin/daemon]
 errors:
   - {name: answers, source: {exec: {command: tell}}, failed: 'bad (\d+)', total: 'all (\d+)', share: 10%, minimum: 3}
+cautions:
+  - {text: needs a way, reference: {exec: {command: tell}}, probe: {exec: {command: "is it reachable"}}}
 runtime: [{name: run, mount: /run/daemon}]
 """
 

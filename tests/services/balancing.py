@@ -78,7 +78,7 @@ def serving(program: Sequence[str], router: RouterConfig, member: int, port: int
 
 def _wait(port: int, running: subprocess.Popen[str]) -> None:
     command = ["ss", "-Hltn", f"sport = :{port}"]
-    for _ in range(200):
+    for _ in range(600):
         if subprocess.run(command, capture_output=True, check=True).stdout:
             return
         try:

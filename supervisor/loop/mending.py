@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 5.0  # between two looks
 THOROUGH_SECONDS = 300.0  # between two that read every image
+CONFIRM_SECONDS = 1.0  # between two looks that have to agree before a storage is given up
 AGAIN_SECONDS = 30.0  # while something is known to be missing
 CLOSE_SECONDS = 3.0
 
@@ -33,9 +34,10 @@ class Mending:
         media: Callable[[], Sequence[str]],
         tell: Callable[[str, str, str], None],
         closing: threading.Event,
+        confirm_seconds: float = CONFIRM_SECONDS,
     ) -> None:
         self._world, self._library, self._media, self._tell = world, library, media, tell
-        self._closing = closing
+        self._closing, self._confirm_seconds = closing, confirm_seconds
         self._read_at = float("-inf")
         self._thread = threading.Thread(target=self._run, name="mending", daemon=True)
         self.message = ""
@@ -71,6 +73,9 @@ class Mending:
         now = self._world.clock.monotonic()
         reads = is_thorough and now - self._read_at >= THOROUGH_SECONDS
         damage = self._world.engine.damage(is_thorough=reads)
+        if damage:  # what is being made or removed at this moment is refused too
+            self._closing.wait(self._confirm_seconds)
+            damage = self._world.engine.damage(is_thorough=reads)
         self._read_at = now if reads else self._read_at
         if damage and not self._replace_storage(damage):
             return

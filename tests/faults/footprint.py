@@ -83,7 +83,7 @@ def footprint(subject: Subject) -> Footprint:
         volumes=sum(1 for path in (router.state / "volumes").glob("*/*")),
         runtime_files=sum(1 for path in router.runtime.glob("*/*/config/**/*") if path.is_file()),
         cgroups=len({one.pid for one in containers}),
-        journal=sum(path.stat().st_size for path in router.state.glob("state.db*")),
+        journal=sum(path.stat().st_size for path in router.state.glob("state.db*") if ".copy-" not in path.name),
     )
 
 

@@ -57,7 +57,8 @@ class Shop:
         for number in ("1.0", "2.0"):
             self.engine.know_archive(image(SERVICE, number).encode(), image(SERVICE, number))
         world = router.life.world
-        self.mending = Mending(world, Library(world, self.media), lambda: (ANOTHER,), self._tell, threading.Event())
+        library = Library(world, self.media)
+        self.mending = Mending(world, library, lambda: (ANOTHER,), self._tell, threading.Event(), confirm_seconds=0.0)
 
     def _tell(self, service: str, name: str, message: str) -> None:
         self.told.append((name, message))
@@ -144,6 +145,13 @@ def test_a_storage_is_kept_as_long_as_nothing_can_fill_another(shop: Shop, is_th
     assert len(held(shop)) == 2
     shop.attach(ANOTHER, "1.0")
     assert "engine-storage-replaced" in shop.look()
+
+
+def test_what_is_refused_once_is_no_damage(shop: Shop) -> None:
+    answers = ["container one is being removed", ""]
+    shop.engine.damage = lambda *, is_thorough: answers.pop(0)  # type: ignore[method-assign]
+    assert shop.look() == []
+    assert answers == []
 
 
 def test_every_image_is_read_when_something_fails_but_not_all_the_time(shop: Shop) -> None:

@@ -37,6 +37,7 @@ class Course:
     trying: float | None = None  # since when somebody negotiates
     attempts: tuple[str, ...] = ()  # which were under way at the last look
     outdated: frozenset[str] = frozenset()  # which negotiate a configuration that is no more
+    is_changed: bool = False  # since the last look
     associations: int = 0
     newest: str = ""
     made: tuple[float, ...] = ()  # looks that found new associations, of the last `COUNTED_SECONDS`
@@ -56,7 +57,8 @@ class Call:
 def changed(course: Course, undertaking: ResolvedUndertaking, now: float) -> Course:
     """Record that its configuration is another one now, or its daemon: what was learnt of the former does not count.
 
-    The next call waits for `pause` at most. What negotiates the former configuration will never succeed.
+    The next call waits for `pause` at most. What negotiates the former configuration will never succeed: whatever the
+    next look finds under way may do so, and is given up unless it has ended by the time of a call.
     """
     is_up = course.state is UndertakingState.UP
     return replace(
@@ -69,7 +71,7 @@ def changed(course: Course, undertaking: ResolvedUndertaking, now: float) -> Cou
         missed=None,
         quiet=None,
         trying=None,
-        outdated=frozenset((*course.outdated, *course.attempts)),
+        is_changed=True,
         newest="",
         made=(),
         lost=None,
@@ -91,7 +93,8 @@ def see(
         newest=sighting.newest or course.newest,
         made=made,
         attempts=sighting.attempts,
-        outdated=course.outdated.intersection(sighting.attempts),
+        outdated=frozenset(sighting.attempts).intersection(sighting.attempts if course.is_changed else course.outdated),
+        is_changed=False,
         associations=sighting.associations,
         is_crowded=bool(crowd),
     )

@@ -16,7 +16,7 @@ import pytest
 
 from supervisor.edges import safefs
 from supervisor.edges.folders import DiskFolders
-from supervisor.values.errors import StateError
+from supervisor.values.errors import NoSpaceError, StateError
 from supervisor.values.manifest import (
     ConfigFile,
     Drain,
@@ -463,3 +463,26 @@ class _Inotify:
             length = int.from_bytes(rest[12:16], "little")
             yield int.from_bytes(rest[4:8], "little"), rest[16 : 16 + length].rstrip(b"\0").decode()
             rest = rest[16 + length :]
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory with room for a few files."""
+    place = tmp_path / "small"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(place)], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_is_an_error_of_its_own_and_leaves_what_was_written(tmp_path: Path, small: Path) -> None:
+    folders = DiskFolders(tmp_path / "state", small)
+    folders.prepare(OLD, MANIFEST)
+    before = (RenderedFile("web.conf", b"good", False, 0),)
+    folders.write(OLD, MANIFEST, before)
+    with pytest.raises(NoSpaceError, match="No space left on device"):
+        folders.write(OLD, MANIFEST, (RenderedFile("web.conf", b"x" * 100_000, False, 0),))
+    assert folders.read(OLD, MANIFEST) == before
+    folders.write(OLD, MANIFEST, (RenderedFile("web.conf", b"better", False, 0),))

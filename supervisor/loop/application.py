@@ -60,7 +60,7 @@ class Watching:
         self._world, self._intake, self._workers, self._asked = world, intake, workers, application
         self._began = world.clock.monotonic()
         self._steps: dict[ServiceName, str] = {}
-        self._unconcerned: set[ServiceName] = set()
+        self._is_concerned: dict[ServiceName, bool] = {}  # as far as anybody has looked: to render takes time
 
     # ------------------------------------------------------------ what is said
 
@@ -129,7 +129,7 @@ class Watching:
         left = [
             worker
             for _, worker in sorted(self._workers().items())
-            if worker.name not in self._unconcerned
+            if self._is_concerned.get(worker.name, True)
             and not worker.configured.serves(number)
             and not worker.configured.refuses(number)
         ]
@@ -146,12 +146,9 @@ class Watching:
         ]
 
     def _concerns(self, worker: Worker) -> bool:
-        if worker.name in self._unconcerned:
-            return False
-        if self._differs(worker, self._asked.after):
-            return True
-        self._unconcerned.add(worker.name)
-        return False
+        if worker.name not in self._is_concerned:
+            self._is_concerned[worker.name] = self._differs(worker, self._asked.after)
+        return self._is_concerned[worker.name]
 
     def _differs(self, worker: Worker, after: RouterConfig) -> bool:
         """True if a service is given something else than before; what cannot be rendered differs."""

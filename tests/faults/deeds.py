@@ -108,7 +108,7 @@ def _configure(subject: Subject, name: str) -> None:
     base, content = _CHANGES[name](turn)
     file = f"{turn:04d}-{base}.json.{turn:08d}"
     (folder / file).touch()
-    subject.ask(lambda control: control.apply_config(((file, json.dumps(content).encode()),)))
+    subject.ask(lambda control: control.apply_config(((file, json.dumps(content).encode()),), wait=False))
 
 
 def _is_configured(subject: Subject, name: str) -> bool:

@@ -16,7 +16,7 @@ import pytest
 
 from supervisor.edges import safefs
 from supervisor.edges.folders import DiskFolders
-from supervisor.values.errors import StateError
+from supervisor.values.errors import NoSpaceError, StateError
 from supervisor.values.manifest import (
     ConfigFile,
     Drain,
@@ -529,3 +529,26 @@ def test_what_an_ended_supervisor_left_half_written_is_no_state(
     assert folders.state_digest(OLD, OWNED, NEW) == folders.state_digest(NEW, OWNED, NEW)
     folders.copy_state(OLD, NEW, OWNED)
     assert tree(new_leases) == ["all", "other"]
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory with room for a few files."""
+    place = tmp_path / "small"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(place)], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_is_an_error_of_its_own_and_leaves_what_was_written(tmp_path: Path, small: Path) -> None:
+    folders = DiskFolders(tmp_path / "state", small)
+    folders.prepare(OLD, MANIFEST)
+    before = (RenderedFile("web.conf", b"good", False, 0),)
+    folders.write(OLD, MANIFEST, before)
+    with pytest.raises(NoSpaceError, match="No space left on device"):
+        folders.write(OLD, MANIFEST, (RenderedFile("web.conf", b"x" * 100_000, False, 0),))
+    assert folders.read(OLD, MANIFEST) == before
+    folders.write(OLD, MANIFEST, (RenderedFile("web.conf", b"better", False, 0),))

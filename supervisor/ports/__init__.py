@@ -8,6 +8,9 @@ from typing import Protocol, runtime_checkable
 
 from supervisor.ports.engine import Engine as Engine  # ports like those below
 from supervisor.ports.engine import EngineMove as EngineMove
+from supervisor.ports.probes import Prober as Prober
+from supervisor.ports.probes import Session as Session
+from supervisor.ports.store import Store as Store
 from supervisor.values.association import Association
 from supervisor.values.bundle import BundleIndex
 from supervisor.values.errors import Fault
@@ -99,49 +102,6 @@ class Associations(Protocol):
 class ReceiveBuffers(Protocol):
     def enlarge(self, pid: int, size: int) -> int:
         """Let every UDP socket of a process hold `size` bytes of datagrams; return how many were changed."""
-
-
-@runtime_checkable
-class Session(Protocol):
-    """A connection to a daemon that it answers although it takes no new one."""
-
-    def read(self) -> str:
-        """Return the answer to the question that it was opened for. ProbeError."""
-
-    def close(self) -> None:
-        """May be repeated."""
-
-
-class Prober(Protocol):
-    def ask(self, probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
-        """Carry out one probe; a probe that fails is a result, not an error. ProbeError when it cannot be asked."""
-
-    def look(self, probe: ResolvedProbe, target: ProbeTarget) -> Sighting:
-        """Look whether an undertaking is up. ProbeError when the daemon could not be asked: nothing was learnt."""
-
-    def call(self, call: ResolvedProbe, target: ProbeTarget, missing: Sequence[str], ended: Sequence[str]) -> None:
-        """Make the daemon bring `missing` about, and give up the attempts `ended` first; it is not waited for.
-
-        To call for what is up already would double it. ProbeError when the daemon refused or could not be asked.
-        """
-
-    def tally(self, source: ResolvedProbe, counter: ErrorCounter, target: ProbeTarget) -> Reading:
-        """Read what a daemon, or the kernel of it, has counted so far. ProbeError, NetworkError: unreadable."""
-
-    def read(self, source: ResolvedProbe, target: ProbeTarget) -> str:
-        """Return the whole answer of a daemon. ProbeError."""
-
-    def session(self, source: ResolvedProbe, opening: Sequence[str], prompt: str, target: ProbeTarget) -> Session:
-        """Open a session with the lines of `opening`; each answer ends with `prompt`. ProbeError."""
-
-    def tell(self, source: ResolvedProbe, lines: Sequence[str], target: ProbeTarget) -> tuple[str, ...]:
-        """Send lines to the socket of `source`, one after the other; return answers that are not empty. ProbeError.
-
-        Equal lines may be sent again.
-        """
-
-    def replay(self, source: ResolvedProbe, granted: bytes, known: bytes, target: ProbeTarget) -> int:
-        """Ask a daemon for what another has granted and it does not know; return how much. ProbeError: what is left."""
 
 
 class Renderer(Protocol):
@@ -296,130 +256,3 @@ class Intake(Protocol):
 
         None: none of them is in it. May be repeated. ConfigurationError: `kept` cannot be read.
         """
-
-
-class Store(Protocol):
-    """The memory: wishes, generations, the journal of hand-overs, releases, configuration. Every write is durable."""
-
-    def together(self) -> AbstractContextManager[object]:
-        """What is recorded inside is recorded as one, or not at all when the block raises."""
-
-    # the memory itself
-    @property
-    def losses(self) -> tuple[str, ...]:
-        """What was wrong with it when it was opened, and what became of that."""
-
-    @property
-    def changes(self) -> int:
-        """How often it was changed since it was opened."""
-
-    def save_copy(self) -> None:
-        """Write a copy beside the one before, for the day when the memory cannot be read. StateError."""
-
-    @property
-    def awaits_configuration(self) -> bool:
-        """True if the configuration was lost while services have what it said: less than all must not replace that."""
-
-    def await_configuration(self, *, is_lost: bool) -> None: ...
-
-    # generations and their instances
-    def know_generation(self, service: ServiceName, generation: int) -> None:
-        """Give no number from now on that is not greater; nothing happens when that is so already."""
-
-    def next_generation(self, service: ServiceName) -> int:
-        """Return a number never given to this service before."""
-
-    def save_instance(self, instance: Instance, state: InstanceState) -> None: ...
-
-    def set_state(self, service: ServiceName, generation: int, state: InstanceState) -> None: ...
-
-    def instances(self, service: ServiceName | None = None) -> tuple[tuple[Instance, InstanceState], ...]:
-        """Every instance that is not retired, oldest first."""
-
-    def move_active(self, service: ServiceName, candidate: int, former: int | None) -> None:
-        """Make `candidate` the active and `former` a former, in one transaction."""
-
-    # the journal
-    def open_handover(self, handover: Handover, now: float) -> Handover:
-        """Record a new hand-over; return it with its id."""
-
-    def record(self, handover: Handover, phase: Step | None, now: float) -> None:
-        """Record where it stands, before that is acted on; the phase before it is closed."""
-
-    def amend(self, handover: Handover) -> None:
-        """Record facts about a hand-over within its phase."""
-
-    def open_handovers(self) -> tuple[Handover, ...]: ...
-
-    def history(self, service: ServiceName | None, limit: int) -> tuple[HandoverRecord, ...]:
-        """Newest first."""
-
-    # wishes
-    def desired(self, service: ServiceName) -> Version | None: ...
-
-    def set_desired(self, service: ServiceName, version: Version) -> None: ...
-
-    def previous(self, service: ServiceName) -> Version | None:
-        """What a rollback returns to: the version that was active before the present one."""
-
-    def set_previous(self, service: ServiceName, version: Version | None) -> None: ...
-
-    def pinned(self, service: ServiceName) -> bool: ...
-
-    def set_pinned(self, service: ServiceName, is_pinned: bool) -> None: ...
-
-    def count_restart(self, service: ServiceName) -> None: ...
-
-    def restarts(self, service: ServiceName) -> int: ...
-
-    # releases and definitions
-    def save_release(self, release: Release, definitions: Mapping[Digest, Mapping[str, bytes]]) -> None: ...
-
-    def releases(self) -> tuple[Release, ...]:
-        """Oldest import first."""
-
-    def remove_release(self, release: str) -> None: ...
-
-    def attached(self, path: str) -> str | None:
-        """The fingerprint that a medium had when it was taken in."""
-
-    def set_attached(self, path: str, fingerprint: str) -> None: ...
-
-    def current_release(self) -> str | None: ...
-
-    def set_current_release(self, release: str) -> None: ...
-
-    def counted(self, service: ServiceName) -> str | None:
-        """What the generations of a service have counted, as JSON."""
-
-    def save_counted(self, service: ServiceName, text: str) -> None: ...
-
-    def definition(self, digest: Digest) -> Mapping[str, bytes] | None: ...
-
-    # configuration
-    def bags(self) -> str | None:
-        """The configuration as the intake keeps it, as JSON."""
-
-    def save_bags(self, bags: str, commands: Iterable[str]) -> None:
-        """Keep the configuration and the identities of the commands that went into it; the oldest may be forgotten."""
-
-    def erase(self) -> None:
-        """Remove configuration that was replaced from the files on the disk, where it may still be readable.
-
-        Nothing happens when none was replaced since the last time. StateError.
-        """
-
-    def taken_commands(self) -> frozenset[str]: ...
-
-    # sums over every hand-over there ever was
-    def handover_totals(self) -> tuple[tuple[str, str, str, int], ...]:
-        """(service, kind, outcome, count)."""
-
-    def phase_totals(self) -> tuple[tuple[str, str, float, int], ...]:
-        """(service, phase, sum of seconds, count)."""
-
-    # the audit log
-    def log_event(self, event: EventRecord) -> None: ...
-
-    def events(self, after: int) -> tuple[tuple[int, EventRecord], ...]:
-        """Events with an id greater than `after`, oldest first."""

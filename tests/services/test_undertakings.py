@@ -18,8 +18,8 @@ from tests.services.router_sample import SAMPLE, sample_instance
 SERVICES = Path(__file__).parents[2] / "services"
 WITH_UNDERTAKINGS = {
     "dnsmasq": ["name server 192.0.2.53", "name server 2001:db8::53"],
-    "haproxy": ["certificate 203.0.113.10:443"],
-    "strongswan": ["tunnel vpn-203.0.113.200", "tunnel vpn-198.51.100.9"],
+    "haproxy": ["certificate 203.0.113.10:443", "certificate 203.0.113.11:8443"],
+    "strongswan": ["tunnel vpn-203.0.113.200", "tunnel vpn-198.51.100.9", "tunnel vpn-gw.branch--7.example"],
 }
 
 
@@ -43,6 +43,7 @@ def test_a_split_connection_has_a_part_for_each_network() -> None:
     assert [[name.strip() for name in names] for names in children] == [
         ["vpn-203-0-113-200"],
         ["vpn-198-51-100-9", "vpn-198-51-100-9-2"],
+        ["vpn-gw-branch--7-example"],
     ]
 
 

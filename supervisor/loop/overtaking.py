@@ -34,6 +34,7 @@ def pass_on(soaking: Walk, newer: Walk) -> None:
     if is_over:
         soaking.step_began = None
     else:
+        soaking.former_router = soaking.former_router or soaking.router
         soaking.candidate, soaking.router, soaking.is_passed_on = newer.candidate, newer.router, True
         newer.handover, newer.step_began = after, None
     facts = {"service": former.service, "generation": newer.candidate.generation}
@@ -48,4 +49,5 @@ def note_configuration(soaking: Walk, router: RouterConfig) -> None:
         noted = replace(soaking.handover, is_reconfigured=True)
         soaking.world.store.amend(noted)
         soaking.handover = noted
+    soaking.former_router = soaking.former_router or soaking.router
     soaking.router = router

@@ -23,6 +23,8 @@ from supervisor.values.state import Instance, RenderedFile
 
 log = logging.getLogger(__name__)
 
+PATIENCE_SECONDS = 0.5
+
 
 def refresh(walk: Walk, former: Instance, definition: ServiceDefinition, *, starts: bool) -> Instance:
     """Return the former active with the newest configuration; with `starts` it runs again.
@@ -38,6 +40,8 @@ def refresh(walk: Walk, former: Instance, definition: ServiceDefinition, *, star
         fresh = with_frontends(walk.world, definition, walk.router, former)
         files = walk.world.renderer.files(definition, walk.router, fresh)
     except RenderError as error:
+        if walk.elapsed < PATIENCE_SECONDS:
+            raise  # it is tried again, while the candidate serves
         return _left(walk, former, str(error))
     asked = _asked(walk, former, definition, files)
     if fresh.frontends == former.frontends and OnChange.INSTANCE not in asked:
@@ -83,14 +87,14 @@ def _give(
     """Killed first: a supervisor that ends in between is followed by one that finds it down, and starts it."""
     world, service = walk.world, fresh.service
     state = InstanceState.ACTIVE if is_active(world, fresh) else InstanceState.FORMER
+    serving = world.switchboard.serving(service)
+    active = fresh if serving.active == before else serving.active
+    world.switchboard.serve(service, Serving(active, with_instance(serving.alive, fresh)))
     if is_running(world, fresh):
         world.engine.kill(fresh.container_name, "SIGKILL")
     world.store.save_instance(fresh, state)
     world.folders.write(fresh, definition.manifest, files)
     walk.former, walk.is_refreshed = fresh, True
-    serving = world.switchboard.serving(service)
-    active = fresh if serving.active == before else serving.active
-    world.switchboard.serve(service, Serving(active, with_instance(serving.alive, fresh)))
     log.info("former active configured", extra={"service": service, "generation": fresh.generation})
     if starts:
         begin(world, fresh, definition)
@@ -98,6 +102,8 @@ def _give(
 
 
 def _left(walk: Walk, former: Instance, reason: str) -> Instance:
+    """Return it as it is; it is asked as its own configuration words it, if that is still known."""
     walk.is_refreshed = True
+    walk.router = walk.former_router or walk.router
     log.error("former active not configured", extra={"service": former.service, "reason": reason})
     return former

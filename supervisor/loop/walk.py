@@ -70,6 +70,7 @@ class Walk:
     is_copied: bool = False  # the candidate was started again from a copy and is not ready yet
     carries: int = 0  # made on the way back
     warming: float | None = None  # when the former was started again, which is not ready yet
+    former_router: RouterConfig | None = None  # what the former active has, if another one came in the soak
     is_passed_on: bool = False  # its soak goes on for a candidate with another configuration
     is_refreshed: bool = False  # the former has the configuration of the candidate, or cannot have it
     wants_space: bool = False  # it failed, and not because of what it was to do

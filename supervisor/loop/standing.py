@@ -96,6 +96,17 @@ class Standing:
         """Why this configuration is not tried again for a while; nothing if it may be."""
         return self._said if self._refusal is not None and self._refusal.router == router else ""
 
+    def stay(self, wanted: Version) -> str:
+        """Make the version that runs the desired one; return what that changes, for a message."""
+        store = self._world.store
+        desired = store.desired(self._service)
+        if desired != wanted:  # perhaps the same from another release
+            store.set_desired(self._service, wanted)
+        if desired is not None and desired.is_same_as(wanted):
+            return ""
+        self.decided()  # it fell back to it, and is to stay there
+        return ", and stays there"
+
     # ------------------------------------------------------------ told
 
     def complain(self, message: str) -> None:

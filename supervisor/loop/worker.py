@@ -314,14 +314,8 @@ class Worker(Turning):
             raise RequestError(f"cannot {kind} {self.name}: nothing of it runs")
         listener: Listener = queue.SimpleQueue()
         if active and not kind.is_anew and version_of(active).is_same_as(wanted):
-            text = f"{self.name} runs {wanted.version} already"
-            desired = self._world.store.desired(self.name)
-            if desired != wanted:  # perhaps the same from another release
-                self._world.store.set_desired(self.name, wanted)
-            if desired is None or not desired.is_same_as(wanted):  # it fell back to it, and is to stay there
-                self.standing.decided()
-                text += ", and stays there"
             down = self.keeper.message if self.keeper and self.keeper.is_down else None
+            text = f"{self.name} runs {wanted.version} already{self.standing.stay(wanted)}"
             listener.put(Progress(self.name, "nothing", text, fraction=1.0, is_final=True, error=down))
             return listener
         self._open(Wish(kind, wanted, waiver), [listener])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from supervisor.ports.engine import Engine as Engine  # ports like those below
 from supervisor.ports.engine import EngineMove as EngineMove
@@ -14,27 +14,20 @@ from supervisor.ports.store import Store as Store
 from supervisor.values.association import Association
 from supervisor.values.bundle import BundleIndex
 from supervisor.values.errors import Fault
-from supervisor.values.handover import Handover, Step
 from supervisor.values.intake import Taken
-from supervisor.values.manifest import ErrorCounter, Probe, ServiceDefinition, ServiceManifest, StateVolume
-from supervisor.values.names import Digest, ServiceName
-from supervisor.values.release import InstanceState, Release, Version
+from supervisor.values.manifest import Probe, ServiceDefinition, ServiceManifest, StateVolume
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import (
     Connection,
     Endpoint,
     Instance,
     Link,
-    ProbeResult,
-    ProbeTarget,
-    Reading,
     RenderedFile,
     ResolvedFrontend,
     ResolvedProbe,
     TrafficTable,
 )
-from supervisor.values.status import EventRecord, HandoverRecord
-from supervisor.values.undertaking import ResolvedUndertaking, Sighting
+from supervisor.values.undertaking import ResolvedUndertaking
 
 
 class Links(Protocol):

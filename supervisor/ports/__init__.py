@@ -163,8 +163,7 @@ class Folders(Protocol):
         """Digest of what `owner` would be given of the instance's copied volumes."""
 
     def read_state(self, instance: Instance, volume: StateVolume, file: str, owner: Instance) -> bytes:
-        """What `owner` would be given of a file in one of the instance's volumes; nothing when there is no such file.
-        """
+        """What `owner` would be given of a file in one of the instance's volumes; nothing when it is not there."""
 
     def prune_state(self, instance: Instance, manifest: ServiceManifest) -> bool:
         """Take out of the instance's own copied volumes what has no owner in its configuration; its daemon does not

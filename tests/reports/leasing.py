@@ -6,7 +6,7 @@ import secrets
 import select
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import Any, Self
@@ -24,6 +24,7 @@ from supervisor.edges.probes import dhcp_packet as dhcp
 from supervisor.edges.probes.dhcp_packet import DhcpMessage, MessageType, Option
 
 AGAIN_SECONDS = 0.1  # a guest of ours is impatient
+SILENT_SECONDS = 0.35  # for which a guest that should be offered nothing asks
 NOTHING = "nothing"
 
 
@@ -62,13 +63,20 @@ class Cards:
 
     # ------------------------------------------------------------ addresses
 
-    def offers(self, cards: Iterable[Card], seconds: float = 1.0) -> dict[Card, tuple[str, float]]:
-        """What each card is offered, and after how many seconds; one that gets no answer is not there."""
-        return self._answers({card: dhcp.discover(card.mac, secrets.randbits(32)) for card in cards}, seconds)
+    def offers(
+        self, cards: Iterable[Card], silent: Iterable[Card] = (), seconds: float = 1.0
+    ) -> dict[Card, tuple[str, float]]:
+        """What each card is offered, and after how many seconds; one that gets no answer is not there.
+
+        Those that should get none (`silent`) are given a moment only.
+        """
+        unheard = set(silent)
+        asked = {card: dhcp.discover(card.mac, secrets.randbits(32)) for card in (*cards, *unheard)}
+        return self._answers(asked, seconds, unheard)
 
     def offer(self, card: Card, seconds: float = 1.0) -> str:
         """The address that is offered, or that there is none."""
-        return self.offers([card], seconds).get(card, (NOTHING, seconds))[0]
+        return self.offers([card], seconds=seconds).get(card, (NOTHING, seconds))[0]
 
     def take(self, card: Card, client: bytes = b"") -> str:
         """Ask for the card's address until it is leased; return what became of it."""
@@ -82,10 +90,14 @@ class Cards:
         renewal = dhcp.renewal(card.mac, secrets.randbits(32), IPv4Address(card.address))
         return self._answers({card: renewal}, 0.5).get(card, (NOTHING, 0.0))[0]
 
-    def _answers(self, asked: Mapping[Card, DhcpMessage], seconds: float) -> dict[Card, tuple[str, float]]:
+    def _answers(
+        self, asked: Mapping[Card, DhcpMessage], seconds: float, silent: Collection[Card] = ()
+    ) -> dict[Card, tuple[str, float]]:
         began, found = time.monotonic(), dict[Card, tuple[str, float]]()
         by_xid, again = {message.xid: card for card, message in asked.items()}, 0.0
-        while (now := time.monotonic() - began) < seconds and len(found) < len(asked):
+        while (now := time.monotonic() - began) < seconds:
+            if asked.keys() - found.keys() <= set(silent) and (not silent or now > SILENT_SECONDS):
+                break
             if now >= again:
                 again = now + AGAIN_SECONDS
                 for message in (asked[card] for card in asked if card not in found):

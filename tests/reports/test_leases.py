@@ -48,7 +48,7 @@ def at_rest(live: Live) -> None:
 
 def belongs_to(cards: Cards, owner: Card, *former: Card) -> None:
     """The address is the owner's, and nothing of it is any former guest's."""
-    offers = cards.offers([owner, *former])
+    offers = cards.offers([owner], former)
     assert offers.get(owner, (NOTHING, 1.0))[0] == owner.address
     assert [offers.get(card, (NOTHING, 1.0))[0] for card in former] == [NOTHING] * len(former)
     assert cards.name_of(owner.address) == f"{owner.name}.{DOMAIN}."

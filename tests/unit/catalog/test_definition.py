@@ -19,6 +19,7 @@ from supervisor.values.manifest import (
     InsidePort,
     NetworkMode,
     OnChange,
+    Ownership,
     Probe,
     ProbeKind,
     RuntimeFolder,
@@ -321,6 +322,26 @@ def test_copied_state_may_be_replayed() -> None:
         "state[0].replay.leases.file",
         "state[0].replay.leases.port",
     }
+
+
+def test_copied_state_may_end_with_its_owner() -> None:
+    owned = {"file": "all.leases", "item": r"\d+ (\S+) .*", "owners": "owners"}
+    volume = {"name": "leases", "mount": "/state/leases", "sharing": "copied", "owned": owned}
+    entry = {"template": "web.conf.j2", "target": "owners"}
+    said = document(ROUTER) | {"state": [volume], "config": [entry]}
+    jsonschema.Draft202012Validator(json_schema()).validate(said)
+    (found,) = definition_from_files("names", files(yaml.safe_dump(said))).manifest.state
+    assert found.owned == Ownership(**owned)
+    volume |= {"sharing": "shared", "owned": {"file": "../secrets", "item": r"\d+ .*", "owners": "owners"}}
+    said["config"] = [entry | {"when": "router.dns.is_served"}]
+    assert set(faults(said, "names")) == {
+        "state[0].owned",
+        "state[0].owned.file",
+        "state[0].owned.item",
+        "state[0].owned.owners",
+    }
+    volume["owned"] = {"file": "all.leases", "item": "(", "owners": "owners"}
+    assert "state[0].owned.item" in faults(said, "names")
 
 
 def test_counters_of_failed_work() -> None:

@@ -22,6 +22,7 @@ from supervisor.values.manifest import (
     Drain,
     Limits,
     NetworkMode,
+    Ownership,
     RuntimeFolder,
     ServiceManifest,
     StateSharing,
@@ -463,3 +464,68 @@ class _Inotify:
             length = int.from_bytes(rest[12:16], "little")
             yield int.from_bytes(rest[4:8], "little"), rest[16 : 16 + length].rstrip(b"\0").decode()
             rest = rest[16 + length :]
+
+
+# ---------------------------------------------------------------- what has no owner any more
+
+OWNED = replace(
+    MANIFEST, state=(replace(MANIFEST.state[1], owned=Ownership("all", r"\d+ (\S+) (\S+)", "owners")),), runtime=()
+)
+
+
+@pytest.fixture
+def leased(folders: DiskFolders, old_leases: Path) -> Path:
+    """Two leases and a line of another kind; the new generation knows one owner, the old one does not say."""
+    (old_leases / "all").write_text("1 mac-a 10.1.1.1\n2 mac-b 10.1.1.2\nserver 7\n")
+    os.chown(old_leases / "all", 7, 8)
+    (old_leases / "other").write_text("1 mac-a 10.1.1.1\n")
+    folders.write(NEW, OWNED, [a_file("owners", "mac-b 10.1.1.2\n")])
+    return old_leases / "all"
+
+
+def test_what_has_no_owner_is_not_copied(folders: DiskFolders, leased: Path, new_leases: Path) -> None:
+    assert folders.copy_state(OLD, NEW, OWNED) is True
+    assert (new_leases / "all").read_text() == "2 mac-b 10.1.1.2\nserver 7\n"
+    assert facts(new_leases / "all")[:2] == (7, 8)
+    assert (new_leases / "other").read_text() == "1 mac-a 10.1.1.1\n", "only the file that is named"
+    assert leased.read_text().startswith("1 mac-a"), "the source is left as it is"
+    assert folders.copy_state(OLD, NEW, OWNED) is False
+
+
+def test_it_is_no_difference_between_two(folders: DiskFolders, leased: Path, new_leases: Path) -> None:
+    folders.copy_state(OLD, NEW, OWNED)
+    assert folders.state_digest(OLD, OWNED, NEW) == folders.state_digest(NEW, OWNED, NEW)
+    assert folders.state_digest(OLD, OWNED, OLD) != folders.state_digest(NEW, OWNED, OLD), "the old one keeps all"
+    (new_leases / "all").write_text("3 mac-b 10.1.1.2\nserver 7\n")
+    assert folders.state_digest(OLD, OWNED, NEW) != folders.state_digest(NEW, OWNED, NEW)
+
+
+def test_it_is_not_replayed(folders: DiskFolders, leased: Path) -> None:
+    (volume,) = OWNED.state
+    assert folders.read_state(OLD, volume, "all", NEW) == b"2 mac-b 10.1.1.2\nserver 7\n"
+    assert folders.read_state(OLD, volume, "all", OLD) == leased.read_bytes()
+    assert folders.read_state(OLD, volume, "other", NEW) == b"1 mac-a 10.1.1.1\n"
+    assert folders.read_state(OLD, volume, "none", NEW) == b""
+
+
+def test_nor_is_it_there_after_a_restart(folders: DiskFolders, leased: Path) -> None:
+    assert folders.prune_state(OLD, OWNED) is False, "who owns what is not said"
+    folders.write(OLD, OWNED, [a_file("owners", "mac-a 10.1.1.1\n")])
+    assert folders.prune_state(OLD, OWNED) is True
+    assert leased.read_text() == "1 mac-a 10.1.1.1\nserver 7\n"
+    assert facts(leased)[:2] == (7, 8)
+    assert folders.prune_state(OLD, OWNED) is False
+    leased.unlink()
+    leased.symlink_to("/etc/hostname")
+    assert folders.prune_state(OLD, OWNED) is False, "no link is followed"
+
+
+def test_what_an_ended_supervisor_left_half_written_is_no_state(
+    folders: DiskFolders, leased: Path, new_leases: Path
+) -> None:
+    folders.copy_state(OLD, NEW, OWNED)
+    for half in (leased.parent, new_leases):
+        (half / ".new-0123456789abcdef").write_text("half")
+    assert folders.state_digest(OLD, OWNED, NEW) == folders.state_digest(NEW, OWNED, NEW)
+    folders.copy_state(OLD, NEW, OWNED)
+    assert tree(new_leases) == ["all", "other"]

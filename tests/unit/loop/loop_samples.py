@@ -98,13 +98,29 @@ MANIFESTS["replayed"] = (
     .replace("name: router", "name: replayed")
     .replace("state: [{name: leases, mount: /state/leases, sharing: copied}]\n", REPLAY)
 )
+OWNED = (
+    "    owned: {file: all, item: '(.*) leases (.*)', owners: owners}\n"  # `GUEST leases ADDRESS`, and other records
+)
+for _name, _like in (("owned", "router"), ("owned-replayed", "replayed")):
+    MANIFESTS[_name] = (
+        MANIFESTS[_like]
+        .replace(f"name: {_like}\n", f"name: {_name}\n")
+        .replace(
+            "state: [{name: leases, mount: /state/leases, sharing: copied}]\n",
+            "state:\n  - name: leases\n    mount: /state/leases\n    sharing: copied\n",
+        )
+        .replace("    sharing: copied\n", f"    sharing: copied\n{OWNED}")
+        .replace("config:\n", "config:\n  - {template: owners.j2, target: owners, on_change: live}\n")
+    )
 INTERFACES = "router.networks | map(attribute='interface') | list"
-SERVICES = tuple(ServiceName(name) for name in MANIFESTS)
+OWNING = (ServiceName("owned"), ServiceName("owned-replayed"))
+SERVICES = tuple(ServiceName(name) for name in MANIFESTS if name not in OWNING)
 
 TEMPLATES = {
     "templates/main.j2": b"name {{ router.name | token }}\n",
     "templates/again.j2": b"domain {{ router.domain | token }}\n",
     "templates/live.j2": b"{{ item.address }}\n",
+    "templates/owners.j2": b"{{ router.name | token }} 10.1.1.1\n",
 }
 
 LAN = GuestNetwork("eth0", IPv4Interface("10.1.1.1/24"), IPv4Address("10.1.1.1"), "lan", ())

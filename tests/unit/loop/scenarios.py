@@ -17,7 +17,7 @@ from tests.fakes.faults import Died
 from tests.fakes.kernel import FakeExits
 from tests.fakes.machine import Machine
 from tests.fakes.stepped import Life
-from tests.unit.loop.loop_samples import CONFIGURATIONS, SERVICES, image, read_definition, release, version
+from tests.unit.loop.loop_samples import CONFIGURATIONS, OWNING, SERVICES, image, read_definition, release, version
 
 DOWN_SECONDS = 0.45  # between the end of a supervisor and the next one
 RENDERER = TemplateRenderer()
@@ -44,7 +44,7 @@ class Router:
     def __init__(self, folder: Path) -> None:
         self.machine = Machine(folder)
         self.machine.engine.start_service()
-        for service in SERVICES:
+        for service in (*SERVICES, *OWNING):
             for number in ("1.0", "2.0"):
                 self.machine.engine.add_image(image(service, number))
         self.deaths, self.died_at = 0, 0.0

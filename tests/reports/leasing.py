@@ -49,8 +49,9 @@ class Card:
 class Cards:
     """Asks by broadcast, for whatever card."""
 
-    def __init__(self, namespace: str) -> None:
-        self._dhcp = call_inside(namespace, lambda: udp_socket("", "eth0"))
+    def __init__(self, namespace: str, interface: str = "eth0", router: str = ROUTER_GUEST_IP) -> None:
+        self._router = router
+        self._dhcp = call_inside(namespace, lambda: udp_socket("", interface))
         self._dns = call_inside(namespace, lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         self._dns.setblocking(False)
 
@@ -81,7 +82,7 @@ class Cards:
     def take(self, card: Card, client: bytes = b"") -> str:
         """Ask for the card's address until it is leased; return what became of it."""
         options = [(int(Option.CLIENT), client)] if client else []
-        server, xid = IPv4Address(ROUTER_GUEST_IP), secrets.randbits(32)
+        server, xid = IPv4Address(self._router), secrets.randbits(32)
         wanted = dhcp.request(card.mac, xid, IPv4Address(card.address), server=server, options=options)
         return self._answers({card: wanted}, 3.0).get(card, (NOTHING, 0.0))[0]
 
@@ -122,7 +123,7 @@ class Cards:
     def _ask(self, name: str, kind: str) -> str:
         """What is answered, or the code that says why not."""
         query = dns.message.make_query(name, kind)
-        answer = dns.query.udp(query, ROUTER_GUEST_IP, 2.0, sock=self._dns, ignore_unexpected=True, ignore_errors=True)
+        answer = dns.query.udp(query, self._router, 2.0, sock=self._dns, ignore_unexpected=True, ignore_errors=True)
         found = [record.to_text() for records in answer.answer for record in records]
         return " ".join(found) or str(dns.rcode.to_text(answer.rcode()))
 

@@ -65,9 +65,17 @@ def _dhcpentry(bags: Bags, command: Command) -> Bags:
     """An address has one entry, and so has a network card; one that is removed stays, marked."""
     body, bag = command.body, bags.get("dhcpentry", {})
     address, mac = body["ipv4_address"], body["mac_address"].lower()
+    if body.get("remove") and _is_late(bag, address, mac):
+        return bags
     former = next((key for key, entry in _entries(bag) if entry["mac_address"].lower() == mac), None)
     left = {key: entry for key, entry in bag.items() if key not in (former, address)}
     return with_bag(bags, "dhcpentry", left if body.get("add") is False else {**left, address: body})
+
+
+def _is_late(bag: Bag, address: str, mac: str) -> bool:
+    """True if a removal comes after its card moved on, or after another card got the address: those entries stay."""
+    there = {key: entry["mac_address"].lower() for key, entry in _entries(bag) if not entry.get("remove")}
+    return there.get(address, mac) != mac or (address not in there and mac in there.values())
 
 
 def _vmdata(bags: Bags, command: Command) -> Bags:

@@ -84,6 +84,24 @@ def test_a_network_card_that_gets_another_address_leaves_the_former_one() -> Non
     assert set(bags["dhcpentry"]) == {"id", "10.1.1.99"}
 
 
+@pytest.mark.parametrize(
+    ("ipv4_address", "mac_address", "left"),
+    [
+        pytest.param("10.1.1.21", "02:00:4f:10:00:05", {}, id="its own"),
+        pytest.param("10.1.1.21", "02:00:4F:10:00:05", {}, id="its own in capitals"),
+        pytest.param("10.1.1.21", "02:00:4f:10:00:99", {"10.1.1.21"}, id="another card has the address"),
+        pytest.param("10.1.1.99", "02:00:4f:10:00:05", {"10.1.1.21"}, id="the card has another address"),
+        pytest.param("10.1.1.99", "02:00:4f:10:00:99", {"10.1.1.21"}, id="nobody's"),
+    ],
+)
+def test_a_removal_that_comes_late_removes_nobody_else(ipv4_address: str, mac_address: str, left: set[str]) -> None:
+    removal = _ENTRY | {"ipv4_address": ipv4_address, "mac_address": mac_address, "remove": True}
+    bags = merge(merge({}, parse("x", json.dumps(_ENTRY).encode())), parse("y", json.dumps(removal).encode()))
+    entries = {key: entry for key, entry in bags["dhcpentry"].items() if key != "id"}
+    assert {key for key, entry in entries.items() if not entry.get("remove")} == set(left)
+    assert merge(bags, parse("y", json.dumps(removal).encode())) == bags
+
+
 def test_a_network_that_comes_again_replaces_itself_and_can_be_taken_away() -> None:
     changed = json.loads(content("cmd_guest_network_add")) | {"mtu": 1400}
     bags = merge(merged("cmd_guest_network_add"), parse("x", json.dumps(changed).encode()))

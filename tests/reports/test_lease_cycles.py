@@ -14,7 +14,7 @@ from lab.clients import Dnsperf, launch
 from lab.topology import DOMAIN, EXTRA_COUNT, GUEST_COUNT
 from tests.integration.live_router import Live, until
 from tests.reports.conftest import Apply
-from tests.reports.leasing import NOTHING, Card, Cards
+from tests.reports.leasing import NOTHING, Card, Cards, generation, leasing
 
 ADDRESSES = tuple(f"10.1.1.{230 + index}" for index in range(10))
 OFFER_SECONDS = 1.0
@@ -45,11 +45,11 @@ class Cycles:
         """Every second address is given away at once, the others are free for a while."""
         former = [self.card(at, number - 1) for at in range(len(ADDRESSES))]
         now = [self.card(at, number) for at in range(len(ADDRESSES))]
-        before = self.generation()
+        before = generation(self.live)
         removed = [at for at in range(len(ADDRESSES)) if (at + number) % 2]
         replaced = [at for at in range(len(ADDRESSES)) if at not in removed]
         self.apply(*(former[at].removal() for at in removed), *(now[at].entry() for at in replaced))
-        until("the change serves", lambda: self.generation() != before, 30.0, 0.02)
+        until("the change serves", lambda: generation(self.live) != before, 30.0, 0.02)
         self.expect([now[at] for at in replaced], former)
         for at in removed:
             self.is_wrong(former[at], "its name", self.cards.name_of(former[at].address), "NXDOMAIN")
@@ -76,9 +76,6 @@ class Cycles:
         if found != wanted:
             self.wrong.append(f"cycle {self.done}, {card.address}, {card.mac} ({what}): {found}, expected {wanted}")
 
-    def generation(self) -> int:
-        return int(self.live.services()["dnsmasq"]["generation"])
-
     def leases(self) -> int:
         volumes = self.live.router.state / "volumes" / "dnsmasq"
         files = [path for path in volumes.glob("*/dnsmasq.leases") if path.is_file()]
@@ -93,7 +90,7 @@ def cycles(live: Live, apply: Apply) -> Iterator[Cycles]:
         yield made
         last = [made.card(at, made.done // len(ADDRESSES)) for at in range(len(ADDRESSES))]
         apply(*(card.removal() for card in last))
-        until("nothing is under way", lambda: live.services()["dnsmasq"]["handover"] is None, 30.0)
+        until("nothing is under way", lambda: leasing(live).handover is None, 30.0)
 
 
 @pytest.mark.slow

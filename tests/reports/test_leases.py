@@ -15,7 +15,7 @@ from lab.commands import guest_network
 from lab.tools import run
 from lab.topology import DOMAIN
 from tests.integration.live_router import Live, kill, until
-from tests.reports.leasing import NOTHING, Card, Cards
+from tests.reports.leasing import NOTHING, Card, Cards, generation, leasing
 
 
 class Tenants:
@@ -46,11 +46,11 @@ class Tenants:
         self.rest()
 
     def rest(self) -> None:
-        until("nothing is under way", lambda: self.live.services()["dnsmasq"]["handover"] is None, 30.0)
+        until("nothing is under way", lambda: leasing(self.live).handover is None, 30.0, 0.05)
 
     @property
     def generation(self) -> int:
-        return int(self.live.services()["dnsmasq"]["generation"])
+        return generation(self.live)
 
     @property
     def lease_file(self) -> Path:
@@ -79,8 +79,7 @@ def pair(number: int, lease_seconds: int = 0) -> tuple[Card, Card]:
 
 def move_in(tenants: Tenants, cards: Cards, *guests: Card) -> None:
     tenants.change(*guests, is_new=True)
-    for guest in guests:
-        until("it has its lease", lambda guest=guest: cards.take(guest) == guest.address, 10.0)
+    until("all have their lease", lambda: all(cards.take(guest) == guest.address for guest in guests), 10.0)
 
 
 def assert_leased(cards: Cards, owner: Card, *former: Card) -> None:
@@ -183,8 +182,13 @@ def test_it_stays_so_whatever_becomes_of_the_daemon(tenants: Tenants, cards: Car
 
 def go_back_in_the_soak(live: Live) -> None:
     live.router.vrctl("rollback", "dnsmasq", "--no-wait")
-    until("it soaks", lambda: (live.services()["dnsmasq"]["handover"] or {}).get("step") == "soak", 20.0, 0.02)
+    until("it soaks", lambda: is_soaking(live), 20.0, 0.02)
     live.router.vrctl("rollback", "dnsmasq")
+
+
+def is_soaking(live: Live) -> bool:
+    handover = leasing(live).handover
+    return handover is not None and handover.phase == "soak"
 
 
 @pytest.mark.slow

@@ -106,6 +106,8 @@ def test_a_thousand_guests_come_and_go(live: Live, cycles: Cycles, release: str,
         for number in range(1, amount // len(ADDRESSES) + 1):
             cycles.turn(number)
             assert len(cycles.wrong) < 20, "\n".join(cycles.wrong)
+            if cycles.done % 100 == 0:
+                print(f"{cycles.done} cycles, slowest offer {cycles.slowest:.3f} s", flush=True)
         outcome = load.stop()
     figures = {"cycles": cycles.done, "slowest offer": round(cycles.slowest, 3), "lease lines": cycles.longest}
     print(json.dumps({"release": release, **figures, "wrong": len(cycles.wrong), "dns": dataclasses.asdict(outcome)}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -28,7 +29,9 @@ class Cycles:
     apply: Apply
     cards: Cards
     wrong: list[str] = dataclasses.field(default_factory=list)
-    slowest: float = 0.0
+    slowest: float = 0.0  # from when the change serves until the offer
+    slowest_change: float = 0.0  # from before it is sent until it serves
+    slowest_addition: float = 0.0  # from when it was taken in until it serves
     longest: int = 0  # lines of the lease file
     done: int = 0
 
@@ -39,21 +42,24 @@ class Cycles:
     def first(self) -> None:
         cards = [self.card(at, 0) for at in range(len(ADDRESSES))]
         self.apply(*(card.entry() for card in cards))
+        self.await_served(cards)
         self.expect(cards, [])
 
     def turn(self, number: int) -> None:
         """Every second address is given away at once, the others are free for a while."""
         former = [self.card(at, number - 1) for at in range(len(ADDRESSES))]
         now = [self.card(at, number) for at in range(len(ADDRESSES))]
-        before = generation(self.live)
+        before, began = generation(self.live), time.monotonic()
         removed = [at for at in range(len(ADDRESSES)) if (at + number) % 2]
         replaced = [at for at in range(len(ADDRESSES)) if at not in removed]
         self.apply(*(former[at].removal() for at in removed), *(now[at].entry() for at in replaced))
         until("the change serves", lambda: generation(self.live) != before, 30.0, 0.02)
+        self.slowest_change = max(self.slowest_change, time.monotonic() - began)
         self.expect([now[at] for at in replaced], former)
         for at in removed:
             self.is_wrong(former[at], "its name", self.cards.name_of(former[at].address), "NXDOMAIN")
         self.apply(*(now[at].entry() for at in removed))
+        self.await_served([now[at] for at in removed])
         self.expect([now[at] for at in removed], former)
         self.done += len(ADDRESSES)
         self.longest = max(self.longest, self.leases())
@@ -71,6 +77,17 @@ class Cycles:
         for card in former:
             self.is_wrong(card, "offer to a guest that is gone", offers.get(card, (NOTHING, 0.0))[0], NOTHING)
             self.is_wrong(card, "address of a guest that is gone", self.cards.address_of(card.name), "NXDOMAIN")
+
+    def await_served(self, cards: list[Card]) -> None:
+        """Wait until what serves has been given these reservations, which it takes in while it runs."""
+        folder = self.live.router.runtime / "dnsmasq"
+
+        def are_there() -> bool:
+            config = folder / str(generation(self.live)) / "config/reservations"
+            paths = {card: config / f"eth0-{card.address}" for card in cards}
+            return all(path.is_file() and path.read_text().startswith(card.mac) for card, path in paths.items())
+
+        self.slowest_addition = max(self.slowest_addition, until("the reservations serve", are_there, 30.0, 0.01))
 
     def is_wrong(self, card: Card, what: str, found: str, wanted: str) -> None:
         if found != wanted:
@@ -95,7 +112,7 @@ def cycles(live: Live, apply: Apply) -> Iterator[Cycles]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("release", "amount"), [("12.0", 1000), ("13.0", 1000)])
+@pytest.mark.parametrize(("release", "amount"), [("12.0", 1000), ("13.0", 300)])
 def test_a_thousand_guests_come_and_go(live: Live, cycles: Cycles, release: str, amount: int, tmp_path: Path) -> None:
     """apache/cloudstack#10436: every offer within a second, no wrong answer, a lease file that does not grow."""
     with ExitStack() as stack:
@@ -110,6 +127,7 @@ def test_a_thousand_guests_come_and_go(live: Live, cycles: Cycles, release: str,
                 print(f"{cycles.done} cycles, slowest offer {cycles.slowest:.3f} s", flush=True)
         outcome = load.stop()
     figures = {"cycles": cycles.done, "slowest offer": round(cycles.slowest, 3), "lease lines": cycles.longest}
+    figures |= {"change": round(cycles.slowest_change, 3), "addition": round(cycles.slowest_addition, 3)}
     print(json.dumps({"release": release, **figures, "wrong": len(cycles.wrong), "dns": dataclasses.asdict(outcome)}))
     assert not cycles.wrong, "\n".join(cycles.wrong)
     assert outcome.is_clean, outcome

@@ -14,6 +14,7 @@ from supervisor.values.state import Instance
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
+FIRST_POLL_SECONDS = 0.05  # most have finished at once, and a change of configuration may want their room
 DISMISSED_POLL_SECONDS = 0.1
 
 
@@ -35,7 +36,7 @@ def finish(walk: Walk, instance: Instance, definition: ServiceDefinition) -> Wai
         return None
     walk.world.switchboard.keep(instance.service)
     if walk.elapsed <= limit and not walk.is_hurried:
-        return Wait(POLL_SECONDS)
+        return Wait(min(POLL_SECONDS, max(FIRST_POLL_SECONDS, walk.elapsed / 2)))
     is_dismissed, walk.is_dismissed = walk.is_dismissed, True
     if not is_dismissed:
         walk.world.engine.kill(name, manifest.stop.signal)

@@ -24,6 +24,7 @@ from tests.reports.conftest import Apply
 
 GUEST = guests_of_lab()[148]
 SECONDS = 5.0
+COPIES_SECONDS = 20.0  # two copies of the memory are renewed, one after the other
 
 
 def asked(live: Live, guest: Guest, path: str, *more: str) -> tuple[int, str]:
@@ -50,7 +51,14 @@ def files_with(live: Live, text: str) -> list[str]:
 
 
 def await_gone(live: Live, text: str, seconds: float = SECONDS) -> None:
-    """Wait until no file holds the text; a failure names those that do."""
+    """Wait until no file holds the text, copies of the memory after a while neither; a failure names those that do."""
+    try:
+        until("only copies hold it", lambda: all(".copy-" in path for path in files_with(live, text)), seconds)
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {files_with(live, text)}") from None
+
+
+def await_copies(live: Live, text: str, seconds: float = COPIES_SECONDS) -> None:
     try:
         until("no file holds it", lambda: not files_with(live, text), seconds)
     except AssertionError as error:
@@ -98,6 +106,7 @@ def test_an_acknowledged_password_is_kept_nowhere(live: Live, guest: Guest) -> N
     assert password(live, guest, "saved_password") == "saved_password"
     await_gone(live, guest.password, SECONDS)
     assert password(live, guest) == "saved_password"
+    await_copies(live, guest.password)
 
 
 def test_a_removed_peers_secret_and_tunnel_are_gone(live: Live, apply: Apply) -> None:

@@ -50,6 +50,7 @@ class Backend:
 
 WEB_GUESTS = ("10.1.1.21", "10.1.1.22")
 REFUSING, SILENT = "10.1.1.23", "10.1.1.250"  # a guest without a web server; an address that nobody has
+STATISTICS_PORT = 8081
 DEAD_PORT = 8090  # of the rule with members that are dead
 BACKENDS = (
     Backend(80, 8080, ("\tmode http",)),
@@ -226,7 +227,7 @@ def load_balancer() -> dict[str, Any]:
         "remove_rules": [],
         "router_ip": CONTROL_IP,
         "ssl_certs": [],
-        "stat_rules": [f"{ROUTER_PUBLIC_IP}:8081:0/0:,"],
+        "stat_rules": [f"{ROUTER_PUBLIC_IP}:{STATISTICS_PORT}:0/0:,"],
         "tmp_cfg_file_name": "haproxy.cfg.new.1760000000000",
         "tmp_cfg_file_path": "/etc/haproxy/",
     }
@@ -257,7 +258,8 @@ def load_balancer_lines() -> list[str]:
         "\ttimeout connect    5000",
         "\ttimeout client     50000",
         "\ttimeout server     50000",
-        f"\nlisten stats_on_public\n\tbind {ROUTER_PUBLIC_IP}:8081\n\tmode http\n\toption httpclose\n\tstats enable\n"
+        f"\nlisten stats_on_public\n\tbind {ROUTER_PUBLIC_IP}:{STATISTICS_PORT}\n\tmode http\n"
+        "\toption httpclose\n\tstats enable\n"
         "\tstats uri     /admin?stats\n\tstats realm   Haproxy\\ Statistics\n\tstats auth    admin1:ChangeMe\n",
         "\t ",
     ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lab.commands import BACKENDS, STATISTICS_PORT
 from lab.tools import LabError, run_inside
 from lab.topology import GUEST_NETWORK, PEER_IP, PEER_NETWORK, ROUTER_PUBLIC_IP, VIP
 
 STYLES = ("none", "cloudstack")
-PUBLIC_TCP_PORTS = "80,2222,8081,8082"
+PUBLIC_TCP_PORTS = ",".join(map(str, sorted({backend.public_port for backend in BACKENDS} | {STATISTICS_PORT})))
 
 # The rules that admit the supervisor's own mark are missing on purpose: adding them is the supervisor's task.
 CLOUDSTACK = f"""\

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.02
 UNCONCERNED_SECONDS = 1.0  # after that it is asked whether the call has to wait for a service at all
+NOBODY_YET = "no release is imported yet: it serves when there is one"
 MOST_EVENTS = 100  # of one call: a folder may hold thousands of files
 
 Files = Sequence[tuple[str, bytes]]
@@ -66,7 +67,7 @@ class Watching:
 
     def follow(self, seconds: float, is_closing: Callable[[], bool]) -> Iterator[Progress]:
         """Stream steps of services, then what became of each file, then a last word."""
-        while (waiting := self._waiting()) and self._elapsed < seconds:
+        while ((waiting := self._waiting()) or not self._workers()) and self._elapsed < seconds:
             if is_closing():
                 text = "the supervisor ends; what was taken in serves when it is back"
                 yield self._progress("interrupted", text, is_final=True, error=text)
@@ -90,7 +91,8 @@ class Watching:
         asked = self._asked
         found = fates(asked.files, asked.faults_before, asked.faults_after, self._to_blame(refused))
         is_awaited = self._world.store.awaits_configuration  # this is not all of it: see `coming_back`
-        if late or is_awaited:
+        is_early = not self._workers()
+        if late or is_awaited or is_early:
             found = tuple(replace(one, fate=Fate.PENDING) if one.fate is Fate.LIVE else one for one in found)
         self._record(found)
         yield from (self._of_part(one) for one in found)
@@ -99,6 +101,8 @@ class Watching:
         elif refused:  # by a service, and no file of the call can be singled out
             text = "; ".join(f"{name}: {reason}" for name, reason in refused.items())
             yield self._last("refused", "a part is refused; the rest is taken in", text)
+        elif is_early:
+            yield self._last("not-live", NOBODY_YET, NOBODY_YET)
         elif is_awaited:
             yield self._last("not-live", AWAITS_CONFIGURATION, AWAITS_CONFIGURATION)
         elif late:

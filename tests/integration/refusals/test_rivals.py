@@ -117,7 +117,7 @@ def test_two_services_turn_out_to_claim_one_frontend(place: Place) -> None:
     """Before the router has networks nobody claims anything."""
     with daemon(place.namespace, place.settings(media=[str(two_of_a_kind(place.folder))])):
         answer_awaited(place)
-        done = place.vrctl("config", "apply", str(place.commands))
+        done = place.vrctl("config", "apply", str(place.commands))  # which waits until the release is imported
         assert done.returncode == Exit.BAD_INPUT, done.stderr
         assert_one_line(done.stderr, ONE, OTHER, "both claim", "8080")
         loser, winner = settled(place)

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from vr_password.bounded import serve
 from vr_password.protocol import Service
-from vr_password.store import Store
+from vr_password.store import SWEEP_SECONDS, Store
 
 
 def main(arguments: list[str]) -> int:
@@ -45,9 +45,9 @@ def _configured(document: dict[str, Any]) -> tuple[Service, list[tuple[str, int]
         raise ValueError("there is nothing to listen on")
     probe = document.get("probe")
     token = document.get("token_file")
-    owners = document.get("owners")
+    owners, sweep = document.get("owners"), float(document.get("sweep", SWEEP_SECONDS))
     service = Service(
-        store=Store(Path(document["store"]), Path(document["offers"]), Path(owners) if owners else None),
+        store=Store(Path(document["store"]), Path(document["offers"]), Path(owners) if owners else None, sweep),
         may_save=frozenset(map(IPv4Address, document["may_save"])),
         probe=IPv4Address(probe["address"]) if probe else None,
         probe_answer=str(probe["answer"]) if probe else "",

@@ -66,9 +66,9 @@ class Offer:
 class Store:
     """Raises OSError when the disk does."""
 
-    def __init__(self, folder: Path, offers: Path, owners: Path | None = None) -> None:
-        self._folder, self._offers, self._owners = folder, offers, owners
-        self._sweep_at = time.monotonic() + SWEEP_SECONDS
+    def __init__(self, folder: Path, offers: Path, owners: Path | None = None, sweep: float = SWEEP_SECONDS) -> None:
+        self._folder, self._offers, self._owners, self._seconds = folder, offers, owners, sweep
+        self._sweep_at = time.monotonic() + sweep
         self._unswept: list[str] = []  # guests of the sweep that is under way
         self._is_swept = False  # at least once, after the start
 
@@ -100,7 +100,7 @@ class Store:
             return
         guests = {name for name in os.listdir(self._folder) if _ADDRESS.fullmatch(name)}
         self._unswept = sorted(guests - set(os.listdir(self._owners)) if self._is_swept else guests)
-        self._is_swept, self._sweep_at = True, time.monotonic() + SWEEP_SECONDS
+        self._is_swept, self._sweep_at = True, time.monotonic() + self._seconds
 
     def _sweep(self, guest: IPv4Address) -> None:
         """Remove a password that was sent for a guest that is gone, and list again an offer that was acknowledged."""

@@ -86,11 +86,12 @@ bench: run ## measure times, sizes and memory
 # What only asks for answers runs side by side; what promises to lose nothing under load has the machine for itself.
 SIDE_BY_SIDE := tests/unit tests/services tests/contract tests/integration/probes tests/integration/refusals \
 	tests/integration/test_images.py
+TWO_AT_A_TIME := tests/reports tests/integration/lab tests/integration/lifecycle tests/integration/network
 
 test: bundle ## run the whole test suite (on Docker: its contract; the rest is in test-docker)
 	@$(BIN)/python -m pytest -q -m "not slow" -n 3 --dist loadfile $(SIDE_BY_SIDE)
-	@$(BIN)/python -m pytest -q -m "not slow" tests/integration tests/reports tests/faults \
-		$(addprefix --ignore ,$(filter tests/integration/%,$(SIDE_BY_SIDE)) tests/integration/engines)
+	@$(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadfile $(TWO_AT_A_TIME)
+	@$(BIN)/python -m pytest -q -m "not slow" tests/integration/handover tests/faults
 
 test-docker: bundle ## hand over on Docker, end dockerd, move between engines, all under load
 	@$(BIN)/python -m pytest -q tests/integration/engines
@@ -101,6 +102,7 @@ test-reports: bundle ## replay every report of docs/reports.md, the slow ones to
 
 test-faults: bundle ## every fault of the fault campaign, under load (an hour or so)
 	@$(BIN)/python -m pytest -q --faults all --timeout 3600 tests/unit/loop tests/unit/decisions tests/faults
+	@$(BIN)/python -m pytest -q -m slow --timeout 600 tests/integration
 
 system-vm: system ## install the emulator too (as root)
 	@for program in qemu-system-x86_64 /usr/lib/qemu/virtiofsd depmod busybox; do \

@@ -24,6 +24,7 @@ JOURNAL_BYTES_A_SWAP = 8 * 1024
 JOURNAL_LOG_BYTES = 5 * 1024 * 1024
 
 
+@pytest.mark.slow
 def test_nothing_grows_from_swap_to_swap(
     frail_router: Subject, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
 ) -> None:

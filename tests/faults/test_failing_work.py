@@ -95,6 +95,7 @@ def test_what_only_the_candidate_fails_takes_the_hand_over_back(
     assert not violations(patient.router)
 
 
+@pytest.mark.slow
 def test_what_failed_before_is_no_reason_to_go_back(patient: Subject, number: Iterator[int], tmp_path: Path) -> None:
     other = patient.other_version(SERVICE)
     patient.ask(lambda control: control.swap(SERVICE, other, wait=False))

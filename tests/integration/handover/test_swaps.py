@@ -19,6 +19,7 @@ def demand(report: Report) -> None:
     assert report.seconds_to_traffic < TO_TRAFFIC
 
 
+@pytest.mark.slow
 def test_dns_loses_no_query_in_swaps_one_after_the_other(
     router: Router, newer: dict[str, str], older: dict[str, str]
 ) -> None:
@@ -31,6 +32,7 @@ def test_nothing_is_lost_in_a_swap(router: Router, newer: dict[str, str], name: 
     demand(hand_over_under_load(router, name, newer[name]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dnsmasq"])
 def test_nothing_is_lost_in_a_rollback_after_the_swap(
     router: Router, newer: dict[str, str], older: dict[str, str], name: str

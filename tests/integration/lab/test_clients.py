@@ -82,6 +82,7 @@ def test_an_extra_guest_gets_its_lease(lab: Lab, dns_and_dhcp: Path) -> None:
     assert not Path(f"/run/netns/{namespace}").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "client",
     [

@@ -169,6 +169,7 @@ def test_an_unknown_firewall_is_refused(own_lab: Lab) -> None:
         firewall.ensure(own_lab.router, "iron", network.folder(own_lab))
 
 
+@pytest.mark.slow
 def test_the_tunnel_comes_up_and_comes_back(own_lab: Lab) -> None:
     network.up(own_lab, "cloudstack")
     processes = network.processes(own_lab)

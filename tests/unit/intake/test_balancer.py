@@ -1,4 +1,4 @@
-"""What a load-balancing rule says is carried out, or named: never lost without a word."""
+"""The words of a load-balancing rule are carried out, or named: none is lost silently."""
 
 from __future__ import annotations
 

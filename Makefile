@@ -97,7 +97,7 @@ test-docker: bundle ## hand over on Docker, end dockerd, move between engines, a
 	@$(BIN)/python -m pytest -q tests/integration/engines
 	@ENGINE=docker $(BIN)/python -m pytest -q tests/integration/handover -k "$(DOCKER_SUITE)"
 
-test-reports: bundle ## replay every report of docs/reports.md, the slow ones too
+test-reports: bundle ## replay the reports of docs/reports.md that need a router, the slow ones too
 	@$(BIN)/python -m pytest -q --timeout 900 tests/reports
 
 test-faults: bundle ## every fault of the fault campaign, under load (an hour or so)

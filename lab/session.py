@@ -21,7 +21,7 @@ _ENGINE = click.option("--engine", type=click.Choice(["podman", "docker"]), defa
 @click.command()
 @_ENGINE
 @click.option(
-    "--firewall", "style", default=None, help="The router's own rules: open, or cloudstack (drops by default)."
+    "--firewall", "style", default=None, help="The router's own rules: none, or cloudstack (drops by default)."
 )
 @click.pass_obj
 def run(lab: Lab, engine: str, style: str | None) -> None:

@@ -58,7 +58,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything below these folders touches kernels and daemons, whether its author said so or not."""
+    """Mark everything below these folders as touching kernels and daemons, whether its author did or not."""
     for item in items:
         is_below = any(item.path.is_relative_to(folder) for folder in ON_REAL_DAEMONS)
         if is_below and not item.get_closest_marker("integration"):

@@ -1,4 +1,4 @@
-"""Which probes of a watch need to be asked, and what their answers come to."""
+"""Decides which probes of a watch need to be asked, and which of their answers count."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def is_settled(asked: Asked) -> bool:
 
 
 def results(asked: Asked) -> tuple[ProbeResult, ...]:
-    """Return what is told: of those that are alternatives the one that holds, or else all of them.
+    """Return the results that count: of alternatives the one that holds, or else all of them.
 
-    What could not be asked tells nothing. Empty means that nothing at all is told.
+    A probe that could not be asked is left out. Empty means that none could be asked.
     """
     return tuple(_told(asked))
 

@@ -1,4 +1,4 @@
-"""Which file of a call is to blame for which fault: what other files brought about before is not this call's."""
+"""Decides which file of a call is to blame for which fault: faults of files that came before are not this call's."""
 
 from __future__ import annotations
 

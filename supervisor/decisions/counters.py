@@ -19,14 +19,14 @@ Sums = Mapping[Key, Row]
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """What was counted: by generations that have ended, and by each that may go on."""
+    """The counts of a service: of generations that have ended, and of each that may go on."""
 
     ended: Sums = field(default_factory=dict)
     alive: Mapping[int, Sums] = field(default_factory=dict)
 
 
 def read_table(counters: Counters, text: str) -> Sums:
-    """Return what a daemon's table says; a cell that is empty or no number counts for nothing.
+    """Return the rows of a daemon's table; a cell that is empty or no number counts for nothing.
 
     Raises ValueError: when it is no table with the key columns.
     """
@@ -98,7 +98,7 @@ def totals(book: Book, without: int | None = None) -> Sums:
 
 
 def dump(book: Book) -> object:
-    """Return the book as JSON can say it."""
+    """Return the book as values that JSON has."""
     alive = {str(generation): _pairs(sums) for generation, sums in book.alive.items()}
     return {"ended": _pairs(book.ended), "alive": alive}
 

@@ -1,4 +1,4 @@
-"""By which digest a service definition is known: the index of a bundle and the memory use the same."""
+"""The digest by which a service definition is named, in the index of a bundle and in the memory."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def _worse(counter: ErrorCounter, name: str, clients: Clients, past: Sequence[Cl
 
 
 def _judged(counter: ErrorCounter, clients: Clients, past: Sequence[Clients]) -> Clients:
-    """Clients that can tell something: those of before if there are any, and not those that nearly always failed."""
+    """Return the clients that count: those of before if there are any, and not those that nearly always failed."""
     working = {source: work for source, work in clients.items() if work.total}
     known = {source: work for source, work in working.items() if any(_has_worked(source, some) for some in past)}
     return {source: work for source, work in (known or working).items() if base_line(source, past) + counter.share < 1}

@@ -80,7 +80,7 @@ def _load_link(fields: Any) -> Link | None:
 
 
 def _dump_frontend(frontend: ResolvedFrontend) -> list[Any]:
-    """Of one that is shut the last item says so: there is none otherwise, as in journals of before."""
+    """A frontend that is shut has one item more, its last; an open one has none, as in journals of before."""
     return [*_dump_open(frontend), *([] if frontend.is_open else ["shut"])]
 
 

@@ -13,7 +13,7 @@ TELLABLE = re.compile(r"[^\s;\"'\\\x00-\x1f\x7f]+")
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """How much of something a daemon does not know yet."""
+    """A number of things that a daemon has not found out yet, and of how many."""
 
     awaited: Awaited
     count: int
@@ -24,7 +24,7 @@ class Unknown:
 
 
 def unknown(awaited: Awaited, answer: str) -> Unknown | None:
-    """Return what `answer` says is not known yet; None when nothing is."""
+    """Return what the daemon has not found out yet by its `answer`; None when nothing is missing."""
     count = _count(awaited.unknown, answer)
     return Unknown(awaited, count, _count(awaited.total, answer) if awaited.total else None) if count else None
 

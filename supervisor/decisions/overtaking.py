@@ -1,4 +1,4 @@
-"""A new configuration does not wait for a soak: what becomes of the hand-over that soaks, and of the newer one.
+"""Decides how a hand-over that soaks and a newer one go on: a new configuration does not wait for a soak.
 
 The newer hand-over runs beside the one that soaks until its candidate has traffic and has proved itself. If it fails
 before that, the soak goes on as if nothing had been. Otherwise one of two things happens:

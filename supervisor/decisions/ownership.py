@@ -1,4 +1,4 @@
-"""Which items of copied state still have an owner: a lease ends with its reservation, whoever wrote it down."""
+"""Leaves out items of copied state that have no owner any more: a lease ends with its reservation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What containers that run say of themselves when the memory does not know them: which there are, which serves."""
+"""Reads from the labels of running containers, where the memory lacks them, which there are and which one serves."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Known = tuple[tuple[Instance, InstanceState], ...]
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """What is to be recorded of one service: instances that were not known, and which one serves."""
+    """The record that is missing of one service: instances that were not known, and which one serves."""
 
     fresh: tuple[Instance, ...]
     active: Instance
 
 
 def described(containers: Iterable[Container]) -> dict[ServiceName, tuple[Instance, ...]]:
-    """Return the instances of running containers whose label says all of them, by service, oldest first."""
+    """Return the instances of running containers whose label is whole, by service, oldest first."""
     found: dict[ServiceName, list[Instance]] = {}
     for container in containers:
         if container.state is not ContainerState.RUNNING:

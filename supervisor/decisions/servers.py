@@ -18,7 +18,7 @@ WELL, HARDLY = 0.5, 0.05  # it answered so many before, and so few now
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """`excused` failures of clients came from elsewhere; `blamed` says which servers the candidate cannot work with."""
+    """A verdict on other servers: `excused` failures are theirs; `blamed` are those that the candidate fails with."""
 
     excused: int
     blamed: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What is known of single items that are asked in turns: which are in trouble, and which are about to be called so."""
+"""Decides which single items, asked in turns, are in trouble."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ NAMED = 3  # of them in one line
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Of one service. `doubts` have failed fewer times in a row than it takes."""
+    """The findings about items of one service; `doubts` have failed fewer times in a row than it takes."""
 
     troubles: Mapping[ResolvedProbe, str] = field(default_factory=dict)
     doubts: Mapping[ResolvedProbe, int] = field(default_factory=dict)
 
 
 def after(findings: Findings, probe: ResolvedProbe, result: ProbeResult, threshold: int) -> Findings:
-    """Return what is known after one answer. What could not be asked says nothing."""
+    """Return the findings after one answer. A probe that could not be asked changes nothing."""
     if not result.is_telling:
         return findings
     others = {other: count for other, count in findings.doubts.items() if other != probe}
@@ -38,7 +38,7 @@ def after(findings: Findings, probe: ResolvedProbe, result: ProbeResult, thresho
 
 
 def only(findings: Findings, asked: frozenset[ResolvedProbe]) -> Findings:
-    """Return what is known of those that a whole round has asked: of others nothing is wanted any more."""
+    """Return the findings about items that a whole round has asked; others are in no configuration any more."""
     kept = {probe: told for probe, told in findings.troubles.items() if probe in asked}
     return Findings(kept, {probe: count for probe, count in findings.doubts.items() if probe in asked})
 

@@ -22,7 +22,7 @@ JITTER = 0.2  # so that two ends that both call do not do so together
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What is known of one undertaking. Times are monotonic seconds; `Course(now, now)` is one not looked at yet."""
+    """The course of one undertaking. Times are monotonic seconds; `Course(now, now)` is one not looked at yet."""
 
     since: float  # up, or not up
     due: float  # the next look
@@ -107,7 +107,7 @@ def see(
 
 
 def _crowd(present: int, made: int, limit: int) -> str:
-    """Say what is too many: more than both ends of a tunnel need, at once or one after the other."""
+    """Name associations that are too many: more than both ends of a tunnel need, at once or one after the other."""
     if present > limit:
         return f"too many associations: {present}, at most {limit} are expected"
     if made > limit:

@@ -1,4 +1,4 @@
-"""What came of a daemon's work between two readings of its counters."""
+"""Works out how much of a daemon's work failed between two readings of its counters."""
 
 from __future__ import annotations
 

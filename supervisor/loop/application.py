@@ -36,7 +36,7 @@ Files = Sequence[tuple[str, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What a call has changed: everything that its outcome depends on, at the moment it was taken in."""
+    """The changes that a call has made: everything that its outcome depends on, at the moment it was taken in."""
 
     number: int  # of the configuration
     files: tuple[TakenFile, ...]
@@ -79,7 +79,7 @@ class Watching:
         yield from self._outcome(refused, [worker for worker in waiting if self._concerns(worker)])
 
     def accepted(self) -> Iterator[Progress]:
-        """What is known at once, for a caller who does not wait."""
+        """Yield the fates that are decided at once, for a caller who does not wait."""
         found = fates(self._asked.files, self._asked.faults_before, self._asked.faults_after, {})
         told = [one for one in found if one.fate is not Fate.LIVE]
         self._record(told)
@@ -128,7 +128,7 @@ class Watching:
         return self._world.clock.monotonic() - self._began
 
     def _waiting(self) -> list[Worker]:
-        """Workers that have not said yet what becomes of it, and are concerned as far as anybody has looked."""
+        """Workers that have not recorded an outcome yet, and are concerned as far as anybody has looked."""
         number = self._asked.number
         left = [
             worker

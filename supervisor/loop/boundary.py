@@ -42,7 +42,7 @@ class Boundary:
         return str(error) if isinstance(error, StateError | RenderError | RequestError | ManifestError) else ""
 
     def forget(self, part: str) -> None:
-        """What it failed with was another question: it may be tried at once."""
+        """Forget earlier failures, which had another cause: the next try is at once."""
         self._faults.pop(part, None)
         self._until.pop(part, None)
 

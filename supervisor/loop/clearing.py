@@ -95,7 +95,7 @@ class Clearing:
 
 
 def _hurry(walk: Walk) -> None:
-    """Whoever still has connections there loses them, and that is recorded."""
+    """Let a drain end early, and record the connections that are lost."""
     walk.is_hurried = True
     if walk.held and walk.leaving:
         text = f"generation {walk.leaving.generation} gave way to a new configuration with {walk.held} connections"

@@ -1,4 +1,4 @@
-"""What a supervisor does first: it names what its memory lost, recalls what runs, and puts traffic in place."""
+"""The first steps of a supervisor: it names what its memory lost, recalls what runs, and puts traffic in place."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Configuration:
 
     @property
     def known(self) -> RouterConfig:
-        """What there is of it; empty before anything came."""
+        """The configuration as it is now; empty before any file came."""
         return self.router or RouterConfig()
 
     def unchanging(self) -> AbstractContextManager[object]:
@@ -63,7 +63,7 @@ class Configuration:
         return self._lock
 
     def give(self, worker: Worker) -> None:
-        """Tell a worker that is new what the others know already."""
+        """Give a new worker the configuration that the others have."""
         if self.router is not None:
             worker.configure(self.router, self._number)
 
@@ -99,7 +99,7 @@ class Configuration:
         return "\n".join(difflib.unified_diff(before, wanted, "configured", "with these files", lineterm=""))
 
     def apply(self, files: Files, seconds: float | None, closing: threading.Event) -> Iterator[Progress]:
-        """Take in files now and follow what becomes of them for so many seconds; None: say what is known at once."""
+        """Take in files and follow what becomes of them for so many seconds; None: return what is decided at once."""
         try:
             application = self.take(files)
         except StateError as error:
@@ -156,7 +156,7 @@ class Configuration:
         return taken
 
     def identity(self, name: str, content: bytes) -> str:
-        """Return what tells one command file from all others, and from itself with another content."""
+        """Return the identity of a command file: another content is another identity."""
         return self._digest(name.encode(errors="surrogateescape") + b"\0" + content)
 
     def _read(self) -> None:

@@ -1,4 +1,4 @@
-"""Which configuration a service serves, counted from the supervisor's start, or why it does not serve it."""
+"""The number of the configuration that a service serves, from the supervisor's start, or why it does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the loop says that something on the disk may be damaged; who mends it listens (`mending`)."""
+"""Passes on the loop's suspicions that something on the disk is damaged, to `mending`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Doubts:
         self.mended = 0  # how often something was: what failed before may be tried again
 
     def note(self, reason: str) -> None:
-        """Say that the engine refused something, or that what it started ended at once."""
+        """Record that the engine refused something, or that what it started ended at once."""
         self.reason = reason
         self._raised.set()
 

@@ -1,4 +1,4 @@
-"""Reads what a service's counters tell of failed work: of the active now and then, of a candidate while it soaks.
+"""Reads a service's counters of failed work: of the active now and then, of a candidate while it soaks.
 
 What the former active failed is read a few times a minute while no hand-over is under way, and once more when the soak
 begins. `decisions.error_rate` compares.

@@ -1,4 +1,4 @@
-"""What is under way of one service: a hand-over, and perhaps one that soaks while it hands a configuration over."""
+"""The hand-overs of one service that are under way: one, and perhaps one that soaks beside it."""
 
 from __future__ import annotations
 

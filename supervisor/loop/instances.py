@@ -149,7 +149,7 @@ def restore(world: World, instance: Instance, definition: ServiceDefinition, rou
 
 
 def _end_orphans(world: World, instance: Instance, manifest: ServiceManifest) -> None:
-    """Before a start: what it stored for owners that its configuration has no more (written anew after a boot, say).
+    """Remove before a start what it stored for owners that its configuration has no more (after a boot, say).
 
     A daemon that has to start is not kept from it by what it stored.
     """

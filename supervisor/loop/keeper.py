@@ -177,7 +177,7 @@ class Keeper:
             self._noting.turn(self.instance, self.definition, self._router)
 
     def _teach(self) -> None:
-        """Tell a daemon that was started again what it knew, as soon as it listens."""
+        """Give a daemon that was started again its former knowledge, as soon as it listens."""
         if not self._is_taught:
             self._is_taught = teach_again(self._world, self.instance, self.definition, self._router)
 

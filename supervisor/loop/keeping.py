@@ -25,7 +25,7 @@ class Keeping:
         on_exit: Callable[[], None],
         follow: Callable[[Instance, ServiceDefinition, RouterConfig], None],
     ) -> None:
-        """`follow` hears which configuration what serves has."""
+        """`follow` is called with the configuration of what serves."""
         self._world, self._boundary, self._digest, self._on_exit = world, boundary, digest, on_exit
         self._follow = follow
         self._given: dict[int, RouterConfig] = {}  # generation -> the configuration its daemon has, newest last

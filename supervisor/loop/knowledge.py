@@ -1,4 +1,4 @@
-"""What a generation knows and the next one would have to find out anew, at its clients' expense.
+"""Carries over what a generation has found out and the next one would find out anew at its clients' expense.
 
 A candidate is told what the former active knows (`knowledge` in the manifest) as soon as it answers, and is not given
 traffic before it has found out the rest by itself (`awaited`), for a bounded time. A former active that hangs or is
@@ -31,7 +31,7 @@ REPAIR_SECONDS = 0.3  # nobody is served meanwhile: what is not known by then is
 
 
 def waits_for(walk: Walk) -> str:
-    """Tell the candidate what is known, once; return what it still has to find out, or nothing."""
+    """Pass the former's knowledge to the candidate, once; return what it still has to find out, or nothing."""
     if not walk.lessons.is_told:
         walk.lessons.is_told = True
         former = (walk.former, walk.former_definition) if walk.former and walk.former_definition else None
@@ -81,7 +81,7 @@ def teach(
     router: RouterConfig,
     former: tuple[Instance, ServiceDefinition] | None,
 ) -> None:
-    """Tell `instance` what `former` knows, or knew last; None: what the service knew last. Best effort, and logged.
+    """Pass to `instance` the knowledge of `former`, or its last; None: the service's last. Best effort, and logged.
 
     Nothing is told that the instance does not have in the same way.
     """
@@ -102,7 +102,7 @@ def teach(
 
 
 def teach_again(world: World, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> bool:
-    """Tell an instance that was started again what it knew; False: it does not listen yet."""
+    """Give an instance that was started again its former knowledge; False: it does not listen yet."""
     sources = [one.source for one in definition.manifest.knowledge]
     try:
         for source in world.renderer.probes(sources[:1], router, instance):
@@ -144,7 +144,7 @@ class Noting:
         self._world, self._due = world, 0.0
 
     def turn(self, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> None:
-        """Note it if that is due. One that does not say it keeps what it said last."""
+        """Note the instance's knowledge if that is due; without an answer the last note stays."""
         now = self._world.clock.monotonic()
         if now < self._due:
             return

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Refilled:
-    """What was loaded again, and what could not be, in words."""
+    """The images that were loaded again, and those that could not be, in words."""
 
     loaded: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()

@@ -25,7 +25,7 @@ CLOSE_SECONDS = 3.0
 
 
 class Mending:
-    """`message` says what is damaged and cannot be mended yet; `tell` keeps an event."""
+    """Mends the engine's storage; `message` names damage that cannot be mended yet, `tell` records an event."""
 
     def __init__(
         self,

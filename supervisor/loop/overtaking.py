@@ -1,4 +1,4 @@
-"""A configuration that is handed over while something soaks: two hand-overs of one service, and what joins them.
+"""Hands a configuration over while another hand-over of the service soaks, and joins the two.
 
 See `decisions/overtaking.py` for what becomes of both. The journal gets that as one change, so that a supervisor which
 comes back finds either two open hand-overs, the newer one of which has not proved itself yet, or one that soaks.

@@ -1,4 +1,4 @@
-"""What daemons said last of what they know: for those who come after one that hangs or has ended."""
+"""The last notes of daemons' knowledge, for those that come after one that hangs or has ended."""
 
 from __future__ import annotations
 

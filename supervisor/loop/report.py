@@ -17,7 +17,7 @@ from supervisor.values.status import (
 
 
 def service_status(worker: Worker, store: Store, troubles: str = "") -> ServiceStatus:
-    """From memory and the store; no engine is asked. `troubles` of single items are said if nothing else is."""
+    """Build a status without asking an engine; `troubles` of items show if there is no other message."""
     keeper, walk = worker.keeper, worker.foreground
     desired = store.desired(worker.name)
     instance = keeper.instance if keeper else None

@@ -53,7 +53,7 @@ class Soaking:
         return None if walk.handover.waiver.judgement else self._judge(walk, keeper)
 
     def _judge(self, walk: Walk, keeper: Keeper) -> str | None:
-        """What is wrong with a candidate that runs and answers."""
+        """Return what is wrong with a candidate that runs and answers."""
         name = keeper.instance.container_name
         if keeper.readiness.is_known and not keeper.readiness.is_good:
             return f"{name} stopped being ready: {keeper.readiness.message}"

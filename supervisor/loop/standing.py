@@ -74,7 +74,7 @@ class Standing:
 
     @property
     def _refused_until(self) -> float:
-        """What failed before something was mended may be tried again at once."""
+        """When the desired version is tried again after it was refused; at once if something was mended since."""
         if self._refusal is None:
             return math.inf
         return self._refusal.until if self._refusal.mended == self._world.doubts.mended else -math.inf

@@ -60,7 +60,7 @@ class Turning(ABC):
 
     @abstractmethod
     def _look_back(self) -> None:
-        """Say how things stand after a request or a turn."""
+        """Publish the status after a request or a turn."""
 
     @abstractmethod
     def _let_go(self) -> None:

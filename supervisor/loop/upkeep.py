@@ -50,7 +50,7 @@ class Upkeep:
         self._told: set[Key] = set()  # whose trouble is in the audit log
 
     def statuses(self, keeper: Keeper | None) -> tuple[UndertakingStatus, ...]:
-        """What was found; nothing is known of it while the daemon does not answer."""
+        """Return the status of each undertaking; unknown while the daemon does not answer."""
         ago = self._world.clock.now() - self._world.clock.monotonic()
         found = tuple(_status(key, course, ago) for key, course in self._courses.items())
         if keeper is not None and keeper.is_ready:

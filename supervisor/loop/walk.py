@@ -29,7 +29,7 @@ class Wait:
 
 @dataclass(slots=True)
 class Lessons:
-    """Of a candidate: was it told what is known, and since when is it waited for what it finds out by itself?"""
+    """The lesson of a candidate: whether it was given the former's knowledge, and since when it finds out the rest."""
 
     is_told: bool = False
     since: dict[Awaited, float] = field(default_factory=dict)

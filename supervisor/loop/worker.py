@@ -99,7 +99,7 @@ class Worker(Turning):
         return self._clearing.walks
 
     def configure(self, router: RouterConfig, number: int = 0) -> None:
-        """Tell the worker what the router looks like now; `configured` says what becomes of that."""
+        """Give the worker the router's new configuration; `configured` shows what becomes of it."""
         self._inbox.put(lambda: self._configure(router, number))
 
     def begin(self, kind: Kind, version: Version | None, waiver: Waiver = NO_WAIVER) -> Listener:
@@ -127,7 +127,7 @@ class Worker(Turning):
         self._keeping.let_go()
 
     def _look_back(self) -> None:
-        """Say whether the router's configuration serves; one that was refused, for want of space say, may later."""
+        """Record whether the router's configuration serves; one that was refused, for want of space say, may later."""
         if self._router is None or not self._is_adopted:
             return
         refusal, serves = self._boundary.refusal("reconcile"), False

@@ -133,7 +133,7 @@ class Folders(Protocol):
         """Digest of every file in the configuration folder, by path."""
 
     def sources(self, instance: Instance) -> Mapping[str, int]:
-        """Which entry of its manifest's `config` each written file came from, by path; a file may be missing."""
+        """Return the index of the `config` entry that each written file came from, by path; a file may be missing."""
 
     def read(self, instance: Instance, manifest: ServiceManifest) -> tuple[RenderedFile, ...]:
         """The files of the configuration folder, as `write` takes them."""
@@ -159,10 +159,10 @@ class Folders(Protocol):
         (`owned`); False when they were equal already."""
 
     def state_digest(self, instance: Instance, manifest: ServiceManifest, owner: Instance) -> str:
-        """Digest of what `owner` would be given of the instance's copied volumes."""
+        """Return a digest of the instance's copied volumes as `owner` would be given them."""
 
     def read_state(self, instance: Instance, volume: StateVolume, file: str, owner: Instance) -> bytes:
-        """What `owner` would be given of a file in one of the instance's volumes; nothing when it is not there."""
+        """Return a file of one of the instance's volumes as `owner` would be given it; nothing when it is not there."""
 
     def prune_state(self, instance: Instance, manifest: ServiceManifest) -> bool:
         """Take out of the instance's own copied volumes what has no owner in its configuration; its daemon does not

@@ -1,4 +1,4 @@
-"""What the loop asks of daemons: probes, counters, sessions, calls."""
+"""Protocols for what the loop needs of daemons: probes, counters, sessions, calls."""
 
 from __future__ import annotations
 

@@ -19,16 +19,16 @@ class Store(Protocol):
     """The memory: wishes, generations, the journal of hand-overs, releases, configuration. Every write is durable."""
 
     def together(self) -> AbstractContextManager[object]:
-        """What is recorded inside is recorded as one, or not at all when the block raises."""
+        """Record all changes of the block as one, or none when it raises."""
 
     # the memory itself
     @property
     def losses(self) -> tuple[str, ...]:
-        """What was wrong with it when it was opened, and what became of that."""
+        """Damage that was found when the store was opened, and what became of it."""
 
     @property
     def changes(self) -> int:
-        """How often it was changed since it was opened."""
+        """Number of changes since the store was opened."""
 
     def save_copy(self) -> None:
         """Write a copy beside the one before, for the day when the memory cannot be read. StateError."""
@@ -77,7 +77,7 @@ class Store(Protocol):
     def set_desired(self, service: ServiceName, version: Version) -> None: ...
 
     def previous(self, service: ServiceName) -> Version | None:
-        """What a rollback returns to: the version that was active before the present one."""
+        """Return the version that a rollback returns to: the one that was active before."""
 
     def set_previous(self, service: ServiceName, version: Version | None) -> None: ...
 
@@ -107,7 +107,7 @@ class Store(Protocol):
     def set_current_release(self, release: str) -> None: ...
 
     def counted(self, service: ServiceName) -> str | None:
-        """What the generations of a service have counted, as JSON."""
+        """Return the counts of all generations of a service, as JSON."""
 
     def save_counted(self, service: ServiceName, text: str) -> None: ...
 

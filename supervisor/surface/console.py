@@ -24,7 +24,7 @@ PATIENCE = 5.0  # seconds a client may be silent
 
 
 class Consoles(Protocol):
-    """What stands behind the sockets."""
+    """The services behind the sockets."""
 
     @property
     def counting(self) -> tuple[str, ...]:

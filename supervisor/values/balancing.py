@@ -1,4 +1,4 @@
-"""What a load-balancing rule may say beyond where its connections go; parts of `router.Listener`."""
+"""Settings of a load-balancing rule beyond where its connections go; parts of `router.Listener`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class StatisticsPage:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """How a listener with a certificate speaks TLS. None: as the daemon does by itself."""
+    """TLS settings of a listener with a certificate. None: the daemon's own."""
 
     ciphers: str | None = None  # up to TLS 1.2
     cipher_suites: str | None = None  # from TLS 1.3
@@ -40,7 +40,7 @@ class HeaderRule:
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """How members are asked whether they work, where a connection that opens is not enough."""
+    """A check of members, where a connection that opens is not enough."""
 
     kind: str  # the daemon's option: "httpchk", "redis-check"
     arguments: tuple[str, ...] = ()  # "GET", "/health", "HTTP/1.1"

@@ -87,7 +87,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """What an operator lets a hand-over go without."""
+    """Safeguards that an operator lets a hand-over go without."""
 
     soak: bool = False  # it is decided once the candidate is verified
     judgement: bool = False  # what is judged while the candidate runs and answers does not undo it

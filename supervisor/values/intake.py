@@ -29,7 +29,7 @@ class Taken:
 
 
 class Fate(StrEnum):
-    """What became of a part of the configuration."""
+    """The fate of a part of the configuration."""
 
     LIVE = "live"  # it serves
     REFUSED = "refused"  # it does not, and will not until it changes; what was good before serves on

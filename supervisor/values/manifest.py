@@ -133,7 +133,7 @@ class ProbeKind(StrEnum):
 
 
 class Needs(StrEnum):
-    """How many of the probes that one entry with `each` gives have to hold."""
+    """The number of probes that have to hold, of those that one entry with `each` gives."""
 
     ALL = "all"
     ONE = "one"  # the others are named where a survey asks for them: one item does not decide for all
@@ -153,7 +153,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """Which lines of a file of copied state end with their owner.
+    """The rule by which lines of a file of copied state end with their owner.
 
     All of such a line matches the regular expression `item`, and its groups, joined by spaces, name the owner.
     """
@@ -193,7 +193,7 @@ class Awaited:
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """What the former active knows, and a candidate is told before it is given traffic.
+    """Knowledge of the former active that a candidate is given before it gets traffic.
 
     `known` and `same` are regular expressions: the first finds in the former's answer what is to be told, the second in
     the candidate's whom it may be told of. A match is told if all named groups of `same` have equal texts in both.
@@ -277,7 +277,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class ErrorCounter:
-    """Where a daemon tells how much of its work has failed so far; compared while a hand-over soaks.
+    """A counter of a daemon's failed work, compared while a hand-over soaks.
 
     A client sees more failures than before when more than `share` of its new work failed, besides the share that
     failed with the former active. No more than `clients` of them may. See `decisions.error_rate`.
@@ -301,7 +301,7 @@ class ErrorCounter:
 
 @dataclass(frozen=True, slots=True)
 class Undertaking:
-    """What the daemon is to bring about with others, one for each item: that it was loaded says nothing of it.
+    """A thing that the daemon is to bring about with others, for each item: to have loaded it is not enough.
 
     `probe` says whether it is up. `call` makes the daemon try again, after `pause` at first and `longest` at most
     between two calls. It is connecting until it was not up for `patience` seconds; then it is down.

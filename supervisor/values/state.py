@@ -246,7 +246,7 @@ class ProbeResult:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How much of a daemon's work has failed since it began, as it counts itself or the kernel counts it."""
+    """The share of a daemon's work that has failed since it began, as it counts itself or the kernel counts it."""
 
     name: str  # of a part that is counted apart, or of a server that was asked; empty: all of it
     failed: int
@@ -259,7 +259,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All that one counter told at one moment."""
+    """The tallies of one counter at one moment."""
 
     parts: tuple[Tally, ...]
     servers: tuple[Tally, ...] = ()  # that the daemon asks itself

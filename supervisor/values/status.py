@@ -44,7 +44,7 @@ class DrainingStatus:
 
 @dataclass(frozen=True, slots=True)
 class UndertakingStatus:
-    """How one thing stands that a service is to bring about: a tunnel, say. Times are seconds since the epoch."""
+    """The status of one thing that a service is to bring about: a tunnel, say. Times are seconds since the epoch."""
 
     name: str
     what: str

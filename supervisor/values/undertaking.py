@@ -1,4 +1,4 @@
-"""What a service has undertaken to bring about (a tunnel, say), item by item, and how each of them was found."""
+"""Things that a service has undertaken to bring about (a tunnel, say), and how each of them was found."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ResolvedUndertaking:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """How an undertaking was found.
+    """A sighting: how an undertaking was found.
 
     `missing` are those of its `parts` that are not up, by the names that a call needs; `attempts` are negotiations
     that carry nothing yet and may be given up, by the daemon's own numbers. What is looked at with a plain probe has

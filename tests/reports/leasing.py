@@ -139,7 +139,7 @@ class Cards:
         return self._ask(str(dns.reversename.from_address(address)), "PTR")
 
     def _ask(self, name: str, kind: str) -> str:
-        """What is answered, or the code that says why not."""
+        """Return the answer, or the code of a refusal."""
         query = dns.message.make_query(name, kind)
         answer = dns.query.udp(query, self._router, 2.0, sock=self._dns, ignore_unexpected=True, ignore_errors=True)
         found = [record.to_text() for records in answer.answer for record in records]

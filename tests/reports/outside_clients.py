@@ -8,29 +8,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPException
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 from lab.commands import load_balancer
 from lab.tools import run_inside
 from lab.topology import VIP, Lab
 from tests.integration.live_router import Live
-from tests.integration.probes.probe_servers import Namespace
+from tests.integration.probes.probe_servers import Namespace, Web
 
 CLIENTS = tuple(f"203.0.113.{number}" for number in range(101, 109))
 SERVER, NOBODY = "10.1.1.23", "10.1.1.24"  # guests; only one of them has a web server
 GOOD, DEAD, DEAD_TCP = 81, 83, 84  # public ports
 INSIDE = 8090
-
-
-class Web(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(500 if "bad" in self.path else 200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        pass
 
 
 def balanced() -> dict[str, Any]:

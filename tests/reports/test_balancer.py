@@ -83,7 +83,7 @@ def names_in_public(live: Live, folder: Path) -> Iterator[None]:
 
 
 def test_a_gateway_that_is_called_by_name_is_reached(live: Live, apply: Apply) -> None:
-    """Its name was refused as no IPv4 address."""
+    """CLOUDSTACK-8969 (apache/cloudstack#955): its name was refused as no IPv4 address."""
     line, tunnel = commands.cmd_line(), commands.site_to_site()
     elsewhere = {**line, "cmd_line": line["cmd_line"] | {"dns1": CLIENT_IP, "dns2": ""}}
     before = peer.status(live.lab).established_count

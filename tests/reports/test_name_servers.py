@@ -27,7 +27,7 @@ SERVERS = (IPv4Address("127.0.0.2"), IPv4Address("127.0.0.3"))
 
 @contextlib.contextmanager
 def name_server(namespace: Namespace, address: IPv4Address, answer: str, delay: float = 0.0) -> Iterator[None]:
-    """It says `answer` to everything after a while: good, silent, or the name of a response code."""
+    """A server that answers everything with `answer` after a while: good, silent, or the name of a response code."""
 
     def bound() -> socket.socket:
         listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

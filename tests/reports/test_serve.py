@@ -1,4 +1,4 @@
-"""`vrctl config apply` says what became of each part, and a change serves at once, whatever soaks."""
+"""`vrctl config apply` reports the fate of each part, and a change serves at once, whatever soaks."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def entry(address: str = GUEST, mac: str = "02:00:0a:01:01:f0", **more: object) 
 
 
 def connects(live: Live, port: int) -> bool:
-    """Does somebody listen there, as the outside sees it?"""
+    """True if somebody listens there, as the outside sees it."""
     command = ["python3", "-c", f"import socket; socket.create_connection(('{VIP}', {port}), 1.0)"]
     return subprocess.run(inside(live.lab.public, command), capture_output=True, check=False).returncode == 0
 
@@ -57,7 +57,7 @@ def tidy(live: Live, apply: Apply) -> Iterator[None]:
 def test_a_host_outside_every_network_is_refused_by_name_and_the_rest_serves(
     live: Live, apply: Apply, tidy: None
 ) -> None:
-    """Of apache/cloudstack#8158 and #3654: a part that could not be used was dropped, and nobody was told."""
+    """Of apache/cloudstack#8158 and #3654: a part that could not be used was dropped without a message."""
     done = apply(entry(), entry("192.0.2.7", "02:00:0a:01:01:f1"), check=False, json_lines=True)
     assert done.returncode == 6
     assert fates(done) == {

@@ -1,4 +1,4 @@
-"""Services that were ready while what they are for did not work: each tunnel and each name server is said."""
+"""Services that were ready while what they are for did not work: each tunnel and each name server is in the status."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def restored(live: Live, apply: Apply) -> Iterator[None]:
 
 @pytest.mark.usefixtures("restored")
 def test_a_tunnel_whose_policy_was_changed(live: Live, apply: Apply) -> None:
-    """strongswan#2324, over the whole router: the tunnel is looked at after the change, and said."""
+    """strongswan#2324, over the whole router: the tunnel is looked at after the change, and in the status."""
     until("the tunnel is up", lambda: undertakings(live, "strongswan")[0]["state"] == "up", 30.0)
     before = live.services()["strongswan"]
     apply(commands.site_to_site() | {"esp_policy": "aes256-sha256;modp2048,aes128-sha256;modp2048"})

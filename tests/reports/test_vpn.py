@@ -76,7 +76,7 @@ def test_a_key_that_is_put_right_at_our_end(ends: Ends, version: int) -> None:
 @pytest.mark.timeout(200)
 @each_version
 def test_a_key_that_is_wrong_at_the_other_end(ends: Ends, version: int) -> None:
-    """It is told since when there is no tunnel, the other end is not flooded, and it is up when its key is right."""
+    """The status has the time of the loss, the other end is not flooded, and it is up when its key is right."""
     ours, theirs = ends
     theirs.accept(version=version, key=WRONG.reveal())
     ours.configure(tunnel(version))

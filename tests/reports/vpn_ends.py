@@ -115,7 +115,7 @@ CHILD = """\
 
 @dataclass
 class End:
-    """One daemon, and what it says of itself."""
+    """One daemon, and its statistics."""
 
     namespace: str
     folder: Path

@@ -1,4 +1,4 @@
-"""A load balancer of Debian's, run with what the templates say for the management server's text.
+"""A load balancer of Debian's, run with what the templates make of the management server's text.
 
 Inside addresses and ports become ones of this machine's loopback, and so do the members' addresses.
 """

@@ -144,6 +144,24 @@ def test_links_and_named_modules_exist(path: Path) -> None:
     assert not [str(missing) for missing in (*links, *modules) if not missing.exists()]
 
 
+def reports() -> list[tuple[str, list[str]]]:
+    """Each row of the table of reports: the numbers of its reports, and the tests that it names."""
+    rows = [line.split(" | ") for line in (ROOT / "docs/reports.md").read_text().splitlines() if line.startswith("| ")]
+    return [(row[0], re.findall(r"`(tests/[\w./-]+)`", row[-1])) for row in rows[1:]]
+
+
+@pytest.mark.parametrize(("report", "tests"), [pytest.param(*row, id=f"row {at}") for at, row in enumerate(reports())])
+def test_a_report_is_replayed_by_the_tests_that_its_row_names(report: str, tests: list[str]) -> None:
+    text = "".join((ROOT / test).read_text() for test in tests)
+    assert tests
+    assert [number for number in re.findall(r"\[[\w/-]*(#\d+)\]", report) if not re.search(rf"{number}\b", text)] == []
+
+
+def test_every_file_of_replays_is_in_the_table_of_reports() -> None:
+    named = {test for _, tests in reports() for test in tests}
+    assert {name(path) for path in ROOT.glob("tests/reports/test_*.py")} <= named
+
+
 def test_every_setting_is_documented() -> None:
     documented = set(re.findall(r"(?m)^\| `(\w+)` \|", (ROOT / "docs/settings.md").read_text()))
     assert documented == {field.name for field in fields(Settings)}

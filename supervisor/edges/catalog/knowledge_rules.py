@@ -1,4 +1,4 @@
-"""Rules for what generations know and tell each other, beside those of `rules`."""
+"""Rules for `knowledge`, `awaited`, `counters` and `sync_port` of a manifest, beside those of `rules`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What daemons and others are asked, in a manifest: probes, counters, what is awaited, undertaken and cautioned of."""
+"""The syntax of questions in a manifest: probes, counters, `awaited`, `knowledge`, `undertakings`, `cautions`."""
 
 from __future__ import annotations
 

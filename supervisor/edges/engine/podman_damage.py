@@ -1,4 +1,4 @@
-"""Whether the storage of a private engine is sound: emptied files after a loss of power are a known disease of it.
+"""Checks the storage of a private engine: emptied files after a loss of power are a known disease of it.
 
 What is asked is what the supervisor needs of it: a list, each container of the list, and, if it is to be thorough, the
 content of every image, which the engine compares with the checksums that it kept when the image was loaded.

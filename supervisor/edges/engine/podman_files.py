@@ -64,7 +64,7 @@ class PodmanFiles:
         return fresh
 
     def can_be_written(self, reserve: int) -> bool:
-        """False while the disk is full or read-only: then nothing that fails says anything of the storage."""
+        """False while the disk is full or read-only: a failure is no sign of a damaged storage then."""
         try:
             if shutil.disk_usage(self.root).free < reserve:
                 return False
@@ -80,7 +80,7 @@ class PodmanFiles:
 
     @property
     def descriptions(self) -> Path:
-        """What each container is, in case that its storage cannot say it any more."""
+        """The folder with a description of each container, for the day when its storage cannot be read."""
         return self.root / "containers"
 
     @property
@@ -195,7 +195,7 @@ def _can_overlay(folder: Path) -> bool:
 
 
 def _number(storage: Path) -> int:
-    """Which one it is; 0: it is no storage."""
+    """Return the number of a storage folder; 0: it is no storage."""
     if storage.name == STORAGE:
         return 1
     word = storage.name.removeprefix(f"{STORAGE}-")

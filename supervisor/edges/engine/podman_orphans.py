@@ -68,7 +68,7 @@ def container_of(files: PodmanFiles, orphan: Orphan) -> Container:
 
 
 def describe(files: PodmanFiles, spec: ContainerSpec, labels: Mapping[str, str]) -> None:
-    """Write beside the storage what the storage says of a container. OSError."""
+    """Write the description of a container beside its storage. Raises OSError."""
     place = files.descriptions / f"{spec.name}.json"
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = place.with_suffix(".new")
@@ -150,7 +150,7 @@ def remove_folders(*folders: Path) -> None:
 
 
 def _mounts(folders: Sequence[Path]) -> list[str]:
-    """What is mounted at or below the folders, the deepest first."""
+    """Return the mounts at or below the folders, the deepest first."""
     lines = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     points = [re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), line.split()[1]) for line in lines]
     below = (point for point in points if any(Path(point).is_relative_to(folder) for folder in folders))

@@ -1,4 +1,4 @@
-"""How a rule asks its members whether they work: `option httpchk` and its like, and the `http-check` lines."""
+"""Reads how a rule checks its members: `option httpchk` and its like, and the `http-check` lines."""
 
 from __future__ import annotations
 

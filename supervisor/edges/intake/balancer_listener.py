@@ -63,7 +63,7 @@ _LOOKS = ("hide-version", "refresh", "show-desc", "show-legends", "show-modules"
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the sections before a listener say, and what came beside the text."""
+    """The settings of the sections before a listener, and the files that came beside the text."""
 
     own: frozenset[IPv4Address]  # addresses of the router; empty: not known yet
     services: frozenset[IPv4Address]  # those that guests call the router's own services at

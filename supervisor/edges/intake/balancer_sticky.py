@@ -1,4 +1,4 @@
-"""What keeps a client with the member that served it before: cookies of ours, of the application, or its address."""
+"""Reads how a client stays with the member that served it: by a cookie of ours, of the application, or its address."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ _LEFT_OUT_VALUES = ("backlog", "mss", "nice", "tcp-ut")
 
 @dataclass(slots=True)
 class _Words:
-    """What the bind line says."""
+    """The words of a bind line that are about TLS."""
 
     is_tls: bool = False
     paths: list[str] = field(default_factory=list)  # of certificates

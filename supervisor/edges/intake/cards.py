@@ -1,4 +1,4 @@
-"""Which network card an address is on: commands say its number, or only its Ethernet address.
+"""Finds the network card that an address is on: commands have its number, or only its Ethernet address.
 
 Cards can be numbered anew when one is plugged in, so a card that the kernel has by that address counts more than the
 number.
@@ -66,7 +66,7 @@ def _number(device: str | None) -> str | None:
 
 
 def _told(bags: Bags) -> Cards:
-    """Return what earlier commands said of cards: the boot line lists them in order, others name card and address."""
+    """Return the cards that earlier commands name: the boot line lists them in order, others name card and address."""
     line: Mapping[str, str] = bags.get("cmdline", {}).get("config", {})
     macs = [text for text in re.split(r"[|,\s]+", line.get("nic_macs", "")) if text]
     found = {mac.lower(): f"eth{number}" for number, mac in enumerate(macs)}

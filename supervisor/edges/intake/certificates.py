@@ -121,7 +121,7 @@ def _key(text: str, password: str) -> tuple[str, bytes]:
 
 
 def _work(block: str) -> int:
-    """The product of the numbers that say how a password is stretched (PKCS#8 only: the older form has none)."""
+    """Return the product of the numbers by which a password is stretched (PKCS#8 only: the older form has none)."""
     try:
         content = base64.b64decode("".join(block.split()[4:-4]), validate=True)
     except binascii.Error:

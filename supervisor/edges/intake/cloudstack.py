@@ -18,7 +18,7 @@ from supervisor.values.router import RouterConfig
 
 
 class CloudStackIntake:
-    """Satisfies `ports.Intake`. `kernel` says which network cards there are; without it only commands do."""
+    """Satisfies `ports.Intake`. `kernel` lists the network cards; without it only commands do."""
 
     def __init__(self, kernel: Callable[[], Cards] = dict) -> None:
         self._kernel = kernel

@@ -140,7 +140,7 @@ class Command:
 
     @property
     def remark(self) -> str | None:
-        """What of it is passed over; None: nothing."""
+        """A part of the command that is passed over, in words; None: none is."""
         is_dual = any(self.body.get(field) for field in _IPV6.get(self.type, ()))
         return "IPv6, which no service here has anything for" if is_dual and not self.note else None
 

@@ -56,7 +56,7 @@ def _ends(network: IPv4Network) -> tuple[IPv4Address, IPv4Address]:
 
 
 def _name(name: str, router: str, path: str, faults: Faults) -> str:
-    """Return the name that the guest has in DNS; a fault says where it cannot be had."""
+    """Return the name that the guest has in DNS; a fault names where it cannot be had."""
     if name and not is_label(name):
         faults.add(path, f"{name!r:.80} is not a host name: leased without one")
         return ""
@@ -69,7 +69,7 @@ def _name(name: str, router: str, path: str, faults: Faults) -> str:
 
 
 def _gateway(text: str | None, network: GuestNetwork, path: str, faults: Faults) -> IPv4Address | None:
-    """Return the router that the guest is told of; None: that of its network. 0.0.0.0: it is told of none."""
+    """Return the router that the guest is offered; None: that of its network. 0.0.0.0: none."""
     if not text:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Whose an address is: what was sent for a guest goes with the guest, and is never shown to the next one there.
+"""Decides who owns an address: data of a guest goes with the guest, and is never shown to the next one there.
 
 A guest is known by its DHCP entry. Data that comes for an address belongs to the network card that has an entry for it
 then, or, if there is none yet, to the card whose entry comes next. Networks without DHCP have no entries: what was sent
@@ -19,7 +19,7 @@ BAG = "owners"
 
 
 def with_owners(bags: Bags) -> Bags:
-    """Return bags that say who owns what; those of a supervisor that did not know are completed."""
+    """Return bags with the owner of each address; bags of an earlier supervisor, which lack them, are completed."""
     if BAG in bags:
         return bags
     entries = bags.get("dhcpentry", {})
@@ -73,7 +73,7 @@ def without_network(bags: Bags, network: IPv4Network) -> Bags:
 
 
 def _guest_addresses(bags: Bags) -> list[dict[str, str]]:
-    """What the router still has in networks of guests."""
+    """Return the router's own addresses in networks of guests."""
     devices = (entries for key, entries in bags.get("ips", {}).items() if key != "id")
     return [entry for entries in devices for entry in entries if entry.get("add") and entry.get("nw_type") == "guest"]
 

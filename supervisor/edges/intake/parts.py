@@ -1,4 +1,4 @@
-"""Which parts of the configuration a command speaks of, as interpretation names them in its faults."""
+"""Names the parts of the configuration that a command is about, as interpretation names them in its faults."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def _uncounted(container: str, port: int, servers: Sequence[str]) -> str:
 class ProtocolProber:
     """Asks in the caller's thread and network namespace; never takes longer than the probe's `timeout`.
 
-    `execute` runs a command inside a container (name, command, timeout) and bounds it; `answers` tells what
+    `execute` runs a command inside a container (name, command, timeout) and bounds it; `answers` returns what
     clients of a container's port were answered, and what other servers answered us.
     """
 

@@ -1,4 +1,4 @@
-"""Tells a daemon something at its control socket: a connection for each line, as probes do."""
+"""Sends lines to a daemon's control socket: a connection for each line, as probes do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ANSWER_LIMIT = 64 * 1024
 
 
 def tell(source: ResolvedProbe, lines: Sequence[str], target: ProbeTarget) -> tuple[str, ...]:
-    """Return the answers that are not empty. ProbeError with the first line that could not be told."""
+    """Return the answers that are not empty. Raises ProbeError: with the first line that could not be sent."""
     if source.kind != ProbeKind.SOCKET:
         raise ProbeError(f"cannot tell {target.container} anything: {source.kind} is no socket")
     place = Arguments(source, ("runtime", "path", "send")).socket_place(target)

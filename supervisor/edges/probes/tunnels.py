@@ -5,30 +5,20 @@ One answer is read to its end before the next command is sent, and nothing here 
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from vici import Session
-from vici.exception import CommandException, DeserializationException, EventUnknownException, SessionException
 
 from supervisor.edges.probes.answer import silence
 from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.bounded import unix_connection
+from supervisor.edges.probes.vici import NONSENSE
 from supervisor.values.errors import ProbeError
 from supervisor.values.state import ProbeTarget, ResolvedProbe
 from supervisor.values.undertaking import Sighting
 
-_NONSENSE = (
-    CommandException,
-    DeserializationException,
-    EventUnknownException,
-    SessionException,
-    struct.error,
-    UnicodeDecodeError,
-    ValueError,
-)
 _CARRIES = {"INSTALLED", "UPDATING", "REKEYING"}  # a child that has its keys in the data plane
 _BEGINS = {"CREATED", "CONNECTING"}  # an IKE_SA that is not there yet
 _MAKES_CHILDREN = {"CHILD_CREATE", "QUICK_MODE"}
@@ -83,7 +73,7 @@ def _session(arguments: Arguments, probe: ResolvedProbe, target: ProbeTarget) ->
             yield Session(connection)
     except OSError as error:
         raise ProbeError(f"cannot ask VICI at {place}: {silence(error, probe.timeout)}") from error
-    except _NONSENSE as error:
+    except NONSENSE as error:
         raise ProbeError(f"cannot ask VICI at {place}: {type(error).__name__}: {error}") from error
 
 

@@ -13,8 +13,8 @@ from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.bounded import unix_connection
 from supervisor.values.state import ProbeTarget, ResolvedProbe
 
-# What the library raises when the other side speaks something else, or says no.
-_NONSENSE = (
+# What the library raises when the other side speaks something else, or refuses.
+NONSENSE = (
     CommandException,
     DeserializationException,
     EventUnknownException,
@@ -37,7 +37,7 @@ def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
             loaded = _names(session.list_conns()) if expected else set()
     except OSError as error:
         return Answer(False, question, silence(error, probe.timeout))
-    except _NONSENSE as error:
+    except NONSENSE as error:
         return Answer(False, question, f"not a VICI answer ({type(error).__name__}: {error})")
     missing = [name for name in expected if name not in loaded]
     if missing:

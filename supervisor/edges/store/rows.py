@@ -1,4 +1,4 @@
-"""What the tables of the memory must hold, row by row: one that cannot be read is one service's trouble, or nobody's.
+"""Checks and mends the tables of the memory row by row: one that cannot be read is one service's trouble, or nobody's.
 
 `faulty_rows` reads every row with the words that the supervisor will read it with. Where a copy has the same row and it
 is good there, `mend` takes it from the copy; else the row is left out, or the one column that cannot be read is empty.
@@ -53,7 +53,7 @@ class FaultyRow:
 
     @property
     def service(self) -> str:
-        """Whose it is, as far as the row says; empty: nobody's."""
+        """The service that the row belongs to, as far as it can be read; empty: none."""
         has_one = KEYS[self.table][:1] in (("service",), ("name",)) and self.table not in ("releases", "facts")
         return str(self.key[0]) if has_one and self.key else ""
 

@@ -1,4 +1,4 @@
-"""Who uses the command line, for the audit log: the account that logged in, whatever it has become since."""
+"""Names the caller of the command line for the audit log: the account that logged in, and the one it acts as."""
 
 from __future__ import annotations
 

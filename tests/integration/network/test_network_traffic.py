@@ -336,7 +336,7 @@ def test_services_reach_others_with_the_router_s_address(firewalled: Router) -> 
 
 
 def test_generations_of_a_service_reach_each_other_at_one_port(firewalled: Router) -> None:
-    """haproxy/haproxy#842: what one has learnt the other is told, through a firewall that drops by default."""
+    """haproxy/haproxy#842: what one has learnt reaches the other, through a firewall that drops by default."""
     traffic = NftTraffic()
     with web(firewalled, 1) as (first, _), ExitStack() as opened:
         assert first.link

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
 from typing import TypeVar
 
 from supervisor.values.state import ProbeResult, ResolvedProbe
@@ -32,6 +33,18 @@ def probe(kind: str, timeout: float = 1.0, **arguments: object) -> ResolvedProbe
 
 
 Ask = Callable[..., ProbeResult]
+
+
+class Web(BaseHTTPRequestHandler):
+    """A server that answers 500 where the path has the word `bad`, and 200 elsewhere."""
+
+    def do_GET(self) -> None:
+        self.send_response(500 if "bad" in self.path else 200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
 
 
 @dataclass

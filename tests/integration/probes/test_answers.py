@@ -1,4 +1,4 @@
-"""DNS questions and answers of each client are counted by the kernel, whatever the real server between them says."""
+"""DNS questions and answers of each client are counted by the kernel, whatever the real server between them counts."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_every_code_but_two_has_failed(lab: Lab, counters: AnswerCounters) -> No
 
 
 def test_other_servers_are_counted_by_address(lab: Lab, counters: AnswerCounters) -> None:
-    """The guest plays two servers of the router's: one that refuses, one that says nothing."""
+    """The guest plays two servers of the router's: one that refuses, one that is silent."""
     silent = "10.1.1.77"
     read(lab, counters, "vrs-names-1", PORT, f"{GUEST} {silent}")
 

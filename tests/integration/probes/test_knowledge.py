@@ -1,4 +1,4 @@
-"""What the load balancer's manifest says of knowledge, counters and sessions, asked of the daemon itself."""
+"""The load balancer's words on knowledge, counters and sessions in its manifest, tried on the daemon itself."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def silent() -> Iterator[int]:
 
 
 def told(prober: ProtocolProber, former: Path, candidate: Path) -> set[str]:
-    """What the second is told of what the first knows."""
+    """Return the lines that the second is sent of the first one's knowledge."""
     found: set[str] = set()
     for one in MANIFEST.knowledge:
         source = resolved(one.source)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from supervisor.edges.probes import ProtocolProber
 from supervisor.values.errors import EngineError, ProbeError
 from supervisor.values.manifest import ErrorCounter, Probe, ProbeKind
 from supervisor.values.state import ExecResult, ProbeTarget, Reading, ResolvedProbe, Tally
-from tests.integration.probes.probe_servers import Run, Serve, wait_until
+from tests.integration.probes.probe_servers import Run, Serve, Web, wait_until
 
 ROOT = Path(__file__).parents[3]
 SOURCE = ResolvedProbe("socket", (("runtime", "run"), ("path", "admin.sock"), ("send", "show stat -1 3 -1")), 1.0)
@@ -31,16 +31,6 @@ CLIENTS = ResolvedProbe(
 
 def counter(failed: str = r"(?m)^bad (\d+)") -> ErrorCounter:
     return ErrorCounter("things", Probe(ProbeKind.EXEC, ()), failed, r"(?m)^all (\d+)", share=0.1, minimum=1)
-
-
-class Web(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(500 if "bad" in self.path else 200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        pass
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""TLS probes against a real load balancer, whose certificate may be another one than the file says."""
+"""TLS probes against a real load balancer, whose certificate may be another one than the file's."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def look(tmp_path: Path) -> Look:
 
 
 def test_a_certificate_that_was_written_and_is_not_served(look: Look, run: Run, tmp_path: Path) -> None:
-    """A load balancer that was not told goes on with the one before."""
+    """A load balancer that did not load it goes on with the one before."""
     port, pem = free_port(), tmp_path / "web.pem"
     pem.write_bytes(certificate(tmp_path, "first"))
     (tmp_path / "settings").write_text(SETTINGS.format(folder=tmp_path, port=port))

@@ -1,4 +1,4 @@
-"""One item of many does not decide for all, and what could not be asked tells nothing."""
+"""One item of many does not decide for all, and what could not be asked decides nothing."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ Figures = tuple[int, int]
 
 
 def parts(**figures: Figures) -> Span:
-    """Parts of a service whose clients nobody tells apart."""
+    """Parts of a service whose clients are not counted apart."""
     found = {name if name != "all" else "": Work(*numbers) for name, numbers in figures.items()}
     return Span({(name, ""): work for name, work in found.items()}, {})
 

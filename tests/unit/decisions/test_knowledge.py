@@ -1,4 +1,4 @@
-"""What a candidate is told, and what it still has to find out."""
+"""A candidate is sent the former's knowledge, and waits for what it still has to find out."""
 
 from __future__ import annotations
 

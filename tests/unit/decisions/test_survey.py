@@ -1,4 +1,4 @@
-"""When a single item is said to be in trouble, and when no more."""
+"""A single item is in trouble after some failures, and out of it after one success."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Podman is told, and where its storages lie."""
+"""The files that Podman is started with, and the places of its storages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def files(tmp_path: Path) -> PodmanFiles:
 
 
 def test_no_network_backend_is_named(files: PodmanFiles) -> None:
-    """Podman 5 refuses to start with the one that 4.3 would be told ("cni")."""
+    """Podman 5 refuses to start with the one that 4.3 would need ("cni")."""
     assert "[network]" not in files._containers_conf()
 
 

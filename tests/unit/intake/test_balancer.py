@@ -1,4 +1,4 @@
-"""What a load-balancing rule says is carried out, or named: never lost without a word."""
+"""The words of a load-balancing rule are carried out, or named: none is lost silently."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def rule(*more: str, head: tuple[str, ...] = RULE) -> tuple[Listener, list[str]]
 
 @pytest.mark.parametrize("head", [RULE, TCP])
 def test_a_rules_own_time_limits_count(head: tuple[str, ...]) -> None:
+    """apache/cloudstack#14131, #12574, #3789: connections were cut after 50 s, whatever their rule said."""
     listener, problems = rule("timeout client 30m", "timeout server 1800000", "timeout tunnel 0", head=head)
     assert problems == []
     assert listener.timeouts == (("client", 1_800_000), ("server", 1_800_000), ("tunnel", 0))
@@ -200,6 +201,7 @@ def test_words_of_stick_tables_are_carried_out_or_named(lines: tuple[str, ...], 
 
 
 def test_switches_and_limits() -> None:
+    """apache/cloudstack#9582: what was written into the file by hand was gone with the next rule."""
     listener, problems = rule(
         "option abortonclose",
         "option tcpka",
@@ -291,6 +293,7 @@ def test_a_listener_that_should_serve_less_is_refused(line: str) -> None:
 def test_the_last_word_on_keeping_connections_counts(
     before: tuple[str, ...], lines: tuple[str, ...], keeps_alive: bool
 ) -> None:
+    """apache/cloudstack#3253: `no option forceclose` and words that exclude each other stopped all rules."""
     found, problems = balanced("defaults", *(f"\t{one}" for one in before), *RULE, *(f"\t{one}" for one in lines))
     assert problems == []
     assert found.listeners[0].keep_alive == keeps_alive

@@ -1,4 +1,4 @@
-"""The command files that CloudStack 4.23's own generator wrote: each is taken right, or passed over and said so."""
+"""The command files that CloudStack 4.23's own generator wrote: each is taken right, or passed over and named."""
 
 from __future__ import annotations
 

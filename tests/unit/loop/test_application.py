@@ -1,4 +1,4 @@
-"""What a caller who applies a configuration is told: whether it serves, and of whom it was refused."""
+"""A caller who applies a configuration learns whether it serves, and who refused it."""
 
 from __future__ import annotations
 

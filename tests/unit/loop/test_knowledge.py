@@ -1,4 +1,4 @@
-"""A candidate is told what is known, waits for what it finds out by itself, and counts on from where others were."""
+"""A candidate gets the former's knowledge, waits for what it finds out by itself, and counts on from others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a service is to bring about with others is looked at, called for and told, whatever happens to the service."""
+"""What a service is to bring about with others is looked at, called for and shown, whatever happens to the service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator lets a swap go without is left out, and nothing else; it is said, recorded, and stays so."""
+"""What an operator lets a swap go without is left out, and nothing else; it is shown, recorded, and stays so."""
 
 from __future__ import annotations
 

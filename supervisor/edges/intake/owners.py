@@ -24,13 +24,10 @@ def with_owners(bags: Bags) -> Bags:
     if BAG in bags:
         return bags
     entries = bags.get("dhcpentry", {})
-    addresses = {address for kind in OWNED for address in bags.get(kind, {}) if address != "id"}
-    found = with_bag(bags, BAG, {})
-    for address in sorted(addresses):
-        entry = entries.get(address)
-        is_gone = entry is not None and entry.get("remove")
-        found = without(found, {address}) if is_gone else claimed(found, address)
-    return found
+    addresses = {address for kind in OWNED for address in bags.get(kind, {}) if address != "id"} & entries.keys()
+    gone = {address for address in addresses if entries[address].get("remove")}
+    owners = {address: entries[address]["mac_address"].lower() for address in sorted(addresses - gone)}
+    return without(with_bag(bags, BAG, owners), gone)
 
 
 def claimed(bags: Bags, address: str, *, is_all: bool = False) -> Bags:

@@ -134,7 +134,10 @@ def _is_less(now: Row, before: Row) -> bool:
 
 
 def _parsed(text: str) -> tuple[list[str], list[list[str]]]:
-    lines = list(csv.reader(io.StringIO(text.lstrip("# ").rstrip("\n") + "\n")))
+    try:
+        lines = list(csv.reader(io.StringIO(text.lstrip("# ").rstrip("\n") + "\n")))
+    except csv.Error as error:
+        raise ValueError(f"no table: {error}") from None
     if not lines:
         raise ValueError("no table")
     names = [name.strip() for name in lines[0]]

@@ -147,6 +147,8 @@ class TemplateRenderer:
     ) -> tuple[ResolvedFrontend, ...]:
         base = _Scope({"router": router, "instance": instance}, manifest.name)
         claims: dict[object, str] = {}
+        if instance.sync_port:
+            claims[f"inside port {instance.sync_port}/tcp"] = "sync_port"
         resolved: list[ResolvedFrontend] = []
         for index, frontend in enumerate(manifest.frontends):
             place = f"frontends[{index}]"

@@ -172,7 +172,7 @@ CONNECT = """
 import socket, sys
 for address in sys.argv[1:]:
     try:
-        socket.create_connection((address, 10999), 0.3)
+        socket.create_connection((address, 8999), 0.3)
         print("open", address)
     except OSError:
         pass

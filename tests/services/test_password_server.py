@@ -63,7 +63,7 @@ class Site:
             "probe": {"address": PROBE, "answer": "probe of generation 7"},
             "offers": str(self.offers),
             "owners": str(self.owners),
-            "sweep": 1,
+            "sweep": 1.0,
             "store": str(self.store),
         }
         path = self.folder / f"{port}.json"

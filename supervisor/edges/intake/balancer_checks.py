@@ -32,6 +32,7 @@ _KINDS: Mapping[str, tuple[re.Pattern[str], ...]] = {
 _SHORT = ("mysql-check", "smtpchk")  # may say nothing more
 KINDS = ("httpchk", *_KINDS)
 _FLAGS = ("disable-on-404", "send-state")
+_MOST_HEADERS = 16  # a line of the daemon has 64 words at most
 
 
 def health_check(section: Section, faults: Faults) -> HealthCheck | None:
@@ -103,6 +104,10 @@ def _sent(check: HealthCheck, words: Iterator[str]) -> HealthCheck:
             question[word], is_asked = checked(next(words, ""), *patterns[word]), True
         else:
             raise BadPartError(f"http-check send {word!r:.40} is unknown: left out")
+    if [header.name.lower() for header in headers].count("host") > 1:
+        raise BadPartError("http-check names a host already: left out")
+    if len(headers) > _MOST_HEADERS:
+        raise BadPartError(f"http-check has more than {_MOST_HEADERS} headers: left out")
     arguments = tuple(question.values()) if is_asked else check.arguments
     return replace(check, headers=tuple(headers), arguments=arguments)
 

@@ -6,6 +6,7 @@ whole listener is refused.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
@@ -57,6 +58,7 @@ _READ_ELSEWHERE = (
 _OURS = ("log",)  # what is logged, and where, is the supervisor's
 _SERVICE_PORTS = (53, 80, 8080)
 """Where guests call names, metadata and passwords at the router's address in their network."""
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")  # no line may have one: nothing would be written
 _LOOKS = ("hide-version", "refresh", "show-desc", "show-legends", "show-modules", "show-node")
 """Words of a page of statistics that change only what it looks like."""
 
@@ -232,6 +234,8 @@ def _page_of(section: Section, faults: Faults) -> StatisticsPage:
         raise BadPartError(f"{section.name}: stats: a page must have a user and a password")
     for one in section.all("stats"):
         _check_page_word(one, section, auth, faults)
+    if any(not word or _CONTROL.search(word) for one in section.all("stats") for word in one.words):
+        raise BadPartError(f"{section.name}: stats: a word is empty or has a control character: page refused")
     uri, realm = section.last("stats", "uri"), section.last("stats", "realm")
     return StatisticsPage(
         uri=uri.words[2] if uri else None,

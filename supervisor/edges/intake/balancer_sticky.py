@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from supervisor.edges.intake.balancer_servers import COOKIE, WORD
+import re
+
+from supervisor.edges.intake.balancer_servers import COOKIE
 from supervisor.edges.intake.balancer_text import Directive, Section, checked, duration, number, size
 from supervisor.edges.intake.faults import BadPartError, Faults
 from supervisor.values.router import (
@@ -13,6 +15,8 @@ from supervisor.values.router import (
     Stickiness,
 )
 
+_DOMAIN = re.compile(r"[A-Za-z0-9_.-]{1,255}")  # any other sign costs every listener
+_MOST_OPTIONS = 24
 _DELIMITERS = {"path-parameters": ";", "query-string": "?"}
 
 
@@ -46,17 +50,22 @@ def _is_refused(option: str, mode: CookieMode, options: tuple[str, ...]) -> bool
 
 
 def _cookie_options(words: list[str]) -> tuple[str, ...]:
-    found, rest = [], iter(words)
+    """Each option once, and the last word on its value, but for domains: a line of the daemon has so many words."""
+    found: dict[str, str] = {}
+    rest = iter(words)
     for word in rest:
         if word == "domain":
-            found.append(f"domain {checked(next(rest, ''), WORD, 'a domain')}")
+            domain = checked(next(rest, ""), _DOMAIN, "a domain")
+            found[f"domain {domain}"] = f"domain {domain}"
         elif word in ("maxidle", "maxlife"):
-            found.append(f"{word} {duration(next(rest, ''))}")
+            found[word] = f"{word} {duration(next(rest, ''))}"
         elif word in ("nocache", "indirect", "postonly", "preserve", "httponly", "secure"):
-            found.append(word)
+            found[word] = word
         else:
             raise BadPartError(f"cookie option {word!r:.40} is unknown")
-    return tuple(found)
+    if len(found) > _MOST_OPTIONS:
+        raise BadPartError(f"a cookie has at most {_MOST_OPTIONS} options")
+    return tuple(found.values())
 
 
 def _learned(one: Directive, faults: Faults) -> LearnedCookieStickiness:

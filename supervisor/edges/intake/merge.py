@@ -74,8 +74,8 @@ def _dhcpentry(bags: Bags, command: Command) -> Bags:
     left = {key: entry for key, entry in bag.items() if key not in (former, address)}
     is_gone = body.get("add") is False or body.get("remove")
     bags = with_bag(bags, "dhcpentry", left if body.get("add") is False else {**left, address: body})
-    if former is not None and former != address:
-        bags = without(bags, {former})
+    if former is not None and former != address and not bag[former].get("remove"):
+        bags = without(bags, {former})  # else that is gone already, and what is there now is the next guest's
     return without(bags, {address}) if is_gone else assigned(bags, address, mac)
 
 
@@ -94,7 +94,9 @@ def _vmpassword(bags: Bags, command: Command) -> Bags:
     """The last password of every guest, with what tells this offer of it from an earlier one."""
     body, address = command.body, command.body["ip_address"]
     offer = {"password": body["password"], "offer": command.identity}
-    return claimed(with_bag(bags, "vmpassword", {**bags.get("vmpassword", {}), address: offer}), address)
+    is_all = address not in bags.get("vmdata", {})  # a password that waited there for its card is replaced
+    bags = with_bag(bags, "vmpassword", {**bags.get("vmpassword", {}), address: offer})
+    return claimed(bags, address, is_all=is_all)
 
 
 def _loadbalancer(bags: Bags, command: Command) -> Bags:

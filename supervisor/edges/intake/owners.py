@@ -2,7 +2,8 @@
 
 A guest is known by its DHCP entry. Data that comes for an address belongs to the network card that has an entry for it
 then, or, if there is none yet, to the card whose entry comes next. Networks without DHCP have no entries: what was sent
-for an address there stays until it is sent again.
+for an address there stays until it is sent again. A network that is shut down while its guests are stopped comes back
+with them: their user data is sent again then, their passwords are not, so these wait for the same cards.
 """
 
 from __future__ import annotations
@@ -23,20 +24,20 @@ def with_owners(bags: Bags) -> Bags:
     if BAG in bags:
         return bags
     entries = bags.get("dhcpentry", {})
-    addresses = {address for kind in OWNED for address in bags.get(kind, {}) if address != "id"}
-    found = with_bag(bags, BAG, {})
-    for address in sorted(addresses):
-        entry = entries.get(address)
-        is_gone = entry is not None and entry.get("remove")
-        found = without(found, {address}) if is_gone else claimed(found, address)
-    return found
+    addresses = {address for kind in OWNED for address in bags.get(kind, {}) if address != "id"} & entries.keys()
+    gone = {address for address in addresses if entries[address].get("remove")}
+    owners = {address: entries[address]["mac_address"].lower() for address in sorted(addresses - gone)}
+    return without(with_bag(bags, BAG, owners), gone)
 
 
-def claimed(bags: Bags, address: str) -> Bags:
-    """Return the bags after data came for `address`: it is of the card that has the address now."""
+def claimed(bags: Bags, address: str, *, is_all: bool = False) -> Bags:
+    """Return the bags after data came for `address`: it is of the card that has the address now.
+
+    `is_all`: nothing is left there of what came before.
+    """
     entry = bags.get("dhcpentry", {}).get(address)
     if entry is None or entry.get("remove"):
-        return bags
+        return _left(bags, BAG, {address}) if is_all else bags
     return with_bag(bags, BAG, {**bags[BAG], address: entry["mac_address"].lower()})
 
 
@@ -51,14 +52,15 @@ def assigned(bags: Bags, address: str, mac: str) -> Bags:
 def without(bags: Bags, addresses: Collection[str]) -> Bags:
     """Return the bags without anything that was sent for guests at these addresses."""
     for kind in (*OWNED, BAG):
-        bag = bags.get(kind, {})
-        if any(address in bag for address in addresses):
-            bags = with_bag(bags, kind, {key: entry for key, entry in bag.items() if key not in addresses})
+        bags = _left(bags, kind, addresses)
     return bags
 
 
 def without_network(bags: Bags, network: IPv4Network) -> Bags:
-    """Return the bags after `network` went, without the guests that are in no other one."""
+    """Return the bags after `network` went, without the guests that are in no other one.
+
+    Passwords of cards that are known stay for them: it may have been shut down because all of them are stopped.
+    """
     left = [IPv4Network(entry["network"]) for entry in _guest_addresses(bags)]
     known = {address for kind in ("dhcpentry", *OWNED) for address in bags.get(kind, {}) if address != "id"}
     gone = {
@@ -66,10 +68,17 @@ def without_network(bags: Bags, network: IPv4Network) -> Bags:
         for address in known
         if (found := _parsed(address)) in network and not any(found in other for other in left)
     }
-    entries = bags.get("dhcpentry", {})
-    if gone & entries.keys():
-        bags = with_bag(bags, "dhcpentry", {key: entry for key, entry in entries.items() if key not in gone})
-    return without(bags, gone)
+    waiting = gone & bags[BAG].keys() & bags.get("vmpassword", {}).keys()
+    for kind in ("dhcpentry", *OWNED, BAG):
+        bags = _left(bags, kind, gone - waiting if kind in ("vmpassword", BAG) else gone)
+    return bags
+
+
+def _left(bags: Bags, kind: str, addresses: Collection[str]) -> Bags:
+    bag = bags.get(kind, {})
+    if not any(address in bag for address in addresses):
+        return bags
+    return with_bag(bags, kind, {key: entry for key, entry in bag.items() if key not in addresses})
 
 
 def _guest_addresses(bags: Bags) -> list[dict[str, str]]:

@@ -28,6 +28,7 @@ _COMPANIONS = ("-wal", "-shm", "-journal")
 def rescue(path: Path) -> tuple[str, ...]:
     """Make `path` a file that can be used, or none; return what was wrong and what became of it. StateError."""
     try:
+        _refuse_newer(path)
         reason, number = examine(path)
         copies = [(found, place) for place in copies_of(path) if (found := examine(place)[1]) is not None]
         newest = max(copies, key=lambda one: one[0], default=None)
@@ -40,6 +41,22 @@ def rescue(path: Path) -> tuple[str, ...]:
         return (*said, *_mend_rows(path))
     except (OSError, sqlite3.Error) as error:
         raise StateError(f"cannot put {path} in order: {error}") from error
+
+
+def _refuse_newer(path: Path) -> None:
+    """Leave alone what a newer supervisor wrote: unlike a damage, that is so in a copy too."""
+    formats = [found for place in (path, *copies_of(path)) if (found := _format(place)) > len(MIGRATIONS)]
+    if len(formats) > 1 and _format(path) > len(MIGRATIONS):
+        raise StateError(f"cannot use {path}: its format {formats[0]} and its copy's are newer than this supervisor")
+
+
+def _format(path: Path) -> int:
+    """Return which one a file says that it has; 0: it cannot be read."""
+    with contextlib.suppress(OSError, sqlite3.Error):
+        if path.is_file() and not path.is_symlink() and path.stat().st_size:
+            with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+                return int(database.execute("PRAGMA user_version").fetchone()[0])
+    return 0
 
 
 def examine(path: Path) -> tuple[str, int | None]:

@@ -17,6 +17,8 @@ from supervisor.edges.store.rescue import rescue
 from supervisor.edges.store.schema import MIGRATIONS
 from supervisor.values.errors import StateError
 
+BUSY_MS = 5000  # what a change waits for another process that has the file
+
 
 class StateFile:
     """StateError when the file cannot be opened, read or written. Safe to use from several threads."""
@@ -51,7 +53,11 @@ class StateFile:
             if not self.has_former:
                 return
             try:  # the log holds former pages until it is written back and cut off
-                (is_busy, *_) = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                self._database.execute("PRAGMA busy_timeout=0")  # while a copy is written, others need the memory
+                try:
+                    (is_busy, *_) = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                finally:
+                    self._database.execute(f"PRAGMA busy_timeout={BUSY_MS}")
                 self.has_former = bool(is_busy)
             except sqlite3.Error as error:
                 raise StateError(f"cannot write the log of the state file back: {error}") from error

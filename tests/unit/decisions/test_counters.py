@@ -33,7 +33,7 @@ def test_a_table_is_read_by_the_names_of_its_columns() -> None:
     assert read_table(COUNTERS, TABLE) == {WEB: row(7, 700), ONE: row(5)}
 
 
-@pytest.mark.parametrize("text", ["", "Unknown command\n", "# pool,state\nweb,UP\n"])
+@pytest.mark.parametrize("text", ["", "Unknown command\n", "# pool,state\nweb,UP\n", "a\rb\n", "x" * 200_000])
 def test_what_is_no_such_table_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"table|list"):
         read_table(COUNTERS, text)

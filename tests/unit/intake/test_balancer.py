@@ -156,6 +156,32 @@ def test_a_word_of_a_member_that_cannot_be_carried_out_is_named(words: str, prob
     assert len(listener.backends) == 1 + is_there
 
 
+@pytest.mark.parametrize("options", ["domain a:b", " ".join(f"domain d{n}.example.org" for n in range(40))])
+def test_a_cookie_that_would_cost_all_listeners_costs_its_own(options: str) -> None:
+    found, problems = balanced(*RULE, f"\tcookie srv insert {options}")
+    assert (found.listeners, len(problems)) == ((), 1)
+
+
+@pytest.mark.parametrize(
+    ("lines", "headers", "problem"),
+    [
+        (["hdr Host a", "hdr host b"], ["Host"], "http-check names a host already: left out"),
+        (
+            [f"hdr X-{number} v" for number in range(30)],
+            [f"X-{number}" for number in range(16)],
+            "http-check has more than 16 headers: left out",
+        ),
+    ],
+)
+def test_headers_of_checks_that_would_cost_all_listeners_are_named(
+    lines: list[str], headers: list[str], problem: str
+) -> None:
+    listener, problems = rule("option httpchk GET /", *(f"http-check send {line}" for line in lines))
+    assert set(problems) == {problem}
+    assert listener.health_check is not None
+    assert [header.name for header in listener.health_check.headers] == headers
+
+
 @pytest.mark.parametrize("line", ["cookie srv insert", "appsession JSESSIONID len 52 timeout 3h"])
 def test_a_cookie_without_mode_http_is_named(line: str) -> None:
     listener, problems = rule(line, head=TCP)
@@ -174,6 +200,7 @@ def test_a_cookie_without_mode_http_is_named(line: str) -> None:
             ("nocache",),
             ["indirect of a cookie has no meaning with rewrite: left out"],
         ),
+        ("srv insert" + " nocache" * 70 + " maxidle 1m maxidle 2m", ("nocache", "maxidle 2m"), []),
         ("srv prefix preserve", (), ["preserve of a cookie has no meaning with prefix: left out"]),
     ],
 )
@@ -305,6 +332,15 @@ def test_mode_and_balance_of_all_rules() -> None:
     )
     assert problems == []
     assert [(one.is_http, str(one.balance)) for one in found.listeners] == [(True, "leastconn")] * 2
+
+
+@pytest.mark.parametrize("line", ["stats uri ''", "stats realm ''", "stats realm a\x01b", "stats auth u:a\x7fb"])
+def test_a_page_whose_words_no_file_could_have_costs_nothing_else(line: str) -> None:
+    found, problems = balanced(
+        *RULE, "listen p", "\tbind 203.0.113.23:8081", "\tstats enable", "\tstats auth u:p", f"\t{line}"
+    )
+    assert (len(found.listeners), found.statistics) == (1, ())
+    assert "page refused" in problems[-1]
 
 
 STATS = ("\tstats enable", "\tstats uri /s", "\tstats realm R", "\tstats auth a:b:c")

@@ -67,7 +67,22 @@ BEFORE = (network(), entry(A), data("of-a"), password("secret-a"))
         pytest.param((entry(A.upper()),), {X: ("of-a", "secret-a")}, id="the same card again"),
         pytest.param((entry(A, host_name="other"),), {X: ("of-a", "secret-a")}, id="renamed"),
         pytest.param((entry(B, Y),), {X: ("of-a", "secret-a")}, id="another guest comes"),
-        pytest.param((network(add=False),), {}, id="its network goes"),
+        pytest.param((network(add=False),), {X: (None, "secret-a")}, id="its network goes: the password waits"),
+        pytest.param(
+            (network(add=False), network(), entry(A)), {X: (None, "secret-a")}, id="and comes back with it started"
+        ),
+        pytest.param((network(add=False), network(), entry(B)), {}, id="and comes back with another guest there"),
+        pytest.param((network(add=False), entry(A, remove=True)), {}, id="it is removed after its network"),
+        pytest.param(
+            (network(add=False), password("secret-b"), network(), entry(B)),
+            {X: (None, "secret-b")},
+            id="and comes back with another guest there, whose password was sent before",
+        ),
+        pytest.param(
+            (entry(A, remove=True), password("secret-b"), entry(A, Y), entry(B)),
+            {X: (None, "secret-b")},
+            id="a guest that was removed there comes elsewhere before the next one is started",
+        ),
         pytest.param((network("eth3", "10.1.3.1"), network("eth3", "10.1.3.1", add=False)), {X: ("of-a", "secret-a")}),
         pytest.param((entry(B), data("of-b"), password("secret-b")), {X: ("of-b", "secret-b")}, id="the next guest"),
         pytest.param(

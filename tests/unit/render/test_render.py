@@ -251,6 +251,12 @@ def test_bad_frontends_are_refused(frontends: tuple[Frontend, ...], message: str
         TemplateRenderer().frontends(replace(ISOLATED, frontends=frontends), SAMPLE, INSTANCE)
 
 
+def test_the_port_at_which_generations_reach_each_other_is_no_frontends() -> None:
+    instance = replace(INSTANCE, sync_port=80)
+    with pytest.raises(RenderError, match="web wants inside port 80/tcp, which sync_port has"):
+        TemplateRenderer().frontends(replace(ISOLATED, frontends=(GOOD,)), SAMPLE, instance)
+
+
 @pytest.mark.parametrize("interfaces", ["'eth0'", "7", "['eth 0']", "['']", "[router.colour]"])
 def test_bad_interfaces_are_refused(interfaces: str) -> None:
     frontend = Frontend("dns", Protocol.UDP, "53", "dns", interfaces=interfaces)

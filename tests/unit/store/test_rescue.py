@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -164,6 +165,31 @@ def test_without_a_good_copy_releases_are_known_from_the_files_beside(
     assert (store.instances(), store.bags(), store.attached("/media/one.iso")) == ((), None, None)
     if damage is not WHOLE["removed"]:
         assert "no good copy" in store.losses[0]
+
+
+def test_what_a_newer_supervisor_wrote_is_left_alone(folder: Path) -> None:
+    for name in ("state.db", "state.db.copy-1"):
+        with closing(sqlite3.connect(folder / name, isolation_level=None)) as database:
+            database.execute("PRAGMA user_version = 99")
+    before = {place.name: place.read_bytes() for place in folder.glob("state.db*") if place.is_file()}
+    with pytest.raises(StateError, match="its format 99 and its copy's are newer than this supervisor"):
+        SqliteStore(folder)
+    assert aside(folder) == []
+    assert path_of(folder).read_bytes() == before["state.db"]
+
+
+def test_nobody_waits_while_the_log_cannot_be_written_back(folder: Path, again: Callable[[], SqliteStore]) -> None:
+    store = again()
+    with closing(sqlite3.connect(path_of(folder), isolation_level=None)) as copying:
+        copying.execute("BEGIN")
+        copying.execute("SELECT * FROM facts").fetchall()
+        store.save_bags('{"secret": 2}', ["c"])
+        began = time.monotonic()
+        store.erase()
+        assert time.monotonic() - began < 1.0
+        assert store.has_former
+    store.erase()
+    assert not store.has_former
 
 
 def journal(folder: Path, content: bytes | None, name: str = "-wal") -> None:

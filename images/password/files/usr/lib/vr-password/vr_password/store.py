@@ -66,9 +66,12 @@ class Offer:
 class Store:
     """Raises OSError when the disk does."""
 
-    def __init__(self, folder: Path, offers: Path, owners: Path | None = None, sweep: float = SWEEP_SECONDS) -> None:
-        self._folder, self._offers, self._owners, self._seconds = folder, offers, owners, sweep
-        self._sweep_at = time.monotonic() + sweep
+    def __init__(
+        self, folder: Path, offers: Path, owners: Path | None = None, sweep_seconds: float = SWEEP_SECONDS
+    ) -> None:
+        self._folder, self._offers, self._owners = folder, offers, owners
+        self._sweep_seconds = sweep_seconds  # between two sweeps
+        self._sweep_at = time.monotonic() + sweep_seconds
         self._unswept: list[str] = []  # guests of the sweep that is under way
         self._is_swept = False  # at least once, after the start
 
@@ -90,9 +93,10 @@ class Store:
             pass
         with suppress(OSError):
             self._begin_sweep()
-            for name in self._unswept[-SWEEP_GUESTS:]:
-                self._sweep(IPv4Address(name))
-            del self._unswept[-SWEEP_GUESTS:]
+        for _ in range(SWEEP_GUESTS):
+            # A record that cannot be read is passed over; another thread may have taken the last name.
+            with suppress(OSError, ValueError, IndexError):
+                self._sweep(IPv4Address(self._unswept.pop()))
 
     def _begin_sweep(self) -> None:
         """Every guest once after the start, and later those without an entry."""
@@ -100,7 +104,7 @@ class Store:
             return
         guests = {name for name in os.listdir(self._folder) if _ADDRESS.fullmatch(name)}
         self._unswept = sorted(guests - set(os.listdir(self._owners)) if self._is_swept else guests)
-        self._is_swept, self._sweep_at = True, time.monotonic() + self._seconds
+        self._is_swept, self._sweep_at = True, time.monotonic() + self._sweep_seconds
 
     def _sweep(self, guest: IPv4Address) -> None:
         """Remove a password that was sent for a guest that is gone, and list again an offer that was acknowledged."""

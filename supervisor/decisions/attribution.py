@@ -15,11 +15,11 @@ def fates(
 
     `refusals` gives the reason for files that a service refused. A file with several faults is named once for each.
     """
-    known = set(before)
+    known, newest = set(before), {part: index for index, file in enumerate(files) for part in file.parts}
     blamed: dict[int, list[Fault]] = {}
     indirect: list[Fault] = []
     for fault in after:
-        index = _to_blame(files, fault)
+        index = _to_blame(newest, fault)
         if index is not None:
             blamed.setdefault(index, []).append(fault)
         elif fault not in known:
@@ -28,12 +28,14 @@ def fates(
     return (*found, *(PartFate(fault.path, Fate.LEFT_OUT, fault.problem) for fault in indirect))
 
 
-def _to_blame(files: Sequence[TakenFile], fault: Fault) -> int | None:
-    """The last file counts: it is what is kept of that part."""
-    for index in range(len(files) - 1, -1, -1):
-        if any(fault.path == part or fault.path.startswith((f"{part}.", f"{part} ")) for part in files[index].parts):
-            return index
-    return None
+def _to_blame(newest: Mapping[str, int], fault: Fault) -> int | None:
+    """Return the last file that speaks of the part, or of what it is a part of: it is what is kept.
+
+    `newest` has the last file of each part: a call may have thousands of files, and as many faults.
+    """
+    path = fault.path
+    ends = (*(at for at, letter in enumerate(path) if letter in ". "), len(path))
+    return max((newest[path[:end]] for end in ends if path[:end] in newest), default=None)
 
 
 def _of(file: TakenFile, faults: Sequence[Fault], refusals: Mapping[str, str]) -> Iterator[PartFate]:

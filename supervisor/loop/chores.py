@@ -20,6 +20,7 @@ class Chores:
         self._closing = closing
         self._lock = threading.Lock()
         self._failed: dict[str, str] = {}
+        self._repeated: dict[str, Callable[[], None]] = {}  # by a thread for each name, until it is done
 
     @property
     def message(self) -> str:
@@ -27,14 +28,28 @@ class Chores:
 
     def do(self, name: str, act: Callable[[], None]) -> None:
         """Do it now; where that fails, from another thread later. Repeating it must do no harm."""
-        if not self._is_done(name, act):
-            threading.Thread(target=self._repeat, args=(name, act), name=f"chore-{name}", daemon=True).start()
+        if self._is_done(name, act):
+            return
+        with self._lock:
+            is_repeated = name in self._repeated
+            self._repeated[name] = act
+        if not is_repeated:
+            threading.Thread(target=self._repeat, args=(name,), name=f"chore-{name}", daemon=True).start()
 
-    def _repeat(self, name: str, act: Callable[[], None]) -> None:
+    def _repeat(self, name: str) -> None:
         while not self._closing.wait(PAUSE_SECONDS):
-            if self._is_done(name, act):
+            act = self._repeated[name]
+            if self._is_done(name, act) and self._ends(name, act):
                 log.info("made up for", extra={"what": name})
                 return
+
+    def _ends(self, name: str, act: Callable[[], None]) -> bool:
+        """False if somebody asked for something newer meanwhile."""
+        with self._lock:
+            if self._repeated[name] is not act:
+                return False
+            del self._repeated[name]
+            return True
 
     def _is_done(self, name: str, act: Callable[[], None]) -> bool:
         try:

@@ -110,8 +110,8 @@ class Configuration:
     def take(self, files: Files) -> Application:
         """Record files, and those that could not be recorded before them, and give every worker what they mean."""
         with self._lock:
-            files = (*self._postponed, *files)
             self._refuse_bad(files)
+            files = (*self._postponed, *files)  # what is bad of the former is refused by itself: see `_take`
             bags, before, faults = self._world.store.bags(), self.known, self.faults
             taken = self._take(files)
             self._postponed = ()

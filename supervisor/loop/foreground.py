@@ -53,15 +53,17 @@ class Foreground:
         return soaking if soaking.is_background else None
 
     def end(self) -> None:
-        """Let go of what has ended: what soaks beside it goes on, or goes back if somebody asked for that meanwhile."""
-        ended, self.walk, self.overtaken = self.walk, self.overtaken, None
-        soaking = self.walk
-        if soaking is None or ended is None:
-            return
-        if ended.handover.mode is Mode.RELOAD and verdict(ended.handover) is Outcome.SUCCEEDED:
-            note_configuration(soaking, ended.router)
-        if soaking.is_wanted_back and is_soaking(soaking.handover):
-            revert(soaking, ROLLED_BACK)
+        """Let go of what has ended: what soaks beside it goes on, or goes back if somebody asked for that meanwhile.
+
+        StateError: nothing is let go, and this may be repeated.
+        """
+        ended, soaking = self.walk, self.overtaken
+        if soaking is not None and ended is not None:
+            if ended.handover.mode is Mode.RELOAD and verdict(ended.handover) is Outcome.SUCCEEDED:
+                note_configuration(soaking, ended.router)
+            if soaking.is_wanted_back and is_soaking(soaking.handover):
+                revert(soaking, ROLLED_BACK)
+        self.walk, self.overtaken = soaking, None
 
     def end_soak(self) -> Walk | None:
         """End the soak of a configuration, since somebody asks for more. Return the hand-over if it is decided."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from supervisor.decisions.handover import current
@@ -12,12 +13,15 @@ from supervisor.loop.instances import version_of
 from supervisor.loop.shutting import shut
 from supervisor.loop.walk import Listener, Walk
 from supervisor.loop.world import World
+from supervisor.values.errors import SupervisorError
 from supervisor.values.handover import NO_WAIVER, Handover, Kind, Mode, Waiver
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.names import ServiceName
 from supervisor.values.release import InstanceState, Version
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import Instance, RenderedFile
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,10 @@ class Opening:
         with self._allocator.new_instance(definition, wish.version, router) as candidate:
             handover = Handover(0, self._service, wish.kind, mode, replaced, candidate.generation, waiver=wish.waiver)
             walk = self._walk(handover, definition, router, candidate, began, listeners)
-        shut(self._world, candidate)
+        try:
+            shut(self._world, candidate)
+        except SupervisorError as error:  # what is recorded is carried out; the worker's next look repeats this
+            log.warning("frontends not as configured", extra={"service": self._service, "reason": str(error)})
         walk.former, walk.former_definition = former, former_definition
         if wish.waiver.words:
             announce_waiver(walk)

@@ -16,7 +16,7 @@ from supervisor.loop.allocation import with_frontends
 from supervisor.loop.instances import begin, is_active, is_running, refuses, restore, with_instance
 from supervisor.loop.switchboard import Serving
 from supervisor.loop.walk import Walk, tell_daemon
-from supervisor.values.errors import RenderError, SupervisorError
+from supervisor.values.errors import EngineError, RenderError, SupervisorError
 from supervisor.values.manifest import OnChange, ServiceDefinition
 from supervisor.values.release import InstanceState
 from supervisor.values.state import Instance, RenderedFile
@@ -24,6 +24,7 @@ from supervisor.values.state import Instance, RenderedFile
 log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 0.5
+ENGINE_SECONDS = 10.0  # for an engine that is away, while the candidate serves
 
 
 def refresh(walk: Walk, former: Instance, definition: ServiceDefinition, *, starts: bool) -> Instance:
@@ -49,11 +50,22 @@ def refresh(walk: Walk, former: Instance, definition: ServiceDefinition, *, star
         walk.is_refreshed = True
         _tell(walk, former, definition)
         return former
-    restore(walk.world, former, definition, walk.router)
-    if reason := refuses(walk.world, former, definition, files):
+    try:
+        restore(walk.world, former, definition, walk.router)
+        reason = refuses(walk.world, former, definition, files)
+    except EngineError as error:  # without it nobody is given another configuration; traffic moves all the same
+        if walk.elapsed < (ENGINE_SECONDS if _serves(walk) else PATIENCE_SECONDS):
+            raise
+        reason = str(error)
+    if reason:
         return _left(walk, former, reason)
     _give(walk, former, fresh, definition, files, starts=starts)
     return fresh
+
+
+def _serves(walk: Walk) -> bool:
+    """True if clients lose nothing while the former active is waited for."""
+    return not walk.probe(walk.candidate, walk.definition, walk.definition.manifest.liveness)
 
 
 def _tell(walk: Walk, former: Instance, definition: ServiceDefinition) -> None:

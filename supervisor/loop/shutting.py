@@ -23,12 +23,14 @@ def shut(world: World, instance: Instance) -> None:
 
     It is recorded of every generation: a supervisor that comes back must not open one before it has its configuration.
     """
-    names = shut_of(instance)
-    if not world.switchboard.shut(instance.service, names):
+    names, store = shut_of(instance), world.store
+    is_changed = world.switchboard.shut(instance.service, names)
+    known = [(one, with_shut(one, names), state) for one, state in store.instances(instance.service)]
+    unrecorded = [(wanted, state) for one, wanted, state in known if shut_of(wanted) != shut_of(one)]
+    if not is_changed and not unrecorded:
         return
-    store = world.store
     with store.together():
-        for known, state in store.instances(instance.service):
-            store.save_instance(with_shut(known, names), state)
+        for wanted, state in unrecorded:
+            store.save_instance(wanted, state)
         text = f"nothing is led to {', '.join(sorted(names))}" if names else "all frontends are open"
         store.log_event(EventRecord(world.clock.now(), instance.service, "frontends", text))

@@ -47,13 +47,18 @@ class SpentItems:
         threading.Thread(target=self._run, name="spent", daemon=True).start()
 
     def _run(self) -> None:
+        told = ""
         while not self._closing.wait(LOOK_SECONDS):
             try:
                 self.turn()
             except SupervisorError as error:  # the disk, say: the list is still there the next time
-                log.warning("used-up items not forgotten", extra={"reason": str(error)})
-            except Exception:
-                log.exception("unexpected failure")
+                if told != (told := str(error)):  # once for each reason, however long it lasts
+                    log.warning("used-up items not forgotten", extra={"reason": told})
+            except Exception as error:
+                if told != (told := repr(error)):
+                    log.exception("unexpected failure")
+            else:
+                told = ""
 
     def turn(self) -> None:
         """Forget what is listed now, and what was replaced since. SupervisorError: not all of it; may be repeated."""

@@ -69,6 +69,7 @@ class Surveyor:
         self._world, self._workers, self._closing = world, workers, closing
         self._rounds: dict[ServiceName, _Round] = {}
         self._findings: dict[ServiceName, Findings] = {}
+        self._unasked: dict[ServiceName, str] = {}  # why, when it was said last
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -99,14 +100,22 @@ class Surveyor:
             subject = subject_of(worker)
             if subject is None:
                 continue
-            round_ = self._rounds.get(subject.service)
-            if round_ and round_.subject.instance != subject.instance:
-                self._keep(subject.service, Findings())  # the former one's are not its own
-                round_ = None
-            if round_ is None or self._is_due_anew(round_, subject):
-                round_ = self._rounds[subject.service] = self._begin(subject)
-            if self._world.clock.monotonic() >= round_.due:
-                self._ask_some(round_, subject)
+            try:
+                self._look_at(subject)
+            except SupervisorError as error:  # one service's words are no reason to leave the others alone
+                if self._unasked.get(subject.service) != (told := str(error)):
+                    log.warning("survey failed", extra={"service": subject.service, "reason": told})
+                self._unasked[subject.service] = told
+
+    def _look_at(self, subject: Subject) -> None:
+        round_ = self._rounds.get(subject.service)
+        if round_ and round_.subject.instance != subject.instance:
+            self._keep(subject.service, Findings())  # the former one's are not its own
+            round_ = None
+        if round_ is None or self._is_due_anew(round_, subject):
+            round_ = self._rounds[subject.service] = self._begin(subject)
+        if self._world.clock.monotonic() >= round_.due:
+            self._ask_some(round_, subject)
 
     def _is_due_anew(self, round_: _Round, subject: Subject) -> bool:
         is_changed = round_.subject.router is not subject.router
@@ -126,7 +135,8 @@ class Surveyor:
         for probe in self._next(round_):
             if not self._ask(round_, subject, probe, watch.threshold):
                 break
-        if round_.is_drained and not self._known(subject.service).doubts:
+        is_outdated = round_.subject.router is not subject.router  # the next round settles what is in doubt
+        if round_.is_drained and (is_outdated or not self._known(subject.service).doubts):
             self._conclude(round_, subject.service)
 
     def _next(self, round_: _Round) -> Iterator[ResolvedProbe]:
@@ -154,7 +164,8 @@ class Surveyor:
 
     def _conclude(self, round_: _Round, service: ServiceName) -> None:
         round_.is_over = True
-        self._keep(service, survey.only(self._known(service), frozenset(round_.asked)))
+        known = survey.only(self._known(service), frozenset(round_.asked))
+        self._keep(service, Findings(known.troubles))
         rest = TROUBLED_REST_SECONDS if self._known(service).troubles else REST_SECONDS
         round_.due = self._world.clock.monotonic() + rest
 

@@ -77,6 +77,7 @@ class Upkeep:
             is_changed = key in self._courses and (is_other or one != self._known.get(key))
             courses[key] = decide.changed(course, one, now) if is_changed else course
         self._known, self._courses, self._generation = known, courses, instance.generation
+        self._told &= known.keys()
         self._target = target_of(self._world, instance, definition) if known else None
         self._is_asking, self._inquiry = False, self._inquiry + 1
 
@@ -137,7 +138,11 @@ class Upkeep:
                 log.exception("unexpected failure", extra={"service": self._service, "part": "upkeep"})
             self._put(lambda: take(answer))
 
-        self._world.spawn(work)
+        try:
+            self._world.spawn(work)
+        except RuntimeError as error:  # no thread could be made: later, and not never
+            log.warning("undertaking not asked", extra={"service": self._service, "reason": str(error)})
+            self._is_asking, self._not_before = False, self._world.clock.monotonic() + decide.LOOK_AGAIN_SECONDS
 
     # ------------------------------------------------------------ what is said of it
 

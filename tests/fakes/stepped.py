@@ -125,13 +125,17 @@ class SteppedWorker(Worker):
 class NamedConfigurations:
     """Satisfies `ports.Intake`: a file's name says which of the known configurations it is."""
 
+    BAD = "bad"  # a file of this name is refused
+
     def __init__(self, known: Mapping[str, RouterConfig]) -> None:
         self._known = known
         self.forgotten: set[str] = set()
 
     def take(self, kept: str | None, files: Sequence[tuple[str, bytes]]) -> Taken:
-        names = tuple(name for name, _ in files)
-        return Taken(names[-1], names, (), files=tuple(TakenFile(name, ("all",)) for name in names))
+        names = tuple(name for name, _ in files if name != self.BAD)
+        refused = tuple(Fault(name, "nobody knows it") for name, _ in files if name == self.BAD)
+        newest = [kept or "", *names][-1]
+        return Taken(newest, names, refused, files=tuple(TakenFile(name, ("all",)) for name in names))
 
     def interpret(self, kept: str | None) -> tuple[RouterConfig, tuple[Fault, ...]]:
         return self._known[kept or ""], ()

@@ -22,6 +22,7 @@ from supervisor.values.status import Progress
 log = logging.getLogger(__name__)
 
 APPLY_SECONDS = 60.0
+MOST_APPLY_SECONDS = 3600.0
 
 Context = grpc.ServicerContext
 MOST_OF_A_NAME = 64
@@ -73,6 +74,11 @@ def _given(request: Any, field: str) -> Any:
     return getattr(request, field) if request.HasField(field) else None
 
 
+def _name(said: str) -> str:
+    """Return what a caller says of itself as one line of an audit log can have it."""
+    return "".join(letter for letter in said if letter.isprintable())[:MOST_OF_A_NAME]
+
+
 def _files(request: pb.ApplyConfigRequest | pb.DiffConfigRequest) -> tuple[tuple[str, bytes], ...]:
     return tuple((file.name, file.content) for file in request.files)
 
@@ -109,7 +115,7 @@ class Servicer(SupervisorServicer):
     def Swap(self, request: pb.SwapRequest, context: Context) -> Iterator[pb.Progress]:  # noqa: N802
         waiver = Waiver(request.no_soak, request.force)
         asked = self.control.swap(
-            request.service, _given(request, "version"), request.wait, waiver, request.asked_by[:MOST_OF_A_NAME]
+            request.service, _given(request, "version"), request.wait, waiver, _name(request.asked_by)
         )
         return _progress(asked, context)
 
@@ -170,7 +176,8 @@ class Servicer(SupervisorServicer):
 
     @stream
     def ApplyConfig(self, request: pb.ApplyConfigRequest, context: Context) -> Iterator[pb.Progress]:  # noqa: N802
-        seconds = request.timeout_seconds or APPLY_SECONDS
+        asked = request.timeout_seconds  # a call that nobody listens to any more is followed all the same
+        seconds = min(asked, MOST_APPLY_SECONDS) if asked > 0 else APPLY_SECONDS
         return _progress(self.control.apply_config(_files(request), request.wait, seconds), context)
 
     @unary

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from supervisor.decisions.attribution import fates
@@ -83,3 +85,19 @@ def test_fates(
     found: tuple[PartFate, ...],
 ) -> None:
     assert fates(files, before, after, refusals) == found
+
+
+def test_thousands_of_files_and_faults_are_told_apart_at_once() -> None:
+    files = [TakenFile(f"{number}.json", (f"dhcpentry.10.1.{number >> 8}.{number & 255}",)) for number in range(5000)]
+    faults = [Fault(f"{file.parts[0]}.host_name", "is no name") for file in files]
+    began = time.process_time()
+    found = fates(files, (), faults, {})
+    assert time.process_time() - began < 1.0
+    assert [one.name for one in found] == [file.name for file in files]
+    assert {one.fate for one in found} == {REFUSED}
+
+
+def test_the_last_file_that_speaks_of_a_part_is_to_blame() -> None:
+    files = (GUEST, TakenFile("whole.json", ("dhcpentry",)), TakenFile("again.json", GUEST.parts), RULES)
+    found = fates(files, (), (NAMELESS,), {})
+    assert [one.fate for one in found] == [LIVE, LIVE, REFUSED, LIVE]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from supervisor.loop.clearing import MOST_ALIVE
+from supervisor.values.errors import StateError
+from supervisor.values.handover import Handover, Kind
 from supervisor.values.names import ServiceName
 from tests.unit.loop.ailments import ISOLATED, OVERLAPPING, Ward, ward
 from tests.unit.loop.scenarios import configure, rollback, settle, swap, until_live, until_soak
@@ -136,3 +138,23 @@ def test_a_swap_does_not_wait_for_the_soak_of_a_change(service: ServiceName) -> 
         swap(patient.router, service)
         settle(patient.router, service)
         assert patient.runs == "2.0"
+
+
+@each
+def test_a_change_in_place_is_noted_of_the_soak_even_if_the_memory_refuses_at_first(service: ServiceName) -> None:
+    with ward(service, has_clients=True) as patient:
+        swap(patient.router, service)
+        until_soak(patient.router, service)
+        store, amend, refused = patient.machine.store, patient.machine.store.amend, list[int]()
+
+        def refuse_once(handover: Handover) -> None:
+            if handover.is_reconfigured and not refused:
+                refused.append(handover.id)
+                raise StateError("cannot write the state: no space left")
+            amend(handover)
+
+        store.amend = refuse_once  # type: ignore[method-assign]
+        configure("reload")(patient.router, service)
+        patient.until(lambda: bool(refused))
+        patient.until(lambda: patient.worker.foreground.handover.kind is Kind.SWAP)
+        assert patient.worker.foreground.handover.is_reconfigured

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from supervisor.values.errors import StateError
 from supervisor.values.names import ServiceName
+from supervisor.values.status import EventRecord
 from tests.unit.loop.ailments import Ward, ward
 from tests.unit.loop.loop_samples import CONFIGURATIONS
 from tests.unit.loop.scenarios import swap
@@ -75,3 +77,22 @@ def test_a_supervisor_that_comes_back_opens_nothing_before_it_has_the_configurat
     pair.becomes(is_backup=True)
     pair.patient.restart_supervisor()  # its manifests know nothing of backups: what is recorded is all there is
     assert pair.ports == []
+
+
+def test_what_is_shut_while_the_memory_refuses_is_recorded_later(pair: Pair) -> None:
+    store, refused = pair.patient.machine.store, list[int]()
+    log_event = store.log_event
+
+    def refuse_once(event: EventRecord) -> None:
+        if event.name == "frontends" and not refused:
+            refused.append(1)
+            raise StateError("cannot write the state: no space left")
+        log_event(event)
+
+    store.log_event = refuse_once  # type: ignore[method-assign]
+    pair.becomes(is_backup=True)
+    assert refused
+    assert pair.ports == []
+    pair.patient.wait(3.0)
+    (instance,) = [one for one, _ in store.instances(SERVICE)]
+    assert not any(frontend.is_open for frontend in instance.frontends)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from supervisor.loop import spent
 from supervisor.loop.spent import SpentItems
 from supervisor.values.errors import StateError
 from supervisor.values.manifest import StateSharing, StateVolume, User
@@ -45,3 +46,19 @@ def test_they_are_forgotten_and_then_taken_off_the_list() -> None:
         items.turn()
         assert len(seen) == 1
         assert ServiceName(keeper.instance.service) in router.life.workers
+
+
+def test_what_goes_on_failing_is_logged_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(spent, "LOOK_SECONDS", 0.005)
+    closing, tries = threading.Event(), list[int]()
+
+    def refuse() -> Any:
+        tries.append(1)
+        if len(tries) >= 10:
+            closing.set()
+        raise StateError("cannot write: the disk is full")
+
+    world: Any = None
+    SpentItems(world, refuse, lambda _: None, closing)._run()
+    assert len(tries) == 10
+    assert caplog.text.count("used-up items not forgotten") == 1

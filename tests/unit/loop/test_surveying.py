@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from supervisor.loop import surveying
 from supervisor.loop.surveying import Surveyor
+from supervisor.values.errors import RenderError
 from supervisor.values.manifest import Probe, ProbeKind, Watch
 from supervisor.values.names import ServiceName
 from supervisor.values.router import Dns, DnsRecord
@@ -117,3 +120,31 @@ def test_nothing_is_asked_while_a_hand_over_is_under_way(survey: Survey) -> None
     survey.turns(3)
     assert survey.asked == []
     survey.patient.wait(60.0)
+
+
+def test_a_guest_that_fails_while_others_are_added_is_named_all_the_same(survey: Survey) -> None:
+    survey.ill = {"item-45"}
+    survey.turns(3)  # it has failed once or twice, and is in doubt
+    assert survey.message == ""
+    survey.has(COUNT + 5)
+    survey.turns(12)
+    assert "item-45" in survey.message
+    assert "item-54" in survey.asked
+
+
+def test_what_cannot_be_worded_for_one_service_stops_no_other(survey: Survey) -> None:
+    world, worker = survey.patient.worker._world, survey.patient.worker
+    other = SimpleNamespace(name=ServiceName("other"), keeper=worker.keeper, foreground=None)
+    each_probe = world.renderer.each_probe
+    calls: list[int] = []
+
+    def refuse_first(*arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) % 2:
+            raise RenderError("cannot render a probe: no such name")
+        return each_probe(*arguments)
+
+    survey.patient.worker._world.renderer.each_probe = refuse_first
+    surveyor = Surveyor(world, lambda: [other, worker], threading.Event())
+    surveyor.turn()
+    assert survey.asked

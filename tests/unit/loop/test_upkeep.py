@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from supervisor.values.status import UndertakingStatus
@@ -113,3 +113,31 @@ def test_what_is_configured_no_more_is_forgotten() -> None:
     with tunnelled() as patient:
         patient.configure("plain")
         patient.until(lambda: tunnels(patient) == ())
+
+
+def test_a_thread_that_cannot_be_made_is_tried_again() -> None:
+    with tunnelled() as patient:
+        world, spawn, refused = patient.worker._world, patient.worker._world.spawn, list[int]()
+
+        def refuse_once(work: Callable[[], None]) -> None:
+            if refused:
+                spawn(work)
+            else:
+                refused.append(1)
+                raise RuntimeError("can't start new thread")
+
+        object.__setattr__(world, "spawn", refuse_once)
+        lose(patient)
+        patient.until(lambda: bool(refused))
+        patient.until(lambda: "depot" in patient.daemon.brought_about)
+
+
+def test_what_is_gone_leaves_nothing_behind() -> None:
+    with tunnelled() as patient:
+        patient.machine.unwilling.add("depot")
+        patient.wait(2 * MINUTE)
+        lose(patient)
+        patient.until(lambda: states(patient) == [State.UP, State.DOWN])
+        patient.configure("plain")
+        patient.until(lambda: tunnels(patient) == ())
+        assert patient.worker.upkeep._told == set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import stat
@@ -111,6 +112,25 @@ def test_large_configurations_fit(control: FakeControl, remote: RemoteControl) -
     files = (("big.json", b"{" + b" " * (20 << 20)),)
     list(remote.apply_config(files))
     assert control.calls == [("apply_config", files, True, 60.0)]
+
+
+@pytest.mark.parametrize(("asked", "given"), [(0.0, 60.0), (5.0, 5.0), (math.inf, 3600.0), (1e9, 3600.0)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_nobody_is_waited_for_without_end(
+    asked: float, given: float, sign: int, control: FakeControl, remote: RemoteControl
+) -> None:
+    list(remote.apply_config((), timeout=sign * asked))
+    assert control.calls == [("apply_config", (), True, given if sign > 0 else 60.0)]
+
+
+def test_a_time_that_is_no_number_is_a_minute(control: FakeControl, remote: RemoteControl) -> None:
+    list(remote.apply_config((), timeout=math.nan))
+    assert control.calls == [("apply_config", (), True, 60.0)]
+
+
+def test_who_asks_is_one_line_in_the_audit_log(control: FakeControl, remote: RemoteControl) -> None:
+    list(remote.swap("alpha", None, True, asked_by="eve\x1b[2J\nroot" + "x" * 100))
+    assert control.asked_by == ("eve[2Jroot" + "x" * 100)[:64]
 
 
 # ---------------------------------------------------------------- errors

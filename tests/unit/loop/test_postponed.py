@@ -1,0 +1,54 @@
+"""Files that could not be recorded are taken in later; they stand in nobody's way, and cost one thread at most."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from supervisor.loop.chores import Chores
+from supervisor.values.errors import StateError
+from tests.unit.loop.ailments import ward
+from tests.unit.loop.loop_samples import SERVICES
+
+
+def threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("chore-one")]
+
+
+def test_what_is_to_be_done_is_repeated_by_one_thread_however_often_it_is_asked_for() -> None:
+    closing, done = threading.Event(), threading.Event()
+
+    def refuse() -> None:
+        raise StateError("cannot write: no space left")
+
+    chores = Chores(closing)
+    try:
+        for _ in range(20):
+            chores.do("one", refuse)
+        assert len(threads()) == 1
+        chores.do("one", done.set)
+        assert done.is_set()
+        assert chores.message == ""
+    finally:
+        closing.set()
+
+
+def test_a_bad_file_that_was_postponed_unread_is_refused_later_and_nobody_else_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with ward(SERVICES[0]) as patient:
+        supervision = patient.router.life.supervision
+        configuration, store = supervision._configuration, patient.machine.store
+
+        def refuse() -> str:
+            raise StateError("cannot read the state: it is away")
+
+        with monkeypatch.context() as away:
+            away.setattr(store, "bags", refuse)
+            told = list(supervision.apply_config((("bad", b""),), wait=False))
+            assert told[-1].error
+        configuration.take((("instance", b""),))  # good, and not refused for the other one
+        assert configuration._postponed == ()
+        events = [event.message for _, event in store.events(0) if event.name == "command-refused"]
+        assert any("bad: nobody knows it" in one for one in events)

@@ -37,6 +37,10 @@ class Store(Protocol):
     def awaits_configuration(self) -> bool:
         """True if the configuration was lost while services have what it said: less than all must not replace that."""
 
+    @property
+    def configuration_lost(self) -> float | None:
+        """When it was lost, in seconds since the epoch; None: it was not, or it has come back."""
+
     def await_configuration(self, *, is_lost: bool) -> None: ...
 
     # generations and their instances

@@ -169,7 +169,7 @@ def _mend_rows(path: Path) -> tuple[str, ...]:
             mend(database, copy, rows)
         has_bags = database.execute("SELECT 1 FROM facts WHERE name = 'bags'").fetchone()
         if any(row.is_configuration for row in rows) and not has_bags:
-            database.execute("INSERT OR REPLACE INTO facts VALUES (?, 'yes')", (CONFIGURATION_LOST,))
+            database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (CONFIGURATION_LOST, str(time.time())))
         database.execute("DELETE FROM facts WHERE name LIKE 'medium %'")  # media are read again: they may have it
         database.execute("COMMIT")
     _forget_oldest(path)

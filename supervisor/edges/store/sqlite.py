@@ -6,6 +6,7 @@ Secrets of the configuration are in it, so the folder is 0700 and the file 0600.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -55,11 +56,16 @@ class SqliteStore(StateFile):
     def awaits_configuration(self) -> bool:
         return self._fact(CONFIGURATION_LOST) is not None
 
+    @property
+    def configuration_lost(self) -> float | None:
+        when = self._fact(CONFIGURATION_LOST)
+        return None if when is None else float(when)
+
     def await_configuration(self, *, is_lost: bool) -> None:
         with self._change() as database:
             database.execute("DELETE FROM facts WHERE name = ?", (CONFIGURATION_LOST,))
             if is_lost:
-                self._set_fact(CONFIGURATION_LOST, "yes")
+                self._set_fact(CONFIGURATION_LOST, str(time.time()))
 
     # ------------------------------------------------------------ generations
 

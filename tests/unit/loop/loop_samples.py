@@ -151,11 +151,13 @@ TEMPLATES = {
     "templates/owners.j2": b"{{ router.name | token }} 10.1.1.1\n",
 }
 
+ANOTHER_LAN = GuestNetwork("eth7", IPv4Interface("10.7.0.1/24"), IPv4Address("10.7.0.1"), "lan", ())
 LAN = GuestNetwork("eth0", IPv4Interface("10.1.1.1/24"), IPv4Address("10.1.1.1"), "lan", ())
 OFFICE, DEPOT = DnsRecord("office", IPv4Address("10.1.1.7")), DnsRecord("depot", IPv4Address("10.1.1.8"))
 CONFIGURATIONS: Mapping[str, RouterConfig] = {
     "plain": RouterConfig(name="one", domain="lan", networks=(LAN,)),
     "part": RouterConfig(name="part", domain="lan"),
+    "fragment": RouterConfig(name="fragment", domain="lan", networks=(ANOTHER_LAN,)),
     "instance": RouterConfig(name="two", domain="lan", networks=(LAN,)),
     "elsewhere": RouterConfig(
         name="two", domain="lan", networks=(LAN,), public_addresses=(IPv4Interface("192.0.2.1/24"),)

@@ -121,6 +121,22 @@ def test_a_lost_configuration_replaces_nothing_until_all_of_it_is_back(
     assert what_runs(router) == before[0]
 
 
+@pytest.mark.parametrize("service", [ServiceName("isolated")])
+def test_nor_does_a_network_that_comes_before_the_others(router: Router, service: ServiceName) -> None:
+    restart(router, memory)
+    machine, life = router.machine, router.life
+    before = what_runs(router), dict(machine.folders.configs)
+    list(life.supervision.apply_config((("fragment", b""),)))
+    life.workers[service].run_until(lambda: machine.clock.elapsed > 1e9 or life.workers[service]._inbox.is_empty)
+    assert (what_runs(router), dict(machine.folders.configs)) == before
+    assert "configuration was lost" in life.supervision.status().message
+    with machine.store.together():
+        machine.store._set_fact("configuration lost", str(machine.clock.now() - 4000))
+    list(life.supervision.apply_config((("fragment", b""),)))
+    settle(router, service)
+    assert life.supervision.status().message == ""
+
+
 @each
 def test_the_next_generation_has_a_number_that_nobody_had(router: Router, service: ServiceName) -> None:
     last = router.machine.store.next_generation(service)

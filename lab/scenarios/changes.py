@@ -15,7 +15,7 @@ FIRST_PORT = 9100
 
 
 def balancer(*ports: int) -> dict[str, Any]:
-    """The lab's rules, and one more for each of these ports."""
+    """The lab's rules, and one more for each of these ports, whose member answers."""
     command = commands.load_balancer()
     for port in ports:
         command["rules"][0]["configuration"] += [
@@ -23,7 +23,7 @@ def balancer(*ports: int) -> dict[str, Any]:
             f"listen extra-{port}",
             f"\tbind {VIP}:{port}",
             "\tbalance roundrobin",
-            "\tserver extra_0 10.1.1.10:8080 check",
+            f"\tserver extra_0 {commands.WEB_GUESTS[0]}:8080 check",
         ]
     return command
 

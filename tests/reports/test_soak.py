@@ -143,7 +143,7 @@ def test_rules_that_always_failed_do_not_undo_a_swap(older: Live) -> None:
 
 
 def _balances_to_nobody(draft: Draft) -> None:
-    draft.replace("haproxy.cfg.j2", "{{ backend.address }}:{{ backend.port }} check", "{{ backend.address }}:9")
+    draft.replace("haproxy.cfg.j2", "{{ backend.port }}{{ ' check' if backend.is_checked }}", "9")
 
 
 NOWHERE = Kind("balances-to-nobody", _balances_to_nobody, Fails.SERVING, "fails")

@@ -75,6 +75,11 @@ def swapped(
     time.sleep(0.7)  # the counters are read for the first time
     meanwhile()
     until("it is over", lambda: live.services()[service]["handover"] is None, 40.0)
+    until("it is recorded", lambda: newest(live, service)["outcome"] != "running", 60.0)  # what drains has ended
+    return newest(live, service)
+
+
+def newest(live: Live, service: str) -> dict[str, Any]:
     record: dict[str, Any] = json.loads(live.router.vrctl("history", service, "-n", "1", "--json").stdout)[0]
     return record
 

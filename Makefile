@@ -120,7 +120,7 @@ check: venv system ## format, lint, types, import contracts, unit tests
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit tests/services
+	@$(BIN)/python -m pytest -q -m "not images" -n 2 --dist loadfile tests/unit tests/services
 
 proto: venv ## generate the API's code from supervisor.proto
 	@cd $(CURDIR) && $(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. supervisor/surface/api/supervisor.proto

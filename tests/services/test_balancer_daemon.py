@@ -22,7 +22,10 @@ DATA = Path(__file__).parents[1] / "data"
 FILES = {path.name.partition("--")[0]: path for path in sorted((DATA / "cloudstack-4.23").glob("*-lb-*"))}
 INSTALLED = ["/usr/sbin/haproxy"]
 
-pytestmark = pytest.mark.skipif(not shutil.which(INSTALLED[0]), reason="haproxy is not installed")
+pytestmark = [
+    pytest.mark.images,
+    pytest.mark.skipif(not shutil.which(INSTALLED[0]), reason="haproxy is not installed"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from supervisor.decisions import counters as books
 from supervisor.decisions.counters import Book, Sums
-from supervisor.ports import Store
+from supervisor.ports.store import Store
 from supervisor.values.manifest import Counters
 from supervisor.values.names import ServiceName
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from supervisor.decisions.traffic import conflicts, kept_of, shut_of, traffic_table
-from supervisor.ports import Connections, Traffic
+from supervisor.ports.network import Connections, Traffic
 from supervisor.values.errors import NetworkError, RequestError
 from supervisor.values.names import ServiceName
 from supervisor.values.release import InstanceState

@@ -6,26 +6,18 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from supervisor.loop.absence import Absence
-from supervisor.loop.doubts import Doubts
+from supervisor.loop.damage import DamageReports
+from supervisor.loop.engine_outage import EngineOutage
 from supervisor.loop.fault_points import NO_FAULTS, FaultPoints
 from supervisor.loop.ledger import Ledger
 from supervisor.loop.recollection import Recollection
 from supervisor.loop.switchboard import Switchboard
-from supervisor.ports import (
-    Associations,
-    Clock,
-    Connections,
-    Encapsulation,
-    Engine,
-    ExitWatch,
-    Folders,
-    Links,
-    Prober,
-    ReceiveBuffers,
-    Renderer,
-    Store,
-)
+from supervisor.ports.engine import Engine
+from supervisor.ports.files import Folders, Renderer
+from supervisor.ports.network import Associations, Connections, Encapsulation, Links, ReceiveBuffers
+from supervisor.ports.probes import Prober
+from supervisor.ports.store import Store
+from supervisor.ports.system import Clock, ExitWatch
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.settings import Settings
 
@@ -57,7 +49,7 @@ class World:
     read_definition: ReadDefinition
     fault_points: FaultPoints = NO_FAULTS
     spawn: Callable[[Callable[[], None]], None] = on_a_thread
-    absence: Absence = field(default_factory=Absence)
-    doubts: Doubts = field(default_factory=Doubts)
+    engine_outage: EngineOutage = field(default_factory=EngineOutage)
+    damage_reports: DamageReports = field(default_factory=DamageReports)
     ledger: Ledger = field(default_factory=Ledger)
     recollection: Recollection = field(default_factory=Recollection)

@@ -30,13 +30,15 @@ from supervisor.edges.network.traffic import NftTraffic
 from supervisor.edges.probes.prober import ProtocolProber
 from supervisor.edges.render import TemplateRenderer
 from supervisor.edges.store import SqliteStore, StateLock
-from supervisor.loop.copying import Copying
 from supervisor.loop.fault_points import NO_FAULTS, FaultPoints
-from supervisor.loop.library import Library
-from supervisor.loop.supervision import Supervision
+from supervisor.loop.releases.library import Library
+from supervisor.loop.supervision.store_copies import StoreCopies
+from supervisor.loop.supervision.supervision import Supervision
 from supervisor.loop.switchboard import Switchboard
 from supervisor.loop.world import World
-from supervisor.ports import Clock, Engine, OpenedBundle
+from supervisor.ports.engine import Engine
+from supervisor.ports.media import OpenedBundle
+from supervisor.ports.system import Clock
 from supervisor.values.errors import Fault, MissingBaseError, SupervisorError
 from supervisor.values.intake import Taken
 from supervisor.values.router import RouterConfig
@@ -118,7 +120,7 @@ class Assembly:
     guard: NftGuard
     exits: PidfdExitWatch
     supervision: Supervision
-    copying: Copying
+    copying: StoreCopies
 
     def close(self) -> None:
         self.exits.close()
@@ -164,7 +166,7 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
     watch = MediaWatcher(settings.media, settings.media_folder)
     supervision = Supervision(world, library, LocalIntake(settings), digest, watch, move=engine)
     guard = NftGuard(traffic, admit=settings.admit, anchor=settings.anchor)
-    return Assembly(lock, store, engine, folders, links, traffic, guard, exits, supervision, Copying(store))
+    return Assembly(lock, store, engine, folders, links, traffic, guard, exits, supervision, StoreCopies(store))
 
 
 def require_root(doing: str) -> None:

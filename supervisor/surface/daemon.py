@@ -15,7 +15,7 @@ import click
 
 import supervisor
 from supervisor.loop.fault_points import FaultPoints
-from supervisor.ports import Clock
+from supervisor.ports.system import Clock
 from supervisor.surface.api.server import ApiServer
 from supervisor.surface.assembly import assemble
 from supervisor.surface.console import ConsoleServer

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from supervisor.loop.migration import refuse_settings
+from supervisor.loop.supervision.engine_migration import refuse_settings
 from supervisor.surface.api.client import RemoteControl
 from supervisor.surface.cli.progress import follow
 from supervisor.surface.settings_file import read_settings

@@ -11,7 +11,7 @@ from supervisor.edges.network.guard import NftGuard
 from supervisor.edges.network.links import IpLinks
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.edges.store import StateLock
-from supervisor.ports import Engine
+from supervisor.ports.engine import Engine
 from supervisor.surface.assembly import one_engine, require_root
 from supervisor.values.errors import EngineError, SupervisorError
 from supervisor.values.settings import Settings

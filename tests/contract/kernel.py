@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from supervisor.edges.engine.conventions import capability
-from supervisor.ports import Engine
+from supervisor.ports.engine import Engine
 from supervisor.values.state import ContainerSpec, Mount, Tmpfs
 
 CAPABILITIES = {"CAP_SETUID": 7, "CAP_NET_BIND_SERVICE": 10, "CAP_NET_ADMIN": 12}

@@ -13,7 +13,7 @@ import pytest
 from lab.dockerd import Dockerd
 from supervisor.edges.engine.docker import DockerEngine
 from supervisor.edges.engine.podman import PodmanEngine
-from supervisor.ports import Engine
+from supervisor.ports.engine import Engine
 from supervisor.values.errors import EngineError, NameTakenError, NoSuchContainerError, NoSuchImageError
 from supervisor.values.names import Digest
 from supervisor.values.state import ContainerSpec, ContainerState

@@ -10,7 +10,7 @@ import pytest
 
 from supervisor.edges.engine import make_engine
 from supervisor.edges.engine.joined import JoinedEngine
-from supervisor.ports import Engine
+from supervisor.ports.engine import Engine
 from supervisor.surface.assembly import engine_of
 from supervisor.values.errors import (
     EngineDownError,

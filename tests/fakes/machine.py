@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from supervisor.edges.store import SqliteStore
-from supervisor.ports import Session
+from supervisor.ports.probes import Session
 from supervisor.values.association import Association
 from supervisor.values.errors import EngineError, NoSuchContainerError, ProbeError
 from supervisor.values.manifest import ErrorCounter, Protocol

@@ -8,13 +8,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
-from supervisor.loop.inbox import Inbox
-from supervisor.loop.library import Library
-from supervisor.loop.supervision import Supervision
+from supervisor.loop.releases.library import Library
+from supervisor.loop.service.inbox import Inbox
+from supervisor.loop.service.worker import Worker
+from supervisor.loop.supervision.supervision import Supervision
 from supervisor.loop.switchboard import Switchboard
-from supervisor.loop.worker import Worker
 from supervisor.loop.world import ReadDefinition, World
-from supervisor.ports import Renderer
+from supervisor.ports.files import Renderer
 from supervisor.values.errors import EngineError, Fault, NetworkError, ProbeError, RenderError, StateError
 from supervisor.values.intake import Taken, TakenFile
 from supervisor.values.names import ServiceName
@@ -101,7 +101,7 @@ class SteppedWorker(Worker):
     @property
     def is_settled(self) -> bool:
         """Nothing is under way, and what should serve does."""
-        is_busy = not self._is_adopted or self.foreground or self.clearing or not self._world.exits.watched
+        is_busy = not self._is_adopted or self.foreground or self.cleanup or not self._world.exits.watched
         if is_busy or (self._is_dirty and self._router is not None):
             return False
         return self.keeper is not None and self.keeper.is_ready and not self.keeper.blind
@@ -117,9 +117,9 @@ class SteppedWorker(Worker):
         try:
             self.run_until(lambda: self.is_settled, patience)
         except Restless as error:
-            walk = self.foreground
-            doing = f"{walk.step} {walk.handover}" if walk else f"clearing {[w.handover for w in self.clearing]}"
-            raise Restless(f"{error}; message {self.standing.message!r}; {doing}") from None
+            run = self.foreground
+            doing = f"{run.step} {run.handover}" if run else f"clearing {[w.handover for w in self.cleanup]}"
+            raise Restless(f"{error}; message {self.retry_policy.message!r}; {doing}") from None
 
 
 class NamedConfigurations:

@@ -22,8 +22,8 @@ from typing import Any, cast
 from supervisor.edges.catalog import load_definition
 from supervisor.edges.probes import ProtocolProber
 from supervisor.edges.render import TemplateRenderer
-from supervisor.loop.keeper import Keeper
-from supervisor.loop.upkeep import Upkeep
+from supervisor.loop.care.keeper import Keeper
+from supervisor.loop.care.undertakings import UndertakingWatch
 from supervisor.loop.world import World
 from supervisor.values.names import Digest, ImageId, ServiceName
 from supervisor.values.router import IkeVersion, RouterConfig, SiteToSite, Vpn
@@ -194,7 +194,7 @@ class Ours(End):
         self._instance = Instance(
             ServiceName("strongswan"), 1, "1", "1", ImageId(Digest("sha256:0")), Digest("sha256:0"), None, ()
         )
-        self._upkeep = Upkeep(self._world(), ServiceName("strongswan"), self._answers.put)
+        self._upkeep = UndertakingWatch(self._world(), ServiceName("strongswan"), self._answers.put)
         rendered = self._rendered(())
         self.start(rendered["strongswan.conf"])
 
@@ -223,7 +223,7 @@ class Ours(End):
         self._upkeep.follow(self._instance, DEFINITION, _router(tunnels))
 
     def restart_supervisor(self, *tunnels: SiteToSite) -> None:
-        self._upkeep = Upkeep(self._world(), ServiceName("strongswan"), self._answers.put)
+        self._upkeep = UndertakingWatch(self._world(), ServiceName("strongswan"), self._answers.put)
         self._upkeep.follow(self._instance, DEFINITION, _router(tunnels))
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from supervisor.decisions.addresses import NAMESPACE_PREFIX
-from supervisor.ports import Engine
+from supervisor.ports.engine import Engine
 from supervisor.values.errors import EngineUnavailableError
 
 ENGINES = ("podman", "docker")

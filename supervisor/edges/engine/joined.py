@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from supervisor.ports import Engine
+from supervisor.ports.engine import Engine
 from supervisor.values.errors import (
     EngineDownError,
     EngineError,

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from supervisor.loop.keeper import Keeper
-from supervisor.loop.report import service_status
+from supervisor.loop.care.keeper import Keeper
+from supervisor.loop.service.report import service_status
 from supervisor.values.names import ServiceName
 from supervisor.values.release import Version
 from supervisor.values.state import Connection
@@ -152,7 +152,7 @@ def is_held_back(patient: Ward) -> bool:
     status = patient.status
     assert (patient.runs, patient.desired, patient.previous) == ("1.0", "2.0", "1.0")
     assert (status.state, status.desired_version, status.version) == ("degraded", "2.0-1", "1.0-1")
-    assert patient.worker.standing.is_degraded
+    assert patient.worker.retry_policy.is_degraded
     return "2.0-1" in status.message
 
 

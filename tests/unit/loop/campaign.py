@@ -116,9 +116,9 @@ def fails(scenario: Scenario, failure: Failure) -> list[str]:
             worker.run_until_settled()
             machine.fate.begin()
             wrong = losses(router, scenario, gap=1.2)
-            if worker.standing.is_degraded:
+            if worker.retry_policy.is_degraded:
                 machine.send_clients_away()
-                worker.run_until(lambda: worker.is_settled and not worker.standing.is_degraded, REFUSED_SECONDS)
+                worker.run_until(lambda: worker.is_settled and not worker.retry_policy.is_degraded, REFUSED_SECONDS)
         except (Impossible, Restless, SupervisorError) as error:
             return [repr(error)]
         wrong += violations(router, scenario.service)

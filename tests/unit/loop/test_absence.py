@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.loop.absence import RECENT_SECONDS, SILENCE_SECONDS, Absence
+from supervisor.loop.engine_outage import RECENT_SECONDS, SILENCE_SECONDS, EngineOutage
 from supervisor.values.errors import EngineError, EngineUnavailableError
 
 
@@ -16,8 +16,8 @@ class Time:
         return self.now
 
 
-def ask(absence: Absence, time: Time, seconds: float, error: EngineError | None = None) -> None:
-    with absence.noticed(time):
+def ask(engine_outage: EngineOutage, time: Time, seconds: float, error: EngineError | None = None) -> None:
+    with engine_outage.noticed(time):
         time.now += seconds
         if error:
             raise error
@@ -33,24 +33,24 @@ def ask(absence: Absence, time: Time, seconds: float, error: EngineError | None 
     ],
 )
 def test_one_question_tells(seconds: float, error: EngineError | None, is_away: bool) -> None:
-    absence, time = Absence(), Time()
+    engine_outage, time = EngineOutage(), Time()
     if error:
         with pytest.raises(EngineError):
-            ask(absence, time, seconds, error)
+            ask(engine_outage, time, seconds, error)
     else:
-        ask(absence, time, seconds)
-    assert absence.is_recent(time.now) is is_away
+        ask(engine_outage, time, seconds)
+    assert engine_outage.is_recent(time.now) is is_away
 
 
 def test_who_asks_last_hears_from_who_waits_since_long() -> None:
-    absence, time = Absence(), Time()
-    with absence.noticed(time):
+    engine_outage, time = EngineOutage(), Time()
+    with engine_outage.noticed(time):
         time.now += SILENCE_SECONDS
-        ask(absence, time, 0.01)
-        assert absence.is_recent(time.now)
+        ask(engine_outage, time, 0.01)
+        assert engine_outage.is_recent(time.now)
 
 
 def test_it_is_forgotten() -> None:
-    absence, time = Absence(), Time()
-    ask(absence, time, SILENCE_SECONDS)
-    assert not absence.is_recent(time.now + RECENT_SECONDS)
+    engine_outage, time = EngineOutage(), Time()
+    ask(engine_outage, time, SILENCE_SECONDS)
+    assert not engine_outage.is_recent(time.now + RECENT_SECONDS)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.loop.application import Watching
+from supervisor.loop.supervision.application import ApplicationWatch
 from supervisor.values.errors import NoSpaceError, StateError
 from supervisor.values.names import ServiceName
 from supervisor.values.status import Progress
@@ -23,7 +23,7 @@ def apply(patient: Ward, name: str, seconds: float = 10.0) -> list[Progress]:
     supervision = patient.router.life.supervision
     application = supervision._configuration.take(((name, b""),))
     patient.wait(seconds)
-    watching = Watching(
+    watching = ApplicationWatch(
         supervision._world, supervision._configuration._intake, lambda: supervision._workers, application
     )
     return list(watching.follow(0.1, lambda: False))

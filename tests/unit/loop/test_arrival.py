@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from supervisor.loop import arrival
-from supervisor.loop.arrival import Arrival
+from supervisor.loop.supervision import engine_wait as arrival
+from supervisor.loop.supervision.engine_wait import EngineWait
 from supervisor.values.errors import EngineDownError, EngineUnavailableError
 from tests.fakes.engine import FakeEngine
 from tests.unit.loop.loop_samples import SERVICES
@@ -27,7 +27,7 @@ def closing(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
 
 def test_an_engine_that_answers_is_here_at_once(closing: threading.Event) -> None:
-    one = Arrival(FakeEngine(), closing)
+    one = EngineWait(FakeEngine(), closing)
     one.begin()
     called: list[int] = []
     one.then(lambda: called.append(threading.get_ident()))
@@ -38,7 +38,7 @@ def test_an_engine_that_answers_is_here_at_once(closing: threading.Event) -> Non
 def test_an_engine_that_may_come_is_waited_for_and_said_meanwhile(closing: threading.Event) -> None:
     engine, came = FakeEngine(), threading.Event()
     engine.fail("start_service", EngineDownError("cannot reach it: not started"))
-    one = Arrival(engine, closing)
+    one = EngineWait(engine, closing)
     one.begin()
     assert (one.version, one.message) == ("", "cannot reach it: not started")
     engine.fail("start_service", EngineUnavailableError("cannot use it"))  # somebody puts that right, too
@@ -51,13 +51,13 @@ def test_an_engine_that_will_never_come_ends_the_start(closing: threading.Event)
     engine = FakeEngine()
     engine.fail("start_service", EngineUnavailableError("cannot use it: it is not installed"))
     with pytest.raises(EngineUnavailableError, match="not installed"):
-        Arrival(engine, closing).begin()
+        EngineWait(engine, closing).begin()
 
 
 def test_nothing_is_waited_for_once_the_supervisor_ends(closing: threading.Event) -> None:
     engine, came = FakeEngine(), threading.Event()
     engine.fail("start_service", EngineDownError("cannot reach it: not started"))
-    one = Arrival(engine, closing)
+    one = EngineWait(engine, closing)
     one.begin()
     closing.set()
     one.then(came.set)

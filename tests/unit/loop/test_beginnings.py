@@ -10,11 +10,11 @@ from typing import Any, cast
 
 import pytest
 
-from supervisor.loop import chores
-from supervisor.loop.chores import Chores
-from supervisor.loop.library import Library
-from supervisor.loop.supervision import Supervision
-from supervisor.ports import Media
+from supervisor.loop.releases.library import Library
+from supervisor.loop.supervision import startup_tasks
+from supervisor.loop.supervision.startup_tasks import StartupTasks
+from supervisor.loop.supervision.supervision import Supervision
+from supervisor.ports.media import Media
 from supervisor.values.errors import BundleError, NetworkError, StateError
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import TrafficTable
@@ -31,7 +31,7 @@ SCENARIO = next(one for one in ALL if one.service == SERVICE and one.name == "re
 
 @pytest.fixture
 def router(monkeypatch: pytest.MonkeyPatch) -> Iterator[Router]:
-    monkeypatch.setattr(chores, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(startup_tasks, "PAUSE_SECONDS", 0.01)
     with prepared(SCENARIO) as made:
         yield made
 
@@ -120,7 +120,7 @@ def test_nothing_waits_for_a_medium_and_one_is_read_at_a_time(router: Router) ->
     made, employed = begun(router, library, ("/media/a.iso",))
     assert employed == [SERVICE]
     assert awaited(lambda: library.readers[0] == 1)
-    second = threading.Thread(target=made._reception.take_in, args=(("/media/b.iso",),))
+    second = threading.Thread(target=made._media_queue.take_in, args=(("/media/b.iso",),))
     second.start()
     time.sleep(0.05)
     library.goes_on.set()
@@ -142,14 +142,14 @@ def test_services_are_employed_after_a_medium_that_cannot_be_used(
 
 
 def test_nothing_is_made_up_for_once_the_supervisor_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chores, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(startup_tasks, "PAUSE_SECONDS", 0.01)
     closing, tried = threading.Event(), [0]
 
     def fail() -> None:
         tried[0] += 1
         raise StateError("disk full")
 
-    one = Chores(closing)
+    one = StartupTasks(closing)
     one.do("something", fail)
     assert awaited(lambda: tried[0] > 2)
     assert one.message == "disk full"

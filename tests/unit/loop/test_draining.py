@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from supervisor.decisions.traffic import MOST_KEPT, endpoints, is_end_of
-from supervisor.loop.forward import KEEP_SECONDS
+from supervisor.loop.handover.forward import KEEP_SECONDS
 from supervisor.values.errors import NetworkError
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import ServiceName

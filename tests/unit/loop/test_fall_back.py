@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.loop.standing import RETRY_SECONDS
+from supervisor.loop.service.retry_policy import RETRY_SECONDS
 from supervisor.values.handover import Kind
 from supervisor.values.names import ServiceName
 from supervisor.values.state import Container
@@ -139,7 +139,7 @@ def test_once_it_is_good_again_it_serves() -> None:
         assert patient.story(before) == [("retry", "reverted"), ("retry", "succeeded")]
         assert (patient.runs, patient.desired, patient.previous) == ("2.0", "2.0", "1.0")
         assert (patient.status.state, patient.status.message) == ("running", "")
-        assert not patient.worker.standing.is_degraded
+        assert not patient.worker.retry_policy.is_degraded
         patient.wait(10 * MINUTE)
         assert len(patient.story(before)) == 2
 

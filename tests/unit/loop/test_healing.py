@@ -110,13 +110,13 @@ def test_one_that_hangs_while_two_others_drain_is_killed() -> None:
         for _ in range(2):
             restart(patient.router, ISOLATED)
             patient.until(lambda: patient.worker.foreground is None)
-        assert len(patient.worker.clearing) == 2
+        assert len(patient.worker.cleanup) == 2
         before = patient.last
         patient.hang()
         took = patient.until(lambda: patient.kills > 0 and patient.keeper.is_ready)
         assert took < NOTICED_SECONDS + 0.5
         assert patient.story(before) == []
-        assert len(patient.worker.clearing) == 2
+        assert len(patient.worker.cleanup) == 2
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from supervisor.loop.standing import RETRY_SECONDS
+from supervisor.loop.service.retry_policy import RETRY_SECONDS
 from supervisor.values.names import ServiceName
 from tests.fakes.faults import Died
 from tests.unit.loop.ailments import Ward, ward

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.loop.standing import RETRY_SECONDS
+from supervisor.loop.service.retry_policy import RETRY_SECONDS
 from supervisor.values.errors import BusyError
 from supervisor.values.handover import Kind
 from supervisor.values.names import ServiceName
@@ -169,7 +169,7 @@ def test_a_rollback_while_a_revert_clears_up_says_that_it_is_back() -> None:
         patient.behave("2.0", fails=0.5)
         patient.hold_connections(10.0)
         swap(patient.router, ISOLATED)
-        patient.until(lambda: bool(patient.worker.clearing))
+        patient.until(lambda: bool(patient.worker.cleanup))
         before = patient.last
         assert patient.said(patient.worker.revert()) == "isolated is back on 1.0-1 already"
         patient.wait(MINUTE)
@@ -229,7 +229,7 @@ def test_a_supervisor_that_ends_while_a_fall_back_clears_up_is_followed_by_one_t
     with ward(service, upgraded=True) as patient:
         patient.behave("2.0", ends_after=0.5)
         patient.crash()
-        patient.until(lambda: any(walk.handover.kind is Kind.FALL_BACK for walk in patient.worker.clearing))
+        patient.until(lambda: any(run.handover.kind is Kind.FALL_BACK for run in patient.worker.cleanup))
         before = patient.last
         patient.restart_supervisor()
         patient.wait(20.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from queue import SimpleQueue
 
-from supervisor.loop.consoles import console, counted
+from supervisor.loop.supervision.consoles import console, counted
 from supervisor.values.router import RouterConfig
 from supervisor.values.status import Progress
 from tests.unit.loop.ailments import ISOLATED, Ward, ward

@@ -7,8 +7,8 @@ from typing import cast
 
 import pytest
 
-from supervisor.loop.library import Library
-from supervisor.ports import Media
+from supervisor.loop.releases.library import Library
+from supervisor.ports.media import Media
 from supervisor.values.errors import EngineError
 from supervisor.values.names import Digest
 from tests.unit.loop.loop_samples import SERVICES

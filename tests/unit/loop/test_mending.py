@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from supervisor.loop.library import Library
-from supervisor.loop.mending import THOROUGH_SECONDS, Mending
+from supervisor.loop.releases.library import Library
+from supervisor.loop.releases.storage_repair import THOROUGH_SECONDS, StorageRepair
 from supervisor.values.errors import DigestMismatchError, EngineError
 from supervisor.values.names import Digest
 from tests.fakes.media import FakeBundle, FakeMedia
@@ -58,7 +58,9 @@ class Shop:
             self.engine.know_archive(image(SERVICE, number).encode(), image(SERVICE, number))
         world = router.life.world
         library = Library(world, self.media)
-        self.mending = Mending(world, library, lambda: (ANOTHER,), self._tell, threading.Event(), confirm_seconds=0.0)
+        self.mending = StorageRepair(
+            world, library, lambda: (ANOTHER,), self._tell, threading.Event(), confirm_seconds=0.0
+        )
 
     def _tell(self, service: str, name: str, message: str) -> None:
         self.told.append((name, message))
@@ -166,20 +168,20 @@ def test_every_image_is_read_when_something_fails_but_not_all_the_time(shop: Sho
     for _ in range(3):
         shop.look()
     assert asked == [True, False, False]
-    assert shop.router.life.world.doubts.wait(0.0)
+    assert shop.router.life.world.damage_reports.wait(0.0)
     shop.router.machine.clock.advance(THOROUGH_SECONDS)
     shop.look()
     assert asked[-1]
 
 
 def test_an_engine_that_refuses_is_a_reason_to_look(router: Router) -> None:
-    doubts = router.life.world.doubts
-    doubts.wait(0.0)
+    damage_reports = router.life.world.damage_reports
+    damage_reports.wait(0.0)
     router.machine.engine.fail("create", EngineError("cannot create container: layer not known"))
     list(router.life.supervision.restart(SERVICE, wait=False))
     settle(router, SERVICE)
-    assert doubts.wait(0.0)
-    assert "layer not known" in doubts.reason
+    assert damage_reports.wait(0.0)
+    assert "layer not known" in damage_reports.reason
 
 
 def test_it_comes_from_a_release_of_another_name_that_has_it(shop: Shop) -> None:
@@ -200,6 +202,6 @@ def test_what_failed_for_want_of_an_image_is_tried_again_when_it_is_there(router
     assert shop.look() == ["image-loaded-again"]
     worker = router.life.workers[SERVICE]
     began = router.machine.clock.elapsed
-    worker.run_until(lambda: worker.is_settled and not worker.standing.is_degraded)
+    worker.run_until(lambda: worker.is_settled and not worker.retry_policy.is_degraded)
     assert router.machine.clock.elapsed - began < 30.0
     assert router.life.supervision.status().services[0].state == "running"

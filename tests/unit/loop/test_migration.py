@@ -11,12 +11,12 @@ from typing import cast
 
 import pytest
 
-from supervisor.loop import migration
-from supervisor.loop.library import Library
-from supervisor.loop.migration import Migration
-from supervisor.loop.supervision import Supervision
-from supervisor.loop.walk import Listener
-from supervisor.ports import Media
+from supervisor.loop.handover.run import Listener
+from supervisor.loop.releases.library import Library
+from supervisor.loop.supervision import engine_migration as migration
+from supervisor.loop.supervision.engine_migration import EngineMigration
+from supervisor.loop.supervision.supervision import Supervision
+from supervisor.ports.media import Media
 from supervisor.values.errors import BusyError, EngineError, EngineUnavailableError, RequestError
 from supervisor.values.handover import Kind
 from supervisor.values.release import Version
@@ -79,7 +79,7 @@ def carry_out(router: Router, move: Move, closing: threading.Event | None = None
             while True:
                 yield listener.get_nowait()
 
-    told = Migration(life.world, move, life.workers, follow, images, closing or threading.Event()).carry_out()
+    told = EngineMigration(life.world, move, life.workers, follow, images, closing or threading.Event()).carry_out()
     try:
         return list(told)
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.loop.clearing import MOST_ALIVE
+from supervisor.loop.handover.cleanup import MOST_ALIVE
 from supervisor.values.errors import StateError
 from supervisor.values.handover import Handover, Kind
 from supervisor.values.names import ServiceName
@@ -46,8 +46,8 @@ def test_a_change_does_not_wait_for_the_soak_of_a_version(service: ServiceName) 
         until_soak(patient.router, service)
         before = patient.last
         assert change(patient, "instance") < 1.0
-        walk = patient.worker.foreground
-        assert (walk.handover.id, walk.handover.kind, walk.step) == (before, "swap", "soak")
+        run = patient.worker.foreground
+        assert (run.handover.id, run.handover.kind, run.step) == (before, "swap", "soak")
         settle(patient.router, service)
         assert patient.story(before - 1) == [("swap", "succeeded"), ("configure", "succeeded")]
         assert (patient.runs, patient.previous) == ("2.0", "1.0")
@@ -100,7 +100,7 @@ def test_a_change_that_is_refused_in_a_soak_leaves_the_soak_as_it_was(service: S
         before = patient.last
         patient.behave("2.0", refuses=NAMES["instance"])
         configure("instance")(patient.router, service)
-        patient.until(lambda: patient.worker.foreground is None and not patient.worker.clearing)
+        patient.until(lambda: patient.worker.foreground is None and not patient.worker.cleanup)
         assert patient.story(before - 1) == [("swap", "succeeded"), ("configure", "failed")]
         assert NAMES["plain"] in patient.daemon.configuration
         assert "bad line 7" in patient.status.message

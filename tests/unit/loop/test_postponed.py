@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from supervisor.loop.chores import Chores
+from supervisor.loop.supervision.startup_tasks import StartupTasks
 from supervisor.values.errors import StateError
 from tests.unit.loop.ailments import ward
 from tests.unit.loop.loop_samples import SERVICES
@@ -22,14 +22,14 @@ def test_what_is_to_be_done_is_repeated_by_one_thread_however_often_it_is_asked_
     def refuse() -> None:
         raise StateError("cannot write: no space left")
 
-    chores = Chores(closing)
+    startup_tasks = StartupTasks(closing)
     try:
         for _ in range(20):
-            chores.do("one", refuse)
+            startup_tasks.do("one", refuse)
         assert len(threads()) == 1
-        chores.do("one", done.set)
+        startup_tasks.do("one", done.set)
         assert done.is_set()
-        assert chores.message == ""
+        assert startup_tasks.message == ""
     finally:
         closing.set()
 

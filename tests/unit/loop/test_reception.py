@@ -73,7 +73,7 @@ def test_a_medium_that_was_bad_is_looked_at_when_it_is_offered_again(router: Rou
 
 def test_an_empty_drive_is_no_error(router: Router, caplog: pytest.LogCaptureFixture) -> None:
     router.life.media.inside["/dev/sr0"] = NoMediumError("/dev/sr0")
-    with caplog.at_level(logging.DEBUG, "supervisor.loop.reception"):
+    with caplog.at_level(logging.DEBUG, "supervisor.loop.releases.media_queue"):
         router.life.watch.offer(["/dev/sr0"])
     assert told(router, "medium-refused") == []
     assert [(one.levelno, one.message) for one in caplog.records] == [(logging.DEBUG, "drive empty")]
@@ -95,7 +95,7 @@ def test_the_oldest_release_among_what_is_there_at_start_is_followed(tmp_path: P
     router.boot()
     life = router.life
     other = two_releases_with_another_service(life)
-    life.supervision._reception.take_in(["/media/2.5.iso", "/media/1.5.iso"])
+    life.supervision._media_queue.take_in(["/media/2.5.iso", "/media/1.5.iso"])
     desired = life.world.store.desired(other)
     assert desired
     assert desired.release == "1.5"

@@ -28,7 +28,7 @@ def test_a_start_does_not_wait_for_what_drains() -> None:
         for _ in range(2):
             restart(patient.router, ISOLATED)
             patient.until(lambda: patient.worker.foreground is None)
-        assert len(patient.worker.clearing) == 2
+        assert len(patient.worker.cleanup) == 2
         patient.machine.engine.remove(patient.keeper.instance.container_name)
         patient.until(lambda: patient.worker.keeper is None)
         assert patient.until(lambda: patient.worker.keeper is not None) < 3.0

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from supervisor.loop.upgrading import upgrade
+from supervisor.loop.supervision.upgrade import upgrade
 from supervisor.values.handover import Kind
 from supervisor.values.names import ServiceName
 from supervisor.values.release import Release

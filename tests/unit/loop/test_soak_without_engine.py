@@ -42,7 +42,7 @@ def test_traffic_is_back_before_the_engine_is_after_a_change_in_the_soak_too(ser
         until_soak(patient.router, service)
         configure("instance")(patient.router, service)
         until_live(patient.router, service)
-        patient.until(lambda: not patient.worker.clearing)
+        patient.until(lambda: not patient.worker.cleanup)
         candidate = patient.keeper.instance.container_name
         machine.engine.is_running = False
         machine.engine.start_service = refuse  # type: ignore[method-assign]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from supervisor.loop import spent
-from supervisor.loop.spent import SpentItems
+from supervisor.loop.supervision import spent_items as spent
+from supervisor.loop.supervision.spent_items import SpentItems
 from supervisor.values.errors import StateError
 from supervisor.values.manifest import StateSharing, StateVolume, User
 from supervisor.values.names import ServiceName

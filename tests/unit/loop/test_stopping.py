@@ -56,7 +56,7 @@ def test_stopped_at_any_moment_the_next_start_has_all_that_was_stored(scenario: 
             scenario.act(router, scenario.service)
             worker = router.worker(scenario.service)
             worker.run_until(after(number, worker))
-            doing = worker.foreground.step if worker.foreground else [walk.step for walk in worker.clearing]
+            doing = worker.foreground.step if worker.foreground else [run.step for run in worker.cleanup]
             stop_and_start(router, scenario)
             found = violations(router, scenario.service)
             if scenario.name.startswith("revert"):  # a candidate that is on its way out is not asked any more

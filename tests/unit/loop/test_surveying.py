@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from supervisor.loop import surveying
-from supervisor.loop.surveying import Surveyor
+from supervisor.loop.supervision import survey as surveying
+from supervisor.loop.supervision.survey import ItemSurvey
 from supervisor.values.errors import RenderError
 from supervisor.values.manifest import Probe, ProbeKind, Watch
 from supervisor.values.names import ServiceName
@@ -45,7 +45,7 @@ class Survey:
         manifest = replace(keeper.definition.manifest, survey=Watch((ITEMS,), 1.0, 3))
         keeper.definition = replace(keeper.definition, manifest=manifest)
         self.has(COUNT)
-        self.surveyor = Surveyor(patient.worker._world, lambda: [patient.worker], threading.Event())
+        self.surveyor = ItemSurvey(patient.worker._world, lambda: [patient.worker], threading.Event())
 
     def has(self, count: int) -> None:
         records = tuple(DnsRecord(f"item-{number}", LAN.gateway) for number in range(count))
@@ -145,6 +145,6 @@ def test_what_cannot_be_worded_for_one_service_stops_no_other(survey: Survey) ->
         return each_probe(*arguments)
 
     survey.patient.worker._world.renderer.each_probe = refuse_first
-    surveyor = Surveyor(world, lambda: [other, worker], threading.Event())
+    surveyor = ItemSurvey(world, lambda: [other, worker], threading.Event())
     surveyor.turn()
     assert survey.asked

@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from supervisor.loop.inbox import Inbox
-from supervisor.loop.worker import Worker
+from supervisor.loop.service.inbox import Inbox
+from supervisor.loop.service.worker import Worker
 from supervisor.values.errors import EngineUnavailableError, StateError
 from supervisor.values.names import ServiceName
 from tests.unit.loop.ailments import ISOLATED, ward
@@ -49,15 +49,15 @@ def test_a_request_that_fails_in_an_unexpected_way_is_told_once_and_the_worker_g
 def test_a_store_that_cannot_be_read_when_something_is_to_be_tried_again_ends_nothing() -> None:
     with ward(ISOLATED, upgraded=True) as patient:
         patient.fall_back()
-        retry_at, standing = patient.worker.standing.retry_at, patient.worker.standing
-        renew, failures = standing.renew, [StateError("cannot read")]
+        retry_at, retry_policy = patient.worker.retry_policy.retry_at, patient.worker.retry_policy
+        renew, failures = retry_policy.renew, [StateError("cannot read")]
 
         def reluctant() -> bool:
             if failures:
                 raise failures.pop()
             return bool(renew())
 
-        standing.renew = reluctant
+        retry_policy.renew = reluctant
         patient.behave("2.0")
         patient.wait(retry_at - patient.machine.clock.monotonic() + 60.0)
         assert not failures

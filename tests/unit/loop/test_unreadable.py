@@ -8,7 +8,7 @@ import pytest
 
 from supervisor.edges.render import TemplateRenderer
 from supervisor.loop.world import ReadDefinition
-from supervisor.ports import Renderer
+from supervisor.ports.files import Renderer
 from supervisor.values.errors import Fault, ManifestError, RenderError
 from supervisor.values.manifest import Probe, ServiceDefinition
 from supervisor.values.names import ServiceName

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from supervisor.loop.campaign import Campaigns
+from supervisor.loop.supervision.jobs import Jobs
 from supervisor.values.errors import RequestError
 from supervisor.values.status import Progress
 from tests.unit.loop.ailments import ISOLATED, ward
@@ -25,7 +25,7 @@ def test_without_a_release_the_plan_is_that_of_an_upgrade_to_the_newest() -> Non
 
 @pytest.mark.parametrize("waits", [True, False])
 def test_a_second_campaign_is_refused_before_anybody_hears_that_it_was_accepted(waits: bool) -> None:
-    campaigns, released = Campaigns(), threading.Event()
+    campaigns, released = Jobs(), threading.Event()
 
     def work() -> Iterator[Progress]:
         while not released.wait(0.01):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from supervisor.loop.keeper import Keeper
+from supervisor.loop.care.keeper import Keeper
 from supervisor.values.errors import EngineError
 from supervisor.values.status import ServiceStatus
 from tests.unit.loop.loop_samples import SERVICES

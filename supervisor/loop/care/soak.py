@@ -1,0 +1,71 @@
+"""Watches the candidate while it soaks: what fails then is reverted, not retried.
+
+The reasons are the keeper's (down, hung, not ready), processes that the kernel ended because the memory limit was
+reached, and the daemon's own counters of failed work. What the former active failed is read a few times a minute while
+no hand-over is under way, and once more when the soak begins: whatever was broken before the cut-over is no reason to
+go back. The engine is not asked here: one that hangs must not keep the worker from hearing that the candidate ended.
+"""
+
+from __future__ import annotations
+
+import math
+
+from supervisor.loop.care.failures import Failures
+from supervisor.loop.care.keeper import Keeper
+from supervisor.loop.handover.executor import revert
+from supervisor.loop.handover.run import HandoverRun
+from supervisor.loop.world import World
+from supervisor.values.handover import Kind, Step
+from supervisor.values.router import RouterConfig
+
+
+class SoakWatch:
+    """Lives on the worker's thread."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._failures = Failures(world)
+
+    def due_in(self, run: HandoverRun | None) -> float:
+        """Seconds until the counters of a candidate want to be read."""
+        if run is None or run.step is not Step.SOAK or not _is_judged(run):
+            return math.inf
+        return self._failures.due_in()
+
+    def turn(self, run: HandoverRun | None, keeper: Keeper, router: RouterConfig | None) -> bool:
+        """Turn a hand-over round whose candidate fails while it soaks. True: so it was."""
+        if run is None:
+            if router is not None:
+                self._failures.remember(keeper, router)
+        elif run.step is Step.SOAK and run.former and (fault := self._fault(run, keeper)):
+            revert(run, fault)
+            return True
+        return False
+
+    def _fault(self, run: HandoverRun, keeper: Keeper) -> str | None:
+        name = keeper.instance.container_name
+        if keeper.is_down:
+            return keeper.message
+        if keeper.is_missed:
+            return f"{name} has ended"
+        if keeper.is_hung:
+            return f"{name} stopped answering: {keeper.liveness.message}"
+        return None if run.handover.waiver.judgement else self._judge(run, keeper)
+
+    def _judge(self, run: HandoverRun, keeper: Keeper) -> str | None:
+        """Return what is wrong with a candidate that runs and answers."""
+        name = keeper.instance.container_name
+        if keeper.readiness.is_known and not keeper.readiness.is_good:
+            return f"{name} stopped being ready: {keeper.readiness.message}"
+        if keeper.usage and keeper.usage.oom_kills:  # it has several processes, or the keeper would have seen its end
+            limit = run.definition.manifest.limits.memory_bytes >> 20
+            return f"{name} reached its memory limit of {limit} MiB, and the kernel ended processes of it"
+        jumped = self._failures.jump(run) if _is_judged(run) else None
+        return f"{name} fails: {jumped}" if jumped else None
+
+
+def _is_judged(run: HandoverRun) -> bool:
+    """A new configuration may fail more because it was told to: only versions are judged by what they count."""
+    is_soaking = run.former is not None and not run.is_confirmed and not run.is_passed_on
+    is_soaking = is_soaking and not run.handover.waiver.judgement
+    return is_soaking and bool(run.definition.manifest.errors) and run.handover.kind is not Kind.CONFIGURE

@@ -1,0 +1,191 @@
+"""Looks after what a service has undertaken to bring about: asks how it stands, and calls for what should be up.
+
+A daemon that has loaded a connection has not made it. What is asked and called for goes over another thread, one
+question at a time, each bounded by its time-out, and the answer comes back through the worker's inbox: a daemon that
+is slow to answer delays nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from supervisor.decisions import undertakings as decide
+from supervisor.decisions.undertakings import Call, Course
+from supervisor.loop.care.keeper import Keeper
+from supervisor.loop.generations.instances import target_of
+from supervisor.loop.world import World
+from supervisor.values.errors import SupervisorError
+from supervisor.values.manifest import ServiceDefinition
+from supervisor.values.names import ServiceName
+from supervisor.values.router import RouterConfig
+from supervisor.values.state import Instance, ProbeTarget
+from supervisor.values.status import EventRecord, UndertakingStatus
+from supervisor.values.undertaking import ResolvedUndertaking, Sighting, UndertakingState
+
+log = logging.getLogger(__name__)
+
+GAP_SECONDS = 0.1  # between two looks, however many there are
+
+Key = tuple[str, str]  # what it is, and its name
+Put = Callable[[Callable[[], None]], None]
+
+
+class UndertakingWatch:
+    """Lives on the worker's thread; `statuses` is read by others."""
+
+    def __init__(self, world: World, service: ServiceName, put: Put) -> None:
+        self._world, self._service, self._put = world, service, put
+        self._known: Mapping[Key, ResolvedUndertaking] = {}
+        self._courses: Mapping[Key, Course] = {}  # replaced whole: others read it
+        self._generation: int | None = None
+        self._target: ProbeTarget | None = None
+        self._inquiry = 0  # answers to others than the last one come too late
+        self._is_asking = False
+        self._not_before = 0.0
+        self._told: set[Key] = set()  # whose trouble is in the audit log
+
+    def statuses(self, keeper: Keeper | None) -> tuple[UndertakingStatus, ...]:
+        """Return the status of each undertaking; unknown while the daemon does not answer."""
+        ago = self._world.clock.now() - self._world.clock.monotonic()
+        found = tuple(_status(key, course, ago) for key, course in self._courses.items())
+        if keeper is not None and keeper.is_ready:
+            return found
+        return tuple(replace(one, state=UndertakingState.UNKNOWN, since=None) for one in found)
+
+    # ------------------------------------------------------------ what there is
+
+    def follow(self, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> None:
+        """Look after this instance as this configuration words it; equal calls change nothing."""
+        manifest, now = definition.manifest, self._world.clock.monotonic()
+        try:
+            found = self._world.renderer.undertakings(manifest, router, instance) if manifest.undertakings else ()
+        except SupervisorError as error:
+            log.warning("undertakings not looked after", extra={"service": self._service, "reason": str(error)})
+            found = ()
+        known = {(one.what, one.name): one for one in found}
+        is_other = instance.generation != self._generation
+        if known == self._known and not is_other:
+            return
+        courses = {}
+        for key, one in known.items():
+            course = self._courses.get(key) or Course(since=now, due=now)
+            is_changed = key in self._courses and (is_other or one != self._known.get(key))
+            courses[key] = decide.changed(course, one, now) if is_changed else course
+        self._known, self._courses, self._generation = known, courses, instance.generation
+        self._told &= known.keys()
+        self._target = target_of(self._world, instance, definition) if known else None
+        self._is_asking, self._inquiry = False, self._inquiry + 1
+
+    # ------------------------------------------------------------ turns
+
+    def due_in(self, keeper: Keeper | None) -> float:
+        """Seconds until `turn` has something to do; only what is ready is asked."""
+        if self._target is None or self._is_asking or not self._courses:
+            return math.inf
+        if keeper is None or not keeper.is_ready or keeper.instance.generation != self._generation:
+            return math.inf
+        due = max(self._not_before, min(course.due for course in self._courses.values()))
+        return max(0.0, due - self._world.clock.monotonic())
+
+    def turn(self, keeper: Keeper | None) -> None:
+        """Look at what has waited longest."""
+        if self.due_in(keeper) > 0 or self._target is None:
+            return
+        key = min(self._courses, key=lambda one: self._courses[one].due)
+        probe, target = self._known[key].probe, self._target
+        self._ask(lambda: self._world.prober.look(probe, target), lambda sighting: self._found(key, sighting))
+
+    def _found(self, key: Key, sighting: Sighting | None) -> None:
+        now, before, one = self._world.clock.monotonic(), self._courses[key], self._known[key]
+        if sighting is None:
+            self._set(key, decide.unseen(before, now))
+            return
+        after, call = decide.see(before, one, sighting, now, random.random())  # noqa: S311  (jitter, not a secret)
+        self._set(key, after)
+        self._report(key, before, after)
+        if call:
+            self._call(key, call)
+
+    def _call(self, key: Key, call: Call) -> None:
+        asked, target = self._known[key].call, self._target
+        if asked is None or target is None:
+            return
+        log.info("called", extra=self._facts(key, missing=", ".join(call.missing)))
+        self._ask(lambda: self._world.prober.call(asked, target, call.missing, call.ended), lambda _: None)
+
+    def _ask(self, question: Callable[[], object], answered: Callable[..., None]) -> None:
+        self._is_asking, self._inquiry = True, self._inquiry + 1
+        inquiry = self._inquiry
+
+        def take(answer: object) -> None:
+            if inquiry == self._inquiry:
+                self._is_asking = False
+                self._not_before = self._world.clock.monotonic() + GAP_SECONDS
+                answered(answer)
+
+        def work() -> None:
+            answer: object = None
+            try:
+                answer = question()
+            except SupervisorError as error:
+                log.debug("undertaking not asked", extra={"service": self._service, "reason": str(error)})
+            except Exception:
+                log.exception("unexpected failure", extra={"service": self._service, "part": "upkeep"})
+            self._put(lambda: take(answer))
+
+        try:
+            self._world.spawn(work)
+        except RuntimeError as error:  # no thread could be made: later, and not never
+            log.warning("undertaking not asked", extra={"service": self._service, "reason": str(error)})
+            self._is_asking, self._not_before = False, self._world.clock.monotonic() + decide.LOOK_AGAIN_SECONDS
+
+    # ------------------------------------------------------------ what is said of it
+
+    def _set(self, key: Key, course: Course) -> None:
+        self._courses = {**self._courses, key: course}
+
+    def _report(self, key: Key, before: Course, after: Course) -> None:
+        if after.is_crowded and not before.is_crowded:
+            self._record(key, "too-many-associations", after)
+            self._told.add(key)
+        if after.state is before.state:
+            return
+        log.info("undertaking changed", extra=self._facts(key, state=after.state, reason=after.message))
+        if after.state is UndertakingState.DOWN:
+            self._record(key, "undertaking-down", after)
+            self._told.add(key)
+        elif after.state is UndertakingState.UP and key in self._told and not after.is_crowded:
+            self._record(key, "undertaking-up", after)
+            self._told.discard(key)
+
+    def _record(self, key: Key, name: str, course: Course) -> None:
+        """In the audit log, as far as there is room for it."""
+        said = f": {course.message}" if course.message else ""
+        state = "up" if course.state is UndertakingState.UP else f"not up since {self._at(course.since)}"
+        message = f"{key[0]} {key[1]} is {state}{said}"
+        try:
+            self._world.store.log_event(EventRecord(self._world.clock.now(), self._service, name, message))
+        except SupervisorError as error:
+            log.warning("event not recorded", extra={"service": self._service, "event": name, "reason": str(error)})
+
+    def _at(self, monotonic: float) -> str:
+        return utc(monotonic + self._world.clock.now() - self._world.clock.monotonic())
+
+    def _facts(self, key: Key, **more: str) -> dict[str, str]:
+        return {"service": self._service, "what": key[0], "undertaking": key[1], **more}
+
+
+def utc(seconds: float) -> str:
+    """Return a time since the epoch as people read it."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _status(key: Key, course: Course, ago: float) -> UndertakingStatus:
+    is_known = course.state is not UndertakingState.UNKNOWN
+    since = course.since + ago if is_known else None
+    return UndertakingStatus(key[1], key[0], course.state, since, course.calls, course.associations, course.message)

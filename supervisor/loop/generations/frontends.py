@@ -1,0 +1,36 @@
+"""Opens and shuts frontends as the configuration says (`open` in the manifest): traffic changes, no instance does."""
+
+from __future__ import annotations
+
+from supervisor.decisions.traffic import shut_of, with_shut
+from supervisor.loop.generations.allocation import with_frontends
+from supervisor.loop.world import World
+from supervisor.values.manifest import ServiceDefinition
+from supervisor.values.router import RouterConfig
+from supervisor.values.state import Instance
+from supervisor.values.status import EventRecord
+
+
+def follow(world: World, active: tuple[Instance, ServiceDefinition] | None, router: RouterConfig) -> None:
+    """Make the frontends of what serves as open as `router` says: at once, whatever else is under way."""
+    if active and any(frontend.open for frontend in active[1].manifest.frontends):
+        instance, definition = active
+        shut(world, with_frontends(world, definition, router, instance))
+
+
+def shut(world: World, instance: Instance) -> None:
+    """Shut those frontends of the service that are shut in this instance. Nothing happens when that is so already.
+
+    It is recorded of every generation: a supervisor that comes back must not open one before it has its configuration.
+    """
+    names, store = shut_of(instance), world.store
+    is_changed = world.switchboard.shut(instance.service, names)
+    known = [(one, with_shut(one, names), state) for one, state in store.instances(instance.service)]
+    unrecorded = [(wanted, state) for one, wanted, state in known if shut_of(wanted) != shut_of(one)]
+    if not is_changed and not unrecorded:
+        return
+    with store.together():
+        for wanted, state in unrecorded:
+            store.save_instance(wanted, state)
+        text = f"nothing is led to {', '.join(sorted(names))}" if names else "all frontends are open"
+        store.log_event(EventRecord(world.clock.now(), instance.service, "frontends", text))

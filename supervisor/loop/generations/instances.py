@@ -1,0 +1,194 @@
+"""What is done with a single instance, whatever hand-over it is part of."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+
+from supervisor.decisions import asking
+from supervisor.decisions.container import check_spec, container_spec
+from supervisor.loop.generations.allocation import with_frontends
+from supervisor.loop.world import World
+from supervisor.values.errors import NoSuchContainerError, StateError
+from supervisor.values.manifest import ServiceDefinition, ServiceManifest, Watch
+from supervisor.values.release import InstanceState, Version
+from supervisor.values.router import RouterConfig
+from supervisor.values.state import (
+    ContainerSpec,
+    ContainerState,
+    Instance,
+    ProbeResult,
+    ProbeTarget,
+    RenderedFile,
+    ResolvedProbe,
+)
+
+log = logging.getLogger(__name__)
+
+
+def version_of(instance: Instance) -> Version:
+    return Version(instance.release, instance.version, instance.image, instance.definition)
+
+
+def spec_of(world: World, instance: Instance, definition: ServiceDefinition) -> ContainerSpec:
+    manifest = definition.manifest
+    return container_spec(
+        instance,
+        manifest,
+        config=world.folders.config(instance),
+        runtime={folder.name: world.folders.runtime(instance, folder.name) for folder in manifest.runtime},
+        state={volume.name: world.folders.state(instance, volume.name) for volume in manifest.state},
+    )
+
+
+def trial_of(instance: Instance) -> Instance:
+    """Folders of generation 0, which is never given: what a reload would write, for the checks only."""
+    return replace(instance, generation=0)
+
+
+def refuses(
+    world: World, instance: Instance, definition: ServiceDefinition, files: tuple[RenderedFile, ...] | None = None
+) -> str:
+    """Let the image check the configuration that is written, or else `files`; return why it refuses it, or nothing."""
+    manifest = definition.manifest
+    if not manifest.checks:
+        return ""
+    checked = instance if files is None else trial_of(instance)
+    try:
+        if files is not None:
+            world.folders.prepare(checked, manifest)
+            world.folders.write(checked, manifest, files)
+        spec = spec_of(world, checked, definition)
+        for number, check in enumerate(manifest.checks):
+            result = world.engine.run(check_spec(spec, number, check), check.timeout)
+            if result.exit_code != 0:
+                said = (result.stderr + result.stdout).decode(errors="replace").strip()
+                return f"{check.command[0]} refused the configuration: {said[-2000:]}"
+    finally:
+        if files is not None:
+            world.folders.remove(checked, manifest)
+    return ""
+
+
+def discard(world: World, instance: Instance, definition: ServiceDefinition) -> None:
+    """Remove everything that belongs to this generation alone; its container is gone already."""
+    if instance.link:
+        world.links.remove(instance.link)
+    world.folders.remove(instance, definition.manifest)
+    if definition.manifest.counters:
+        world.ledger.end(world.store, instance.service, instance.generation)
+    world.store.set_state(instance.service, instance.generation, InstanceState.RETIRED)
+
+
+def is_running(world: World, instance: Instance) -> bool:
+    try:
+        return world.engine.inspect(instance.container_name).state is ContainerState.RUNNING
+    except NoSuchContainerError:
+        return False
+
+
+def is_active(world: World, instance: Instance) -> bool:
+    """Does the store say that it is the active one?"""
+    known = world.store.instances(instance.service)
+    return any(one.generation == instance.generation and state is InstanceState.ACTIVE for one, state in known)
+
+
+def target_of(world: World, instance: Instance, definition: ServiceDefinition) -> ProbeTarget:
+    return ProbeTarget(
+        container=instance.container_name,
+        address=instance.address,
+        runtime=tuple(
+            (folder.name, world.folders.runtime(instance, folder.name)) for folder in definition.manifest.runtime
+        ),
+        config=world.folders.config(instance),
+    )
+
+
+def probe_once(
+    world: World, instance: Instance, definition: ServiceDefinition, router: RouterConfig, watch: Watch | None = None
+) -> str:
+    """Ask every probe (readiness unless said) once; return what the first failing one says, or nothing."""
+    probes = (watch or definition.manifest.readiness).probes
+    return first_fault(world, world.renderer.probes(probes, router, instance), target_of(world, instance, definition))
+
+
+def first_fault(world: World, probes: Iterable[ResolvedProbe], target: ProbeTarget) -> str:
+    """Ask until it is known whether they hold; return what is wrong, or nothing.
+
+    It is wrong, too, if there are probes and none of them could be asked.
+    """
+    asked: list[tuple[ResolvedProbe, ProbeResult]] = []
+    for probe in probes:
+        if asking.is_needed(probe, asked):
+            asked.append((probe, world.prober.ask(probe, target)))
+        if asking.is_settled(asked):
+            break
+    told = asking.results(asked)
+    wrong = [result for result in told or [result for _, result in asked] if not result.is_good]
+    return "; ".join(result.message for result in wrong)
+
+
+def revive(world: World, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> None:
+    """Start an instance again, whatever is missing of it."""
+    restore(world, instance, definition, router)
+    begin(world, instance, definition)
+
+
+def restore(world: World, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> None:
+    """Put in place what its start needs and is missing: a boot takes folders in memory and namespaces away."""
+    manifest = definition.manifest
+    world.folders.prepare(instance, manifest)
+    if not world.folders.written(instance):
+        # The store keeps frontends without what they were made from, which templates look at.
+        known = with_frontends(world, definition, router, instance)
+        world.folders.write(instance, manifest, world.renderer.files(definition, router, known))
+    _end_orphans(world, instance, manifest)
+    if instance.link:
+        world.links.ensure(instance.link)
+
+
+def _end_orphans(world: World, instance: Instance, manifest: ServiceManifest) -> None:
+    """Remove before a start what it stored for owners that its configuration has no more (after a boot, say).
+
+    A daemon that has to start is not kept from it by what it stored.
+    """
+    if not any(volume.owned for volume in manifest.state) or is_running(world, instance):
+        return
+    try:
+        world.folders.prune_state(instance, manifest)
+    except StateError as error:
+        log.warning("state not looked through", extra={"service": instance.service, "reason": str(error)})
+
+
+def begin(world: World, instance: Instance, definition: ServiceDefinition) -> None:
+    """Start it, and create it first if it is not there: whoever waits for one that ended is not to wait for a look."""
+    try:
+        world.engine.start(instance.container_name)
+    except NoSuchContainerError:  # or somebody tidied up, and took away what it needs to start
+        ensure_created(world, instance, definition)
+        world.engine.start(instance.container_name)
+
+
+def ensure_created(world: World, instance: Instance, definition: ServiceDefinition) -> None:
+    try:  # not the list: what becomes of others is none of its business
+        world.engine.inspect(instance.container_name)
+    except NoSuchContainerError:
+        world.engine.create(spec_of(world, instance, definition))
+
+
+def enlarge_buffers(world: World, instance: Instance, definition: ServiceDefinition) -> None:
+    """Give the sockets of a ready instance the room that its manifest asks for."""
+    size = definition.manifest.receive_buffer_bytes
+    if size is not None:
+        container = world.engine.inspect(instance.container_name)
+        if container.pid:
+            world.buffers.enlarge(container.pid, size)
+
+
+def with_instance(instances: tuple[Instance, ...], instance: Instance) -> tuple[Instance, ...]:
+    return (*without_instance(instances, instance), instance)
+
+
+def without_instance(instances: tuple[Instance, ...], instance: Instance) -> tuple[Instance, ...]:
+    return tuple(other for other in instances if other.generation != instance.generation)

@@ -1,0 +1,81 @@
+"""Puts into the memory what runs and it does not know: after damage, or when its folder was lost."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+from supervisor.decisions.recall import Recalled, described, recall
+from supervisor.loop.generations.instances import version_of
+from supervisor.loop.world import World
+from supervisor.values.errors import NetworkError
+from supervisor.values.names import ServiceName
+from supervisor.values.release import InstanceState
+from supervisor.values.state import AddressFrontend, Container, Instance
+from supervisor.values.status import EventRecord
+
+log = logging.getLogger(__name__)
+
+
+def recall_all(world: World) -> None:
+    """Recall every service, and follow the release that most of them run. EngineError, StateError."""
+    containers = world.engine.containers()
+    recalled = [recall_service(world, service, containers) for service in described(containers)]
+    found = Counter(one.active.release for one in recalled if one)
+    if found and world.store.current_release() is None:
+        world.store.set_current_release(found.most_common(1)[0][0])
+
+
+def recall_service(world: World, service: ServiceName, containers: tuple[Container, ...]) -> Recalled | None:
+    """Record what runs of a service and is not known; None: nothing was missing."""
+    store, running = world.store, described(containers).get(service, ())
+    if store.losses:  # a copy may be older than they are, and no number is given twice
+        for instance in running:
+            store.know_generation(service, instance.generation)
+    inside = _insides(world)
+    found = recall(
+        store.instances(service),
+        running,
+        is_stale=bool(store.losses),
+        has_traffic=lambda instance: _has_traffic(instance, inside),
+    )
+    if found is None:
+        return None
+    _record(world, service, found)
+    return found
+
+
+def _record(world: World, service: ServiceName, found: Recalled) -> None:
+    store, active = world.store, found.active
+    numbers = ", ".join(str(one.generation) for one in found.fresh) or "none"
+    text = f"adopted from what runs: generation {active.generation} serves; not remembered were: {numbers}"
+    with store.together():
+        for instance, state in store.instances(service):
+            if state is InstanceState.ACTIVE and instance.generation != active.generation:
+                store.set_state(service, instance.generation, InstanceState.FORMER)
+        for instance in found.fresh:
+            store.know_generation(service, instance.generation)
+            store.save_instance(instance, InstanceState.FORMER)
+        store.save_instance(active, InstanceState.ACTIVE)
+        store.set_desired(service, version_of(active))
+        if store.bags() is None:
+            store.await_configuration(is_lost=True)
+        store.log_event(EventRecord(world.clock.now(), service, "adopted", text))
+    log.warning("adopted from what runs", extra={"service": service, "generation": active.generation})
+
+
+def _insides(world: World) -> frozenset[str]:
+    try:
+        return world.switchboard.insides()
+    except NetworkError as error:  # nobody knows where traffic goes: the newest serves
+        log.warning("traffic table not read", extra={"reason": str(error)})
+        return frozenset()
+
+
+def _has_traffic(instance: Instance, insides: frozenset[str]) -> bool:
+    """True if the kernel's table leads to it; what needs no table is not known by it."""
+    for frontend in instance.frontends:
+        address = instance.address if isinstance(frontend, AddressFrontend) else None
+        if (str(address) if address else str(frontend.inside_port)) in insides:
+            return True
+    return False

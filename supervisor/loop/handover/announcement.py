@@ -1,0 +1,45 @@
+"""Tells how a hand-over ended: the audit log, and everybody who waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from supervisor.decisions.handover import is_interrupted, verdict
+from supervisor.loop.handover.run import HandoverRun
+from supervisor.values.handover import Outcome
+from supervisor.values.status import EventRecord, Progress
+
+
+def announce(run: HandoverRun) -> None:
+    """From here a hand-over is decided: it ended, or only clearing is left."""
+    handover, world = run.handover, run.world
+    done = verdict(handover)
+    is_good = done is Outcome.SUCCEEDED
+    waived = f" without {' and '.join(handover.waiver.words)}" if handover.waiver.words else ""
+    text = f"{handover.kind} to {run.candidate.version} {done}{waived}"
+    because = f": {handover.reason}" if handover.reason else ""
+    world.store.log_event(EventRecord(world.clock.now(), handover.service, done, text + because))
+    elapsed = world.clock.monotonic() - run.began
+    error = None if is_good else handover.reason
+    for listener in run.listeners:
+        listener.put(Progress(handover.service, done, text, 1.0, elapsed, is_final=True, error=error))
+
+
+def note(run: HandoverRun, name: str, message: str) -> None:
+    """Write what happened in the middle of a hand-over into the audit log."""
+    run.world.store.log_event(EventRecord(run.world.clock.now(), run.handover.service, name, message))
+
+
+def announce_waiver(run: HandoverRun) -> None:
+    """Show what a hand-over goes without, before it begins."""
+    for listener in run.listeners:
+        listener.put(Progress(run.handover.service, "waived", str(run.handover.waiver)))
+
+
+def catch_up(run: HandoverRun, remember_former: Callable[[HandoverRun], None]) -> None:
+    """Do what was not done when a hand-over was decided: the supervisor ended in between, perhaps."""
+    done = verdict(run.handover)
+    if done is Outcome.SUCCEEDED:
+        remember_former(run)
+    elif done is Outcome.FAILED and is_interrupted(run.handover):
+        announce(run)

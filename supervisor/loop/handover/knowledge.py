@@ -1,0 +1,173 @@
+"""Carries over what a generation has found out and the next one would find out anew at its clients' expense.
+
+A candidate is told what the former active knows (`knowledge` in the manifest) as soon as it answers, and is not given
+traffic before it has found out the rest by itself (`awaited`), for a bounded time. A former active that hangs or is
+dead can tell nothing: then what it said last counts, which is noted while it serves.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from supervisor.decisions.knowledge import Unknown, lines, unknown
+from supervisor.loop.generations.instances import target_of
+from supervisor.loop.handover.counting import look
+from supervisor.loop.handover.run import HandoverRun
+from supervisor.loop.world import World
+from supervisor.values.errors import SupervisorError
+from supervisor.values.manifest import Awaited, Knowledge, ServiceDefinition
+from supervisor.values.router import RouterConfig
+from supervisor.values.state import Instance, ResolvedProbe
+from supervisor.values.status import Progress
+
+One = TypeVar("One", Awaited, Knowledge)
+
+log = logging.getLogger(__name__)
+
+NOTE_SECONDS = 5.0  # while a daemon serves: how often what it knows is noted
+REPAIR_SECONDS = 0.3  # nobody is served meanwhile: what is not known by then is found out with traffic
+
+
+def waits_for(run: HandoverRun) -> str:
+    """Pass the former's knowledge to the candidate, once; return what it still has to find out, or nothing."""
+    if not run.lessons.is_told:
+        run.lessons.is_told = True
+        former = (run.former, run.former_definition) if run.former and run.former_definition else None
+        teach(run.world, run.candidate, run.definition, run.router, former)
+    message = _unknown(run)
+    if message != run.lessons.message:
+        run.lessons.message = message
+        _report(run, message)
+    return message
+
+
+def _report(run: HandoverRun, message: str) -> None:
+    if message:
+        log.info("waiting", extra={"service": run.handover.service, "reason": message})
+        elapsed = run.world.clock.monotonic() - run.began
+        for listener in run.listeners:
+            listener.put(Progress(run.handover.service, run.step or "", message, elapsed=elapsed))
+
+
+def _unknown(run: HandoverRun) -> str:
+    now = run.world.clock.monotonic()
+    for awaited in run.definition.manifest.readiness.awaited:
+        since = run.lessons.since.setdefault(awaited, now)
+        is_repair = run.handover.kind.is_repair
+        if now - since >= (min(REPAIR_SECONDS, awaited.at_most) if is_repair else awaited.at_most):
+            continue
+        found = _ask(run, awaited)
+        if found:
+            return f"waiting for {found}"
+        run.lessons.since[awaited] = -awaited.at_most  # known: not asked again
+    return ""
+
+
+def _ask(run: HandoverRun, awaited: Awaited) -> Unknown | None:
+    try:
+        answers = _read(run.world, run.candidate, run.definition, run.router, (awaited,))
+    except SupervisorError as error:
+        log.warning("not known what is unknown", extra={"service": run.handover.service, "reason": str(error)})
+        return None
+    return unknown(awaited, answers[awaited]) if awaited in answers else None
+
+
+def teach(
+    world: World,
+    instance: Instance,
+    definition: ServiceDefinition,
+    router: RouterConfig,
+    former: tuple[Instance, ServiceDefinition] | None,
+) -> None:
+    """Pass to `instance` the knowledge of `former`, or its last; None: the service's last. Best effort, and logged.
+
+    Nothing is told that the instance does not have in the same way.
+    """
+    told = 0
+    for one in definition.manifest.knowledge:
+        try:
+            known = _known(world, one, definition, router, former)
+            own = _read(world, instance, definition, router, (one,)).get(one, "")
+            wanted = lines(one, known, own) if known else ()
+            for source in world.renderer.probes((one.source,), router, instance) if wanted else ():
+                refused = world.prober.tell(source, wanted, target_of(world, instance, definition))
+                _log_refused(instance, refused)
+                told += len(wanted)
+        except SupervisorError as error:
+            log.warning("knowledge not carried over", extra={"service": instance.service, "reason": str(error)})
+    if told:
+        log.info("knowledge carried over", extra={"service": instance.service, "count": told})
+
+
+def teach_again(world: World, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> bool:
+    """Give an instance that was started again its former knowledge; False: it does not listen yet."""
+    sources = [one.source for one in definition.manifest.knowledge]
+    try:
+        for source in world.renderer.probes(sources[:1], router, instance):
+            world.prober.read(source, target_of(world, instance, definition))
+    except SupervisorError:
+        return False
+    teach(world, instance, definition, router, None)
+    return True
+
+
+def _log_refused(instance: Instance, answers: tuple[str, ...]) -> None:
+    for answer in answers:
+        log.warning("knowledge refused", extra={"service": instance.service, "reason": answer[:200]})
+
+
+def _known(
+    world: World,
+    one: Knowledge,
+    definition: ServiceDefinition,
+    router: RouterConfig,
+    former: tuple[Instance, ServiceDefinition] | None,
+) -> str:
+    if former is not None:
+        try:
+            found = _read(world, former[0], definition, router, (one,))
+        except SupervisorError as error:
+            log.info("knowledge of earlier", extra={"service": former[0].service, "reason": str(error)})
+        else:
+            world.recollection.note(former[0].service, found)
+            return found.get(one, "")
+    service = definition.manifest.name
+    return world.recollection.of(service).get(one, "")
+
+
+class Noting:
+    """Lives on the worker's thread: notes now and then what the instance that serves knows."""
+
+    def __init__(self, world: World) -> None:
+        self._world, self._due = world, 0.0
+
+    def turn(self, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> None:
+        """Note the instance's knowledge if that is due; without an answer the last note stays."""
+        now = self._world.clock.monotonic()
+        if now < self._due:
+            return
+        self._due = now + NOTE_SECONDS
+        look(self._world, instance, definition, router)
+        if not definition.manifest.knowledge:
+            return
+        try:
+            found = _read(self._world, instance, definition, router, definition.manifest.knowledge)
+        except SupervisorError as error:
+            log.debug("knowledge not read", extra={"service": instance.service, "reason": str(error)})
+        else:
+            self._world.recollection.note(instance.service, found)
+
+
+def _read(
+    world: World, instance: Instance, definition: ServiceDefinition, router: RouterConfig, asked: Sequence[One]
+) -> Mapping[One, str]:
+    """What cannot be asked because its `when` says so is left out. ProbeError, NetworkError."""
+    target, texts, found = target_of(world, instance, definition), dict[ResolvedProbe, str](), dict[One, str]()
+    for one in asked:
+        for source in world.renderer.probes((one.source,), router, instance):
+            if source not in texts:
+                texts[source] = world.prober.read(source, target)
+            found[one] = texts[source]
+    return found

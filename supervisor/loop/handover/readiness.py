@@ -1,0 +1,84 @@
+"""Waits for a candidate to prove itself: first to the supervisor alone, then on the path that clients take."""
+
+from __future__ import annotations
+
+from supervisor.loop.generations.instances import enlarge_buffers, first_fault, target_of
+from supervisor.loop.handover.knowledge import waits_for
+from supervisor.loop.handover.run import HandoverRun, Wait
+from supervisor.values.errors import SupervisorError
+from supervisor.values.handover import Step
+from supervisor.values.manifest import Watch
+from supervisor.values.state import ContainerState, ResolvedProbe
+
+
+def ready(run: HandoverRun) -> Wait | None:
+    watch, message = run.definition.manifest.readiness, run.probe(run.candidate, run.definition)
+    if not message and run.step is Step.READY and waits_for(run):
+        return Wait(watch.interval)
+    waiting = _proves(run, watch, message)
+    if waiting is None and run.telling is None:
+        run.telling = _telling(run)
+    return waiting
+
+
+def words(run: HandoverRun) -> None:
+    """Raise unless everything can be put into words that it will ever be asked: else nobody could watch it."""
+    manifest = run.definition.manifest
+    watches = (manifest.readiness, manifest.liveness, manifest.verification)
+    probes = [probe for watch in watches if watch for probe in watch.probes]
+    sources = [*(one.source for one in manifest.errors), *(one.source for one in manifest.knowledge)]
+    sources += [one.source for one in manifest.readiness.awaited]
+    run.world.renderer.probes((*probes, *sources), run.router, run.candidate)
+
+
+def verified(run: HandoverRun) -> Wait | None:
+    """The same for what has just been given traffic, on the path that clients take."""
+    watch = run.definition.manifest.verification
+    if watch is None or not run.telling:
+        return ready(run)
+    target = target_of(run.world, run.candidate, run.definition)
+    return _proves(run, watch, first_fault(run.world, run.telling, target))
+
+
+def _telling(run: HandoverRun) -> tuple[ResolvedProbe, ...]:
+    """What holds before the cut-over: other probes (of an address that is not up yet) can tell nothing after it."""
+    watch = run.definition.manifest.verification
+    if watch is None or run.former is None or run.handover.kind.is_repair:
+        return ()
+    target = target_of(run.world, run.candidate, run.definition)
+    probes = run.world.renderer.probes(watch.probes, run.router, run.candidate)
+    return tuple(probe for probe in probes if run.world.prober.ask(probe, target).is_good)
+
+
+def _proves(run: HandoverRun, watch: Watch, message: str) -> Wait | None:
+    run.good = 0 if message else run.good + 1
+    if run.good >= watch.threshold:
+        enlarge_buffers(run.world, run.candidate, run.definition)
+        return None
+    container = run.world.engine.inspect(run.candidate.container_name)
+    if container.state is not ContainerState.RUNNING:
+        raise SupervisorError(
+            f"cannot give traffic to {container.name}: it ended with exit code {container.exit_code}"
+            f"{_last_words(run, container.name)}"
+        )
+    if run.elapsed > watch.deadline:
+        raise SupervisorError(
+            f"cannot give traffic to {container.name}: not ready after {watch.deadline:g} s: {message}"
+            f"{_last_words(run, container.name)}"
+        )
+    return Wait(watch.interval if message else min(watch.interval, 0.02))
+
+
+def await_ready(run: HandoverRun) -> None:
+    """Ask until the candidate is ready: between two cuts, when nothing else may happen."""
+    run.good = 0
+    while (wait := ready(run)) is not None:
+        run.world.clock.sleep(wait.seconds)
+
+
+def _last_words(run: HandoverRun, name: str) -> str:
+    try:
+        lines = [line.decode(errors="replace").strip() for line in run.world.engine.logs(name, 5, follow=False)]
+    except SupervisorError:
+        return ""
+    return f"; it said: {' | '.join(lines)}" if lines else ""

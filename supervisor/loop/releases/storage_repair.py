@@ -1,0 +1,108 @@
+"""Mends what the engine keeps: images that are missing are loaded again, a damaged storage is replaced by a new one.
+
+It looks at every start, and whenever the loop doubts (`Doubts`): the engine refused something, or what it started ended
+at once. Images come from the media that their releases were imported from, or from any other that is attached, and are
+verified as always. A storage is given up only if what the services need can be loaded again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+from supervisor.loop.releases.library import Library
+from supervisor.loop.world import World
+from supervisor.values.errors import EngineUnavailableError, SupervisorError
+
+log = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 5.0  # between two looks
+THOROUGH_SECONDS = 300.0  # between two that read every image
+CONFIRM_SECONDS = 1.0  # between two looks that have to agree before a storage is given up
+AGAIN_SECONDS = 30.0  # while something is known to be missing
+CLOSE_SECONDS = 3.0
+
+
+class StorageRepair:
+    """Mends the engine's storage; `message` names damage that cannot be mended yet, `tell` records an event."""
+
+    def __init__(
+        self,
+        world: World,
+        library: Library,
+        media: Callable[[], Sequence[str]],
+        tell: Callable[[str, str, str], None],
+        closing: threading.Event,
+        confirm_seconds: float = CONFIRM_SECONDS,
+    ) -> None:
+        self._world, self._library, self._media, self._tell = world, library, media, tell
+        self._closing, self._confirm_seconds = closing, confirm_seconds
+        self._read_at = float("-inf")
+        self._thread = threading.Thread(target=self._run, name="mending", daemon=True)
+        self.message = ""
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """End it where it is: a load that is broken off is begun anew by the next supervisor."""
+        self._world.damage_reports.note("the supervisor ends")
+        if self._thread.ident is not None:
+            self._thread.join(CLOSE_SECONDS)
+
+    def _run(self) -> None:
+        is_doubtful = False
+        while not self._closing.is_set():
+            self._guarded(is_thorough=is_doubtful)
+            self._closing.wait(PAUSE_SECONDS)
+            is_doubtful = self._world.damage_reports.wait(AGAIN_SECONDS if self.message else 3600.0) or bool(
+                self.message
+            )
+
+    def _guarded(self, *, is_thorough: bool) -> None:
+        try:
+            self.look(is_thorough=is_thorough)
+        except EngineUnavailableError as error:  # it is being started again by whoever needs it
+            self._world.damage_reports.note(str(error))
+        except SupervisorError as error:
+            self._said(str(error))
+        except Exception:
+            log.exception("unexpected failure", extra={"part": "mending"})
+
+    def look(self, *, is_thorough: bool) -> None:
+        """Look once, and mend what is found. EngineError, StateError: it could not be looked at, or not be mended."""
+        now = self._world.clock.monotonic()
+        reads = is_thorough and now - self._read_at >= THOROUGH_SECONDS
+        damage = self._world.engine.damage(is_thorough=reads)
+        if damage:  # what is being made or removed at this moment is refused too
+            self._closing.wait(self._confirm_seconds)
+            damage = self._world.engine.damage(is_thorough=reads)
+        self._read_at = now if reads else self._read_at
+        if damage and not self._replace_storage(damage):
+            return
+        if is_thorough and not reads and not damage:  # the images were read a moment ago: once more in a while
+            self._world.damage_reports.note(self._world.damage_reports.reason)
+        missing = self._library.refill(self._media())
+        for text in missing.loaded:
+            self._tell("", "image-loaded-again", text)
+        if missing.loaded:
+            self._world.damage_reports.mended += 1
+        self._said("; ".join(missing.failed))
+
+    def _replace_storage(self, damage: str) -> bool:
+        """True if there is a new one."""
+        lacking = self._library.unavailable(self._media())
+        if lacking:
+            self._said(f"the engine's storage is damaged ({damage}) and {lacking}; attach the medium of that release")
+            return False
+        self._world.engine.renew_storage()
+        log.warning("engine storage replaced", extra={"reason": damage})
+        self._tell("", "engine-storage-replaced", f"the engine's storage was damaged and is made anew: {damage}")
+        return True
+
+    def _said(self, message: str) -> None:
+        if message and message != self.message:
+            log.error("not mended", extra={"reason": message})
+            self._tell("", "not-mended", message)
+        self.message = message

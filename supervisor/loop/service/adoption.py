@@ -1,0 +1,114 @@
+"""Coming back: what the journal says of a service, checked against the engine. Nothing that works is touched."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from supervisor.decisions.container import SERVICE_LABEL
+from supervisor.decisions.handover import current, interrupted, resume, step_index
+from supervisor.loop.generations.instances import discard, is_active, is_running, trial_of, without_instance
+from supervisor.loop.generations.recall import recall_service
+from supervisor.loop.handover.run import HandoverRun
+from supervisor.loop.switchboard import Serving
+from supervisor.loop.world import World
+from supervisor.values.handover import Direction, Handover, Mode, Step
+from supervisor.values.manifest import ServiceDefinition, ServiceManifest
+from supervisor.values.names import Digest, ServiceName
+from supervisor.values.release import InstanceState
+from supervisor.values.router import RouterConfig
+from supervisor.values.state import Instance
+
+log = logging.getLogger(__name__)
+
+FindDefinition = Callable[[Digest], ServiceDefinition]
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What was found: the instance that serves, and the hand-overs to carry on."""
+
+    active: Instance | None
+    runs: tuple[HandoverRun, ...]
+
+
+def adopt(world: World, service: ServiceName, router: RouterConfig, definition_of: FindDefinition) -> Adopted:
+    """Resume open hand-overs, remove what belongs to none, and return what serves.
+
+    An active whose container is gone (a reboot) is not returned: the worker starts a new generation from its state.
+    """
+    containers = world.engine.containers()
+    recall_service(world, service, containers)
+    known = {instance.generation: instance for instance, _ in world.store.instances(service)}
+    runs = tuple(
+        run
+        for handover in world.store.open_handovers()
+        if handover.service == service and (run := _resume(world, handover, known, router, definition_of))
+    )
+    held = {instance.generation for run in runs for instance in (run.candidate, run.former) if instance}
+    names = {container.name for container in containers if container.label(SERVICE_LABEL) == service}
+    active = None
+    for instance, state in world.store.instances(service):
+        if state is InstanceState.ACTIVE:
+            active = instance if instance.container_name in names else None
+        elif instance.generation not in held:
+            world.engine.remove(instance.container_name)
+            serving = world.switchboard.serving(service)
+            world.switchboard.serve(service, Serving(serving.active, without_instance(serving.alive, instance)))
+            discard(world, instance, definition_of(instance.definition))
+    for stray in names - {instance.container_name for instance in known.values()}:
+        log.warning("stray container removed", extra={"service": service, "container": stray})
+        world.engine.remove(stray)
+    return Adopted(active, runs)
+
+
+def _resume(
+    world: World,
+    handover: Handover,
+    known: Mapping[int, Instance],
+    router: RouterConfig,
+    definition_of: FindDefinition,
+) -> HandoverRun | None:
+    now, candidate = world.clock.now(), known.get(handover.candidate)
+    former = known.get(handover.former) if handover.former is not None else None
+    runs = candidate is not None and is_running(world, candidate)
+    is_reload = handover.mode is Mode.RELOAD
+    if candidate is not None and is_reload and (not runs or current(handover) is Step.CHECK):
+        _give_up_reload(world, candidate, definition_of(candidate.definition).manifest)
+        candidate = None
+    if candidate is None:
+        world.store.record(interrupted(handover), None, now)
+        return None
+    if is_reload and handover.direction is Direction.FORWARD:
+        handover = replace(handover, index=step_index(Mode.RELOAD, Step.APPLY))  # the daemon may not have been told
+    if former is not None and handover.is_reconfigured:
+        world.folders.remove(trial_of(former), definition_of(former.definition).manifest)
+    resumed = resume(handover, is_cut=is_active(world, candidate), is_running=runs)
+    if resumed != handover:
+        world.store.record(resumed, current(resumed), now)
+    run = HandoverRun(
+        world,
+        resumed,
+        definition_of(candidate.definition),
+        router,
+        candidate,
+        former,
+        definition_of(former.definition) if former else None,
+        began=world.clock.monotonic(),
+        began_at=now,
+    )
+    if is_reload:
+        kept, run.files = world.folders.kept(candidate), world.folders.read(candidate, run.definition.manifest)
+        run.former_files = run.files if kept is None else kept
+    log.info("hand-over resumed", extra={"service": handover.service, "step": run.step, "way": resumed.direction})
+    return None if run.is_over else run
+
+
+def _give_up_reload(world: World, instance: Instance, manifest: ServiceManifest) -> None:
+    """Nothing was told yet, or nobody is there to be told: the files are again those before, if they are known."""
+    world.folders.remove(trial_of(instance), manifest)
+    kept = world.folders.kept(instance)
+    if kept is not None:
+        world.folders.write(instance, manifest, kept)
+        world.folders.forget_kept(instance)

@@ -1,0 +1,201 @@
+"""Moves a router from one container engine to another: images first, then one service after the other, by hand-over.
+
+A service whose hand-over fails stays where it is and is named; the rest goes on. The former engine is left once it has
+nothing of ours any more. All of it may be done again, by this supervisor or by the next one, and begins where it ended.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
+
+from supervisor.decisions.container import SERVICE_LABEL
+from supervisor.loop.handover.run import Listener
+from supervisor.loop.service.worker import Worker
+from supervisor.loop.world import World
+from supervisor.ports.engine import EngineMove
+from supervisor.values.errors import BusyError, EngineError, EngineUnavailableError, RequestError
+from supervisor.values.handover import Kind
+from supervisor.values.names import ServiceName
+from supervisor.values.state import Container
+from supervisor.values.status import EventRecord, Progress
+
+log = logging.getLogger(__name__)
+
+TURN_SECONDS = 0.25
+BUSY_SECONDS = 240.0  # for a hand-over that is under way already, its soak and what it drains
+CLEARING_SECONDS = 30.0  # beside the longest time that connections are given
+SILENCE_SECONDS = 60.0  # for an engine that is being restarted
+
+Follow = Callable[[Listener], Iterator[Progress]]
+
+
+def refuse_settings(to: str, engine: str) -> None:
+    """A move that is turned round ends on the former engine: only `auto` allows for both ends. RequestError."""
+    if engine != "auto":
+        raise RequestError(
+            f"cannot move to {to}: the settings file says engine: {engine}, which a later start would insist on, "
+            "however the move ends; say engine: auto there first, and start the supervisor again"
+        )
+
+
+class EngineMigration:
+    """One move. `closing` is set when the supervisor ends; `follow` tells of a hand-over until that is decided.
+
+    `images` is held while images are carried or removed: nobody imports or prunes then.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        move: EngineMove,
+        workers: Mapping[ServiceName, Worker],
+        follow: Follow,
+        images: AbstractContextManager[object],
+        closing: threading.Event,
+    ) -> None:
+        self._world, self._move, self._workers = world, move, workers
+        self._follow, self._images, self._closing = follow, images, closing
+        self._stayed: dict[ServiceName, str] = {}  # why
+        self._began = world.clock.monotonic()
+
+    def begin(self, to: str) -> None:
+        """Make new containers there from now on. RequestError, EngineError: all is as before."""
+        refuse_settings(to, self._world.settings.engine)
+        with self._images:
+            self._move.move_to(to)
+
+    def carry_out(self) -> Iterator[Progress]:
+        """From the engine that is left to the one in use. EngineError: what is done stays done."""
+        to, left = self._world.engine.name, self._move.leaving
+        if left is None:
+            yield self._told("nothing", f"the router runs on {to} already", is_final=True)
+            return
+        try:
+            yield from self._carry_out(to, left)
+        except EngineError as error:
+            self._remember("move-incomplete", f"not everything moved from {left} to {to}: {error}")
+            raise
+
+    def _carry_out(self, to: str, left: str) -> Iterator[Progress]:
+        with self._images:
+            yield from self._carry_images(to, left)
+        for number, (_, worker) in enumerate(sorted(self._workers.items())):
+            yield from self._hand_over(worker, number / len(self._workers))
+        yield from self._wait_for_clearing(left)
+        if self._closing.is_set():
+            text = f"the supervisor ends; the move to {to} is carried on when it is asked for again"
+            yield self._told("interrupted", text, is_final=True, error=text)
+            return
+        remaining = self._remaining()
+        if remaining:
+            reasons = "; ".join(f"{name}: {self._stayed.get(name, 'it still drains')}" for name in sorted(remaining))
+            text = f"not everything moved from {left} to {to}: {reasons}; ask again when that is mended"
+            self._remember("move-incomplete", text)
+            yield self._told("failed", text, is_final=True, error=text)
+            return
+        with self._images:
+            self._move.leave()
+        text = f"the router runs on {to}; nothing of ours is left in {left}"
+        self._remember("moved", text)
+        yield self._told("succeeded", text, 1.0, is_final=True)
+
+    def _carry_images(self, to: str, left: str) -> Iterator[Progress]:
+        try:
+            for done, total in self._move.carry_images():
+                yield self._told("images", f"image {done + 1} of {total} to {to}", done / total)
+        except EngineError:
+            self._turn_round(to, left)
+            raise
+
+    def _turn_round(self, to: str, left: str) -> None:
+        """Images cannot be carried over (no space, say): as long as nothing runs there, nothing shall be made there."""
+        try:
+            if not self._move.arrived():
+                self._move.move_to(left)
+                self._move.leave()
+        except EngineError as error:  # the one that came before it is the one to tell
+            log.error("move not turned round", extra={"to": to, "left": left, "reason": str(error)})
+
+    def _hand_over(self, worker: Worker, fraction: float) -> Iterator[Progress]:
+        """One service, unless its active is there already or nothing of it runs: its next start is there too."""
+        listener = None
+        deadline = self._world.clock.monotonic() + BUSY_SECONDS
+        while listener is None and self._is_left_behind(worker) and not self._closing.is_set():
+            try:
+                listener = worker.begin(Kind.MIGRATE, None)
+            except BusyError as error:
+                if self._world.clock.monotonic() > deadline:
+                    self._stay(worker.name, str(error))
+                    return
+                self._closing.wait(TURN_SECONDS)
+            except RequestError as error:
+                self._stay(worker.name, str(error))
+                return
+        if listener is None:
+            return
+        for progress in self._follow(listener):
+            if progress.error:
+                self._stay(worker.name, progress.error)
+            yield Progress(
+                progress.service, progress.phase, progress.error or progress.message, fraction, self._elapsed
+            )
+
+    def _stay(self, service: ServiceName, why: str) -> None:
+        log.warning("service not moved", extra={"service": service, "reason": why})
+        self._stayed[service] = why
+
+    def _is_left_behind(self, worker: Worker) -> bool:
+        """Its active is; as long as nobody knows which one that is, whatever there is of it."""
+        keeper = worker.keeper
+        if keeper is None:
+            return worker.name in self._remaining()
+        return keeper.instance.container_name in {container.name for container in self._left_behind()}
+
+    def _remaining(self) -> frozenset[ServiceName]:
+        """Services that still have containers with the former engine."""
+        return frozenset(
+            ServiceName(container.label(SERVICE_LABEL) or container.name) for container in self._left_behind()
+        )
+
+    def _left_behind(self) -> tuple[Container, ...]:
+        """An engine that does not answer is started, and given time to."""
+        deadline = self._world.clock.monotonic() + SILENCE_SECONDS
+        while True:
+            try:
+                return self._move.left_behind()
+            except EngineUnavailableError:
+                if self._world.clock.monotonic() > deadline or self._closing.is_set():
+                    raise
+                with suppress(EngineError):
+                    self._world.engine.start_service()
+                self._closing.wait(TURN_SECONDS)
+
+    def _wait_for_clearing(self, left: str) -> Iterator[Progress]:
+        """Until former generations have finished their connections and are gone."""
+        keepers = [worker.keeper for worker in self._workers.values() if worker.keeper]
+        longest = max((keeper.definition.manifest.drain.deadline for keeper in keepers), default=0.0)
+        deadline = self._world.clock.monotonic() + longest + CLEARING_SECONDS
+        told: frozenset[ServiceName] = frozenset()
+        while waited := self._remaining() - set(self._stayed):
+            if self._world.clock.monotonic() > deadline or self._closing.is_set():
+                return
+            if waited != told:
+                told = waited
+                yield self._told("drain", f"{', '.join(sorted(waited))} still end in {left}", 1.0)
+            self._closing.wait(TURN_SECONDS)
+
+    @property
+    def _elapsed(self) -> float:
+        return self._world.clock.monotonic() - self._began
+
+    def _told(
+        self, phase: str, text: str, fraction: float | None = None, *, is_final: bool = False, error: str | None = None
+    ) -> Progress:
+        return Progress("", phase, text, fraction, self._elapsed, is_final=is_final, error=error)
+
+    def _remember(self, name: str, text: str) -> None:
+        log.info("engine", extra={"outcome": name, "told": text})
+        self._world.store.log_event(EventRecord(self._world.clock.now(), "", name, text))

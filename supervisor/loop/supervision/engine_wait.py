@@ -1,0 +1,61 @@
+"""The engine at the beginning of a supervisor's life: after a boot, a daemon of the router's may come later than we do.
+
+Often it must: it waits for the network to be online, which is so once the supervisor is up. So the supervisor begins
+without it, with its rules, its configuration and its interfaces, and goes on with the rest once an engine answers.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from supervisor.ports.engine import Engine
+from supervisor.values.errors import EngineDownError, EngineError
+
+log = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 1.0
+
+
+class EngineWait:
+    """`message` says what is waited for; it is empty once the engine answers."""
+
+    def __init__(self, engine: Engine, closing: threading.Event) -> None:
+        self._engine, self._closing = engine, closing
+        self.version = self.message = ""
+
+    def begin(self) -> None:
+        """EngineUnavailableError: it never comes by itself, or it is ours to start and does not."""
+        try:
+            self._start()
+        except EngineDownError as error:
+            self._wait_for(error)
+
+    def then(self, act: Callable[[], None]) -> None:
+        """Call `act` now if the engine answers, else from another thread once it does, unless the supervisor ends."""
+        if self.message:
+            threading.Thread(target=self._await, args=(act,), name="engine-arrival", daemon=True).start()
+        else:
+            act()
+
+    def _await(self, act: Callable[[], None]) -> None:
+        while not self._closing.wait(PAUSE_SECONDS):
+            try:
+                self._start()
+            except EngineError as error:  # also one that came and cannot be used: somebody may put that right
+                self._wait_for(error)
+                continue
+            self.message = ""
+            log.info("engine here", extra={"engine": self._engine.name, "version": self.version})
+            act()
+            return
+
+    def _start(self) -> None:
+        self._engine.start_service()
+        self.version = self._engine.ping()
+
+    def _wait_for(self, error: EngineError) -> None:
+        if str(error) != self.message:
+            log.error("engine not here", extra={"engine": self._engine.name, "reason": str(error)})
+        self.message = str(error)

@@ -1,0 +1,67 @@
+"""What has to be done when a supervisor begins, and is no reason not to begin when it cannot be done yet."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from supervisor.values.errors import SupervisorError
+
+log = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 1.0
+
+
+class StartupTasks:
+    """What failed is said in `message`, and tried again in the background until it is done or the supervisor ends."""
+
+    def __init__(self, closing: threading.Event) -> None:
+        self._closing = closing
+        self._lock = threading.Lock()
+        self._failed: dict[str, str] = {}
+        self._repeated: dict[str, Callable[[], None]] = {}  # by a thread for each name, until it is done
+
+    @property
+    def message(self) -> str:
+        return "; ".join(dict.fromkeys(self._failed.values()))
+
+    def do(self, name: str, act: Callable[[], None]) -> None:
+        """Do it now; where that fails, from another thread later. Repeating it must do no harm."""
+        if self._is_done(name, act):
+            return
+        with self._lock:
+            is_repeated = name in self._repeated
+            self._repeated[name] = act
+        if not is_repeated:
+            threading.Thread(target=self._repeat, args=(name,), name=f"chore-{name}", daemon=True).start()
+
+    def _repeat(self, name: str) -> None:
+        while not self._closing.wait(PAUSE_SECONDS):
+            act = self._repeated[name]
+            if self._is_done(name, act) and self._ends(name, act):
+                log.info("made up for", extra={"what": name})
+                return
+
+    def _ends(self, name: str, act: Callable[[], None]) -> bool:
+        """False if somebody asked for something newer meanwhile."""
+        with self._lock:
+            if self._repeated[name] is not act:
+                return False
+            del self._repeated[name]
+            return True
+
+    def _is_done(self, name: str, act: Callable[[], None]) -> bool:
+        try:
+            act()
+        except SupervisorError as error:
+            if self._failed.get(name) != str(error):
+                log.error("not done yet", extra={"what": name, "reason": str(error)})
+            self._note({name: str(error)})
+            return False
+        self._note({}, without=name)
+        return True
+
+    def _note(self, failed: dict[str, str], without: str | None = None) -> None:
+        with self._lock:  # replaced whole: others read it
+            self._failed = {one: why for one, why in {**self._failed, **failed}.items() if one != without}

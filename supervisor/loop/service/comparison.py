@@ -30,7 +30,7 @@ def compare(
     running = version_of(instance)
     if not running.is_same_as(desired):
         return (), NewGeneration(Kind.SWAP, f"version {desired.version} is wanted")
-    fresh = with_frontends(world, definition, router, instance)
+    fresh = with_frontends(world.renderer, definition, router, instance)
     files = world.renderer.files(definition, router, fresh)
     action = next_action(
         desired=desired,

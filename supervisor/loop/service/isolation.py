@@ -56,7 +56,7 @@ class Isolation:
             self._revive_engine(str(error))
         except EngineError as error:
             self._failed(part, str(error))
-            self._world.damage_reports.note(str(error))
+            self._world.shared.damage_reports.note(str(error))
         except SupervisorError as error:
             self._faults[part] = error
             self._failed(part, str(error))

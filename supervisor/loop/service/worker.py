@@ -72,7 +72,7 @@ class Worker(ServiceThread):
         self._room_at = 0.0  # when a configuration that found no room beside a soak may look again
         self._isolation = Isolation(world, name, self._complain)
         self._cleanup = Cleanup(world.clock)
-        self._definition_of = Definitions(world, name)
+        self._definition_of = Definitions(world.store, world.read_definition, name)
         self._healer = Healer(world, name)
         self._soak_watch = SoakWatch(world)
         self._opening = Opening(world, name, allocator, self._definition_of)
@@ -467,7 +467,7 @@ class Worker(ServiceThread):
     def _keep_what_runs(self) -> None:
         """What the store calls active and runs is never started beside itself."""
         active = self._opening.active()
-        if active and is_running(self._world, active):
+        if active and is_running(self._world.engine, active):
             self._keep(active, self._definition_of(active.definition))
 
     def _on_exit(self) -> None:

@@ -86,7 +86,7 @@ class Machine:
         self.behaviours: dict[ImageId, Behaviour] = {}
         self.engine = DaemonEngine(self)
         self.folders = FakeFolders(self.engine.runs, self.fate.change)
-        self.store = SqliteStore(folder)
+        self.folder, self.store = folder, SqliteStore(folder)
         self.is_reachable: Callable[[], bool] = lambda: True  # whoever serves, on the path that clients take
         self.outage: dict[ServiceName, float] = {}  # seconds in which clients had nobody to speak to
         self.granted: list[str] = []

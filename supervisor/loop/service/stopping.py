@@ -16,4 +16,4 @@ def stop(world: World, service: ServiceName, definition_of: Definitions) -> None
         world.engine.remove(instance.container_name)
         if instance.link:
             world.links.remove(instance.link)
-        world.folders.remove(instance, definition.manifest, keep_state=True)
+        world.folders.remove(instance, definition.manifest, with_state=False)

@@ -20,10 +20,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from supervisor.decisions.retries import SETTLED_FILE, poll
+
 MAX_BYTES = 64 << 20  # files are held in memory to be compared
 MAX_ENTRIES = 100_000
 MAX_DEPTH = 32
-READ_ATTEMPTS = 50
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a fifo must not make us wait
@@ -241,16 +242,19 @@ def _settle(descriptor: int, uid: int, gid: int, mode: int) -> bool:
 def _read_settled(name: str, folder: int, budget: _Budget) -> _File | None:
     """Read a file that its daemon may be rewriting in place: until two reads a moment apart agree. None: it is gone."""
     former = _read(name, folder, budget)
-    for _ in range(READ_ATTEMPTS):
-        if former is None:
-            return None
-        found = _lstat(name, folder)
-        if found is not None and abs(time.time() - found.st_mtime) < 0.02:  # perhaps in the middle of it
-            time.sleep(0.003)
-        again = _read(name, folder, None)
-        if again == former:
-            return former
-        former = again
+
+    def is_settled() -> bool:
+        nonlocal former
+        before, former = former, _read(name, folder, None)
+        return former is None or former == before
+
+    def pause(seconds: float) -> None:
+        about = _lstat(name, folder)
+        if about is not None and abs(time.time() - about.st_mtime) < 0.02:  # perhaps in the middle of it
+            time.sleep(seconds)
+
+    if former is None or poll(SETTLED_FILE, is_settled, sleep=pause, waits_first=True):
+        return former
     raise OSError(errno.EBUSY, "keeps changing while it is read", name)
 
 

@@ -97,7 +97,7 @@ def test_a_module_is_not_too_long_to_hold_in_mind(path: Path) -> None:
 
 def test_waiting_is_for_an_event_never_a_bare_sleep() -> None:
     """The loop waits by its clock and its inbox: whoever waits says for what, and can be woken."""
-    sleeping = {name(path) for path in SUPERVISOR if "time.sleep(" in path.read_text()}
+    sleeping = {name(path) for path in SUPERVISOR if "time.sleep" in path.read_text()}
     assert sleeping <= SLEEPERS
 
 

@@ -89,14 +89,14 @@ class DiskFolders:
                 for path in _files_below(config)
             )
 
-    def keep(self, instance: Instance, files: Sequence[RenderedFile]) -> None:
+    def save_backup(self, instance: Instance, files: Sequence[RenderedFile]) -> None:
         kept = [(file.path, file.content.decode("latin-1"), file.is_secret, file.source) for file in files]
         with _explained("keep the configuration of", instance):
             path = self._kept(instance)
             _make(path.parent)
             _put(path, path.with_suffix(".new"), json.dumps(kept).encode(), 0o600, (0, 0))
 
-    def kept(self, instance: Instance) -> tuple[RenderedFile, ...] | None:
+    def backup(self, instance: Instance) -> tuple[RenderedFile, ...] | None:
         with _explained("read the kept configuration of", instance):
             try:
                 kept = json.loads(self._kept(instance).read_bytes())
@@ -107,7 +107,7 @@ class DiskFolders:
             for path, content, is_secret, source in kept
         )
 
-    def forget_kept(self, instance: Instance) -> None:
+    def remove_backup(self, instance: Instance) -> None:
         with _explained("remove the kept configuration of", instance):
             self._kept(instance).unlink(missing_ok=True)
 

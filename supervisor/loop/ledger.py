@@ -69,12 +69,12 @@ class Ledger:
             book = change(self._book(store, service))
             self._books[service] = book
             if is_saved:
-                store.save_counted(service, json.dumps(books.dump(book)))
+                store.save_counts(service, json.dumps(books.dump(book)))
 
     def _book(self, store: Store, service: ServiceName) -> Book:
         if service not in self._books:
             self._books[service] = books.only(
-                _loaded(store.counted(service), service),
+                _loaded(store.counts(service), service),
                 [instance.generation for instance, _ in store.instances(service)],
             )
         return self._books[service]

@@ -38,10 +38,10 @@ CHANGES: Mapping[str, frozenset[str]] = {
     "traffic": frozenset({"apply", "remove"}),
     "connections": frozenset({"delete"}),
     "associations": frozenset({"delete"}),
-    "folders": frozenset({"write", "keep", "forget_kept", "prepare", "copy_state", "prune_state", "remove"}),
+    "folders": frozenset({"write", "save_backup", "remove_backup", "prepare", "copy_state", "prune_state", "remove"}),
     "store": frozenset(
         {"next_generation", "save_instance", "set_state", "move_active", "open_handover", "record", "amend"}
-        | {"set_desired", "set_previous", "save_bags", "log_event", "count_restart", "set_current_release"}
+        | {"set_desired", "set_previous", "save_configuration", "log_event", "count_restart", "set_current_release"}
     ),
 }
 

@@ -31,7 +31,7 @@ def recall_service(world: World, service: ServiceName, containers: tuple[Contain
     store, running = world.store, described(containers).get(service, ())
     if store.losses:  # a copy may be older than they are, and no number is given twice
         for instance in running:
-            store.know_generation(service, instance.generation)
+            store.reserve_generation(service, instance.generation)
     inside = _insides(world)
     found = recall(
         store.instances(service),
@@ -54,12 +54,12 @@ def _record(world: World, service: ServiceName, found: Recalled) -> None:
             if state is InstanceState.ACTIVE and instance.generation != active.generation:
                 store.set_state(service, instance.generation, InstanceState.FORMER)
         for instance in found.fresh:
-            store.know_generation(service, instance.generation)
+            store.reserve_generation(service, instance.generation)
             store.save_instance(instance, InstanceState.FORMER)
         store.save_instance(active, InstanceState.ACTIVE)
         store.set_desired(service, version_of(active))
-        if store.bags() is None:
-            store.await_configuration(is_lost=True)
+        if store.configuration() is None:
+            store.await_configuration(world.clock.now())
         store.log_event(EventRecord(world.clock.now(), service, "adopted", text))
     log.warning("adopted from what runs", extra={"service": service, "generation": active.generation})
 

@@ -54,11 +54,11 @@ class Library:
         mark, store = self._media.fingerprint(path), self._world.store
         held = set(self._world.engine.images())
         is_whole = all(version.image in held for release in store.releases() for _, version in release.services)
-        if mark is not None and mark == store.attached(path) and is_whole:
+        if mark is not None and mark == store.medium_fingerprint(path) and is_whole:
             return
         yield from self.take_in(path, router, allow_downgrade=not store.releases())
         if mark is not None:
-            store.set_attached(path, mark)
+            store.set_medium_fingerprint(path, mark)
 
     def take_in(self, path: str, router: RouterConfig, *, allow_downgrade: bool) -> Iterator[Progress]:
         """Verify everything, then load images, then record: a medium that is bad anywhere changes nothing."""

@@ -99,7 +99,7 @@ def _resume(
         began_at=now,
     )
     if is_reload:
-        kept, run.files = world.folders.kept(candidate), world.folders.read(candidate, run.definition.manifest)
+        kept, run.files = world.folders.backup(candidate), world.folders.read(candidate, run.definition.manifest)
         run.former_files = run.files if kept is None else kept
     log.info("hand-over resumed", extra={"service": handover.service, "step": run.step, "way": resumed.direction})
     return None if run.is_over else run
@@ -108,7 +108,7 @@ def _resume(
 def _give_up_reload(world: World, instance: Instance, manifest: ServiceManifest) -> None:
     """Nothing was told yet, or nobody is there to be told: the files are again those before, if they are known."""
     world.folders.remove(trial_of(instance), manifest)
-    kept = world.folders.kept(instance)
+    kept = world.folders.backup(instance)
     if kept is not None:
         world.folders.write(instance, manifest, kept)
-        world.folders.forget_kept(instance)
+        world.folders.remove_backup(instance)

@@ -414,7 +414,7 @@ class Worker(ServiceThread):
 
     def plan(self, desired: Version | None) -> Next:
         """What would be done for `desired`; may be asked from any thread."""
-        if desired is None or self._router is None:
+        if self._router is None:
             return Nothing()
         return compare(self._world, self._keeping.active, desired, self._router, self._digest)[1]
 

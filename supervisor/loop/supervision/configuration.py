@@ -112,7 +112,7 @@ class Configuration:
         with self._lock:
             self._refuse_bad(files)
             files = (*self._postponed, *files)  # what is bad of the former is refused by itself: see `_take`
-            bags, before, faults = self._world.store.bags(), self.known, self.faults
+            bags, before, faults = self._world.store.configuration(), self.known, self.faults
             taken = self._take(files)
             self._postponed = ()
             self._read()
@@ -138,18 +138,18 @@ class Configuration:
     def forget(self, spent: Collection[str]) -> None:
         """Take what a service has used up out of the configuration, and out of the state file."""
         with self._lock:
-            kept = self._intake.forget(self._world.store.bags(), spent)
+            kept = self._intake.forget(self._world.store.configuration(), spent)
             if kept is not None:
-                self._world.store.save_bags(kept, ())
+                self._world.store.save_configuration(kept, ())
                 self._read()
 
     # ------------------------------------------------------------ parts
 
     def _take(self, files: Sequence[tuple[str, bytes]]) -> Taken:
-        taken = self._intake.take(self._world.store.bags(), files)
+        taken = self._intake.take(self._world.store.configuration(), files)
         accepted = set(taken.accepted)
         identities = [self.identity(name, content) for name, content in files if name in accepted]
-        self._world.store.save_bags(taken.kept, (*self._boot_commands, *identities))
+        self._world.store.save_configuration(taken.kept, (*self._boot_commands, *identities))
         for fault in taken.refused:
             log.error("command refused", extra={"file": fault.path, "reason": fault.problem})
             self._log_event("", "command-refused", str(fault))
@@ -160,7 +160,7 @@ class Configuration:
         return self._digest(name.encode(errors="surrogateescape") + b"\0" + content)
 
     def _read(self) -> None:
-        kept = self._world.store.bags()
+        kept = self._world.store.configuration()
         if kept is None:
             return
         router, faults = self._intake.interpret(kept)
@@ -174,7 +174,7 @@ class Configuration:
             worker.configure(self.router, self._number)
 
     def _refuse_bad(self, files: Files) -> str:
-        taken = self._intake.take(self._world.store.bags(), files)
+        taken = self._intake.take(self._world.store.configuration(), files)
         if taken.refused:
             raise ConfigurationError("cannot take in configuration: " + "; ".join(str(one) for one in taken.refused))
         return taken.kept

@@ -65,7 +65,7 @@ class SpentItems:
         listed = [(place, names) for place in self._places() if (names := self._world.folders.spent(*place))]
         if listed:
             self._forget_listed(listed)
-        self._world.store.erase()
+        self._world.store.erase_replaced()
 
     def _forget_listed(self, listed: Sequence[tuple[tuple[Instance, StateVolume], tuple[str, ...]]]) -> None:
         self._forget(frozenset(name for _, names in listed for name in names))

@@ -54,7 +54,7 @@ def is_awaited(world: World, router: RouterConfig, tell: Tell) -> bool:
     is_over = world.clock.now() - lost > LOST_SECONDS
     if not router.networks or (not is_over and any(_would_lose(world, one, router) for one in _active(world))):
         return True
-    world.store.await_configuration(is_lost=False)
+    world.store.await_configuration(None)
     tell("", "configuration-back", "the configuration was sent again and is applied")
     return False
 

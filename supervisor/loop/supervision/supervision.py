@@ -233,7 +233,7 @@ class Supervision:
         return self._world.store.handover_totals()
 
     def phase_seconds(self) -> Iterable[tuple[str, str, float, int]]:
-        return self._world.store.phase_totals()
+        return self._world.store.step_totals()
 
     def counted(self) -> Iterable[tuple[str, str, str, int]]:
         for worker in self._workers.values():

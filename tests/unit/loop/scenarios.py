@@ -82,7 +82,7 @@ def bring_up(router: Router, *services: ServiceName, phase: float = 0.0) -> None
     """Release 1.0 runs, 2.0 is known, clients are there."""
     store = router.machine.store
     store.save_release(*release("1.0", *services))
-    store.save_bags("plain", ())
+    store.save_configuration("plain", ())
     router.boot()
     router.life.settle()
     store.save_release(*release("2.0", *services))

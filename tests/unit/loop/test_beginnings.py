@@ -98,14 +98,14 @@ def test_a_full_disk_keeps_no_command_and_no_service_from_being_looked_after(
     router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, full = router.machine.store, [1]
-    save = store.save_bags
+    save = store.save_configuration
 
     def refuse(*arguments: Any) -> None:
         if full:
             raise StateError("cannot write: disk full")
         save(*arguments)
 
-    monkeypatch.setattr(store, "save_bags", refuse)
+    monkeypatch.setattr(store, "save_configuration", refuse)
     made, employed = begun(router, Reader(router.life))
     assert "disk full" in made.status().message
     assert employed == [SERVICE]

@@ -30,7 +30,7 @@ def router(service: ServiceName) -> Iterator[Router]:
 
 
 def folder_of(router: Router) -> Path:
-    return router.machine.store._folder
+    return router.machine.folder
 
 
 def restart(router: Router, damage: Callable[[Path], object]) -> None:
@@ -130,8 +130,7 @@ def test_nor_does_a_network_that_comes_before_the_others(router: Router, service
     life.workers[service].run_until(lambda: machine.clock.elapsed > 1e9 or life.workers[service]._inbox.is_empty)
     assert (what_runs(router), dict(machine.folders.configs)) == before
     assert "configuration was lost" in life.supervision.status().message
-    with machine.store.together():
-        machine.store._set_fact("configuration lost", str(machine.clock.now() - 4000))
+    machine.store.await_configuration(machine.clock.now() - 4000)
     list(life.supervision.apply_config((("fragment", b""),)))
     settle(router, service)
     assert life.supervision.status().message == ""

@@ -1,4 +1,4 @@
-"""What turns command files into the router's configuration."""
+"""The way from command files to the router's configuration."""
 
 from __future__ import annotations
 
@@ -11,16 +11,26 @@ from supervisor.values.router import RouterConfig
 
 
 class Intake(Protocol):
-    """Turns configuration files of a management server into the router's configuration."""
+    """Turns configuration files of a management server into the router's configuration.
 
-    def take(self, kept: str | None, files: Sequence[tuple[str, bytes]]) -> Taken:
-        """Merge files, (name, content) in order, into what is kept. Files refused are named in the faults."""
+    `stored` is the configuration in the intake's own form, as `take` returned it and the memory holds it; None: none
+    was taken in yet. Nothing is changed but what is returned, so every call may be repeated.
+    """
 
-    def interpret(self, kept: str | None) -> tuple[RouterConfig, tuple[Fault, ...]]:
-        """A part that cannot be used is left out and named; it never blocks the rest."""
+    def take(self, stored: str | None, files: Sequence[tuple[str, bytes]]) -> Taken:
+        """Merge files, as (name, content) in order, into `stored`; files that cannot be read are named in the result.
 
-    def forget(self, kept: str | None, spent: Collection[str]) -> str | None:
-        """Return what is kept without the items that a service has used up, each named by its offer.
+        Raises ConfigurationError: when `stored` cannot be read.
+        """
 
-        None: none of them is in it. May be repeated. ConfigurationError: `kept` cannot be read.
+    def interpret(self, stored: str | None) -> tuple[RouterConfig, tuple[Fault, ...]]:
+        """Return the router's configuration and the faults of parts that are left out of it; None: an empty one.
+
+        Raises ConfigurationError: when `stored` cannot be read.
+        """
+
+    def forget(self, stored: str | None, spent: Collection[str]) -> str | None:
+        """Return `stored` without the items that a service has used up, each named by its offer; None: it has none.
+
+        Raises ConfigurationError: when `stored` cannot be read.
         """

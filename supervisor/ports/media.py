@@ -9,38 +9,58 @@ from supervisor.values.bundle import BundleIndex
 
 
 class OpenedBundle(Protocol):
-    """A bundle whose signature and index are trusted. Its files are hashed whenever they are read."""
+    """A bundle whose signature and index were verified when it was opened. Its files are hashed whenever they are read.
+
+    Every method that reads raises a BundleError: when a file is missing, is not the one that the index lists, or the
+    medium cannot be read any more. Every method may be repeated until `close`.
+    """
 
     @property
-    def index(self) -> BundleIndex: ...
+    def index(self) -> BundleIndex:
+        """What the bundle contains, as its signed index says."""
 
     def verify_all(self, progress: Callable[[int, int], None] | None = None) -> None:
-        """Hash every file; `progress` is told the bytes read so far and all there are. BundleError."""
+        """Read and hash every file; `progress` is called with the bytes read so far and the bytes of all files."""
 
     def image_stream(self, service: str) -> Iterable[bytes]:
-        """The image as a docker-archive."""
+        """Return the service's image as chunks of a docker-archive, read from the medium as they are taken.
 
-    def definition(self, service: str) -> Mapping[str, bytes]: ...
+        Raises UnknownServiceError: when the bundle has no such service.
+        """
 
-    def close(self) -> None: ...
+    def definition(self, service: str) -> Mapping[str, bytes]:
+        """Return the files of the service's definition by path.
+
+        Raises UnknownServiceError: when the bundle has no such service.
+        """
+
+    def close(self) -> None:
+        """Release the medium; may be repeated."""
 
 
 class Media(Protocol):
-    def open(self, path: str, source_of: Callable[[str], str | None]) -> OpenedBundle:
-        """Open an ISO in a file or block device. Every way this can fail is a BundleError of its own type.
+    """Files and block devices that may hold a bundle."""
 
-        `source_of` tells where a release was imported from: a delta takes what it leaves out from its base there.
+    def open(self, path: str, source_of: Callable[[str], str | None]) -> OpenedBundle:
+        """Open an ISO in a file or block device, and verify signature, index and fit.
+
+        `source_of` returns the path that a release was imported from (None: it was not imported): a delta bundle takes
+        the files that it leaves out from its base there.
+        Raises BundleError: a type of its own for each reason why there is no bundle to use.
         """
 
     def fingerprint(self, path: str) -> str | None:
-        """What stays the same as long as a file was not written again; None for a device, which may be exchanged."""
+        """Return a text that stays the same until the file is written again; None: a device, or nothing is there."""
 
 
 class MediaWatch(Protocol):
-    """Notices media that come while the supervisor runs."""
+    """The watch for media that come while the supervisor runs. It raises nothing: without it media are not noticed."""
 
     def start(self, offer: Callable[[Sequence[str]], None]) -> Sequence[str]:
-        """Return paths that may hold a medium now; those of later ones are offered, on one thread, batch by batch."""
+        """Start the watch and return the paths that may hold a medium now; once only.
+
+        Later paths are given to `offer` on the watch's own thread, batch by batch; a path may come again.
+        """
 
     def close(self) -> None:
-        """Offer nothing any more; a batch that is being taken in gets some seconds."""
+        """Stop the watch; a batch that `offer` still handles is waited for, some seconds at most."""

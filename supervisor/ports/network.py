@@ -1,4 +1,8 @@
-"""The router's kernel as the loop needs it: namespaces, traffic, connections, IPsec."""
+"""The router's kernel as the loop needs it: namespaces, traffic, connections, IPsec.
+
+Every method raises NetworkError when the kernel refuses; what was changed before stays, and an equal call completes
+it. Every method may be repeated, and works in the network namespace of the supervisor.
+"""
 
 from __future__ import annotations
 
@@ -6,77 +10,91 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from supervisor.values.association import Association
-from supervisor.values.state import (
-    Connection,
-    Endpoint,
-    Instance,
-    Link,
-    TrafficTable,
-)
+from supervisor.values.state import Connection, Endpoint, Instance, Link, TrafficTable
 
 
 class Links(Protocol):
     """Namespaces and interface pairs of isolated generations."""
 
     def ensure(self, link: Link) -> None:
-        """Make the namespace, the pair, the addresses and the default route; what exists stays. NetworkError."""
+        """Make the namespace, the pair, its addresses and the default route; a part that is missing is made anew."""
 
     def remove(self, link: Link) -> None:
-        """Nothing happens when it is gone already."""
+        """Remove the pair and the namespace; nothing happens when they are gone already."""
 
     def present(self) -> tuple[str, ...]:
-        """Names of the namespaces of ours that exist."""
+        """Return the names of this supervisor's namespaces that exist, sorted."""
 
     def taken(self) -> tuple[str, ...]:
-        """Every network (CIDR) that addresses and routes of the router use now, ours left out."""
+        """Return the IPv4 networks (CIDR) that addresses and routes of the router use, without those of our links."""
 
 
 class Traffic(Protocol):
-    """The nftables table."""
+    """The nftables table that leads clients to the active generations. A change of it is one transaction."""
 
     def apply(self, table: TrafficTable) -> None:
-        """Make the kernel's table say this, in one transaction (only the changed elements where that is enough)."""
+        """Make the kernel's table say this; an equal table changes nothing, and only changed elements are written.
+
+        A table that a former supervisor left is taken over when it has this supervisor's structure.
+        """
 
     def verify(self) -> bool:
-        """Is the kernel's table what was applied last?"""
+        """Return True if the kernel's table is the one applied last; before the first `apply`, if there is none."""
 
     def insides(self) -> frozenset[str]:
-        """Return the inside addresses and ports that new work is led to now, also by a former supervisor's table."""
+        """Return the inside addresses and inside ports, as text, that new connections are led to now.
 
-    def remove(self) -> None: ...
+        A former supervisor's table counts too; empty: there is no table, or it leads nowhere.
+        """
+
+    def remove(self) -> None:
+        """Remove the table; nothing happens when it is gone already."""
 
 
 class Connections(Protocol):
-    """What clients have open: as connection tracking knows it, and as the sockets of an instance do."""
+    """TCP connections of clients, as connection tracking and the sockets of an instance list them."""
 
     def unfinished(self, instance: Instance) -> tuple[Connection, ...]:
-        """TCP connections that it has not finished, tracked or not: tracking forgets what is flushed. NetworkError."""
+        """Return the connections that the instance has not finished, tracked or not; empty when there is none.
+
+        It runs a program for each address, which takes milliseconds; `open` runs none.
+        """
 
     def open(self, instance: Instance) -> tuple[Connection, ...]:
-        """Those that both ends agree on, as the sockets of its namespace tell: no program is run. NetworkError."""
+        """Return the connections that sockets in the instance's namespace have open; empty without a namespace."""
 
     def delete(self, endpoints: Sequence[Endpoint]) -> None:
-        """Forget every tracked flow whose reply comes from one of `endpoints`."""
+        """Remove every tracked flow (UDP too) whose reply comes from one of `endpoints`; none is no error."""
 
 
 class Encapsulation(Protocol):
-    """Sockets that take UDP-encapsulated ESP in while no daemon has one; to release what is not held does nothing."""
+    """Stand-in sockets that take in UDP-encapsulated ESP while no daemon has one. They end with the process."""
 
     def hold(self, port: int) -> int | None:
-        """Return the port of the socket that stands in for `port`. None: the kernel cannot; it is logged once."""
+        """Return the port of the socket that stands in for `port`, and open it unless it is open.
 
-    def release(self, port: int) -> None: ...
+        None: the kernel cannot do it, which is logged once; nothing is raised.
+        """
+
+    def release(self, port: int) -> None:
+        """Close the socket that stands in for `port`; nothing happens when there is none."""
 
 
 class Associations(Protocol):
-    """The kernel's security associations. NetworkError; to delete one that is gone already is none."""
+    """The kernel's security associations (IPsec)."""
 
     def present(self) -> tuple[Association, ...]:
-        """Those that have their keys."""
+        """Return the associations that have their keys; empty when there is none."""
 
-    def delete(self, associations: Sequence[Association]) -> None: ...
+    def delete(self, associations: Sequence[Association]) -> None:
+        """Delete these associations; one that is gone already is passed over."""
 
 
 class ReceiveBuffers(Protocol):
+    """The receive buffers of UDP sockets of other processes."""
+
     def enlarge(self, pid: int, size: int) -> int:
-        """Let every UDP socket of a process hold `size` bytes of datagrams; return how many were changed."""
+        """Give every UDP socket of a process a buffer of `size` bytes, and return how many were changed.
+
+        0: all have one that large already, it has no such socket, or the process is gone.
+        """

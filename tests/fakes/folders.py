@@ -17,7 +17,7 @@ class FakeFolders:
 
     def __init__(self, is_running: Callable[[str], bool], tear: Callable[[str], None] = whole) -> None:
         self.configs: dict[str, dict[str, RenderedFile]] = {}
-        self.kept_files: dict[str, tuple[RenderedFile, ...]] = {}  # by configuration folder
+        self.backups: dict[str, tuple[RenderedFile, ...]] = {}  # by configuration folder
         self.volumes: dict[str, tuple[str, ...]] = {}
         self.spent_items: dict[tuple[str, str], set[str]] = {}  # by service and volume
         self._is_running, self._tear = is_running, tear
@@ -44,14 +44,14 @@ class FakeFolders:
         files = self.configs.get(self.config(instance), {})
         return tuple(files[path] for path in sorted(files))
 
-    def keep(self, instance: Instance, files: Sequence[RenderedFile]) -> None:
-        self.kept_files[self.config(instance)] = tuple(files)
+    def save_backup(self, instance: Instance, files: Sequence[RenderedFile]) -> None:
+        self.backups[self.config(instance)] = tuple(files)
 
-    def kept(self, instance: Instance) -> tuple[RenderedFile, ...] | None:
-        return self.kept_files.get(self.config(instance))
+    def backup(self, instance: Instance) -> tuple[RenderedFile, ...] | None:
+        return self.backups.get(self.config(instance))
 
-    def forget_kept(self, instance: Instance) -> None:
-        self.kept_files.pop(self.config(instance), None)
+    def remove_backup(self, instance: Instance) -> None:
+        self.backups.pop(self.config(instance), None)
 
     def prepare(self, instance: Instance, manifest: ServiceManifest) -> None:
         self.configs.setdefault(self.config(instance), {})
@@ -114,13 +114,13 @@ class FakeFolders:
             return records
         return tuple(one for one in records if without_orphans(one.encode(), owned.item, listed.content))
 
-    def remove(self, instance: Instance, manifest: ServiceManifest, *, keep_state: bool = False) -> None:
+    def remove(self, instance: Instance, manifest: ServiceManifest, *, with_state: bool = True) -> None:
         if self._is_running(instance.container_name):
             raise Impossible(f"folders of {instance.container_name} are removed while it runs")
         self.configs.pop(self.config(instance), None)
-        self.kept_files.pop(self.config(instance), None)
+        self.backups.pop(self.config(instance), None)
         self._tear("folders.remove")
-        if not keep_state:
+        if with_state:
             for path in _copied(instance, manifest):
                 self.volumes.pop(path, None)
 

@@ -104,7 +104,7 @@ class Machine:
         self.traffic.remove()
         self.connections.flows, self.associations.found = [], []
         self.folders.configs.clear()
-        self.folders.kept_files.clear()
+        self.folders.backups.clear()
 
     def close(self) -> None:
         self.store.close()
@@ -181,9 +181,9 @@ class Machine:
         return "\n".join([*daemon.told, *(f"unknown {name}" for name, after in found if age < after)])
 
     def session(self, source: ResolvedProbe, opening: Sequence[str], prompt: str, target: ProbeTarget) -> Session:
-        raise ProbeError(f"cannot keep a session with {target.container}: daemons here have none")
+        raise ProbeError(f"cannot open a session with {target.container}: daemons here have none")
 
-    def tell(self, source: ResolvedProbe, lines: Sequence[str], target: ProbeTarget) -> tuple[str, ...]:
+    def send(self, source: ResolvedProbe, lines: Sequence[str], target: ProbeTarget) -> tuple[str, ...]:
         self.clock.sleep(PROBE_SECONDS)
         if not self.is_answering(target.container):
             raise ProbeError(f"cannot tell {target.container}: it does not answer")

@@ -14,13 +14,13 @@ from supervisor.edges.probes import (
     resolver,
     tally,
     tcp,
-    telling,
     tls,
     tunnels,
     vici,
 )
 from supervisor.edges.probes.answer import Answer
-from supervisor.edges.probes.session import KeptSession
+from supervisor.edges.probes.lines import send as send_lines
+from supervisor.edges.probes.session import PromptSession
 from supervisor.values.errors import ProbeError
 from supervisor.values.manifest import ErrorCounter, ProbeKind
 from supervisor.values.state import ProbeResult, ProbeTarget, Reading, ResolvedProbe
@@ -83,11 +83,11 @@ class ProtocolProber:
     def read(self, source: ResolvedProbe, target: ProbeTarget) -> str:
         return tally.read(source, target, self._execute, self._answers)
 
-    def session(self, source: ResolvedProbe, opening: Sequence[str], prompt: str, target: ProbeTarget) -> KeptSession:
-        return KeptSession(source, opening, prompt, target)
+    def session(self, source: ResolvedProbe, opening: Sequence[str], prompt: str, target: ProbeTarget) -> PromptSession:
+        return PromptSession(source, opening, prompt, target)
 
-    def tell(self, source: ResolvedProbe, lines: Sequence[str], target: ProbeTarget) -> tuple[str, ...]:
-        return telling.tell(source, lines, target)
+    def send(self, source: ResolvedProbe, lines: Sequence[str], target: ProbeTarget) -> tuple[str, ...]:
+        return send_lines(source, lines, target)
 
     def replay(self, source: ResolvedProbe, granted: bytes, known: bytes, target: ProbeTarget) -> int:
         if source.kind != ProbeKind.LEASES:

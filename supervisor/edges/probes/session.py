@@ -1,4 +1,4 @@
-"""A connection to a control socket that is kept: daemons that finish often answer those who had come before."""
+"""A connection to a control socket that stays open: a daemon that finishes often answers only those it has."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from supervisor.values.state import ProbeTarget, ResolvedProbe
 ANSWER_LIMIT = 1 << 20
 
 
-class KeptSession:
+class PromptSession:
     """Satisfies `ports.Session`: each answer ends with a prompt."""
 
     def __init__(self, source: ResolvedProbe, opening: Sequence[str], prompt: str, target: ProbeTarget) -> None:
         if source.kind != ProbeKind.SOCKET:
-            raise ProbeError(f"cannot keep a session with {target.container}: {source.kind} is no socket")
+            raise ProbeError(f"cannot open a session with {target.container}: {source.kind} is no socket")
         arguments = Arguments(source, ("runtime", "path", "send"))
         self._line, self._prompt = arguments.required("send"), prompt.encode()
         self._container, self._timeout = target.container, source.timeout
@@ -33,7 +33,7 @@ class KeptSession:
         except (OSError, ProbeError) as error:
             self.close()
             why = silence(error, source.timeout) if isinstance(error, OSError) else error
-            raise ProbeError(f"cannot keep a session with {target.container}: {why}") from error
+            raise ProbeError(f"cannot open a session with {target.container}: {why}") from error
 
     def read(self) -> str:
         try:

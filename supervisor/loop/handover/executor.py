@@ -113,7 +113,7 @@ def _take(run: HandoverRun, event: Event) -> None:
     if after == run.handover:
         return
     if after.mode is Mode.RELOAD and after.outcome is not Outcome.RUNNING:
-        run.world.folders.forget_kept(run.candidate)
+        run.world.folders.remove_backup(run.candidate)
     run.world.store.record(after, current(after), run.world.clock.now())
     run.handover, run.step_began, run.good = after, None, 0
     if run.is_over:

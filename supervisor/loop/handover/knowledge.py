@@ -92,7 +92,7 @@ def teach(
             own = _read(world, instance, definition, router, (one,)).get(one, "")
             wanted = lines(one, known, own) if known else ()
             for source in world.renderer.probes((one.source,), router, instance) if wanted else ():
-                refused = world.prober.tell(source, wanted, target_of(world, instance, definition))
+                refused = world.prober.send(source, wanted, target_of(world, instance, definition))
                 _log_refused(instance, refused)
                 told += len(wanted)
         except SupervisorError as error:

@@ -63,7 +63,7 @@ class Opening:
     ) -> HandoverRun:
         """Record a change of configuration in place; the files that it may go back to are laid by first."""
         before = self._world.folders.read(instance, definition.manifest)
-        self._world.folders.keep(instance, before)
+        self._world.folders.save_backup(instance, before)
         handover = Handover(0, self._service, Kind.CONFIGURE, Mode.RELOAD, None, instance.generation)
         run = self._carry_on(handover, definition, router, instance, self._world.clock.monotonic(), [])
         run.files, run.former_files = files, before

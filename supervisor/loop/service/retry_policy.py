@@ -109,7 +109,8 @@ class RetryPolicy:
 
     # ------------------------------------------------------------ told
 
-    def complain(self, message: str) -> None:
+    def degrade(self, message: str) -> None:
+        """Record that the service is not as desired, and why."""
         if message != self._said:
             log.warning("service degraded", extra={"service": self._service, "reason": message})
         self._said, self._is_unwell = message, True

@@ -85,7 +85,7 @@ def told(prober: ProtocolProber, former: Path, candidate: Path) -> set[str]:
     for one in MANIFEST.knowledge:
         source = resolved(one.source)
         fresh = lines(one, *(prober.read(source, target(folder)) for folder in (former, candidate)))
-        assert prober.tell(source, fresh, target(candidate)) == ()
+        assert prober.send(source, fresh, target(candidate)) == ()
         found.update(fresh)
     return found
 
@@ -106,7 +106,7 @@ def test_a_candidate_is_told_who_is_down_and_what_was_set(
         time.sleep(0.3)
         assert waits() == "the first check of 1 of 4 members"
         wait_until(lambda: waits() == "")
-        prober.tell(
+        prober.send(
             resolved(checks.source),
             ("set server web/good state drain", "set server web/unchecked state maint", "set server web/good weight 7"),
             target(former),
@@ -155,5 +155,5 @@ def test_a_session_with_who_does_not_answer_is_an_error(
 ) -> None:
     serve(behave, "admin.sock")
     source = ResolvedProbe("socket", (("runtime", "control"), ("path", "admin.sock"), ("send", "show")), 0.3)
-    with pytest.raises(ProbeError, match="cannot keep a session with daemon"):
+    with pytest.raises(ProbeError, match="cannot open a session with daemon"):
         prober.session(source, ("prompt",), "\n> ", target(tmp_path))

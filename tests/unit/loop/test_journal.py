@@ -97,7 +97,7 @@ def test_a_reload_that_is_undone_is_undone_by_the_next_supervisor(service: Servi
         assert patient.story(before) == [("configure", "reverted")]
         assert "does not answer" in patient.machine.store.history(service, 1)[0].reason
         assert b"domain lan" in patient.daemon.configuration
-        assert patient.machine.folders.kept_files == {}
+        assert patient.machine.folders.backups == {}
 
 
 @each

@@ -45,7 +45,7 @@ def test_a_bad_file_that_was_postponed_unread_is_refused_later_and_nobody_else_i
             raise StateError("cannot read the state: it is away")
 
         with monkeypatch.context() as away:
-            away.setattr(store, "bags", refuse)
+            away.setattr(store, "configuration", refuse)
             told = list(supervision.apply_config((("bad", b""),), wait=False))
             assert told[-1].error
         configuration.take((("instance", b""),))  # good, and not refused for the other one

@@ -117,7 +117,7 @@ def test_what_is_configured_no_more_is_forgotten() -> None:
 
 def test_a_thread_that_cannot_be_made_is_tried_again() -> None:
     with tunnelled() as patient:
-        world, spawn, refused = patient.worker._world, patient.worker._world.spawn, list[int]()
+        world, spawn, refused = patient.worker.parts.world, patient.worker.parts.world.spawn, list[int]()
 
         def refuse_once(work: Callable[[], None]) -> None:
             if refused:

@@ -1,4 +1,4 @@
-"""Sends lines to a daemon's control socket: a connection for each line, as probes do."""
+"""Lines sent to a daemon's control socket, with a connection for each, as probes do."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from supervisor.values.state import ProbeTarget, ResolvedProbe
 ANSWER_LIMIT = 64 * 1024
 
 
-def tell(source: ResolvedProbe, lines: Sequence[str], target: ProbeTarget) -> tuple[str, ...]:
-    """Return the answers that are not empty. Raises ProbeError: with the first line that could not be sent."""
+def send(source: ResolvedProbe, lines: Sequence[str], target: ProbeTarget) -> tuple[str, ...]:
+    """Return the answers that are not empty. Raises ProbeError: at the first line that could not be sent."""
     if source.kind != ProbeKind.SOCKET:
-        raise ProbeError(f"cannot tell {target.container} anything: {source.kind} is no socket")
+        raise ProbeError(f"cannot send lines to {target.container}: {source.kind} is no socket")
     place = Arguments(source, ("runtime", "path", "send")).socket_place(target)
     answers = []
     for line in lines:
@@ -28,7 +28,7 @@ def tell(source: ResolvedProbe, lines: Sequence[str], target: ProbeTarget) -> tu
                 while len(received) < ANSWER_LIMIT and (chunk := connection.recv(65536)):
                     received += chunk
         except OSError as error:
-            raise ProbeError(f"cannot tell {target.container} {line!r}: {silence(error, source.timeout)}") from error
+            raise ProbeError(f"cannot send {line!r} to {target.container}: {silence(error, source.timeout)}") from error
         if text := received.decode("utf-8", "replace").strip():
             answers.append(text)
     return tuple(answers)

@@ -313,15 +313,16 @@ def test_a_socket_path_too_long_is_refused(tmp_path: Path) -> None:
     engine.close()
 
 
-def test_a_configuration_the_engine_refuses_is_said_with_its_last_words(tmp_path: Path) -> None:
-    engine = PodmanEngine(tmp_path / "state", tmp_path / "run")
-    for folder in ("podman", "podman-2"):  # with one alone its storage would be taken for damaged, and laid aside
-        (tmp_path / "run" / folder).mkdir(parents=True)
-        (tmp_path / "run" / folder / "run").write_text("in the way")
-    with pytest.raises(EngineUnavailableError, match=r"cannot start the engine: it ended: .*not a directory"):
-        engine.start_service()
-    engine.stop_service()
-    engine.close()
+def test_a_configuration_the_engine_refuses_is_said_with_its_last_words() -> None:
+    with podman_world() as (state, runtime):
+        engine = PodmanEngine(state, runtime)
+        for folder in ("podman", "podman-2"):  # with one alone its storage would be taken for damaged, and laid aside
+            (runtime / folder).mkdir(parents=True)
+            (runtime / folder / "run").write_text("in the way")
+        with pytest.raises(EngineUnavailableError, match=r"cannot start the engine: it ended: .*not a directory"):
+            engine.start_service()
+        assert monitors(state.parent) == []
+        engine.close()
 
 
 def test_only_root_may_start_it(tmp_path: Path) -> None:

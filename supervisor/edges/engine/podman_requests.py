@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+from supervisor.decisions.retries import MONITOR_REPORT, retry
 from supervisor.edges.engine import podman_facts as facts
 from supervisor.edges.engine.client import DeadlineError, RefusedError
 from supervisor.edges.engine.commands import Commands, about
@@ -18,7 +19,6 @@ from supervisor.values.errors import NoSuchContainerError
 
 LOOK_DEADLINE = 8.0  # an inspection takes milliseconds: nobody waits longer to learn that the engine hangs
 CLEANUP_DEADLINE = 2.0
-MONITOR_TURN, MONITOR_TURNS = 0.02, 50
 UNKNOWN_EXIT_CODE = 255
 
 _CONFLICT = 409
@@ -38,19 +38,23 @@ class PodmanRequests:
 
         Raises NoSuchContainerError: when there is none, or it is not ours.
         """
-        found = self._asked(name)
-        for _ in range(MONITOR_TURNS):
-            if facts.process(found) is not None or found["State"]["Status"] not in ("running", "stopping"):
-                break
+        found: Any = None
+
+        def ask() -> Any:
+            nonlocal found
+            found = self._asked(name)
+            return found
+
+        def await_report(seconds: float) -> None:
             # The process is gone and the engine does not know yet: its monitor is about to report it, or is gone too.
             # Then nobody would, and the container could be neither started nor removed: report it in its place.
             monitor = Process.find(int(found["State"]["ConmonPid"] or 0))
             if monitor is None:
                 self._files.write_exit_code(found["Id"], UNKNOWN_EXIT_CODE)
             else:
-                monitor.wait(MONITOR_TURN)
-            found = self._asked(name)
-        return found
+                monitor.wait(seconds)
+
+        return retry(MONITOR_REPORT, ask, until=facts.is_settled, sleep=await_report)
 
     def unfrozen(self, name: str) -> Any:
         """Unpause a container if it is paused, for a frozen process gets no signal; return the facts about it."""

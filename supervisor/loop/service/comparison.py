@@ -1,15 +1,14 @@
-"""Compares what a service should be with what it is: renders, reads what is written, and lets the plan decide."""
+"""Compares what a service should be with what it is: reads what is written, renders, and lets the plan decide."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from supervisor.decisions.plan import NewGeneration, Next, Nothing, Write, changes, next_action
+from supervisor.decisions.plan import Next, Nothing, Write, changes, configuration_action, version_action
 from supervisor.loop.generations.allocation import with_frontends
 from supervisor.loop.generations.instances import version_of
 from supervisor.loop.world import World
 from supervisor.values.errors import SupervisorError
-from supervisor.values.handover import Kind
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.release import Version
 from supervisor.values.router import RouterConfig
@@ -19,33 +18,29 @@ from supervisor.values.state import Instance, RenderedFile
 def compare(
     world: World,
     active: tuple[Instance, ServiceDefinition] | None,
-    desired: Version,
+    desired: Version | None,
     router: RouterConfig,
     digest: Callable[[bytes], str],
 ) -> tuple[tuple[RenderedFile, ...], Next]:
-    """Return the next action, and the files it would write into the running instance."""
-    if active is None:
-        return (), NewGeneration(Kind.START, "nothing runs")
+    """Return the files of the desired configuration, and the action that brings the service to it.
+
+    There are no files where a new generation is due for its version: it renders its own.
+    """
+    action = version_action(desired, version_of(active[0]) if active else None)
+    if action is not None:
+        return (), action
+    assert active is not None  # else a start is due
     instance, definition = active
-    running = version_of(instance)
-    if not running.is_same_as(desired):
-        return (), NewGeneration(Kind.SWAP, f"version {desired.version} is wanted")
-    fresh = with_frontends(world, definition, router, instance)
+    fresh = with_frontends(world.renderer, definition, router, instance)
     files = world.renderer.files(definition, router, fresh)
-    action = next_action(
-        desired=desired,
-        running=running,
-        found=changes(
-            definition.manifest,
-            files,
-            world.folders.written(instance),
-            {file.path: digest(file.content) for file in files},
-            world.folders.sources(instance),
-        ),
-        desired_frontends=fresh.frontends,
-        running_frontends=instance.frontends,
+    changed = changes(
+        definition.manifest,
+        files,
+        world.folders.written(instance),
+        {file.path: digest(file.content) for file in files},
+        world.folders.sources(instance),
     )
-    return files, action
+    return files, configuration_action(changed, fresh.frontends, instance.frontends)
 
 
 def is_configured(
@@ -55,9 +50,12 @@ def is_configured(
     router: RouterConfig,
     digest: Callable[[bytes], str],
 ) -> bool:
-    """Has it this configuration, but for what it notices by itself? What cannot be rendered is not what it has."""
+    """True if an instance has this configuration, but for files whose change its daemon notices by itself.
+
+    False if the configuration cannot be rendered for it: the failure is logged when it is to be given that.
+    """
     try:
         action = compare(world, (instance, definition), version_of(instance), router, digest)[1]
-    except SupervisorError:  # told when it is to be given
+    except SupervisorError:
         return False
     return isinstance(action, Nothing | Write)

@@ -1,0 +1,76 @@
+"""What others see of the supervisor is what the commit before the redesign gave; `tests/data/surface` has that."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.surface.vocabulary import constants
+from tests.unit.surface.witness import PACKAGE, WITNESSES, reasons, text_of
+
+DATA = Path(__file__).parents[2] / "data" / "surface"
+
+REWORDED: dict[str, str] = {}
+"""Messages for people that became clearer: as the former commit had them, and as they are now."""
+
+ADDED: frozenset[str] = frozenset({"tried again"})
+"""Log lines that the former commit did not have."""
+
+EXACT = ("wire.txt", "commands.json", "migrate-engine.json", "refusals.json", "exits.json", "metrics.txt", "tables.txt",
+         "schema.txt")  # fmt: skip
+
+
+def former(name: str) -> str:
+    text = (DATA / name).read_text()
+    for before, now in REWORDED.items():
+        text = text.replace(before, now)
+    return text
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_it_is_byte_for_byte_what_it_was(name: str) -> None:
+    assert text_of(WITNESSES[name]()).splitlines() == former(name).splitlines()
+
+
+def test_every_command_and_option_is_still_there() -> None:
+    assert missing(json.loads(former("interface.json")), json.loads(text_of(WITNESSES["interface.json"]()))) == []
+
+
+def missing(before: Any, now: Any, path: str = "") -> list[str]:
+    """Return the paths of what is in `before` and not in `now`; an option may have further names."""
+    if isinstance(before, dict):
+        lost = [f"{path} {key}" for key in before if key not in now]
+        kept = [missing(before[key], now[key], f"{path} {key}") for key in before if key in now]
+        return lost + [fault for faults in kept for fault in faults]
+    return [
+        f"{path} {option}" for option in before if not any(set(option.split("/")) <= set(o.split("/")) for o in now)
+    ]
+
+
+def test_errors_have_the_reasons_and_codes_that_they_had() -> None:
+    before, now = json.loads(former("reasons.json")), reasons()
+    assert {name: now[name] for name in before if name in now} == {name: before[name] for name in before if name in now}
+    assert {tuple(pair) for pair in now.values()} == {tuple(pair) for pair in before.values()}
+
+
+BEFORE: dict[str, list[str]] = json.loads(former("words.json"))
+NOW: dict[str, list[str]] = json.loads(text_of(WITNESSES["words.json"]()))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in BEFORE if kind != "log lines"])
+def test_names_are_what_they_were(kind: str) -> None:
+    assert NOW[kind] == BEFORE[kind]
+
+
+def test_log_lines_have_the_names_that_they_had() -> None:
+    before = set(BEFORE["log lines"])
+    assert before - constants(PACKAGE) == set()
+    assert set(NOW["log lines"]) - before == ADDED
+
+
+def test_a_reworded_message_was_there_before() -> None:
+    texts = "".join(path.read_text() for path in DATA.glob("*.*"))
+    assert [message for message in REWORDED if message not in texts] == []

@@ -28,7 +28,7 @@ Outsides = Mapping[Endpoint, Endpoint]  # where an instance answers -> what its 
 _ATTEMPTS = 20  # each deletes some
 
 
-class _VanishedFlowError(NetworkError):
+class _VanishedFlowError(NetworkError, word="network"):
     """The tool ended early, for the flow it was about to delete was no longer there."""
 
 

@@ -40,6 +40,7 @@ def main() -> int:
         help="folder with one folder per image [default: this one]; base is always this one's",
     )
     parser.add_argument("--output", type=Path, required=True, help="folder that gets one folder per release")
+    parser.add_argument("--cache", type=Path, help="folder for downloaded packages [default: .cache in the output]")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="releases built at the same time")
     parser.add_argument("--refresh", action="store_true", help="build again, from the newest packages")
     options = parser.parse_args()
@@ -48,7 +49,7 @@ def main() -> int:
     try:
         with ProcessPoolExecutor(min(options.jobs, len(options.release))) as pool:
             work = [
-                pool.submit(build, release, images, options.output, epoch, options.refresh)
+                pool.submit(build, release, images, options.output, epoch, options.refresh, options.cache)
                 for release in options.release
             ]
             for job in work:
@@ -59,7 +60,9 @@ def main() -> int:
     return 0
 
 
-def build(release: str, images: Sequence[Path], output: Path, epoch: int, refresh: bool) -> str:
+def build(
+    release: str, images: Sequence[Path], output: Path, epoch: int, refresh: bool, cache: Path | None = None
+) -> str:
     """Build the images of one release, unless its stamp shows that nothing changed; return lines for the user.
 
     Raises AptError, DeclarationError and TreeError: an image cannot be built; `output` is as it was.
@@ -71,7 +74,9 @@ def build(release: str, images: Sequence[Path], output: Path, epoch: int, refres
         return f"{release}: up to date"
     output.mkdir(parents=True, exist_ok=True)
     base, services = read_all(IMAGES / "base", images)
-    listing = build_release(release, base, services, cache=output / ".cache" / release, output=folder, epoch=epoch)
+    listing = build_release(
+        release, base, services, cache=(cache or output / ".cache") / release, output=folder, epoch=epoch
+    )
     record.write_text(stamp)
     lines = [f"{release}: built in {time.monotonic() - started:.1f} s"]
     for name, facts in sorted(listing.items()):

@@ -21,10 +21,11 @@ overlapping = pytest.mark.parametrize("service", OVERLAPPING)
 def apply(patient: Ward, name: str, seconds: float = 10.0) -> list[Progress]:
     """Take it in, let the worker do what it does in that time, and ask what a caller is told then."""
     supervision = patient.router.life.supervision
-    application = supervision._configuration.take(((name, b""),))
+    application = supervision._parts.configuration.take(((name, b""),))
     patient.wait(seconds)
+    parts = supervision._parts
     watching = ApplicationWatch(
-        supervision._world, supervision._configuration._intake, lambda: supervision._workers, application
+        parts.world, parts.configuration._intake, parts.audit_log, parts.configuration._snapshots, application
     )
     return list(watching.follow(0.1, lambda: False))
 
@@ -148,7 +149,7 @@ def test_what_cannot_be_recorded_is_refused_and_taken_in_later(service: ServiceN
         assert "disk is full; they are taken in as soon as they can be" in str(last(told)[1])
         assert "disk is full" in supervision.status().message
         store.save_bags = save  # type: ignore[method-assign]
-        supervision._configuration.take_postponed()
+        supervision._parts.configuration.take_postponed()
         patient.wait(10.0)
         assert b"name two\n" in patient.daemon.configuration
         assert events(patient, "configuration kept")

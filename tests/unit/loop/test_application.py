@@ -21,10 +21,11 @@ overlapping = pytest.mark.parametrize("service", OVERLAPPING)
 def apply(patient: Ward, name: str, seconds: float = 10.0) -> list[Progress]:
     """Take it in, let the worker do what it does in that time, and ask what a caller is told then."""
     supervision = patient.router.life.supervision
-    application = supervision._configuration.take(((name, b""),))
+    application = supervision._parts.configuration.take(((name, b""),))
     patient.wait(seconds)
+    parts = supervision._parts
     watching = ApplicationWatch(
-        supervision._world, supervision._configuration._intake, lambda: supervision._workers, application
+        parts.world, parts.configuration._intake, parts.audit_log, parts.configuration._snapshots, application
     )
     return list(watching.follow(0.1, lambda: False))
 
@@ -137,18 +138,18 @@ def test_what_is_refused_for_want_of_space_is_applied_when_there_is_some(service
 def test_what_cannot_be_recorded_is_refused_and_taken_in_later(service: ServiceName) -> None:
     with ward(service) as patient:
         supervision, store = patient.router.life.supervision, patient.machine.store
-        save = store.save_configuration
+        save = store.save_bags
 
         def full(*_: Any) -> None:
             raise StateError("cannot write state.db: database or disk is full")
 
-        store.save_configuration = full  # type: ignore[method-assign]
+        store.save_bags = full  # type: ignore[method-assign]
         told = list(supervision.apply_config((("instance", b""),)))
         assert last(told)[0] == "refused"
         assert "disk is full; they are taken in as soon as they can be" in str(last(told)[1])
         assert "disk is full" in supervision.status().message
-        store.save_configuration = save  # type: ignore[method-assign]
-        supervision._configuration.take_postponed()
+        store.save_bags = save  # type: ignore[method-assign]
+        supervision._parts.configuration.take_postponed()
         patient.wait(10.0)
         assert b"name two\n" in patient.daemon.configuration
         assert events(patient, "configuration kept")

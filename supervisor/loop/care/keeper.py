@@ -49,14 +49,16 @@ class Keeper:
         self.message = ""  # why it is down
         self._world = world
         name, manifest = instance.container_name, definition.manifest
-        self._process_watch = ProcessWatch(name, world.engine, world.exits, world.engine_outage, world.clock, notice)
+        self._process_watch = ProcessWatch(
+            name, world.engine, world.kernel.exits, world.shared.engine_outage, world.clock, notice
+        )
         probes = ProbeSet(
             instance,
             manifest,
             world.renderer,
             world.prober,
             world.clock,
-            lambda: target_of(world, instance, definition),
+            lambda: target_of(world.folders, instance, definition),
         )
         self._probing = Probing(
             instance.service,

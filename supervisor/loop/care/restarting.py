@@ -48,12 +48,12 @@ class Restarting:
         An instance that ends again and again does so by itself. One that was not ready since its start hints at damage.
         """
         now = self._world.clock.monotonic()
-        if self._world.engine_outage.is_recent(now) and self._forgiven < MOST_FORGIVEN:
+        if self._world.shared.engine_outage.is_recent(now) and self._forgiven < MOST_FORGIVEN:
             self._backoff, self._forgiven = backoff.forgive(self._backoff), self._forgiven + 1
         else:
             self._fail()
         if not was_ready:
-            self._world.damage_reports.note(f"{self._instance.container_name}: {why}")
+            self._world.shared.damage_reports.note(f"{self._instance.container_name}: {why}")
         log.warning("instance down", extra={"service": self._instance.service, "reason": why})
 
     def turn(self, router: RouterConfig) -> bool:
@@ -77,7 +77,7 @@ class Restarting:
             raise
         except SupervisorError as error:
             self._fail()
-            self._world.damage_reports.note(str(error))
+            self._world.shared.damage_reports.note(str(error))
             raise
         self._is_taught = False
         return True

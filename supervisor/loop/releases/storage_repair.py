@@ -47,7 +47,7 @@ class StorageRepair:
 
     def close(self) -> None:
         """End it where it is: a load that is broken off is begun anew by the next supervisor."""
-        self._world.damage_reports.note("the supervisor ends")
+        self._world.shared.damage_reports.note("the supervisor ends")
         if self._thread.ident is not None:
             self._thread.join(CLOSE_SECONDS)
 
@@ -56,7 +56,7 @@ class StorageRepair:
         while not self._closing.is_set():
             self._guarded(is_thorough=is_doubtful)
             self._closing.wait(PAUSE_SECONDS)
-            is_doubtful = self._world.damage_reports.wait(AGAIN_SECONDS if self.message else 3600.0) or bool(
+            is_doubtful = self._world.shared.damage_reports.wait(AGAIN_SECONDS if self.message else 3600.0) or bool(
                 self.message
             )
 
@@ -64,7 +64,7 @@ class StorageRepair:
         try:
             self.look(is_thorough=is_thorough)
         except EngineUnavailableError as error:  # it is being started again by whoever needs it
-            self._world.damage_reports.note(str(error))
+            self._world.shared.damage_reports.note(str(error))
         except SupervisorError as error:
             self._said(str(error))
         except Exception:
@@ -84,12 +84,12 @@ class StorageRepair:
         if damage and not self._replace_storage(damage):
             return
         if is_thorough and not reads and not damage:  # the images were read a moment ago: once more in a while
-            self._world.damage_reports.note(self._world.damage_reports.reason)
+            self._world.shared.damage_reports.note(self._world.shared.damage_reports.reason)
         missing = self._library.refill(self._media())
         for text in missing.loaded:
             self._tell("", "image-loaded-again", text)
         if missing.loaded:
-            self._world.damage_reports.mended += 1
+            self._world.shared.damage_reports.mended += 1
         self._said("; ".join(missing.failed))
 
     def _pause(self, seconds: float) -> None:

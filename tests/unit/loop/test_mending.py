@@ -174,14 +174,14 @@ def test_every_image_is_read_when_something_fails_but_not_all_the_time(shop: Sho
     for _ in range(3):
         shop.look()
     assert asked == [True, False, False]
-    assert shop.router.life.world.damage_reports.wait(0.0)
+    assert shop.router.life.world.shared.damage_reports.wait(0.0)
     shop.router.machine.clock.advance(THOROUGH_SECONDS)
     shop.look()
     assert asked[-1]
 
 
 def test_an_engine_that_refuses_is_a_reason_to_look(router: Router) -> None:
-    damage_reports = router.life.world.damage_reports
+    damage_reports = router.life.world.shared.damage_reports
     damage_reports.wait(0.0)
     router.machine.engine.fail("create", EngineError("cannot create container: layer not known"))
     list(router.life.supervision.restart(SERVICE, wait=False))

@@ -53,7 +53,7 @@ class Survey:
 
     def has(self, count: int) -> None:
         records = tuple(DnsRecord(f"item-{number}", LAN.gateway) for number in range(count))
-        self.patient.keeper._router = replace(CONFIGURATIONS["plain"], dns=Dns(records=records))
+        self.patient.keeper.router = replace(CONFIGURATIONS["plain"], dns=Dns(records=records))
 
     def turns(self, count: int) -> None:
         for _ in range(count):

@@ -123,7 +123,7 @@ check: venv system ## format, lint, types, import contracts, unit tests
 	@$(BIN)/python -m pytest -q -m "not images" -n 2 --dist loadfile tests/unit tests/services
 
 proto: venv ## generate the API's code from supervisor.proto
-	@cd $(CURDIR) && $(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. supervisor/surface/api/supervisor.proto
+	@cd $(CURDIR) && $(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. supervisor/surface/api/supervisor.proto
 
 clean: stop ## remove everything that was built
 	@rm -rf build $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info

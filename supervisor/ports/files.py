@@ -95,8 +95,8 @@ class Folders(ConfigurationFolders, StateFolders, Protocol):
     Raises StateError: when a folder cannot be read or written; NoSpaceError, a StateError: when the disk is full.
     """
 
-    def remove(self, instance: Instance, manifest: ServiceManifest, *, keep_state: bool = False) -> None:
-        """Remove what belongs to this generation alone, its copied volumes too unless `keep_state`.
+    def remove(self, instance: Instance, manifest: ServiceManifest, *, with_state: bool = True) -> None:
+        """Remove what belongs to this generation alone, and its copied volumes `with_state`.
 
         Nothing happens when it is gone already.
         """

@@ -114,13 +114,13 @@ class FakeFolders:
             return records
         return tuple(one for one in records if without_orphans(one.encode(), owned.item, listed.content))
 
-    def remove(self, instance: Instance, manifest: ServiceManifest, *, keep_state: bool = False) -> None:
+    def remove(self, instance: Instance, manifest: ServiceManifest, *, with_state: bool = True) -> None:
         if self._is_running(instance.container_name):
             raise Impossible(f"folders of {instance.container_name} are removed while it runs")
         self.configs.pop(self.config(instance), None)
         self.backups.pop(self.config(instance), None)
         self._tear("folders.remove")
-        if not keep_state:
+        if with_state:
             for path in _copied(instance, manifest):
                 self.volumes.pop(path, None)
 

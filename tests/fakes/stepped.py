@@ -92,24 +92,33 @@ class SteppedWorker(Worker):
     """Does not start a thread of its own."""
 
     def start(self) -> None:
-        assert isinstance(self._inbox, SteppedInbox)
-        self._inbox.is_quiet = lambda: self.is_settled
+        self._stepped.is_quiet = lambda: self.is_settled
 
     def join(self, timeout: float) -> None:
         """Nor has it to be waited for."""
 
     @property
+    def _stepped(self) -> SteppedInbox:
+        assert isinstance(self.parts.inbox, SteppedInbox)
+        return self.parts.inbox
+
+    @property
+    def soaks(self) -> bool:
+        return self.parts.under_way.soaks
+
+    @property
     def is_settled(self) -> bool:
         """Nothing is under way, and what should serve does."""
-        is_busy = not self._is_adopted or self.foreground or self.cleanup or not self._world.exits.watched
-        if is_busy or (self._is_dirty and self._router is not None):
+        agenda, exits = self.parts.agenda, self.parts.world.kernel.exits
+        assert isinstance(exits, FakeExits)
+        is_busy = not agenda.is_adopted or self.foreground or self.cleanup or not exits.watched
+        if is_busy or (agenda.is_dirty and agenda.router is not None):
             return False
         return self.keeper is not None and self.keeper.is_ready and not self.keeper.blind
 
     def run_until(self, is_enough: Callable[[], bool], patience: float = PATIENCE_SECONDS) -> None:
-        assert isinstance(self._inbox, SteppedInbox)
-        self._inbox.begin(patience)
-        self._inbox.is_quiet = is_enough
+        self._stepped.begin(patience)
+        self._stepped.is_quiet = is_enough
         with suppress(Quiet):
             self.run()
 
@@ -205,4 +214,4 @@ class Life:
     def settle_known(self, patience: float = 5.0) -> None:
         """Let every worker look at what runs, those of services that nobody asked for too."""
         for worker in self.workers.values():
-            worker.run_until(lambda worker=worker: worker._is_adopted, patience)  # type: ignore[misc]
+            worker.run_until(lambda worker=worker: worker.parts.agenda.is_adopted, patience)  # type: ignore[misc]

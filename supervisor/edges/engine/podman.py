@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from supervisor.decisions.retries import MONITOR_REPORT, retry
 from supervisor.edges.engine import podman_facts as facts
 from supervisor.edges.engine import podman_orphans as orphans
 from supervisor.edges.engine import streams
@@ -38,7 +39,6 @@ LOOK_DEADLINE = 8.0  # what only looks takes milliseconds: nobody waits longer t
 ANSWER_DEADLINE = 3.0
 LOAD_DEADLINE = 300.0
 CLEANUP_DEADLINE = 2.0
-MONITOR_TURN, MONITOR_TURNS = 0.02, 50
 UNKNOWN_EXIT_CODE = 255
 
 _NOT_FOUND, _CONFLICT = 404, 409
@@ -295,19 +295,23 @@ class PodmanEngine:
             return replace(listed, state=ContainerState.OTHER, pid=None)
 
     def _inspected(self, name: str) -> Any:
-        found = self._asked(name)
-        for _ in range(MONITOR_TURNS):
-            if facts.process(found) is not None or found["State"]["Status"] not in ("running", "stopping"):
-                break
+        found: Any = None
+
+        def ask() -> Any:
+            nonlocal found
+            found = self._asked(name)
+            return found
+
+        def await_report(seconds: float) -> None:
             # The process is gone and the engine does not know yet: its monitor is about to say so, or is gone as well.
             # Then nobody would ever, and the container could be neither started nor removed: say it in its place.
             monitor = Process.find(int(found["State"]["ConmonPid"] or 0))
             if monitor is None:
                 self._files.write_exit_code(found["Id"], UNKNOWN_EXIT_CODE)
             else:
-                monitor.wait(MONITOR_TURN)
-            found = self._asked(name)
-        return found
+                monitor.wait(seconds)
+
+        return retry(MONITOR_REPORT, ask, until=facts.is_settled, sleep=await_report)
 
     def _asked(self, name: str) -> Any:
         deadline = min(LOOK_DEADLINE, self._deadline)

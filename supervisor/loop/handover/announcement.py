@@ -10,19 +10,28 @@ from supervisor.values.handover import Outcome
 from supervisor.values.status import EventRecord, Progress
 
 
-def announce(run: HandoverRun) -> None:
-    """From here a hand-over is decided: it ended, or only clearing is left."""
+def record_outcome(run: HandoverRun) -> None:
+    """Record in the audit log how a hand-over was decided: it ended, or only clearing is left."""
     handover, world = run.handover, run.world
-    done = verdict(handover)
-    is_good = done is Outcome.SUCCEEDED
-    waived = f" without {' and '.join(handover.waiver.words)}" if handover.waiver.words else ""
-    text = f"{handover.kind} to {run.candidate.version} {done}{waived}"
     because = f": {handover.reason}" if handover.reason else ""
-    world.store.log_event(EventRecord(world.clock.now(), handover.service, done, text + because))
-    elapsed = world.clock.monotonic() - run.began
-    error = None if is_good else handover.reason
+    world.store.log_event(
+        EventRecord(world.clock.now(), handover.service, verdict(handover), _outcome_of(run) + because)
+    )
+
+
+def answer(run: HandoverRun) -> None:
+    """Give everybody who waits for a hand-over that is decided its outcome."""
+    handover, done = run.handover, verdict(run.handover)
+    elapsed = run.world.clock.monotonic() - run.began
+    error = None if done is Outcome.SUCCEEDED else handover.reason
     for listener in run.listeners:
-        listener.put(Progress(handover.service, done, text, 1.0, elapsed, is_final=True, error=error))
+        listener.put(Progress(handover.service, done, _outcome_of(run), 1.0, elapsed, is_final=True, error=error))
+
+
+def _outcome_of(run: HandoverRun) -> str:
+    words = run.handover.waiver.words
+    waived = f" without {' and '.join(words)}" if words else ""
+    return f"{run.handover.kind} to {run.candidate.version} {verdict(run.handover)}{waived}"
 
 
 def note(run: HandoverRun, name: str, message: str) -> None:
@@ -42,4 +51,4 @@ def catch_up(run: HandoverRun, remember_former: Callable[[HandoverRun], None]) -
     if done is Outcome.SUCCEEDED:
         remember_former(run)
     elif done is Outcome.FAILED and is_interrupted(run.handover):
-        announce(run)
+        record_outcome(run)

@@ -1,4 +1,4 @@
-"""Coming back: what the journal says of a service, checked against the engine. Nothing that works is touched."""
+"""Takes over what an earlier supervisor left: checks the journal against the engine, and touches nothing that works."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from supervisor.decisions.container import SERVICE_LABEL
 from supervisor.decisions.handover import current, interrupted, resume, step_index
 from supervisor.loop.generations.instances import discard, is_active, is_running, trial_of, without_instance
 from supervisor.loop.generations.recall import recall_service
+from supervisor.loop.handover.announcement import catch_up
 from supervisor.loop.handover.run import HandoverRun
+from supervisor.loop.service.parts import ServiceParts
 from supervisor.loop.switchboard import Serving
 from supervisor.loop.world import World
+from supervisor.values.errors import ManifestError
 from supervisor.values.handover import Direction, Handover, Mode, Step
 from supervisor.values.manifest import ServiceDefinition, ServiceManifest
 from supervisor.values.names import Digest, ServiceName
@@ -27,10 +30,32 @@ FindDefinition = Callable[[Digest], ServiceDefinition]
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """What was found: the instance that serves, and the hand-overs to carry on."""
+    """The instance that serves, and the hand-overs to carry on."""
 
     active: Instance | None
     runs: tuple[HandoverRun, ...]
+
+
+def take_over(parts: ServiceParts) -> None:
+    """Adopt what there is of the service, and carry on from there. May be repeated when it raised."""
+    adopted = adopt(parts.world, parts.service, parts.agenda.router or RouterConfig(), parts.definition_of)
+    if active := adopted.active:
+        try:
+            definition = parts.definition_of(active.definition)
+            parts.keeping.keep(active, definition, parts.agenda.router or RouterConfig())
+        except ManifestError as error:  # of an older supervisor, say: it serves on until another version does
+            parts.retry_policy.degrade(str(error))
+            parts.agenda.is_dirty = True
+    for run in adopted.runs:
+        if run.is_background:
+            parts.cleanup.add(run)
+            catch_up(run, parts.opening.remember_former)
+        else:
+            parts.under_way.begin(run)
+    recorded = parts.opening.active()
+    if recorded and parts.under_way.run is None:
+        parts.retry_policy.found(recorded, parts.world.store.desired(parts.service))
+    parts.agenda.is_adopted = True
 
 
 def adopt(world: World, service: ServiceName, router: RouterConfig, definition_of: FindDefinition) -> Adopted:
@@ -72,7 +97,7 @@ def _resume(
 ) -> HandoverRun | None:
     now, candidate = world.clock.now(), known.get(handover.candidate)
     former = known.get(handover.former) if handover.former is not None else None
-    runs = candidate is not None and is_running(world, candidate)
+    runs = candidate is not None and is_running(world.engine, candidate)
     is_reload = handover.mode is Mode.RELOAD
     if candidate is not None and is_reload and (not runs or current(handover) is Step.CHECK):
         _give_up_reload(world, candidate, definition_of(candidate.definition).manifest)
@@ -81,10 +106,10 @@ def _resume(
         world.store.record(interrupted(handover), None, now)
         return None
     if is_reload and handover.direction is Direction.FORWARD:
-        handover = replace(handover, index=step_index(Mode.RELOAD, Step.APPLY))  # the daemon may not have been told
+        handover = replace(handover, index=step_index(Mode.RELOAD, Step.APPLY))  # the daemon may not have read them
     if former is not None and handover.is_reconfigured:
         world.folders.remove(trial_of(former), definition_of(former.definition).manifest)
-    resumed = resume(handover, is_cut=is_active(world, candidate), is_running=runs)
+    resumed = resume(handover, is_cut=is_active(world.store, candidate), is_running=runs)
     if resumed != handover:
         world.store.record(resumed, current(resumed), now)
     run = HandoverRun(
@@ -106,7 +131,7 @@ def _resume(
 
 
 def _give_up_reload(world: World, instance: Instance, manifest: ServiceManifest) -> None:
-    """Nothing was told yet, or nobody is there to be told: the files are again those before, if they are known."""
+    """Put back the files before a reload, if they are known: the daemon has not read the new ones, or does not run."""
     world.folders.remove(trial_of(instance), manifest)
     kept = world.folders.backup(instance)
     if kept is not None:

@@ -1,4 +1,4 @@
-"""How other threads speak to a worker: what they ask is carried out on the worker's thread, in order."""
+"""The inbox of a worker: requests of other threads are carried out on the worker's thread, in order."""
 
 from __future__ import annotations
 
@@ -15,20 +15,26 @@ ANSWER_SECONDS = 60.0
 
 
 class Inbox:
+    """Requests may be put from any thread; only the worker's takes them out."""
+
     def __init__(self, owner: str) -> None:
         self._owner = owner
         self._requests: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 
     def put(self, request: Callable[[], None]) -> None:
+        """Leave a request, and do not wait for it."""
         self._requests.put(request)
 
     def ask(self, question: Callable[[], T]) -> T:
-        """Return or raise what `question` does on the worker's thread. BusyError: nobody answered."""
+        """Return or raise what `question` does on the worker's thread. Raises BusyError: no answer in time.
+
+        What was not begun by then is not carried out.
+        """
         answer: Future[T] = Future()
 
         def reply() -> None:
             if not answer.set_running_or_notify_cancel():
-                return  # whoever asked was told that nobody answered
+                return  # too late: the caller has got a BusyError
             try:
                 answer.set_result(question())
             except Exception as error:
@@ -46,7 +52,7 @@ class Inbox:
         return self._requests.empty()
 
     def get(self, timeout: float) -> Callable[[], None] | None:
-        """The next request; None when there was none in time."""
+        """Return the next request; None: there was none for `timeout` seconds."""
         try:
             return self._requests.get(timeout=timeout)
         except queue.Empty:

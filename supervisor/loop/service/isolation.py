@@ -1,11 +1,13 @@
-"""The one place where everything is caught: one service cannot stop the rest, nor one part of its turn the others."""
+"""The one place where everything is caught: a service cannot stop the others, nor one of its duties the rest."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 
-from supervisor.loop.world import World
+from supervisor.loop.damage import DamageReports
+from supervisor.ports.engine import Engine
+from supervisor.ports.system import Clock
 from supervisor.values.errors import (
     EngineError,
     EngineUnavailableError,
@@ -20,24 +22,35 @@ from supervisor.values.names import ServiceName
 log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 1.0
-ENGINE_PAUSE_SECONDS = 0.5  # while the engine is away: what it took along shall be back soon after it
+ENGINE_PAUSE_SECONDS = 0.5  # while the engine is away: what ended with it shall be back soon after it
 
 
 class Isolation:
-    """A part of a turn that failed is not tried for a moment; `complain` hears why."""
+    """Lives on the worker's thread. A part of its turn that failed is not tried for a moment.
 
-    def __init__(self, world: World, service: ServiceName, complain: Callable[[str], None]) -> None:
-        self._world, self._service, self._complain = world, service, complain
+    `report` is called with the reason.
+    """
+
+    def __init__(
+        self,
+        service: ServiceName,
+        clock: Clock,
+        engine: Engine,
+        damage_reports: DamageReports,
+        report: Callable[[str], None],
+    ) -> None:
+        self._service, self._clock, self._engine = service, clock, engine
+        self._damage_reports, self._report = damage_reports, report
         self._until: dict[str, float] = {}
         self._faults: dict[str, SupervisorError] = {}
-        self._told = self._survived = ""
+        self._engine_failure = self._survived = ""  # logged last
 
     def until(self, part: str) -> float:
-        """When the part may be tried again, on the monotonic clock."""
+        """Return when the part may be tried again, in monotonic seconds; 0: at once."""
         return self._until.get(part, 0.0)
 
     def refusal(self, part: str) -> str:
-        """Why the part failed when it was tried last, if that will not pass by itself (an engine comes back)."""
+        """Return why the part failed when it was tried last; empty: it did not, or that will pass by itself."""
         error = self._faults.get(part)
         return str(error) if isinstance(error, StateError | RenderError | RequestError | ManifestError) else ""
 
@@ -47,7 +60,8 @@ class Isolation:
         self._until.pop(part, None)
 
     def guard(self, part: str, work: Callable[[], None]) -> None:
-        if self._world.clock.monotonic() < self.until(part):
+        """Do the work unless the part failed a moment ago; report what it raises."""
+        if self._clock.monotonic() < self.until(part):
             return
         try:
             work()
@@ -56,7 +70,7 @@ class Isolation:
             self._revive_engine(str(error))
         except EngineError as error:
             self._failed(part, str(error))
-            self._world.damage_reports.note(str(error))
+            self._damage_reports.note(str(error))
         except SupervisorError as error:
             self._faults[part] = error
             self._failed(part, str(error))
@@ -68,27 +82,27 @@ class Isolation:
             self._faults.pop(part, None)
 
     def survive(self, work: Callable[[], None]) -> None:
-        """The last resort: what nobody else caught is no reason for the thread to end."""
+        """Do the work; log what nobody else caught: it is no reason for the thread to end."""
         try:
             work()
         except Exception as error:
             if self._survived != repr(error):  # once for each reason, however often
                 log.exception("unexpected failure", extra={"service": self._service, "part": "worker"})
             self._survived = repr(error)
-            self._world.clock.sleep(PAUSE_SECONDS)
+            self._clock.sleep(PAUSE_SECONDS)
 
     def _failed(self, part: str, message: str, pause: float = PAUSE_SECONDS) -> None:
-        self._until[part] = self._world.clock.monotonic() + pause
-        self._complain(message)
+        self._until[part] = self._clock.monotonic() + pause
+        self._report(message)
 
     def _revive_engine(self, why: str) -> None:
-        """The engine went away; containers run on. Start it again, or try at the next turn."""
+        """Start an engine that went away, or try that at the next turn; containers run on meanwhile."""
         try:
-            self._world.engine.start_service()
+            self._engine.start_service()
         except Exception as error:  # we are beside the `try` of `guard` here
-            if self._told != str(error):  # once for each reason, however long it is away
+            if self._engine_failure != str(error):  # once for each reason, however long it is away
                 log.error("engine not back", extra={"service": self._service, "reason": str(error)})
-            self._told = str(error)
+            self._engine_failure = str(error)
         else:
-            self._told = ""
+            self._engine_failure = ""
             log.warning("engine back", extra={"service": self._service, "reason": why})

@@ -1,21 +1,23 @@
-"""The keeper of what serves, and which configuration each generation was given."""
+"""Has the keeper of what serves, and remembers which configuration each generation was given."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from supervisor.decisions.plan import Next
 from supervisor.loop.care.keeper import Keeper
 from supervisor.loop.handover.cleanup import MOST_ALIVE
-from supervisor.loop.service.comparison import is_configured
+from supervisor.loop.service.comparison import compare, is_configured
 from supervisor.loop.service.isolation import Isolation
 from supervisor.loop.world import World
 from supervisor.values.manifest import ServiceDefinition
+from supervisor.values.release import Version
 from supervisor.values.router import RouterConfig
-from supervisor.values.state import Instance
+from supervisor.values.state import Instance, RenderedFile
 
 
 class Keeping:
-    """Lives on the worker's thread; `keeper` is read by others and replaced whole."""
+    """Lives on the worker's thread. There is no keeper while nothing serves."""
 
     def __init__(
         self,
@@ -25,7 +27,7 @@ class Keeping:
         on_exit: Callable[[], None],
         follow: Callable[[Instance, ServiceDefinition, RouterConfig], None],
     ) -> None:
-        """`follow` is called with the configuration of what serves."""
+        """`on_exit` is called, from any thread, when what serves has ended; `follow` when its configuration changes."""
         self._world, self._isolation, self._digest, self._on_exit = world, isolation, digest, on_exit
         self._follow = follow
         self._given: dict[int, RouterConfig] = {}  # generation -> the configuration its daemon has, newest last
@@ -37,6 +39,7 @@ class Keeping:
         return (keeper.instance, keeper.definition) if keeper else None
 
     def given(self, generation: int) -> RouterConfig | None:
+        """Return the configuration that a generation was given; None: an earlier supervisor gave it one, or nobody."""
         return self._given.get(generation)
 
     def serves(self, router: RouterConfig) -> bool:
@@ -48,31 +51,40 @@ class Keeping:
         return given is router or given == router
 
     def expect(self, generation: int, router: RouterConfig) -> None:
-        """A candidate is made with this configuration."""
+        """Record that a candidate is made with this configuration."""
         self._given[generation] = router
 
     def give(self, generation: int, router: RouterConfig) -> None:
-        """A daemon has this configuration now: its probes are worded accordingly, and not before."""
+        """Record that a daemon has this configuration now: its probes are worded accordingly, and not before."""
         self._given = dict([*self._given.items(), (generation, router)][-2 * MOST_ALIVE :])
         keeper = self.keeper
         if keeper and keeper.instance.generation == generation:
             self._isolation.guard("configure", lambda: keeper.configure(router))
             self._follow(keeper.instance, keeper.definition, router)
 
+    def give_active(self, router: RouterConfig) -> None:
+        """Record that what serves has this configuration now; nothing happens while nothing serves."""
+        if self.keeper:
+            self.give(self.keeper.instance.generation, router)
+
+    def compare(self, desired: Version | None, router: RouterConfig) -> tuple[tuple[RenderedFile, ...], Next]:
+        """Compare what serves with the desired version and this configuration; see `comparison`."""
+        return compare(self._world, self.active, desired, router, self._digest)
+
     def keep(
         self, instance: Instance, definition: ServiceDefinition, router: RouterConfig, *, is_proved: bool = False
     ) -> None:
-        """Keep this instance running from now on; `router`: what it is taken to have unless it was given something."""
+        """Keep this instance running from now on. It is taken to have `router` unless it was given another one."""
         self.let_go()
         given = self._given.get(instance.generation)
         self.keeper = Keeper(self._world, instance, definition, given or router, self._on_exit, is_proved=is_proved)
-        # Where nothing is known of it an earlier supervisor gave it something.
+        # An instance of an earlier supervisor has what that gave it, which is not recorded.
         if given is None and not is_configured(self._world, instance, definition, router, self._digest):
             self.keeper.doubt_words()
         self._follow(instance, definition, given or router)
 
     def let_go(self) -> None:
-        """Leave what serves to itself, or there is nothing left to keep."""
+        """Leave what serves to itself. May be repeated."""
         if self.keeper:
             self.keeper.release()
         self.keeper = None

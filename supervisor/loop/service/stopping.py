@@ -8,12 +8,15 @@ from supervisor.values.names import ServiceName
 
 
 def stop(world: World, service: ServiceName, definition_of: Definitions) -> None:
-    """Every instance keeps its state and its record, and a hand-over stays in the journal: as after a loss of power,
-    the next start ends it, begins from what either has stored, and clears away what belongs to none."""
+    """Stop and remove every container of the service. May be repeated.
+
+    Every instance keeps its state and its record, and a hand-over stays in the journal: as after a loss of power, the
+    next start ends it, begins from what either has stored, and clears away what belongs to none.
+    """
     for instance, _ in world.store.instances(service):
         definition = definition_of(instance.definition)
         world.engine.stop(instance.container_name, definition.manifest.stop.timeout)
         world.engine.remove(instance.container_name)
         if instance.link:
-            world.links.remove(instance.link)
-        world.folders.remove(instance, definition.manifest, keep_state=True)
+            world.kernel.links.remove(instance.link)
+        world.folders.remove(instance, definition.manifest, with_state=False)

@@ -1,24 +1,19 @@
-"""A thread that answers its inbox, and takes a turn whenever something is due: the frame of a worker's life."""
+"""The thread of a service's worker: it carries out requests, and takes a turn whenever a duty is due."""
 
 from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
 
-from supervisor.loop.service.inbox import Inbox
-from supervisor.loop.service.isolation import Isolation
-from supervisor.values.names import ServiceName
+from supervisor.loop.service.parts import ServiceParts
 
 
 class ServiceThread(ABC):
-    """Public methods may be called from any thread."""
+    """The frame of a worker's life. Public methods but `publish` may be called from any thread."""
 
-    _isolation: Isolation
-
-    def __init__(self, name: ServiceName, inbox: Inbox) -> None:
-        self.name, self._inbox = name, inbox
-        self._thread = threading.Thread(target=self.run, name=f"worker-{name}", daemon=True)
-        self._is_stopping = False
+    def __init__(self, parts: ServiceParts) -> None:
+        self.name, self.parts = parts.service, parts
+        self._thread = threading.Thread(target=self.run, name=f"worker-{parts.service}", daemon=True)
 
     @property
     def is_alive(self) -> bool:
@@ -30,38 +25,44 @@ class ServiceThread(ABC):
 
     def ask_to_stop(self) -> None:
         """End the thread between two steps; the service is left as it is."""
-        self._is_stopping = True
-        self._inbox.put(lambda: None)
+        self.parts.agenda.is_stopping = True
+        self.parts.inbox.put(lambda: None)
 
     def join(self, timeout: float) -> None:
         self._thread.join(timeout)
 
     def run(self) -> None:
-        """Go on until it is asked to stop, whatever happens."""
-        while not self._is_stopping:
-            self._isolation.survive(self._go_on)
+        """Go on until the thread is asked to stop, whatever fails."""
+        while not self.parts.agenda.is_stopping:
+            self.parts.isolation.survive(self._go_on)
+            self.publish()
         self._let_go()
+        self.publish()
 
     def _go_on(self) -> None:
-        request = self._inbox.get(timeout=self._due_in())
+        request = self.parts.inbox.get(timeout=self._due_in())
         if request:
             request()
-        elif not self._is_stopping:
+        elif not self.parts.agenda.is_stopping:
             self._turn()
         self._look_back()
 
     @abstractmethod
     def _due_in(self) -> float:
-        """Seconds until there is something to do."""
+        """Return the seconds until a duty is due."""
 
     @abstractmethod
     def _turn(self) -> None:
-        """Do what is due."""
+        """Do the duties that are due."""
 
     @abstractmethod
     def _look_back(self) -> None:
-        """Publish the status after a request or a turn."""
+        """Work out what a request or a turn has changed."""
+
+    @abstractmethod
+    def publish(self) -> None:
+        """Make what is so readable by other threads."""
 
     @abstractmethod
     def _let_go(self) -> None:
-        """The thread ends; what it looked after does not."""
+        """Leave the service to itself: the thread ends, the service does not."""

@@ -12,7 +12,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from supervisor.surface.cli import shapes
+from supervisor.surface.api.codec import to_json
 from supervisor.surface.cli.common import print_json_line
 from supervisor.surface.cli.exits import OperationFailedError
 from supervisor.surface.cli.tables import console
@@ -39,7 +39,7 @@ def follow(items: Iterator[Progress], *, as_json: bool, wait: bool = True) -> No
 
 def _as_json(items: Iterator[Progress]) -> Iterator[Progress]:
     for progress in items:
-        print_json_line(shapes.progress(progress))
+        print_json_line(to_json(progress))
         yield progress
 
 

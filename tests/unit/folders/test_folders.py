@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.edges import safefs
-from supervisor.edges.folders import DiskFolders
+from supervisor.edges.folders import DiskFolders, safefs
 from supervisor.values.errors import NoSpaceError, StateError
 from supervisor.values.manifest import (
     ConfigFile,

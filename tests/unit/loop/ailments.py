@@ -49,7 +49,7 @@ class Ward:
     @property
     def runs(self) -> str:
         """The release of what is active, as the store says."""
-        active = self.worker._opening.active()
+        active = self.worker.parts.opening.active()
         return str(active.release) if active else "nothing"
 
     @property
@@ -82,7 +82,7 @@ class Ward:
     def wait(self, seconds: float) -> None:
         clock, worker = self.machine.clock, self.worker
         end = clock.elapsed + seconds
-        clock.after(seconds, lambda: worker._inbox.put(lambda: None))
+        clock.after(seconds, lambda: worker.parts.inbox.put(lambda: None))
         worker.run_until(lambda: clock.elapsed >= end, seconds + 30.0)
 
     def until(self, is_enough: Callable[[], bool], patience: float = 120.0) -> float:

@@ -114,7 +114,7 @@ def settle(router: Router, service: ServiceName) -> None:
 
 def until_soak(router: Router, service: ServiceName) -> None:
     worker = router.worker(service)
-    worker.run_until(lambda: worker._soaks)
+    worker.run_until(lambda: worker.soaks)
     router.machine.clock.advance(0.7)
 
 
@@ -130,8 +130,8 @@ def until_live(router: Router, service: ServiceName) -> None:
     worker, supervision = router.worker(service), router.life.supervision
 
     def is_live() -> bool:
-        is_idle = not worker._is_dirty and (worker.foreground is None or worker._soaks)
-        return is_idle and worker._router is supervision._configuration.router
+        is_idle = not worker.parts.agenda.is_dirty and (worker.foreground is None or worker.soaks)
+        return is_idle and worker.parts.agenda.router is supervision._configuration.router
 
     worker.run_until(is_live)
 

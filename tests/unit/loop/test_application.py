@@ -110,7 +110,7 @@ def test_while_a_version_soaks_it_is_live_too(service: ServiceName) -> None:
         swap(patient.router, service)
         until_soak(patient.router, service)
         assert last(apply(patient, "instance", 0.8)) == ("live", None)
-        assert patient.worker._soaks
+        assert patient.worker.soaks
 
 
 @overlapping

@@ -218,7 +218,7 @@ def test_a_fall_back_that_fails_after_its_cut_over_is_tried_again_too(service: S
 def test_one_that_serves_is_not_left_for_one_that_cannot_be_started() -> None:
     with ward(ISOLATED, has_clients=True) as patient:
         swap(patient.router, ISOLATED)
-        patient.until(lambda: patient.worker._soaks)
+        patient.until(lambda: patient.worker.soaks)
         former = patient.worker.foreground.former.container_name
         patient.behave("1.0", can_start=False)
         patient.machine.engine.end(former, 1)

@@ -86,8 +86,8 @@ def test_what_was_not_replaced_is_kept() -> None:
 def test_where_the_daemon_is_the_data_plane_nothing_is_held() -> None:
     with prepared(SWAP) as router:
         worker, machine = router.worker(SERVICE), router.machine
-        plain: RouterConfig = worker._router
-        worker._router = replace(plain, vpn=replace(plain.vpn, userspace_data_plane=True))
+        plain: RouterConfig = worker.parts.agenda.router
+        worker.parts.agenda.router = replace(plain, vpn=replace(plain.vpn, userspace_data_plane=True))
         seen = look_before_kills(router, lambda: machine.traffic.table.held_ports)
         carry_out(router, SWAP)
         assert seen == [()]

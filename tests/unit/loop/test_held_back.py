@@ -141,7 +141,7 @@ def test_a_rollback_during_a_retry_goes_back_and_it_is_tried_later() -> None:
         patient.fall_back()
         patient.behave("2.0")
         before = patient.last
-        patient.until(lambda: patient.worker._soaks, 2 * RETRY_SECONDS)
+        patient.until(lambda: patient.worker.soaks, 2 * RETRY_SECONDS)
         patient.asked(patient.router.life.supervision.rollback, False)
         patient.wait(20.0)
         assert patient.story(before) == [("retry", "reverted")]

@@ -42,7 +42,9 @@ def restart(router: Router, damage: Callable[[Path], object]) -> None:
     machine.store = SqliteStore(folder)
     router.boot()
     for worker in router.life.workers.values():
-        worker.run_until(lambda worker=worker: worker._is_adopted and worker.keeper and worker.keeper.is_ready)
+        worker.run_until(
+            lambda worker=worker: worker.parts.agenda.is_adopted and worker.keeper and worker.keeper.is_ready
+        )
 
 
 def everything(folder: Path) -> None:
@@ -113,7 +115,7 @@ def test_a_lost_configuration_replaces_nothing_until_all_of_it_is_back(
     before = what_runs(router), dict(machine.folders.configs)
     assert "configuration was lost" in life.supervision.status().message
     list(life.supervision.apply_config((("part", b""),)))
-    life.workers[service].run_until(lambda: machine.clock.elapsed > 1e9 or life.workers[service]._inbox.is_empty)
+    life.workers[service].run_until(lambda: machine.clock.elapsed > 1e9 or life.workers[service].parts.inbox.is_empty)
     assert (what_runs(router), dict(machine.folders.configs)) == before
     list(life.supervision.apply_config((("plain", b""),)))
     settle(router, service)
@@ -127,7 +129,7 @@ def test_nor_does_a_network_that_comes_before_the_others(router: Router, service
     machine, life = router.machine, router.life
     before = what_runs(router), dict(machine.folders.configs)
     list(life.supervision.apply_config((("fragment", b""),)))
-    life.workers[service].run_until(lambda: machine.clock.elapsed > 1e9 or life.workers[service]._inbox.is_empty)
+    life.workers[service].run_until(lambda: machine.clock.elapsed > 1e9 or life.workers[service].parts.inbox.is_empty)
     assert (what_runs(router), dict(machine.folders.configs)) == before
     assert "configuration was lost" in life.supervision.status().message
     machine.store.await_configuration(machine.clock.now() - 4000)

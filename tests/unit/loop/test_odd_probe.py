@@ -16,7 +16,7 @@ def answer_oddly_in_soak(patient: Ward, times: int) -> list[str]:
     ask, odd = patient.machine.ask, list[str]()
 
     def asked(probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
-        is_first = patient.worker._soaks and probe.argument("command") == "is it ready"
+        is_first = patient.worker.soaks and probe.argument("command") == "is it ready"
         if is_first and len(odd) < times:
             odd.append(target.container)
             return ProbeResult(False, "odd", 0.0)
@@ -60,7 +60,7 @@ def test_a_candidate_that_ends_while_it_is_asked_is_not_called_hung(service: Ser
         ask, before, refused = patient.machine.ask, patient.last, list[str]()
 
         def asked(probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
-            if not patient.worker._soaks or target.container != patient.keeper.instance.container_name:
+            if not patient.worker.soaks or target.container != patient.keeper.instance.container_name:
                 return ask(probe, target)
             if probe.argument("command") != "is it ready":
                 refused.append(target.container)

@@ -112,7 +112,7 @@ def test_rolled_back_while_a_change_is_on_its_way_it_goes_back_after_it(service:
         swap(patient.router, service)
         until_soak(patient.router, service)
         configure("instance")(patient.router, service)
-        patient.until(lambda: patient.worker._under_way.overtaken is not None)
+        patient.until(lambda: patient.worker.parts.under_way.overtaken is not None)
         rollback(patient.router, service)
         settle(patient.router, service)
         assert patient.runs == "1.0"

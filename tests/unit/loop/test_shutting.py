@@ -62,11 +62,11 @@ def test_a_backup_is_led_nothing_and_the_primary_everything_by_the_same_instance
 
 def test_a_backup_becomes_the_primary_in_the_middle_of_a_soak(pair: Pair) -> None:
     swap(pair.patient.router, SERVICE)
-    pair.patient.until(lambda: pair.patient.worker._soaks)
+    pair.patient.until(lambda: pair.patient.worker.soaks)
     pair.shuttable()
     pair.becomes(is_backup=True)
     assert pair.ports == []
-    assert pair.patient.worker._soaks
+    assert pair.patient.worker.soaks
     pair.becomes(is_backup=False)
     assert pair.ports
     pair.patient.wait(60.0)

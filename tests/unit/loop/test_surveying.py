@@ -45,7 +45,7 @@ class Survey:
         manifest = replace(keeper.definition.manifest, survey=Watch((ITEMS,), 1.0, 3))
         keeper.definition = replace(keeper.definition, manifest=manifest)
         self.has(COUNT)
-        self.surveyor = ItemSurvey(patient.worker._world, lambda: [patient.worker], threading.Event())
+        self.surveyor = ItemSurvey(patient.worker.parts.world, lambda: [patient.worker], threading.Event())
 
     def has(self, count: int) -> None:
         records = tuple(DnsRecord(f"item-{number}", LAN.gateway) for number in range(count))
@@ -133,7 +133,7 @@ def test_a_guest_that_fails_while_others_are_added_is_named_all_the_same(survey:
 
 
 def test_what_cannot_be_worded_for_one_service_stops_no_other(survey: Survey) -> None:
-    world, worker = survey.patient.worker._world, survey.patient.worker
+    world, worker = survey.patient.worker.parts.world, survey.patient.worker
     other = SimpleNamespace(name=ServiceName("other"), keeper=worker.keeper, foreground=None)
     each_probe = world.renderer.each_probe
     calls: list[int] = []
@@ -144,7 +144,7 @@ def test_what_cannot_be_worded_for_one_service_stops_no_other(survey: Survey) ->
             raise RenderError("cannot render a probe: no such name")
         return each_probe(*arguments)
 
-    survey.patient.worker._world.renderer.each_probe = refuse_first
+    survey.patient.worker.parts.world.renderer.each_probe = refuse_first
     surveyor = ItemSurvey(world, lambda: [other, worker], threading.Event())
     surveyor.turn()
     assert survey.asked

@@ -37,7 +37,7 @@ def test_a_request_that_fails_in_an_unexpected_way_is_told_once_and_the_worker_g
 
     with ward(ISOLATED) as patient, caplog.at_level(logging.ERROR):
         for _ in range(3):
-            patient.worker._inbox.put(burst)
+            patient.worker.parts.inbox.put(burst)
         patient.wait(5.0)
         patient.crash()
         patient.wait(5.0)
@@ -68,7 +68,7 @@ class OneRequest(Worker):
     """Ends after the first thing that it is asked."""
 
     def run(self) -> None:
-        self._inbox.get(timeout=60.0)
+        self.parts.inbox.get(timeout=60.0)
 
 
 def test_a_worker_that_has_ended_is_noticed() -> None:

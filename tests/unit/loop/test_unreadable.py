@@ -107,8 +107,8 @@ def test_what_runs_and_whose_manifest_cannot_be_read_any_more_can_be_replaced(se
 def test_what_runs_is_never_started_beside_itself(service: ServiceName) -> None:
     with ward(service) as patient:
         before, generation = patient.last, patient.keeper.instance.generation
-        patient.worker._keeping.let_go()
-        patient.worker._is_dirty = True
+        patient.worker.parts.keeping.let_go()
+        patient.worker.parts.agenda.is_dirty = True
         patient.wait(10.0)
         assert patient.story(before) == []
         assert (patient.status.is_ready, patient.keeper.instance.generation) == (True, generation)

@@ -14,7 +14,7 @@ each = pytest.mark.parametrize("service", SERVICES)
 
 def reachable_only_before_a_cut(patient: Ward) -> None:
     generation = patient.keeper.instance.generation
-    patient.machine.is_reachable = lambda: patient.worker._opening.active().generation == generation
+    patient.machine.is_reachable = lambda: patient.worker.parts.opening.active().generation == generation
 
 
 @pytest.mark.parametrize("service", OVERLAPPING)

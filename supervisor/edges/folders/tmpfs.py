@@ -9,10 +9,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from supervisor.decisions.retries import UNMOUNT, retry
 from supervisor.values.errors import StateError
 
-BUSY_SECONDS = 5.0
-_SOURCE = "vr-supervisor"  # what the mount table calls ours
+_SOURCE = "vr-supervisor"  # the name of our mounts in the mount table
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,10 @@ class _MountEntry:
 
 
 def ensure(folder: Path, size_bytes: int) -> None:
-    """Mount a tmpfs at `folder` unless it lies on one already."""
+    """Mount a tmpfs of this size at `folder` unless it lies on one already.
+
+    Raises StateError: when the folder cannot be made or nothing can be mounted there.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         entry = _mount_of(folder)
@@ -36,34 +39,28 @@ def ensure(folder: Path, size_bytes: int) -> None:
 
 
 def release(folder: Path) -> None:
-    """Unmount our tmpfs at `folder`, if there is one."""
+    """Unmount our tmpfs at `folder`; nothing happens when there is none.
+
+    Raises StateError: when it is still in use after some seconds.
+    """
     entry = _mount_of(folder)
     if entry is not None and entry.point == os.path.realpath(folder) and entry.source == _SOURCE:
-        _unmount(entry.point)
+        retry(UNMOUNT, lambda: _run("umount", entry.point), on=_BusyError, sleep=time.sleep)
 
 
-def _unmount(point: str) -> None:
-    """Whoever cleans up after a container that has just ended may still be in there."""
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            _run("umount", point)
-        except StateError as error:
-            if "busy" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-        else:
-            return
+class _BusyError(StateError):
+    """The file system is still in use, by the clean-up of a container that has just ended, say."""
 
 
 def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     if done.returncode:
-        raise StateError(f"cannot {command[0]} {command[-1]}: {done.stderr.strip() or f'exit code {done.returncode}'}")
+        text = f"cannot {command[0]} {command[-1]}: {done.stderr.strip() or f'exit code {done.returncode}'}"
+        raise (_BusyError if "busy" in done.stderr else StateError)(text)
 
 
 def _mount_of(folder: Path) -> _MountEntry | None:
-    """The mount that `folder` lies on: the longest mount point above it, the latest of equals."""
+    """Return the mount that `folder` lies on: the longest mount point above it, the latest of equals."""
     place = os.path.realpath(folder)
     best: _MountEntry | None = None
     for line in Path("/proc/self/mountinfo").read_text().splitlines():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.values.router import IkeVersion
+from supervisor.values.router import IkeVersion, Proposal
 from supervisor.values.secret import Secret
 from tests.reports.vpn_ends import PROPOSALS, TUNNEL, Ours, Theirs, give_second_network, two_ends
 
@@ -43,7 +43,7 @@ def test_nor_do_many_changes(ends: Ends, version: int) -> None:
     change_policy(ends, version, *[PROPOSALS[1:], PROPOSALS[:1]] * 3)
 
 
-def change_policy(ends: Ends, version: int, *policies: tuple[str, ...]) -> None:
+def change_policy(ends: Ends, version: int, *policies: tuple[Proposal, ...]) -> None:
     ours, theirs = ends
     theirs.accept(version=version)
     ours.configure(tunnel(version))

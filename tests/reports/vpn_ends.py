@@ -36,7 +36,7 @@ from supervisor.values.undertaking import UndertakingState
 OURS, THEIRS = "203.0.113.2", "203.0.113.200"
 KEY = "0nly-F0r-Th1s-Test"
 DAEMON = "/usr/sbin/charon-systemd"
-PROPOSALS = ("aes256-sha256-modp2048", "aes128-sha256-modp2048")
+PROPOSALS = (("aes256", "sha256", "modp2048"), ("aes128", "sha256", "modp2048"))
 DEFINITION = load_definition(Path(__file__).parents[2] / "services" / "strongswan")
 TUNNEL = SiteToSite(
     name=f"vpn-{THEIRS}",

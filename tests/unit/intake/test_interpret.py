@@ -15,24 +15,19 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from supervisor.edges.intake import CloudStackIntake, interpret
+from supervisor.values.balancing import Balance, Listener, Statistics
 from supervisor.values.errors import Fault
-from supervisor.values.router import (
-    Backend,
-    Balance,
-    CookieMode,
-    CookieStickiness,
-    Dns,
-    GuestNetwork,
-    Host,
-    IkeVersion,
-    LearnedCookieStickiness,
-    Listener,
-    RouterConfig,
-    SiteToSite,
-    SourceStickiness,
-    Statistics,
-)
+from supervisor.values.members import Backend, MemberOption
+from supervisor.values.router import Dns, GuestNetwork, Host, IkeVersion, RouterConfig, SiteToSite
 from supervisor.values.secret import Secret
+from supervisor.values.stickiness import (
+    CookieMode,
+    CookieOption,
+    CookieStickiness,
+    LearnedCookieStickiness,
+    SourceStickiness,
+)
+from supervisor.values.tls import TlsVersion
 
 SAMPLES = Path(__file__).parents[2] / "data" / "cloudstack"
 LINE = json.loads((SAMPLES / "bag_cmdline_router.json").read_text())
@@ -132,7 +127,11 @@ def test_load_balancing() -> None:
                 Backend("203_0_113_23-80_1", A("10.1.1.22"), 8080, "10_1_1_22-8080"),
             ),
             keep_alive=False,
-            stickiness=CookieStickiness("acmesrv", CookieMode.INSERT, ("indirect", "nocache")),
+            stickiness=CookieStickiness(
+                "acmesrv",
+                CookieMode.INSERT,
+                ((CookieOption.HIDDEN_FROM_MEMBERS, None), (CookieOption.NOT_CACHED, None)),
+            ),
             allowed_sources=(IPv4Network("198.51.100.0/24"), IPv4Network("203.0.113.0/24")),
         ),
         Listener(
@@ -143,7 +142,7 @@ def test_load_balancing() -> None:
             Balance.SOURCE,
             (Backend("203_0_113_23-3306_0", A("10.1.1.22"), 3306, proxy_protocol=True),),
             keep_alive=False,
-            stickiness=SourceStickiness("200k", "30m"),
+            stickiness=SourceStickiness(204_800, 1_800_000),
         ),
     )
     assert balancing.statistics == (
@@ -180,8 +179,8 @@ def test_tunnels(sample: str, version: IkeVersion, is_split: bool) -> None:
             local_networks=(IPv4Network("10.20.0.0/16"),),
             peer_address=A("198.51.100.7"),
             peer_networks=(IPv4Network("172.31.10.0/24"), IPv4Network("172.31.20.0/24")),
-            ike_proposals=("aes256-sha256-modp2048",),
-            esp_proposals=("aes256-sha256-modp2048",),
+            ike_proposals=(("aes256", "sha256", "modp2048"),),
+            esp_proposals=(("aes256", "sha256", "modp2048"),),
             ike_version=version,
             ike_lifetime=86400,
             esp_lifetime=3600,
@@ -214,7 +213,7 @@ def test_following_an_applications_cookie_is_translated() -> None:
     assert [fault.problem for fault in faults] == [
         "prefix of appsession is left out: only a cookie of just this name is followed"
     ]
-    learned = LearnedCookieStickiness("JSESSIONID", 40, "2h", learns_from_requests=True, url_delimiter="?")
+    learned = LearnedCookieStickiness("JSESSIONID", 40, 7_200_000, learns_from_requests=True, url_delimiter="?")
     assert listener.stickiness == learned
 
 
@@ -311,12 +310,12 @@ def test_a_certificate_is_one_text_and_tls_words_on_servers_are_kept() -> None:
     assert listener.certificate is not None
     assert listener.certificate.pem == Secret(certificate + key), "the chain is the same certificate"
     assert listener.header_rules == (), "each listener with TLS says so"
-    assert listener.backends[0].options == (
-        "alpn h2,http/1.1",
-        "ssl-min-ver TLSv1.2",
-        "no-tls-tickets",
-        "ciphers ECDHE+AESGCM",
-        "ciphersuites TLS_AES_128_GCM_SHA256",
+    assert listener.backends[0].settings == (
+        (MemberOption.TLS_ALPN, ("h2", "http/1.1")),
+        (MemberOption.TLS_LEAST, TlsVersion.V1_2),
+        (MemberOption.TLS_WITHOUT_TICKETS, None),
+        (MemberOption.TLS_CIPHERS, ("ECDHE+AESGCM",)),
+        (MemberOption.TLS_CIPHER_SUITES, ("TLS_AES_128_GCM_SHA256",)),
     )
 
 

@@ -35,7 +35,8 @@ from supervisor.edges.intake.cloudstack.load_balancer.text import (
 from supervisor.edges.intake.family import Command, Family
 from supervisor.edges.intake.faults import BadPartError, Faults
 from supervisor.edges.intake.fields import Field
-from supervisor.values.router import Listener, LoadBalancing, RouterConfig, Statistics
+from supervisor.values.balancing import Listener, LoadBalancing, Statistics
+from supervisor.values.router import RouterConfig
 
 _OURS = {  # the supervisor's to decide, with no effect on what clients see
     "log": "what is logged, and where",
@@ -123,9 +124,9 @@ def _default(one: Directive, result: LoadBalancing) -> LoadBalancing:
         case ("timeout", "connect", value):
             return replace(result, connect_timeout_ms=milliseconds(value) or 5000)
         case ("timeout", "client", value):
-            return replace(result, client_timeout_ms=milliseconds(value))
+            return replace(result, client_timeout_ms=milliseconds(value) or None)
         case ("timeout", "server", value):
-            return replace(result, server_timeout_ms=milliseconds(value))
+            return replace(result, server_timeout_ms=milliseconds(value) or None)
         case ("timeout", *_):
             return replace(result, timeouts=with_timeout(result.timeouts, one))
         case ("retries", count):

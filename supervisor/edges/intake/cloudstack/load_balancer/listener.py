@@ -26,12 +26,17 @@ from supervisor.edges.intake.cloudstack.load_balancer.sticky import stickiness
 from supervisor.edges.intake.cloudstack.load_balancer.text import Directive, Section, checked, number
 from supervisor.edges.intake.cloudstack.load_balancer.tls import tls_of
 from supervisor.edges.intake.faults import BadPartError, Faults
-from supervisor.values.balancing import HeaderRule, StatisticsPage
-from supervisor.values.router import Backend, Balance, Listener, Statistics
+from supervisor.values.balancing import Balance, Listener, Statistics, StatisticsPage
+from supervisor.values.members import Backend, HeaderRule
 from supervisor.values.secret import Secret
 
 Place = tuple[IPv4Address, int]
 
+_BALANCES = {
+    "leastconn": Balance.LEAST_CONNECTIONS,
+    "roundrobin": Balance.ROUND_ROBIN,
+    "source": Balance.SOURCE,
+}
 _NARROWING = (
     "acl",
     "block",
@@ -113,7 +118,7 @@ def listener(own: Section, place: Place, known: Known, faults: Faults) -> Listen
         tls=tls,
         health_check=health_check(section, faults),
         header_rules=_header_rules(own, is_http, certificate is not None, faults),
-        options=switches(section.directives, is_http),
+        switches=switches(section.directives, is_http),
         page=_page(section, is_http, faults),
     )
     name_faults(own.directives, is_http, faults)
@@ -126,9 +131,9 @@ def listener(own: Section, place: Place, known: Known, faults: Faults) -> Listen
 def _with(result: Listener, one: Directive) -> Listener:
     match one.words:
         case ("balance", value):
-            if value not in list(Balance):
+            if value not in _BALANCES:
                 raise BadPartError(f"balance {value!r:.40} is unknown: left out")
-            return replace(result, balance=Balance(value))
+            return replace(result, balance=_BALANCES[value])
         case ("timeout", *_):
             return replace(result, timeouts=with_timeout(result.timeouts, one))
         case ("retries", count):

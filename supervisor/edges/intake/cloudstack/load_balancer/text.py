@@ -76,34 +76,32 @@ def _words(line: str) -> tuple[str, ...]:
     )
 
 
-def milliseconds(text: str) -> int | None:
-    """0 means no limit."""
+def milliseconds(text: str) -> int:
+    """Return a time in milliseconds. Raises BadPartError: it is no time, or too long."""
     match = re.fullmatch(r"([0-9]{1,10})(ms|s|m|h|d)?", text)
     if not match:
         raise BadPartError(f"{text!r:.40} is not a time")
-    found = int(match[1]) * {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}[match[2] or "ms"]
-    if found > _LONGEST_MS:
+    duration = int(match[1]) * {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}[match[2] or "ms"]
+    if duration > _LONGEST_MS:
         raise BadPartError(f"{text!r:.40} is too long")
-    return found or None
+    return duration
 
 
-def duration(text: str) -> str:
-    milliseconds(text)
-    return text
-
-
-def interval(text: str) -> str:
-    """A duration that is not nothing: the daemon takes no other one between two deeds."""
-    if not milliseconds(text):
+def interval(text: str) -> int:
+    """Return a time between two deeds, in milliseconds. Raises BadPartError: it is none, or nothing at all."""
+    duration = milliseconds(text)
+    if not duration:
         raise BadPartError(f"{text!r:.40} is no time at all")
-    return text
+    return duration
 
 
-def size(text: str) -> str:
+def size(text: str) -> int:
+    """Return a number of entries. Raises BadPartError: it is none, or too large."""
     match = re.fullmatch(r"([0-9]{1,9})([kmg]?)", text)
-    if not match or not 0 < int(match[1]) * 1024 ** " kmg".index(match[2] or " ") <= _LARGEST_TABLE:
+    count = int(match[1]) * 1024 ** " kmg".index(match[2] or " ") if match else 0
+    if not 0 < count <= _LARGEST_TABLE:
         raise BadPartError(f"{text!r:.40} is not a size")
-    return text
+    return count
 
 
 def number(text: str, least: int, most: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,10 +101,7 @@ def read_declaration(folder: Path) -> ImageDeclaration:
     )
 
 
-def read_all(images: Path) -> tuple[ImageDeclaration, tuple[ImageDeclaration, ...]]:
-    """Return the base and every service image found beside it."""
-    folders = sorted(path.parent for path in images.glob("*/image.yaml"))
-    found = {folder.name: read_declaration(folder) for folder in folders}
-    if "base" not in found:
-        raise DeclarationError(f"cannot build images from {images}: there is no base/image.yaml")
-    return found.pop("base"), tuple(found.values())
+def read_all(base: Path, images: Sequence[Path]) -> tuple[ImageDeclaration, tuple[ImageDeclaration, ...]]:
+    """Return the declaration in the folder `base`, and those in the other folders below `images`."""
+    folders = sorted(path.parent for place in images for path in place.glob("*/image.yaml") if path.parent != base)
+    return read_declaration(base), tuple(read_declaration(folder) for folder in folders)

@@ -103,7 +103,7 @@ def test_unknown_keys_are_refused(tmp_path: Path) -> None:
 
 
 def test_every_declared_image_says_its_version_and_its_command() -> None:
-    base, images = read_all(IMAGES)
+    base, images = read_all(IMAGES / "base", [IMAGES])
     assert base.version is None
     assert images
     for image in images:

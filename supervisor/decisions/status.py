@@ -127,10 +127,16 @@ def _state(snapshot: ServiceSnapshot, *, is_desired: bool) -> ServiceState:
 def _undertakings(snapshot: ServiceSnapshot, epoch: float) -> tuple[UndertakingStatus, ...]:
     """Return the status of each undertaking; it is unknown while the daemon does not answer."""
     is_answering = snapshot.active is not None and snapshot.active.is_ready
-    return tuple(_undertaking(key, course, epoch, is_answering) for key, course in snapshot.courses.items())
+    return tuple(
+        undertaking_status(key, course, epoch, is_answering=is_answering) for key, course in snapshot.courses.items()
+    )
 
 
-def _undertaking(key: UndertakingKey, course: Course, epoch: float, is_answering: bool) -> UndertakingStatus:
+def undertaking_status(key: UndertakingKey, course: Course, epoch: float, *, is_answering: bool) -> UndertakingStatus:
+    """Return the status of one undertaking; `epoch` is the clock's zero in seconds since 1970.
+
+    It is unknown while the daemon does not answer.
+    """
     state = course.state if is_answering else UndertakingState.UNKNOWN
     since = None if state is UndertakingState.UNKNOWN else course.since + epoch
     return UndertakingStatus(key[1], key[0], state, since, course.calls, course.associations, course.message)

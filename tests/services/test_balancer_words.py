@@ -75,7 +75,12 @@ def test_each_value_of_a_set_has_a_word_of_its_own(closed_set: type[StrEnum]) ->
 
 
 def _value(option: CookieOption) -> int | str | None:
-    return {CookieOption.DOMAIN: "x.example", CookieOption.MAX_IDLE: 1000, CookieOption.MAX_LIFE: 1000}.get(option)
+    values: dict[CookieOption, int | str] = {
+        CookieOption.DOMAIN: "x.example",
+        CookieOption.MAX_IDLE: 1000,
+        CookieOption.MAX_LIFE: 1000,
+    }
+    return values.get(option)
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ READY, UNASKED = health.presumed(0.0), health.adopted(0.0)
 UNREADY = replace(health.unproven(0.0), message="no answer")
 SERVES = ActiveSnapshot(
     instance=Instance(NAME, 7, V1.version, V1.release, V1.image, V1.definition, None, ()),
-    definition=ServiceDefinition(MANIFEST, {}),
+    definition=ServiceDefinition(MANIFEST, ()),
     router=RouterConfig(),
     since=1_700_000_000.0,
     readiness=READY,

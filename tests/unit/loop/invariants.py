@@ -51,8 +51,8 @@ def _machine(router: Router, active: Instance) -> Iterator[str]:
         yield f"interfaces: {machine.links.interfaces}"
     if set(machine.folders.configs) != {machine.folders.config(active)}:
         yield f"configuration folders: {set(machine.folders.configs)}"
-    if machine.folders.kept_files:
-        yield f"files of a reload that has ended are kept: {set(machine.folders.kept_files)}"
+    if machine.folders.backups:
+        yield f"files of a reload that has ended are kept: {set(machine.folders.backups)}"
     definition = read_definition(active.service, machine.store.definition(active.definition) or {})
     volumes = {volume_path(active, volume) for volume in definition.manifest.state}
     if set(machine.folders.volumes) != volumes:

@@ -123,7 +123,7 @@ def test_what_is_refused_for_want_of_space_is_applied_when_there_is_some(service
         def full(*_: Any) -> None:
             raise NoSpaceError("cannot write the files of it: No space left on device")
 
-        patient.machine.folders.write = full  # type: ignore[method-assign]
+        patient.machine.folders.write = full  # type: ignore[method-assign, assignment]
         told = apply(patient, name, 1.0)
         assert last(told)[0] == "refused"
         assert "No space left on device" in str(last(told)[1])
@@ -138,17 +138,17 @@ def test_what_is_refused_for_want_of_space_is_applied_when_there_is_some(service
 def test_what_cannot_be_recorded_is_refused_and_taken_in_later(service: ServiceName) -> None:
     with ward(service) as patient:
         supervision, store = patient.router.life.supervision, patient.machine.store
-        save = store.save_bags
+        save = store.save_configuration
 
         def full(*_: Any) -> None:
             raise StateError("cannot write state.db: database or disk is full")
 
-        store.save_bags = full  # type: ignore[method-assign]
+        store.save_configuration = full  # type: ignore[method-assign, assignment]
         told = list(supervision.apply_config((("instance", b""),)))
         assert last(told)[0] == "refused"
         assert "disk is full; they are taken in as soon as they can be" in str(last(told)[1])
         assert "disk is full" in supervision.status().message
-        store.save_bags = save  # type: ignore[method-assign]
+        store.save_configuration = save  # type: ignore[method-assign]
         supervision._parts.configuration.take_postponed()
         patient.wait(10.0)
         assert b"name two\n" in patient.daemon.configuration

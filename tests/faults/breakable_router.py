@@ -1,4 +1,4 @@
-"""A router whose machine can be made to fail: a disk of its own, small and breakable, and an `nft` that can refuse."""
+"""A router whose machine can be made to fail: it has a small disk of its own, and an `nft` that can refuse."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lab.processes import started_at
 from lab.router import PROGRAM, ROOT
 from lab.tools import run
 from lab.topology import Lab
-from tests.faults.subject import FaultyRouter, Subject
+from tests.faults.router_under_test import InstrumentedRouter, RouterUnderTest
 
 PREFIX = "vrd"
 DISK_BYTES = 1 << 30  # sparse: what five services of two releases need, their state, and the engine's reserve
@@ -33,7 +33,9 @@ exec {nft} "$@"
 
 
 @dataclass(frozen=True, slots=True)
-class FrailRouter(FaultyRouter):
+class BreakableRouter(InstrumentedRouter):
+    """The lab's router with a file system of its own for the state, and a wrapper around `nft`."""
+
     @property
     def disk(self) -> Path:
         """The image of the file system that holds the state folder."""
@@ -41,12 +43,12 @@ class FrailRouter(FaultyRouter):
 
     @property
     def tools(self) -> Path:
-        """Found before the machine's own programs."""
+        """The folder of programs that are found before the machine's own."""
         return network.folder(self.lab) / "tools"
 
     @property
     def refusing(self) -> Path:
-        """While this file is there, `nft` refuses whatever the supervisor asks."""
+        """The file whose presence makes `nft` refuse every request of the supervisor."""
         return self.tools / "nft.refuses"
 
     def start(self, **overrides: object) -> None:
@@ -56,6 +58,7 @@ class FrailRouter(FaultyRouter):
         self.processes.start(PROGRAM, argv, namespace=self.lab.router, env={**python_path(), **path})
 
     def build(self) -> None:
+        """Make and mount the disk, and write the wrapper."""
         self.state.mkdir(parents=True)
         with self.disk.open("wb") as image:
             image.truncate(DISK_BYTES)
@@ -67,6 +70,7 @@ class FrailRouter(FaultyRouter):
         wrapper.chmod(0o755)
 
     def demolish(self) -> None:
+        """Unmount and remove the disk; may be repeated."""
         if os.path.ismount(self.state):
             run(["umount", "--lazy", str(self.state)])
         with contextlib.suppress(FileNotFoundError):
@@ -75,15 +79,15 @@ class FrailRouter(FaultyRouter):
 
 
 @contextlib.contextmanager
-def frail(**overrides: object) -> Iterator[Subject]:
-    """Bring such a lab up; remove every trace of it whatever happens."""
+def breakable_router(**overrides: object) -> Iterator[RouterUnderTest]:
+    """Bring a lab with such a router up; remove every trace of it whatever happens."""
     for left in _left_behind():
-        FrailRouter(Lab(left)).demolish()
-    router = FrailRouter(Lab(f"{PREFIX}-{os.getpid()}"))
+        BreakableRouter(Lab(left)).demolish()
+    router = BreakableRouter(Lab(f"{PREFIX}-{os.getpid()}"))
     try:
         router.build()
         session.bring_up(router, "cloudstack", say=lambda _: None, **overrides)
-        yield Subject(router)
+        yield RouterUnderTest(router)
     finally:
         try:
             router.stop()
@@ -93,6 +97,6 @@ def frail(**overrides: object) -> Iterator[Subject]:
 
 
 def _left_behind() -> tuple[str, ...]:
-    """Disks of test runs that were killed."""
-    found = (re.fullmatch(rf"({PREFIX}-(\d+))\.img", path.name) for path in (ROOT / "build" / "lab").glob("*.img"))
-    return tuple(one[1] for one in found if one and started_at(int(one[2])) is None)
+    """Return the labs of test runs that were killed: their disks are still there."""
+    disks = (re.fullmatch(rf"({PREFIX}-(\d+))\.img", path.name) for path in (ROOT / "build" / "lab").glob("*.img"))
+    return tuple(disk[1] for disk in disks if disk and started_at(int(disk[2])) is None)

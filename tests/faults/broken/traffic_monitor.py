@@ -1,4 +1,4 @@
-"""Sees every change of where the kernel sends new work, as nft's own monitor tells it: not the supervisor."""
+"""Records every change of where the kernel sends new work, as nft's own monitor prints it: not the supervisor."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ add element inet vrfb_echo echo { 1 }
 
 @dataclass(frozen=True, slots=True)
 class Change:
+    """One element that was added to or deleted from a map of traffic."""
+
     time: float  # since the epoch
     what: str
     map: str
@@ -35,13 +37,15 @@ class Change:
 
 
 @dataclass
-class Watch:
+class TrafficMonitor:
+    """The changes so far, oldest first."""
+
     changes: list[Change] = field(default_factory=list)
     _ended: threading.Event = field(default_factory=threading.Event)
 
     @property
     def cut(self) -> float | None:
-        """When traffic was moved first."""
+        """The time when traffic was moved first, since the epoch; None if it was not."""
         return next((change.time for change in self.changes if change.what == "add"), None)
 
     @property
@@ -50,7 +54,7 @@ class Watch:
 
     @property
     def is_as_before(self) -> bool:
-        """Does everything that was moved lead again to where it led first?"""
+        """True if everything that was moved leads again to where it led first."""
         first: dict[tuple[str, str], str] = {}
         now: dict[tuple[str, str], str | None] = {}
         for change in self.changes:
@@ -59,16 +63,16 @@ class Watch:
             now[change.map, change.key] = change.leads_to if change.what == "add" else None
         return now == first
 
-    def hear(self, line: str) -> None:
-        found = _EVENT.search(line)
-        if found:
-            self.changes.append(Change(time.time(), *(found[number] for number in (1, 2, 3, 4))))
+    def record(self, line: str) -> None:
+        event = _EVENT.search(line)
+        if event:
+            self.changes.append(Change(time.time(), event[1], event[2], event[3], event[4]))
 
 
 @contextmanager
-def watching(lab: Lab) -> Iterator[Watch]:
-    """From the first line on nothing is missed; at the end all that happened has been heard."""
-    watch = Watch()
+def monitored(lab: Lab) -> Iterator[TrafficMonitor]:
+    """Monitor the router's traffic maps: every change between the start and the end of the context is recorded."""
+    watch = TrafficMonitor()
     argv = inside(lab.router, ["stdbuf", "-oL", "nft", "monitor", "elements"])
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as monitor:
         assert monitor.stdout
@@ -83,19 +87,19 @@ def watching(lab: Lab) -> Iterator[Watch]:
             reader.join(5.0)
 
 
-def _read(monitor: subprocess.Popen[str], watch: Watch) -> None:
+def _read(monitor: subprocess.Popen[str], watch: TrafficMonitor) -> None:
     assert monitor.stdout
     for line in monitor.stdout:
         if "vrfb_echo" in line:
             watch._ended.set()
-        watch.hear(line)
+        watch.record(line)
 
 
-def _await_echo(lab: Lab, watch: Watch) -> None:
-    """The monitor says in order what happens: once it says this, it has said what came before."""
+def _await_echo(lab: Lab, watch: TrafficMonitor) -> None:
+    """Make a change of our own and wait until the monitor prints it: it prints all changes in order."""
     watch._ended.clear()
     deadline = time.monotonic() + 5.0
     while not watch._ended.wait(0.1):
-        assert time.monotonic() < deadline, "nft monitor tells nothing"
+        assert time.monotonic() < deadline, "nft monitor prints nothing"
         run_inside(lab.router, ["nft", "-f", "-"], stdin=_ECHO)
         run_inside(lab.router, ["nft", "delete", "table", "inet", "vrfb_echo"])

@@ -1,4 +1,4 @@
-"""Named fault points, armed from outside by one file that the daemon under test looks at whenever it reaches one."""
+"""Named faults, armed from outside by one file that the daemon under test reads whenever it reaches a fault point."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from lab.session import SERVICES
+from lab.services import SERVICES
 from supervisor.loop.fault_points import Moment
 from supervisor.values.errors import EngineError
 from supervisor.values.handover import Step
@@ -21,6 +21,8 @@ Name = TypeVar("Name", bound=StrEnum)
 
 
 class Effect(StrEnum):
+    """What happens to the supervisor at a fault point."""
+
     KILL = "kill"  # the supervisor, by SIGKILL: no handler, no clean-up
     ERROR = "error"  # the step fails as the engine's calls do
     BUG = "bug"  # the step fails as nothing should
@@ -29,7 +31,7 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`dnsmasq/cut-over/before/kill`: what happens once, when that service comes to that point."""
+    """An effect that comes once, when a service reaches a point of a hand-over: `dnsmasq/cut-over/before/kill`."""
 
     service: str
     step: Step
@@ -41,7 +43,10 @@ class Fault:
 
     @classmethod
     def parse(cls, text: str) -> Fault:
-        """ValueError names the part that is unknown and what is known."""
+        """Read `service/step/moment[/effect]`.
+
+        Raises ValueError: when a part is unknown; the text names what is known.
+        """
         parts = text.split("/")
         if len(parts) not in (3, 4):
             raise ValueError(f"fault {text!r} is not service/step/moment[/effect]")
@@ -52,8 +57,8 @@ class Fault:
         return cls(parts[0], step, moment, effect)
 
 
-class ArmedPoints:
-    """Satisfies `FaultPoints`: does what the file says, once."""
+class FaultInjector:
+    """Satisfies `FaultPoints`: carries out the fault that the file names, once."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -78,6 +83,7 @@ class ArmedPoints:
 
 
 def arm(file: Path, fault: Fault) -> None:
+    """Write the fault into the file that the injector reads; one that was armed before is replaced."""
     partial = file.with_suffix(".partial")
     partial.write_text(str(fault), encoding="utf-8")
     partial.replace(file)

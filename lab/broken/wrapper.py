@@ -6,19 +6,22 @@ What a candidate does wrong only once it serves it does on SIGUSR2: the test say
 library of whichever Python the image has.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import re
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 PASSED_ON = (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP, signal.SIGWINCH)
 LISTENS = "0A"
 
 
-def main(words):
+def main(words: list[str]) -> None:
     at = words.index("--")
     way, arguments, command = words[0], words[1:at], words[at + 1 :]
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)
@@ -26,29 +29,29 @@ def main(words):
 
 
 class Broken:
-    def __init__(self, command):
+    def __init__(self, command: list[str]) -> None:
         self.command = command
         self.child = 0
 
     # ------------------------------------------------------------ before it serves
 
-    def exit(self, code):
+    def exit(self, code: str) -> None:
         say("broken: exits at once")
         os._exit(int(code))
 
-    def wait(self):
+    def wait(self) -> None:
         say("broken: never starts the daemon")
         signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
         while True:
             signal.pause()
 
-    def late(self, seconds):
+    def late(self, seconds: str) -> None:
         say("broken: starts slowly")
         time.sleep(float(seconds))
         self.run()
         self.attend()
 
-    def stutter(self, sign):
+    def stutter(self, sign: str) -> None:
         """From the moment it is up: stands still for three seconds and works for a moment, so answers come too late."""
         self.run()
         while not is_up(sign):
@@ -59,7 +62,7 @@ class Broken:
             everybody(signal.SIGCONT)
             time.sleep(0.002)
 
-    def fork(self):
+    def fork(self) -> None:
         """As many processes as the limit allows, and then the daemon."""
         while True:
             try:
@@ -70,7 +73,7 @@ class Broken:
                 say(f"cannot start {self.command[0]}: {error.strerror}")
                 os._exit(1)
 
-    def corrupt(self, path):
+    def corrupt(self, path: str) -> None:
         """The daemon finds something else where its state was. Lines that it cannot read it would pass over."""
         Path(path).unlink(missing_ok=True)
         Path(path).mkdir()
@@ -79,31 +82,31 @@ class Broken:
 
     # ------------------------------------------------------------ while it serves
 
-    def leave_after(self, seconds):
+    def leave_after(self, seconds: str) -> None:
         self.run()
         signal.signal(signal.SIGALRM, lambda *_: os._exit(4))
         signal.setitimer(signal.ITIMER_REAL, float(seconds))
         self.attend()
 
-    def crash(self):
+    def crash(self) -> None:
         self.on_signal(lambda: os._exit(9))
 
-    def hang(self):
+    def hang(self) -> None:
         self.on_signal(lambda: everybody(signal.SIGSTOP))
 
-    def leak(self):
-        held = []
+    def leak(self) -> None:
+        held: list[bytearray] = []
 
-        def take():
+        def take() -> None:
             while True:
                 held.append(bytearray(b"x" * (4 << 20)))
 
         self.on_signal(take)
 
-    def deafen(self):
+    def deafen(self) -> None:
         """The daemon is gone, its container stays and heeds no signal."""
 
-        def deafen():
+        def deafen() -> None:
             for number in PASSED_ON:
                 signal.signal(number, signal.SIG_IGN)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -113,7 +116,7 @@ class Broken:
 
         self.on_signal(deafen)
 
-    def die_when_called(self):
+    def die_when_called(self) -> None:
         """At the first connection of somebody who is not the supervisor (its end of the link is the gateway)."""
         self.run()
         gateway = next(line.split()[2] for line in lines("/proc/net/route") if line.split()[1] == "00000000")
@@ -125,7 +128,7 @@ class Broken:
                 self.die("a caller")
             time.sleep(0.002)
 
-    def die_when_it_says(self, pattern):
+    def die_when_it_says(self, pattern: str) -> None:
         """At the first line of the daemon's log that tells of a request."""
         reading, writing = os.pipe()
         self.run(output=writing)
@@ -139,16 +142,16 @@ class Broken:
 
     # ------------------------------------------------------------ parts
 
-    def die(self, cause):
+    def die(self, cause: str) -> None:
         say(f"broken: dies of {cause}")
         os._exit(7)
 
-    def on_signal(self, act):
+    def on_signal(self, act: Callable[[], object]) -> None:
         self.run()
         signal.signal(signal.SIGUSR2, lambda *_: act())
         self.attend()
 
-    def run(self, output=None):
+    def run(self, output: int | None = None) -> None:
         self.child = os.fork()
         if self.child == 0:
             signal.signal(signal.SIGUSR2, signal.SIG_DFL)
@@ -159,7 +162,7 @@ class Broken:
         for number in PASSED_ON:
             signal.signal(number, lambda got, _: os.kill(self.child, got))
 
-    def attend(self):
+    def attend(self) -> None:
         """End as the daemon ends; what it leaves behind is collected on the way."""
         while True:
             with contextlib.suppress(InterruptedError):
@@ -168,31 +171,35 @@ class Broken:
                     os._exit(os.waitstatus_to_exitcode(status) & 255)
 
 
-def everybody(number):
+def everybody(number: int) -> None:
     """All processes of the container but this one: a daemon may have workers."""
     os.kill(-1, number)
 
 
-def is_up(sign):
-    """`listening`: in a namespace of its own. A path: that of its socket. `port of PATH`: a file says which."""
+def is_up(sign: str) -> bool:
+    """Return whether the daemon is up, by a sign.
+
+    `listening`: it has any TCP port, in a namespace of its own. A path: its socket is there. `port of PATH`: it has the
+    UDP port that this file names.
+    """
     if sign == "listening":
         return bool(listening())
     if sign.startswith("/"):
         return Path(sign).exists()
-    port = int(re.search(r"(?m)^port=(\d+)", Path(sign.removeprefix("port of ")).read_text()).group(1))
-    return any(line.split()[1].endswith(f":{port:04X}") for line in lines("/proc/net/udp"))
+    port = re.search(r"(?m)^port=(\d+)", Path(sign.removeprefix("port of ")).read_text())
+    return port is not None and any(line.split()[1].endswith(f":{int(port[1]):04X}") for line in lines("/proc/net/udp"))
 
 
-def listening():
+def listening() -> set[str]:
     rows = [line.split() for line in lines("/proc/net/tcp")]
     return {row[1].split(":")[1] for row in rows if row[3] == LISTENS}
 
 
-def lines(path):
+def lines(path: str) -> list[str]:
     return Path(path).read_text(encoding="ascii").splitlines()[1:]
 
 
-def say(text):
+def say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
 

@@ -1,4 +1,4 @@
-"""Changes of the load balancer, one after the other, and how long clients wait for each."""
+"""Changes of the load balancer's rules, one after the other, and how long clients wait for each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FIRST_PORT = 9100
 
 
 def balancer(*ports: int) -> dict[str, Any]:
-    """The lab's rules, and one more for each of these ports, whose member answers."""
+    """Return the command with the lab's rules, and one more for each of these ports, whose member answers."""
     command = commands.load_balancer()
     for port in ports:
         command["rules"][0]["configuration"] += [
@@ -29,7 +29,7 @@ def balancer(*ports: int) -> dict[str, Any]:
 
 
 def change(router: Router, command: dict[str, Any], port: int, *, is_there: bool = True) -> float:
-    """Send it; return the seconds until it is live and somebody outside notices that port (or no longer does)."""
+    """Send the command; return the seconds until a client outside reaches that port, or no longer does."""
     path = network.folder(router.lab) / "change.json"
     path.write_text(json.dumps(command), encoding="utf-8")
     module, wanted = "lab.clients.probes.change", "yes" if is_there else "no"
@@ -38,7 +38,10 @@ def change(router: Router, command: dict[str, Any], port: int, *, is_there: bool
 
 
 def changes(router: Router, count: int) -> list[float]:
-    """Send so many, each when the former was live, every one with another rule; then the lab's own rules."""
-    took = [change(router, balancer(FIRST_PORT + number), FIRST_PORT + number) for number in range(count)]
+    """Send so many commands, each when the former was live, every one with another rule; then the lab's own rules.
+
+    Returns the seconds that each took, but for the last.
+    """
+    seconds = [change(router, balancer(FIRST_PORT + number), FIRST_PORT + number) for number in range(count)]
     change(router, balancer(), FIRST_PORT + count - 1, is_there=False)
-    return took
+    return seconds

@@ -1,4 +1,4 @@
-"""A service's definition on its way to be broken: its manifest as a mapping, and its templates as files."""
+"""A draft of a service's definition: its manifest as a mapping, and its templates as files, to be changed."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Draft:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        found: dict[str, Any] = yaml.safe_load((self.folder / "manifest.yaml").read_text(encoding="utf-8"))
-        return found
+        content: dict[str, Any] = yaml.safe_load((self.folder / "manifest.yaml").read_text(encoding="utf-8"))
+        return content
 
     def save(self) -> None:
         (self.folder / "manifest.yaml").write_text(yaml.safe_dump(self.manifest, sort_keys=False), encoding="utf-8")
@@ -37,7 +37,7 @@ class Draft:
     # ------------------------------------------------------------ changes
 
     def ready_within(self, seconds: float) -> None:
-        """How long the candidate is waited for: the test would otherwise take as long as a real boot may."""
+        """Set how long the candidate is waited for: the test would otherwise take as long as a real boot may."""
         self.manifest["readiness"]["deadline"] = seconds
 
     def wrap(self, *way: str) -> None:

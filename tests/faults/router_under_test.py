@@ -1,4 +1,4 @@
-"""The router that a campaign makes suffer: a whole lab whose daemon has armed fault points."""
+"""The router under test of the fault campaign: a whole lab whose daemon has fault points to arm."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from functools import cache
 from lab import network, session
 from lab.backends import python_path
 from lab.processes import Record
-from lab.router import PROGRAM, Router
+from lab.router import NEWER, OLDER, PROGRAM, Router
+from lab.service import ServiceUnderTest
+from lab.services import SERVICES
 from lab.tools import LabError
 from lab.topology import Lab
 from supervisor.surface.api.client import RemoteControl
@@ -21,13 +23,13 @@ from supervisor.values.errors import SupervisorError
 from supervisor.values.handover import Step
 from supervisor.values.status import HandoverRecord, Progress, ServiceStatus
 from tests.faults.daemon import FAULT_FILE
-from tests.faults.points import Fault, arm
+from tests.faults.injection import Fault, arm
 
 PATIENCE = 30.0  # until something that must happen has happened
 
 
 @dataclass(frozen=True, slots=True)
-class FaultyRouter(Router):
+class InstrumentedRouter(Router):
     """The lab's router with the campaign's daemon in place of the shipped program."""
 
     def start(self, **overrides: object) -> None:
@@ -36,8 +38,10 @@ class FaultyRouter(Router):
         self.processes.start(PROGRAM, argv, namespace=self.lab.router, env=python_path())
 
 
-class Subject:
-    def __init__(self, router: FaultyRouter) -> None:
+class RouterUnderTest:
+    """A running router, asked over its API and disturbed from outside (`sut`: the system under test)."""
+
+    def __init__(self, router: InstrumentedRouter) -> None:
         self.router = router
         self._version_in = cache(self._read_version_in)
 
@@ -68,19 +72,22 @@ class Subject:
     # ------------------------------------------------------------ asking
 
     def ask(self, question: Callable[[RemoteControl], Iterable[Progress] | None]) -> None:
-        """Put a request and hear the answer out; the supervisor may die while it answers, or refuse it."""
+        """Make a request and read the answer to its end; the supervisor may die while it answers, or refuse it."""
         with contextlib.suppress(SupervisorError):
             self.demand(question)
 
     def demand(self, question: Callable[[RemoteControl], Iterable[Progress] | None]) -> None:
-        """The same; SupervisorError says why it cannot be."""
+        """Make a request and read the answer to its end.
+
+        Raises SupervisorError: when it is refused or fails.
+        """
         with self._control() as control:
             for _ in question(control) or ():
                 pass
 
     def status(self, name: str) -> ServiceStatus:
         with self._control() as control:
-            return next(one for one in control.status().services if one.name == name)
+            return next(service for service in control.status().services if service.name == name)
 
     def history(self, name: str, limit: int = 50) -> tuple[HandoverRecord, ...]:
         with self._control() as control:
@@ -90,23 +97,29 @@ class Subject:
         with self._control() as control:
             (control.pin if is_pinned else control.unpin)(name)
 
+    def await_recovery(self, service: ServiceUnderTest, margin: float = 0.0) -> None:
+        """Wait until a service has brought about with others what it shall; `margin` is added to its own limit."""
+        recovery = service.recovery
+        if recovery is not None:
+            self.until(recovery.what, lambda: recovery.holds(self.router), recovery.seconds + margin)
+
     def version_in(self, release: str, name: str) -> str:
         return self._version_in(release, name)
 
     def other_version(self, name: str) -> str:
         now = self.status(name).version
-        versions = [self.version_in(release, name) for release in (session.OLDER, session.NEWER)]
+        versions = [self.version_in(release, name) for release in (OLDER, NEWER)]
         return versions[0] if now == versions[1] else versions[1]
 
     def is_at_rest(self) -> bool:
-        """All services are ready, no hand-over is under way, nothing drains."""
+        """True if all services are ready, no hand-over is under way and nothing drains."""
         try:
             with self._control() as control:
                 services = control.status().services
         except SupervisorError:
             return False
-        return len(services) == len(session.SERVICES) and all(
-            one.is_ready and one.handover is None and not one.draining for one in services
+        return len(services) == len(SERVICES) and all(
+            service.is_ready and service.handover is None and not service.draining for service in services
         )
 
     def await_rest(self, limit: float = PATIENCE) -> float:
@@ -120,7 +133,10 @@ class Subject:
         self.until(f"{name} comes to {step}", is_there, step=0.01)
 
     def until(self, what: str, holds: Callable[[], bool], limit: float = PATIENCE, step: float = 0.05) -> float:
-        """Wait until `holds`; return how long that took."""
+        """Wait until `holds`; return how many seconds that took.
+
+        Raises AssertionError: when it does not within `limit` seconds.
+        """
         began = time.monotonic()
         while time.monotonic() - began < limit:
             if holds():
@@ -137,17 +153,17 @@ class Subject:
         with self._control() as control:
             for bundle in control.bundles():
                 if bundle.release == release:
-                    return next(one.version for one in bundle.services if one.name == name)
+                    return next(service.version for service in bundle.services if service.name == name)
         raise LabError(f"cannot find release {release}: it is not imported")
 
 
 @contextlib.contextmanager
-def suffering(prefix: str, **overrides: object) -> Iterator[Subject]:
+def router_under_test(prefix: str, **overrides: object) -> Iterator[RouterUnderTest]:
     """Bring a lab of its own up; remove every trace of it whatever happens."""
-    router = FaultyRouter(Lab(f"{prefix}-{os.getpid()}"))
+    router = InstrumentedRouter(Lab(f"{prefix}-{os.getpid()}"))
     try:
         session.bring_up(router, "cloudstack", say=lambda _: None, **overrides)
-        yield Subject(router)
+        yield RouterUnderTest(router)
     finally:
         try:
             router.stop()

@@ -13,7 +13,7 @@ from supervisor.loop.service.inbox import Inbox
 from supervisor.loop.service.worker import Worker
 from supervisor.loop.supervision.supervision import Supervision
 from supervisor.loop.switchboard import Switchboard
-from supervisor.loop.world import ReadDefinition, World
+from supervisor.loop.world import Kernel, ReadDefinition, Seams, World
 from supervisor.ports.files import Renderer
 from supervisor.values.errors import EngineError, Fault, NetworkError, ProbeError, RenderError, StateError
 from supervisor.values.intake import Taken, TakenFile
@@ -177,20 +177,22 @@ class Life:
         world = World(
             settings=settings,
             engine=watched("engine", machine.engine, EngineError),
-            links=watched("links", machine.links, NetworkError),
-            connections=connections,
-            prober=watched("prober", machine, ProbeError),
-            renderer=Watched("renderer", renderer, (), RenderError, machine.fate),
-            folders=watched("folders", machine.folders, StateError),
             store=watched("store", machine.store, StateError),
-            clock=machine.clock,
-            exits=machine.exits,
-            buffers=watched("buffers", machine.buffers, NetworkError),
-            encapsulation=watched("encapsulation", machine.encapsulation, NetworkError),
-            associations=watched("associations", machine.associations, NetworkError),
-            switchboard=Switchboard(watched("traffic", machine.traffic, NetworkError), connections),
+            folders=watched("folders", machine.folders, StateError),
+            renderer=Watched("renderer", renderer, (), RenderError, machine.fate),
             read_definition=read_definition,
-            spawn=lambda work: work(),
+            prober=watched("prober", machine, ProbeError),
+            clock=machine.clock,
+            kernel=Kernel(
+                links=watched("links", machine.links, NetworkError),
+                connections=connections,
+                exits=machine.exits,
+                buffers=watched("buffers", machine.buffers, NetworkError),
+                gap_sockets=watched("encapsulation", machine.encapsulation, NetworkError),
+                associations=watched("associations", machine.associations, NetworkError),
+            ),
+            switchboard=Switchboard(watched("traffic", machine.traffic, NetworkError), connections),
+            seams=Seams(spawn=lambda work: work()),
         )
 
         def employ(name, world, allocator, digest, router):  # type: ignore[no-untyped-def]

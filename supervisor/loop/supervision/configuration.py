@@ -159,6 +159,13 @@ class Configuration:
         """Return the identity of a command file: another content is another identity."""
         return self._digest(name.encode(errors="surrogateescape") + b"\0" + content)
 
+    def read_anew(self) -> None:
+        """Read the stored configuration once more: releases that came have bounds of their own for it."""
+        with self._lock:
+            stored = self._world.store.configuration()
+            if self.router is not None and self._intake.interpret(stored) != (self.router, self.faults):
+                self._read()
+
     def _read(self) -> None:
         kept = self._world.store.configuration()
         if kept is None:

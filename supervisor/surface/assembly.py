@@ -41,7 +41,7 @@ from supervisor.ports.engine import Engine
 from supervisor.ports.media import OpenedBundle
 from supervisor.ports.system import Clock
 from supervisor.values.bounds import Bounds
-from supervisor.values.errors import Fault, MissingBaseError, SupervisorError
+from supervisor.values.errors import Fault, MissingBaseError, NotRootError
 from supervisor.values.intake import Taken
 from supervisor.values.router import RouterConfig
 from supervisor.values.settings import Settings
@@ -167,9 +167,9 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
     return Assembly(lock, store, engine, folders, links, traffic, guard, exits, supervision, StoreCopies(store))
 
 
-def require_root(doing: str) -> None:
+def require_root(action: str) -> None:
     if os.geteuid() != 0:
-        raise SupervisorError(f"cannot {doing}: the supervisor changes namespaces and nftables and must be root")
+        raise NotRootError(action)
 
 
 def engine_of(settings: Settings) -> JoinedEngine:

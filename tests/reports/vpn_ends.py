@@ -19,6 +19,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+from supervisor.decisions.status import undertaking_status
 from supervisor.edges.catalog import load_definition
 from supervisor.edges.probes import ProtocolProber
 from supervisor.edges.render import TemplateRenderer
@@ -228,7 +229,8 @@ class Ours(End):
 
     @property
     def tunnel(self) -> UndertakingStatus:
-        return self._upkeep.statuses(READY)[0]
+        key, course = next(iter(self._upkeep.courses.items()))
+        return undertaking_status(key, course, time.time() - time.monotonic(), is_answering=True)
 
     def wait(self, seconds: float, is_enough: Callable[[], bool] = lambda: False) -> float:
         """Look after it for so long, or until it is enough; return how long that took."""

@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from supervisor.edges.catalog.questions import (
-    CAUTIONS,
-    COUNTED,
-    ERRORS,
-    KNOWLEDGE,
-    LIVENESS,
-    READINESS,
-    REPLAY,
-    UNDERTAKING,
-    VERIFICATION,
-)
-from supervisor.edges.catalog.shapes import (
+from supervisor.documents import (
     Boolean,
     Choice,
     Exactly,
@@ -26,9 +15,20 @@ from supervisor.edges.catalog.shapes import (
     Schema,
     Text,
 )
+from supervisor.edges.catalog.questions import (
+    CAUTIONS,
+    COUNTED,
+    ERRORS,
+    KNOWLEDGE,
+    LIVENESS,
+    READINESS,
+    REPLAY,
+    UNDERTAKING,
+    VERIFICATION,
+)
 from supervisor.edges.catalog.vocabulary import (
     ABSOLUTE,
-    CAPABILITIES,
+    CAPABILITY,
     COMMAND,
     DEVICE,
     DURATION,
@@ -211,9 +211,11 @@ MANIFEST = Record(
             ),
             True,
         ),
-        Field("capabilities", ListOf(Choice(CAPABILITIES), is_set=True)),
+        Field("capabilities", ListOf(CAPABILITY, is_set=True)),
         Field("devices", ListOf(DEVICE, is_set=True)),
-        Field("environment", MapOf(Text(r"[A-Za-z_][A-Za-z0-9_]*", "is no name of a variable"), Text(r"[^\x00]*"))),
+        Field(
+            "environment", MapOf(Text(r"[A-Za-z_][A-Za-z0-9_]*", "must be the name of a variable"), Text(r"[^\x00]*"))
+        ),
         Field("ports", MapOf(NAME, Optional(Number(1, 65535))), about="null: allocated for each generation"),
         Field("config", ListOf(CONFIG)),
         Field("state", ListOf(STATE)),

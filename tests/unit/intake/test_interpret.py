@@ -501,9 +501,10 @@ def test_a_guests_own_gateway(gateway: str | None, told: IPv4Address | None) -> 
     ],
 )
 def test_a_backup_is_a_router_of_a_pair_that_says_so(line: dict[str, str], is_backup: bool) -> None:
-    command = {"type": "cmdline", "cmd_line": {**LINE["config"], **line}}
+    facts = {**LINE["config"], **line}
     if "redundant_router" not in line:
-        command["cmd_line"].pop("redundant_router", None)
+        facts.pop("redundant_router", None)
+    command = {"type": "cmdline", "cmd_line": facts}
     intake = CloudStackIntake()
     taken = intake.take(None, [("cmd_line.json", json.dumps(command).encode())])
     assert intake.interpret(taken.kept)[0].is_backup is is_backup

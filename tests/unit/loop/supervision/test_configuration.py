@@ -9,7 +9,7 @@ from supervisor.values.errors import Fault
 from supervisor.values.intake import Taken
 from supervisor.values.router import RouterConfig
 from tests.unit.loop.ailments import ward
-from tests.unit.loop.loop_samples import SERVICES
+from tests.unit.loop.loop_samples import SERVICES, release
 
 
 class Strict:
@@ -30,16 +30,18 @@ class Strict:
 
 def test_a_release_that_bounds_more_makes_faults_of_parts_that_were_taken_in() -> None:
     with ward(SERVICES[0]) as patient:
-        supervision, intake = patient.router.life.supervision, Strict()
-        configuration = Configuration(
-            supervision._world, intake, lambda _: "", supervision._startup_tasks, dict, lambda *_: None
-        )
+        parts, intake, store = patient.router.life.supervision._parts, Strict(), patient.machine.store
+        configuration = Configuration(parts.world, intake, lambda _: "", parts.startup.tasks, dict, parts.audit_log)
         configuration.read_anew()
         assert configuration.router is None, "nothing was read at boot yet"
         configuration.boot(())
         known = configuration.router
+        store.save_release(*release("8.0", SERVICES[0]))
         configuration.read_anew()
         assert configuration.router is known, "it means what it meant"
         intake.faults = (Fault("loadbalancer", "too much"),)
+        configuration.read_anew()
+        assert not configuration.faults, "no release came or went"
+        store.save_release(*release("9.0", SERVICES[0]))
         configuration.read_anew()
         assert configuration.faults == intake.faults

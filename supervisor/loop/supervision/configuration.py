@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 
 from supervisor.decisions.show import show
 from supervisor.decisions.status import ServiceSnapshot
@@ -22,7 +23,7 @@ from supervisor.loop.world import World
 from supervisor.ports.intake import Intake
 from supervisor.values.errors import ConfigurationError, Fault, StateError
 from supervisor.values.intake import Taken
-from supervisor.values.names import ServiceName
+from supervisor.values.names import Digest, ServiceName
 from supervisor.values.router import RouterConfig
 from supervisor.values.status import Progress
 
@@ -31,6 +32,15 @@ log = logging.getLogger(__name__)
 MOST_POSTPONED_BYTES = 64 << 20
 
 Files = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The meaning of the stored configuration, beside the definitions that were imported when it was read."""
+
+    router: RouterConfig | None = None
+    faults: tuple[Fault, ...] = ()
+    definitions: frozenset[Digest] = frozenset()
 
 
 class Configuration:
@@ -52,8 +62,17 @@ class Configuration:
         self._boot_commands: tuple[str, ...] = ()  # identities of those that were there at boot and are taken in
         self._postponed: Files = ()  # files that could not be recorded yet
         self._number = 0  # of the configuration, since the start
-        self.router: RouterConfig | None = None
-        self.faults: tuple[Fault, ...] = ()  # in it
+        self._reading = Reading()
+
+    @property
+    def router(self) -> RouterConfig | None:
+        """The configuration; None before it was read."""
+        return self._reading.router
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """The parts that are left out of it."""
+        return self._reading.faults
 
     @property
     def known(self) -> RouterConfig:
@@ -174,19 +193,38 @@ class Configuration:
         """Return the identity of a command file: another content is another identity."""
         return self._digest(name.encode(errors="surrogateescape") + b"\0" + content)
 
+    def read_anew(self) -> None:
+        """Read the stored configuration once more if releases came or went: they have bounds of their own for it.
+
+        May be repeated. Raises StateError.
+        """
+        with self._lock:
+            definitions = self._imported()
+            if self.router is None or self._reading.definitions == definitions:
+                return
+            if self._intake.interpret(self._world.store.configuration()) == (self.router, self.faults):
+                self._reading = replace(self._reading, definitions=definitions)
+            else:
+                self._read()
+
+    def _imported(self) -> frozenset[Digest]:
+        releases = self._world.store.releases()
+        return frozenset(version.definition for release in releases for _, version in release.services)
+
     def _read(self) -> None:
         kept = self._world.store.configuration()
         if kept is None:
             return
+        definitions = self._imported()
         router, faults = self._intake.interpret(kept)
         if is_awaited(self._world, router, self._audit_log):
             return
-        self.router, self.faults = router, faults
+        self._reading = Reading(router, faults, definitions)
         self._number += 1
         for fault in self.faults:
             log.error("configuration refused", extra={"reason": str(fault)})
         for worker in self._workers().values():
-            worker.configure(self.router, self._number)
+            worker.configure(router, self._number)
 
     def _merge(self, files: Files) -> Taken:
         """Merge files into the stored configuration, without storing that. Raises ConfigurationError: one is bad."""

@@ -27,6 +27,7 @@ from supervisor.edges.intake.cloudstack.load_balancer.text import Directive, Sec
 from supervisor.edges.intake.cloudstack.load_balancer.tls import tls_of
 from supervisor.edges.intake.faults import BadPartError, Faults
 from supervisor.values.balancing import Balance, Listener, Statistics, StatisticsPage
+from supervisor.values.bounds import Bounds
 from supervisor.values.members import Backend, HeaderRule
 from supervisor.values.secret import Secret
 
@@ -124,22 +125,22 @@ def listener(own: Section, place: Place, known: Known, faults: Faults) -> Listen
     name_faults(own.directives, is_http, faults)
     for one in section.directives:
         with faults.part(one.path):
-            result = _with(result, one)
+            result = _with(result, one, faults.bounds)
     return replace(result, backends=_backends(section, faults))
 
 
-def _with(result: Listener, one: Directive) -> Listener:
+def _with(result: Listener, one: Directive, bounds: Bounds) -> Listener:
     match one.words:
         case ("balance", value):
             if value not in _BALANCES:
                 raise BadPartError(f"balance {value!r:.40} is unknown: left out")
             return replace(result, balance=_BALANCES[value])
         case ("timeout", *_):
-            return replace(result, timeouts=with_timeout(result.timeouts, one))
+            return replace(result, timeouts=with_timeout(result.timeouts, one, bounds))
         case ("retries", count):
             return replace(result, retries=number(count, 0, 100))
         case ("maxconn" | "fullconn" as word, count):
-            limit = number(count, 1, 1_000_000)
+            limit = number(count, 1, bounds.most_of("connections"))
             return replace(result, max_connections=limit) if word == "maxconn" else replace(result, full_load=limit)
         case ("mode", "http" | "tcp") | ("server" | "default-server", *_):
             return result

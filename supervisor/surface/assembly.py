@@ -35,7 +35,7 @@ from supervisor.loop.releases.library import Library
 from supervisor.loop.supervision.store_copies import StoreCopies
 from supervisor.loop.supervision.supervision import Supervision
 from supervisor.loop.switchboard import Switchboard
-from supervisor.loop.world import World
+from supervisor.loop.world import Kernel, Seams, World
 from supervisor.ports.engine import Engine
 from supervisor.ports.media import OpenedBundle
 from supervisor.ports.system import Clock
@@ -147,20 +147,15 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
     world = World(
         settings=settings,
         engine=engine,
-        links=links,
-        connections=connections,
-        prober=ProtocolProber(engine.execute, AnswerCounters().read),
-        renderer=TemplateRenderer(),
-        folders=folders,
         store=store,
-        clock=clock or SystemClock(),
-        exits=exits,
-        buffers=ReceiveBuffers(),
-        encapsulation=EncapsulationHolder(),
-        associations=XfrmAssociations(),
-        switchboard=Switchboard(traffic, connections),
+        folders=folders,
+        renderer=TemplateRenderer(),
         read_definition=definition_from_files,
-        fault_points=fault_points or NO_FAULTS,
+        prober=ProtocolProber(engine.execute, AnswerCounters().read),
+        clock=clock or SystemClock(),
+        kernel=Kernel(links, connections, exits, ReceiveBuffers(), EncapsulationHolder(), XfrmAssociations()),
+        switchboard=Switchboard(traffic, connections),
+        seams=Seams(fault_points or NO_FAULTS),
     )
     library = Library(world, TrustedMedia(settings.trusted_keys))
     watch = MediaWatcher(settings.media, settings.media_folder)

@@ -109,7 +109,7 @@ class SteppedWorker(Worker):
     @property
     def is_settled(self) -> bool:
         """Nothing is under way, and what should serve does."""
-        agenda, exits = self.parts.agenda, self.parts.world.exits
+        agenda, exits = self.parts.agenda, self.parts.world.kernel.exits
         assert isinstance(exits, FakeExits)
         is_busy = not agenda.is_adopted or self.foreground or self.cleanup or not exits.watched
         if is_busy or (agenda.is_dirty and agenda.router is not None):

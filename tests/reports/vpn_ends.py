@@ -205,8 +205,8 @@ class Ours(End):
         unused = cast(Any, None)
         places = SimpleNamespace(runtime=lambda *_: str(self.folder), config=lambda _: str(self.folder))
         return World(
-            Settings(), unused, unused, unused, ProtocolProber(execute), TemplateRenderer(), cast(Any, places),
-            cast(Any, SimpleNamespace(log_event=self.events.append)), RealClock(), *[unused] * 6,
+            Settings(), unused, cast(Any, SimpleNamespace(log_event=self.events.append)), cast(Any, places),
+            TemplateRenderer(), unused, ProtocolProber(execute), RealClock(), unused, unused,
         )  # fmt: skip
 
     def _rendered(self, tunnels: tuple[SiteToSite, ...]) -> dict[str, str]:

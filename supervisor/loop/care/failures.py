@@ -109,6 +109,6 @@ class Failures:
     def _tally(
         self, counter: ErrorCounter, instance: Instance, definition: ServiceDefinition, router: RouterConfig
     ) -> Reading | None:
-        target = target_of(self._world, instance, definition)
+        target = target_of(self._world.folders, instance, definition)
         sources = self._world.renderer.probes((counter.source,), router, instance)  # none where `when` says so
         return self._world.prober.tally(sources[0], counter, target) if sources else None

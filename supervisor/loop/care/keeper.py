@@ -110,7 +110,7 @@ class Keeper:
     def _word(self) -> None:
         manifest, self._worded_at = self.definition.manifest, self._world.clock.monotonic()
         try:
-            self._target = target_of(self._world, self.instance, self.definition)
+            self._target = target_of(self._world.folders, self.instance, self.definition)
             self._probes = {
                 id(watch): self._world.renderer.probes(watch.probes, self._router, self.instance)
                 for watch in (manifest.readiness, manifest.liveness)
@@ -236,7 +236,7 @@ class Keeper:
     def _inspect(self, now: float) -> None:
         self._inspected = now
         try:
-            with self._world.engine_outage.noticed(self._world.clock.monotonic):
+            with self._world.shared.engine_outage.noticed(self._world.clock.monotonic):
                 container = self._world.engine.inspect(self.instance.container_name)
         except NoSuchContainerError:
             self.is_gone = True
@@ -253,7 +253,7 @@ class Keeper:
                 self.release()
                 self._pid = container.pid
                 self.since = container.started or self.since
-                self._watch = self._world.exits.watch(container.pid, self._notice)
+                self._watch = self._world.kernel.exits.watch(container.pid, self._notice)
                 self._watch.__enter__()
                 self._looks = 0
                 self._measure()
@@ -271,7 +271,7 @@ class Keeper:
 
     def end_hung(self) -> None:
         """Kill what runs and does not answer; it is started again after its pause."""
-        with self._world.engine_outage.noticed(self._world.clock.monotonic):
+        with self._world.shared.engine_outage.noticed(self._world.clock.monotonic):
             self._world.engine.kill(self.instance.container_name, "SIGKILL")
         self._went_down(f"it does not answer: {self.liveness.message}")
 
@@ -280,12 +280,12 @@ class Keeper:
         now = self._world.clock.monotonic()
         self._is_down, self.usage = True, None
         # It ended with its engine, not by a fault of its own; what does so again and again did not.
-        if self._world.engine_outage.is_recent(now) and self._forgiven < MOST_FORGIVEN:
+        if self._world.shared.engine_outage.is_recent(now) and self._forgiven < MOST_FORGIVEN:
             self._backoff, self._forgiven = backoff.forgive(self._backoff), self._forgiven + 1
         else:
             self._backoff = backoff.fail(self._backoff, now, random.random())  # noqa: S311  (jitter, not a secret)
         if not self._was_ready:  # what was started ended at once
-            self._world.damage_reports.note(f"{self.instance.container_name}: {why}")
+            self._world.shared.damage_reports.note(f"{self.instance.container_name}: {why}")
         self.message = f"{self.instance.container_name} is down: {why}"
         log.warning("instance down", extra={"service": self.instance.service, "reason": why})
 
@@ -311,7 +311,7 @@ class Keeper:
             self.is_gone = isinstance(error, NoSuchContainerError)  # removed by hand while it was ending
             now = self._world.clock.monotonic()
             self._backoff = backoff.fail(self._backoff, now, random.random())  # noqa: S311
-            self._world.damage_reports.note(str(error))
+            self._world.shared.damage_reports.note(str(error))
             self.message = str(error)
             return
         now = self._world.clock.monotonic()

@@ -78,7 +78,7 @@ class UndertakingWatch:
             courses[key] = decide.changed(course, one, now) if is_changed else course
         self._known, self._courses, self._generation = known, courses, instance.generation
         self._told &= known.keys()
-        self._target = target_of(self._world, instance, definition) if known else None
+        self._target = target_of(self._world.folders, instance, definition) if known else None
         self._is_asking, self._inquiry = False, self._inquiry + 1
 
     # ------------------------------------------------------------ turns
@@ -139,7 +139,7 @@ class UndertakingWatch:
             self._put(lambda: take(answer))
 
         try:
-            self._world.spawn(work)
+            self._world.seams.spawn(work)
         except RuntimeError as error:  # no thread could be made: later, and not never
             log.warning("undertaking not asked", extra={"service": self._service, "reason": str(error)})
             self._is_asking, self._not_before = False, self._world.clock.monotonic() + decide.LOOK_AGAIN_SECONDS

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from supervisor.decisions.addresses import allocate_link, allocate_ports, own_mac
 from supervisor.loop.world import World
+from supervisor.ports.files import Renderer
 from supervisor.values.manifest import NetworkMode, ServiceDefinition
 from supervisor.values.names import ServiceName
 from supervisor.values.release import InstanceState, Version
@@ -38,7 +39,7 @@ class Allocator:
             ports: tuple[tuple[str, int], ...] = tuple((port.name, port.number or 0) for port in manifest.ports)
             if manifest.network is NetworkMode.ISOLATED:
                 used = tuple(instance.link for instance in known if instance.link)
-                settings, networks = self._world.settings, self._world.links.taken()
+                settings, networks = self._world.settings, self._world.kernel.links.taken()
                 link = allocate_link(manifest.name, generation, used, networks, settings.pool, settings.namespaces)
             else:
                 taken = frozenset(number for instance in known if not instance.link for _, number in instance.ports)
@@ -59,7 +60,7 @@ class Allocator:
                 former=former.generation if former else None,
                 former_address=former.address if former else None,
             )
-            instance = with_frontends(self._world, definition, router, instance)
+            instance = with_frontends(self._world.renderer, definition, router, instance)
             self._world.switchboard.check(instance)
             with self._world.store.together():
                 self._world.store.save_instance(instance, InstanceState.CANDIDATE)
@@ -72,6 +73,8 @@ class Allocator:
         return None
 
 
-def with_frontends(world: World, definition: ServiceDefinition, router: RouterConfig, instance: Instance) -> Instance:
+def with_frontends(
+    renderer: Renderer, definition: ServiceDefinition, router: RouterConfig, instance: Instance
+) -> Instance:
     """Return the instance with the frontends that `router` asks for."""
-    return replace(instance, frontends=world.renderer.frontends(definition.manifest, router, instance))
+    return replace(instance, frontends=renderer.frontends(definition.manifest, router, instance))

@@ -15,7 +15,7 @@ def follow(world: World, active: tuple[Instance, ServiceDefinition] | None, rout
     """Make the frontends of what serves as open as `router` says: at once, whatever else is under way."""
     if active and any(frontend.open for frontend in active[1].manifest.frontends):
         instance, definition = active
-        shut(world, with_frontends(world, definition, router, instance))
+        shut(world, with_frontends(world.renderer, definition, router, instance))
 
 
 def shut(world: World, instance: Instance) -> None:

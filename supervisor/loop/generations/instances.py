@@ -10,6 +10,9 @@ from supervisor.decisions import asking
 from supervisor.decisions.container import check_spec, container_spec
 from supervisor.loop.generations.allocation import with_frontends
 from supervisor.loop.world import World
+from supervisor.ports.engine import Engine
+from supervisor.ports.files import Folders
+from supervisor.ports.store import Store
 from supervisor.values.errors import NoSuchContainerError, StateError
 from supervisor.values.manifest import ServiceDefinition, ServiceManifest, Watch
 from supervisor.values.release import InstanceState, Version
@@ -31,14 +34,14 @@ def version_of(instance: Instance) -> Version:
     return Version(instance.release, instance.version, instance.image, instance.definition)
 
 
-def spec_of(world: World, instance: Instance, definition: ServiceDefinition) -> ContainerSpec:
+def spec_of(folders: Folders, instance: Instance, definition: ServiceDefinition) -> ContainerSpec:
     manifest = definition.manifest
     return container_spec(
         instance,
         manifest,
-        config=world.folders.config(instance),
-        runtime={folder.name: world.folders.runtime(instance, folder.name) for folder in manifest.runtime},
-        state={volume.name: world.folders.state(instance, volume.name) for volume in manifest.state},
+        config=folders.config(instance),
+        runtime={folder.name: folders.runtime(instance, folder.name) for folder in manifest.runtime},
+        state={volume.name: folders.state(instance, volume.name) for volume in manifest.state},
     )
 
 
@@ -59,7 +62,7 @@ def refuses(
         if files is not None:
             world.folders.prepare(checked, manifest)
             world.folders.write(checked, manifest, files)
-        spec = spec_of(world, checked, definition)
+        spec = spec_of(world.folders, checked, definition)
         for number, check in enumerate(manifest.checks):
             result = world.engine.run(check_spec(spec, number, check), check.timeout)
             if result.exit_code != 0:
@@ -74,34 +77,32 @@ def refuses(
 def discard(world: World, instance: Instance, definition: ServiceDefinition) -> None:
     """Remove everything that belongs to this generation alone; its container is gone already."""
     if instance.link:
-        world.links.remove(instance.link)
+        world.kernel.links.remove(instance.link)
     world.folders.remove(instance, definition.manifest)
     if definition.manifest.counters:
-        world.ledger.end(world.store, instance.service, instance.generation)
+        world.shared.ledger.end(world.store, instance.service, instance.generation)
     world.store.set_state(instance.service, instance.generation, InstanceState.RETIRED)
 
 
-def is_running(world: World, instance: Instance) -> bool:
+def is_running(engine: Engine, instance: Instance) -> bool:
     try:
-        return world.engine.inspect(instance.container_name).state is ContainerState.RUNNING
+        return engine.inspect(instance.container_name).state is ContainerState.RUNNING
     except NoSuchContainerError:
         return False
 
 
-def is_active(world: World, instance: Instance) -> bool:
+def is_active(store: Store, instance: Instance) -> bool:
     """Does the store say that it is the active one?"""
-    known = world.store.instances(instance.service)
+    known = store.instances(instance.service)
     return any(one.generation == instance.generation and state is InstanceState.ACTIVE for one, state in known)
 
 
-def target_of(world: World, instance: Instance, definition: ServiceDefinition) -> ProbeTarget:
+def target_of(folders: Folders, instance: Instance, definition: ServiceDefinition) -> ProbeTarget:
     return ProbeTarget(
         container=instance.container_name,
         address=instance.address,
-        runtime=tuple(
-            (folder.name, world.folders.runtime(instance, folder.name)) for folder in definition.manifest.runtime
-        ),
-        config=world.folders.config(instance),
+        runtime=tuple((folder.name, folders.runtime(instance, folder.name)) for folder in definition.manifest.runtime),
+        config=folders.config(instance),
     )
 
 
@@ -110,7 +111,9 @@ def probe_once(
 ) -> str:
     """Ask every probe (readiness unless said) once; return what the first failing one says, or nothing."""
     probes = (watch or definition.manifest.readiness).probes
-    return first_fault(world, world.renderer.probes(probes, router, instance), target_of(world, instance, definition))
+    return first_fault(
+        world, world.renderer.probes(probes, router, instance), target_of(world.folders, instance, definition)
+    )
 
 
 def first_fault(world: World, probes: Iterable[ResolvedProbe], target: ProbeTarget) -> str:
@@ -141,11 +144,11 @@ def restore(world: World, instance: Instance, definition: ServiceDefinition, rou
     world.folders.prepare(instance, manifest)
     if not world.folders.written(instance):
         # The store keeps frontends without what they were made from, which templates look at.
-        known = with_frontends(world, definition, router, instance)
+        known = with_frontends(world.renderer, definition, router, instance)
         world.folders.write(instance, manifest, world.renderer.files(definition, router, known))
     _end_orphans(world, instance, manifest)
     if instance.link:
-        world.links.ensure(instance.link)
+        world.kernel.links.ensure(instance.link)
 
 
 def _end_orphans(world: World, instance: Instance, manifest: ServiceManifest) -> None:
@@ -153,7 +156,7 @@ def _end_orphans(world: World, instance: Instance, manifest: ServiceManifest) ->
 
     A daemon that has to start is not kept from it by what it stored.
     """
-    if not any(volume.owned for volume in manifest.state) or is_running(world, instance):
+    if not any(volume.owned for volume in manifest.state) or is_running(world.engine, instance):
         return
     try:
         world.folders.prune_state(instance, manifest)
@@ -174,7 +177,7 @@ def ensure_created(world: World, instance: Instance, definition: ServiceDefiniti
     try:  # not the list: what becomes of others is none of its business
         world.engine.inspect(instance.container_name)
     except NoSuchContainerError:
-        world.engine.create(spec_of(world, instance, definition))
+        world.engine.create(spec_of(world.folders, instance, definition))
 
 
 def enlarge_buffers(world: World, instance: Instance, definition: ServiceDefinition) -> None:
@@ -183,7 +186,7 @@ def enlarge_buffers(world: World, instance: Instance, definition: ServiceDefinit
     if size is not None:
         container = world.engine.inspect(instance.container_name)
         if container.pid:
-            world.buffers.enlarge(container.pid, size)
+            world.kernel.buffers.enlarge(container.pid, size)
 
 
 def with_instance(instances: tuple[Instance, ...], instance: Instance) -> tuple[Instance, ...]:

@@ -23,7 +23,7 @@ def look(world: World, instance: Instance, definition: ServiceDefinition, router
     counters = definition.manifest.counters
     if counters is None:
         return
-    target = target_of(world, instance, definition)
+    target = target_of(world.folders, instance, definition)
 
     def read() -> str:
         sources = world.renderer.probes((counters.source,), router, instance)
@@ -40,7 +40,7 @@ def last_look(run: HandoverRun, instance: Instance | None, definition: ServiceDe
     for other in (run.candidate, instance):
         look(run.world, other, run.definition if other == run.candidate else definition, run.router)
     with suppress(SupervisorError):
-        run.world.ledger.save(run.world.store, instance.service)
+        run.world.shared.ledger.save(run.world.store, instance.service)
 
 
 def follow(run: HandoverRun, instance: Instance, definition: ServiceDefinition) -> None:
@@ -50,7 +50,7 @@ def follow(run: HandoverRun, instance: Instance, definition: ServiceDefinition) 
         return
     try:
         for source in world.renderer.probes((counters.source,), run.router, instance):
-            target = target_of(world, instance, definition)
+            target = target_of(world.folders, instance, definition)
             run.session = world.prober.session(source, counters.session, counters.prompt, target)
             look_on(run, instance, definition)
     except SupervisorError as error:
@@ -72,7 +72,7 @@ def begin_anew(world: World, instance: Instance, definition: ServiceDefinition) 
     """The daemon of an instance is started again: it counts from zero."""
     if definition.manifest.counters:
         with suppress(SupervisorError):
-            world.ledger.restarted(world.store, instance.service, instance.generation)
+            world.shared.ledger.restarted(world.store, instance.service, instance.generation)
 
 
 def _note(world: World, instance: Instance, definition: ServiceDefinition, read: Callable[[], str]) -> None:
@@ -81,6 +81,6 @@ def _note(world: World, instance: Instance, definition: ServiceDefinition, read:
         return
     try:
         now = world.clock.monotonic()
-        world.ledger.note(world.store, instance.service, counters, instance.generation, read(), now)
+        world.shared.ledger.note(world.store, instance.service, counters, instance.generation, read(), now)
     except (SupervisorError, ValueError) as error:
         log.debug("counters not read", extra={"service": instance.service, "reason": str(error)})

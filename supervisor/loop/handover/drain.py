@@ -41,14 +41,14 @@ def finish(run: HandoverRun, instance: Instance, definition: ServiceDefinition) 
     if not is_dismissed:
         run.world.engine.kill(name, manifest.stop.signal)
     has_had_time = run.elapsed > limit + manifest.stop.timeout or (run.is_hurried and is_dismissed)
-    is_over = has_had_time or not is_running(run.world, instance)
+    is_over = has_had_time or not is_running(run.world.engine, instance)
     return None if is_over else Wait(DISMISSED_POLL_SECONDS)
 
 
 def _count(run: HandoverRun, instance: Instance) -> int:
     """What cannot be counted may be there; the deadline holds all the same."""
     try:
-        held = len(run.world.connections.unfinished(instance))
+        held = len(run.world.kernel.connections.unfinished(instance))
     except NetworkError as error:
         if not run.is_uncounted:
             log.warning("connections not counted", extra={"service": instance.service, "reason": str(error)})

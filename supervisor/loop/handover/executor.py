@@ -60,7 +60,7 @@ def carry_on(run: HandoverRun) -> Wait | None:
     except EngineUnavailableError as error:
         return _revive_engine(run, step, error)
     except EngineError as error:
-        run.world.damage_reports.note(str(error))
+        run.world.shared.damage_reports.note(str(error))
         return _fail(run, step, str(error))
     except SupervisorError as error:
         run.wants_space = isinstance(error, NoSpaceError)
@@ -74,7 +74,7 @@ def carry_on(run: HandoverRun) -> Wait | None:
 
 
 def _do(run: HandoverRun, step: Step, *, is_new: bool) -> Wait | None:
-    points, service = run.world.fault_points, run.handover.service
+    points, service = run.world.seams.fault_points, run.handover.service
     if is_new:
         points.reach(service, step, Moment.BEFORE)
     wait = STEPS[step](run)

@@ -42,7 +42,7 @@ def stage(run: HandoverRun) -> Wait | None:
     folders.prepare(candidate, manifest)
     folders.write(candidate, manifest, run.world.renderer.files(run.definition, run.router, candidate))
     if candidate.link:
-        run.world.links.ensure(candidate.link)
+        run.world.kernel.links.ensure(candidate.link)
     first_copy(run)
     return None
 
@@ -68,7 +68,7 @@ def start(run: HandoverRun) -> Wait | None:
 
 def kill_former(run: HandoverRun) -> Wait | None:
     begin_gap(run)
-    if run.former and is_running(run.world, run.former):
+    if run.former and is_running(run.world.engine, run.former):
         run.world.engine.kill(run.former.container_name, "SIGKILL")
     return None
 
@@ -97,7 +97,7 @@ def _give_traffic(run: HandoverRun) -> None:
     says. What the former active has learnt meanwhile is found by comparing state after the cut.
     """
     service, candidate, former = run.handover.service, run.candidate, run.former
-    if not is_active(run.world, candidate):
+    if not is_active(run.world.store, candidate):
         with run.world.store.together():
             run.world.store.move_active(service, candidate.generation, former.generation if former else None)
             if run.handover.kind.is_wish:
@@ -124,7 +124,7 @@ def _proved(run: HandoverRun) -> Wait | None:
     try:
         return verified(run)
     except SupervisorError as error:
-        if not run.handover.waiver.judgement or not is_running(run.world, run.candidate):
+        if not run.handover.waiver.judgement or not is_running(run.world.engine, run.candidate):
             raise
         log.warning("verification waived", extra={"service": run.handover.service, "reason": str(error)})
         note(run, "waived", f"{error}; it stays all the same, as was asked")
@@ -158,7 +158,7 @@ def soak(run: HandoverRun) -> Wait | None:
 
 def drain(run: HandoverRun) -> Wait | None:
     former, definition = run.former, run.former_definition
-    if former is None or definition is None or not is_running(run.world, former):
+    if former is None or definition is None or not is_running(run.world.engine, former):
         return None
     if run.handover.kind is Kind.HEAL and run.probe(former, definition):
         return None  # what hangs finishes nothing; what was only slow does
@@ -173,7 +173,7 @@ def retire(run: HandoverRun) -> Wait | None:
         serving = run.world.switchboard.serving(former.service)  # the active may be newer than our candidate by now
         left = without_instance(serving.alive, former)
         run.world.switchboard.serve(former.service, Serving(serving.active, left))
-        run.world.connections.delete(endpoints(former, None))
+        run.world.kernel.connections.delete(endpoints(former, None))
         waiting = clear_associations(run, RETIRE_SECONDS)
         if waiting is not None:
             return waiting
@@ -183,7 +183,7 @@ def retire(run: HandoverRun) -> Wait | None:
 
 def apply(run: HandoverRun) -> Wait | None:
     run.world.folders.write(run.candidate, run.definition.manifest, run.files)
-    tell_daemon(run.world, run.candidate, run.definition)
+    tell_daemon(run.world.engine, run.candidate, run.definition)
     return None
 
 

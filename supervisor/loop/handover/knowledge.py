@@ -92,7 +92,7 @@ def teach(
             own = _read(world, instance, definition, router, (one,)).get(one, "")
             wanted = lines(one, known, own) if known else ()
             for source in world.renderer.probes((one.source,), router, instance) if wanted else ():
-                refused = world.prober.send(source, wanted, target_of(world, instance, definition))
+                refused = world.prober.send(source, wanted, target_of(world.folders, instance, definition))
                 _log_refused(instance, refused)
                 told += len(wanted)
         except SupervisorError as error:
@@ -106,7 +106,7 @@ def teach_again(world: World, instance: Instance, definition: ServiceDefinition,
     sources = [one.source for one in definition.manifest.knowledge]
     try:
         for source in world.renderer.probes(sources[:1], router, instance):
-            world.prober.read(source, target_of(world, instance, definition))
+            world.prober.read(source, target_of(world.folders, instance, definition))
     except SupervisorError:
         return False
     teach(world, instance, definition, router, None)
@@ -131,10 +131,10 @@ def _known(
         except SupervisorError as error:
             log.info("knowledge of earlier", extra={"service": former[0].service, "reason": str(error)})
         else:
-            world.recollection.note(former[0].service, found)
+            world.shared.recollection.note(former[0].service, found)
             return found.get(one, "")
     service = definition.manifest.name
-    return world.recollection.of(service).get(one, "")
+    return world.shared.recollection.of(service).get(one, "")
 
 
 class Noting:
@@ -157,14 +157,14 @@ class Noting:
         except SupervisorError as error:
             log.debug("knowledge not read", extra={"service": instance.service, "reason": str(error)})
         else:
-            self._world.recollection.note(instance.service, found)
+            self._world.shared.recollection.note(instance.service, found)
 
 
 def _read(
     world: World, instance: Instance, definition: ServiceDefinition, router: RouterConfig, asked: Sequence[One]
 ) -> Mapping[One, str]:
     """What cannot be asked because its `when` says so is left out. ProbeError, NetworkError."""
-    target, texts, found = target_of(world, instance, definition), dict[ResolvedProbe, str](), dict[One, str]()
+    target, texts, found = target_of(world.folders, instance, definition), dict[ResolvedProbe, str](), dict[One, str]()
     for one in asked:
         for source in world.renderer.probes((one.source,), router, instance):
             if source not in texts:

@@ -36,7 +36,7 @@ def verified(run: HandoverRun) -> Wait | None:
     watch = run.definition.manifest.verification
     if watch is None or not run.telling:
         return ready(run)
-    target = target_of(run.world, run.candidate, run.definition)
+    target = target_of(run.world.folders, run.candidate, run.definition)
     return _proves(run, watch, first_fault(run.world, run.telling, target))
 
 
@@ -45,7 +45,7 @@ def _telling(run: HandoverRun) -> tuple[ResolvedProbe, ...]:
     watch = run.definition.manifest.verification
     if watch is None or run.former is None or run.handover.kind.is_repair:
         return ()
-    target = target_of(run.world, run.candidate, run.definition)
+    target = target_of(run.world.folders, run.candidate, run.definition)
     probes = run.world.renderer.probes(watch.probes, run.router, run.candidate)
     return tuple(probe for probe in probes if run.world.prober.ask(probe, target).is_good)
 

@@ -38,7 +38,7 @@ def refresh(run: HandoverRun, former: Instance, definition: ServiceDefinition, *
     if not run.world.folders.written(former):
         return former  # a boot took its files away: it gets new ones before it is started
     try:
-        fresh = with_frontends(run.world, definition, run.router, former)
+        fresh = with_frontends(run.world.renderer, definition, run.router, former)
         files = run.world.renderer.files(definition, run.router, fresh)
     except RenderError as error:
         if run.elapsed < PATIENCE_SECONDS:
@@ -70,9 +70,9 @@ def _serves(run: HandoverRun) -> bool:
 
 def _tell(run: HandoverRun, former: Instance, definition: ServiceDefinition) -> None:
     """Even if nothing was written: a supervisor may have ended between that and this."""
-    if definition.manifest.reload and is_running(run.world, former):
+    if definition.manifest.reload and is_running(run.world.engine, former):
         try:
-            tell_daemon(run.world, former, definition)
+            tell_daemon(run.world.engine, former, definition)
         except SupervisorError as error:
             log.error("former active not configured", extra={"service": former.service, "reason": str(error)})
 
@@ -98,11 +98,11 @@ def _give(
 ) -> None:
     """Killed first: a supervisor that ends in between is followed by one that finds it down, and starts it."""
     world, service = run.world, fresh.service
-    state = InstanceState.ACTIVE if is_active(world, fresh) else InstanceState.FORMER
+    state = InstanceState.ACTIVE if is_active(world.store, fresh) else InstanceState.FORMER
     serving = world.switchboard.serving(service)
     active = fresh if serving.active == before else serving.active
     world.switchboard.serve(service, Serving(active, with_instance(serving.alive, fresh)))
-    if is_running(world, fresh):
+    if is_running(world.engine, fresh):
         world.engine.kill(fresh.container_name, "SIGKILL")
     world.store.save_instance(fresh, state)
     world.folders.write(fresh, definition.manifest, files)

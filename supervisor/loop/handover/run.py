@@ -9,6 +9,7 @@ from supervisor.decisions.handover import current, verdict
 from supervisor.decisions.traffic import endpoints
 from supervisor.loop.generations.instances import probe_once
 from supervisor.loop.world import World
+from supervisor.ports.engine import Engine
 from supervisor.ports.probes import Session
 from supervisor.values.errors import ReloadFailedError
 from supervisor.values.handover import Direction, Handover, Outcome, Step
@@ -125,16 +126,16 @@ class HandoverRun:
 
 def forget_datagrams(run: HandoverRun, instance: Instance) -> None:
     """Tracked datagram flows (translated ones, and the router's own) would stay with the instance that had them."""
-    run.world.connections.delete(endpoints(instance, Protocol.UDP))
+    run.world.kernel.connections.delete(endpoints(instance, Protocol.UDP))
 
 
-def tell_daemon(world: World, instance: Instance, definition: ServiceDefinition) -> None:
+def tell_daemon(engine: Engine, instance: Instance, definition: ServiceDefinition) -> None:
     """Let a daemon read the files that were written for it. Raises ReloadFailedError: when it refuses them."""
     reload, name = definition.manifest.reload, instance.container_name
     if reload and reload.signal:
-        world.engine.kill(name, reload.signal)
+        engine.kill(name, reload.signal)
     elif reload:
-        result = world.engine.execute(name, reload.command, 10.0)
+        result = engine.execute(name, reload.command, 10.0)
         if result.exit_code != 0:
             said = (result.stderr + result.stdout).decode(errors="replace").strip()
             raise ReloadFailedError(name, reload.command[0], said[-2000:])

@@ -31,7 +31,7 @@ CARRIES = 4  # back to the former, which has no traffic meanwhile: they cost tim
 
 def first_copy(run: HandoverRun) -> None:
     """Let the candidate start from what the former active knows now."""
-    if run.former and run.copies_state and not is_active(run.world, run.candidate):
+    if run.former and run.copies_state and not is_active(run.world.store, run.candidate):
         digest = _digest(run, run.former)
         run.world.folders.copy_state(run.former, run.candidate, run.definition.manifest)
         run.remember_copy(digest)
@@ -106,7 +106,7 @@ def carry_back(run: HandoverRun, former: Instance) -> bool:
 def knows_alone(run: HandoverRun, former: Instance) -> bool:
     """Was a supervisor killed between the store and the kernel on the way back, and has the candidate learnt since what
     only a copy can carry over?"""
-    if not run.copies_state or is_replayed(run.definition.manifest) or not is_active(run.world, former):
+    if not run.copies_state or is_replayed(run.definition.manifest) or not is_active(run.world.store, former):
         return False
     has_learnt = _digest(run, run.candidate) != run.handover.synced == _digest(run, former)
     return has_learnt and _is_trusted(run)
@@ -137,7 +137,7 @@ def replay(run: HandoverRun, source: Instance, target: Instance, definition: Ser
             file = asked.argument("file") or ""
             try:
                 granted, known = (world.folders.read_state(one, volume, file, target) for one in (source, target))
-                count = world.prober.replay(asked, granted, known, target_of(world, target, definition))
+                count = world.prober.replay(asked, granted, known, target_of(world.folders, target, definition))
             except SupervisorError as error:
                 log.warning("state not replayed", extra={**told, "reason": str(error)})
                 return None

@@ -38,13 +38,13 @@ def hold_port(run: HandoverRun) -> None:
     if port is None or run.router.vpn.userspace_data_plane:  # such a daemon takes the kernel's part, with its socket
         return
     try:
-        inside = run.world.encapsulation.hold(port)
+        inside = run.world.kernel.gap_sockets.hold(port)
         if inside is not None:
             run.world.switchboard.hold(port, inside)
             run.is_port_held = True
     except SupervisorError as error:
         log.warning("port not held", extra={"service": run.handover.service, "port": port, "reason": str(error)})
-        run.world.encapsulation.release(port)
+        run.world.kernel.gap_sockets.release(port)
 
 
 def end_gap(run: HandoverRun) -> None:
@@ -52,7 +52,7 @@ def end_gap(run: HandoverRun) -> None:
     port = _takeover(run).encapsulation
     if port is not None and run.is_port_held:
         run.world.switchboard.release(port)
-        run.world.encapsulation.release(port)
+        run.world.kernel.gap_sockets.release(port)
         run.is_port_held = False
 
 
@@ -79,9 +79,9 @@ def _clear(run: HandoverRun) -> bool:
     if not recorded:
         return True
     try:
-        present = run.world.associations.present()
+        present = run.world.kernel.associations.present()
         gone = stale(recorded, present)
-        run.world.associations.delete(gone)
+        run.world.kernel.associations.delete(gone)
     except SupervisorError as error:
         log.warning("associations not cleared", extra={"service": run.handover.service, "reason": str(error)})
         return True
@@ -97,7 +97,7 @@ def _clear(run: HandoverRun) -> bool:
 def _record(run: HandoverRun) -> None:
     """The journal hears it before the daemon that knows them is gone."""
     try:
-        present = run.world.associations.present()
+        present = run.world.kernel.associations.present()
     except SupervisorError as error:
         log.warning("associations not recorded", extra={"service": run.handover.service, "reason": str(error)})
         return

@@ -68,7 +68,7 @@ def _warm(run: HandoverRun, former: Instance) -> Wait | None:
 def _revived(run: HandoverRun, former: Instance, definition: ServiceDefinition, now: float) -> Wait | None:
     """One that answers is not even asked for: traffic goes back to it while the engine is away, too."""
     try:
-        if not is_running(run.world, former):
+        if not is_running(run.world.engine, former):
             revive(run.world, former, definition, run.router)
             run.warming = run.warming or now
     except EngineError as error:
@@ -98,7 +98,7 @@ def revive_former(run: HandoverRun) -> Wait | None:
 
 def drain_candidate(run: HandoverRun) -> Wait | None:
     """Let a candidate that had traffic finish its connections. One that does not answer is not waited for."""
-    if not has_traffic(run.handover) or not is_running(run.world, run.candidate):
+    if not has_traffic(run.handover) or not is_running(run.world.engine, run.candidate):
         return None
     if not run.is_signalled and run.probe(run.candidate, run.definition):
         return None
@@ -121,7 +121,7 @@ def unstage(run: HandoverRun) -> Wait | None:
     serving = run.world.switchboard.serving(service)
     active = None if serving.active == candidate else serving.active
     run.world.switchboard.serve(service, Serving(active, without_instance(serving.alive, candidate)))
-    run.world.connections.delete(endpoints(candidate, None))
+    run.world.kernel.connections.delete(endpoints(candidate, None))
     discard(run.world, candidate, run.definition)
     return None
 
@@ -130,7 +130,7 @@ def unapply(run: HandoverRun) -> Wait | None:
     """A daemon that cannot even be told is left to liveness: the files are those it had."""
     run.world.folders.write(run.candidate, run.definition.manifest, run.former_files)
     try:
-        tell_daemon(run.world, run.candidate, run.definition)
+        tell_daemon(run.world.engine, run.candidate, run.definition)
     except SupervisorError as error:
         if run.elapsed < GIVE_UP_SECONDS:
             raise

@@ -37,6 +37,6 @@ def _imagined(world: World, definition: ServiceDefinition, router: RouterConfig)
         link = allocate_link(manifest.name, 0, (), (), settings.pool, settings.namespaces) if is_isolated else None
         ports = tuple((port.name, port.number or 0) for port in manifest.ports)
         imagined = Instance(manifest.name, 0, "", release="", image=NOTHING, definition=NOTHING, link=link, ports=ports)
-        return with_frontends(world, definition, router, imagined)
+        return with_frontends(world.renderer, definition, router, imagined)
     except (NetworkError, RenderError):
         return None

@@ -97,7 +97,7 @@ def _resume(
 ) -> HandoverRun | None:
     now, candidate = world.clock.now(), known.get(handover.candidate)
     former = known.get(handover.former) if handover.former is not None else None
-    runs = candidate is not None and is_running(world, candidate)
+    runs = candidate is not None and is_running(world.engine, candidate)
     is_reload = handover.mode is Mode.RELOAD
     if candidate is not None and is_reload and (not runs or current(handover) is Step.CHECK):
         _give_up_reload(world, candidate, definition_of(candidate.definition).manifest)
@@ -109,7 +109,7 @@ def _resume(
         handover = replace(handover, index=step_index(Mode.RELOAD, Step.APPLY))  # the daemon may not have read them
     if former is not None and handover.is_reconfigured:
         world.folders.remove(trial_of(former), definition_of(former.definition).manifest)
-    resumed = resume(handover, is_cut=is_active(world, candidate), is_running=runs)
+    resumed = resume(handover, is_cut=is_active(world.store, candidate), is_running=runs)
     if resumed != handover:
         world.store.record(resumed, current(resumed), now)
     run = HandoverRun(

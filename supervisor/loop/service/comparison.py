@@ -31,7 +31,7 @@ def compare(
         return (), action
     assert active is not None  # else a start is due
     instance, definition = active
-    fresh = with_frontends(world, definition, router, instance)
+    fresh = with_frontends(world.renderer, definition, router, instance)
     files = world.renderer.files(definition, router, fresh)
     changed = changes(
         definition.manifest,

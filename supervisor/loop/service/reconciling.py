@@ -142,5 +142,5 @@ class Reconciling:
     def _keep_what_runs(self, router: RouterConfig) -> None:
         """Watch what the store calls active if it runs: it is never started beside itself."""
         active = self._opening.active()
-        if active and is_running(self._world, active):
+        if active and is_running(self._world.engine, active):
             self._keeping.keep(active, self._definition_of(active.definition), router)

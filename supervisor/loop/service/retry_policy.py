@@ -77,7 +77,7 @@ class RetryPolicy:
         """When the desired version is tried again after it was refused; at once if something was mended since."""
         if self._refusal is None:
             return math.inf
-        return self._refusal.until if self._refusal.mended == self._world.damage_reports.mended else -math.inf
+        return self._refusal.until if self._refusal.mended == self._world.shared.damage_reports.mended else -math.inf
 
     def holds_back(self, desired: Version) -> bool:
         """Is what serves to be looked after for the time being, instead of the desired version?"""
@@ -180,7 +180,7 @@ class RetryPolicy:
         if is_interrupted(handover):
             return
         if handover.kind is Kind.START:  # nothing of it runs: perhaps nothing can
-            self._world.damage_reports.note(handover.reason)
+            self._world.shared.damage_reports.note(handover.reason)
         self._said = message
         self._is_unwell = handover.kind in (Kind.CONFIGURE, Kind.START)  # others leave what is desired as it was
         if handover.kind in (Kind.RESTART, Kind.HEAL, Kind.MIGRATE):  # nothing was wanted but the version that runs
@@ -188,7 +188,7 @@ class RetryPolicy:
         seconds = RETRY_SECONDS if serves else NOTHING_SERVES_RETRY_SECONDS
         if run.wants_space:
             seconds = NO_SPACE_RETRY_SECONDS
-        mended = self._world.damage_reports.mended
+        mended = self._world.shared.damage_reports.mended
         self._refusal = Refusal(version_of(run.candidate), run.router, self._now(seconds), mended)
 
     def _hold_back(self, desired: Version, message: str) -> None:

@@ -18,5 +18,5 @@ def stop(world: World, service: ServiceName, definition_of: Definitions) -> None
         world.engine.stop(instance.container_name, definition.manifest.stop.timeout)
         world.engine.remove(instance.container_name)
         if instance.link:
-            world.links.remove(instance.link)
+            world.kernel.links.remove(instance.link)
         world.folders.remove(instance, definition.manifest, with_state=False)

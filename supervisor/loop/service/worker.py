@@ -54,11 +54,11 @@ class Worker(ServiceThread):
         inbox: Inbox | None = None,
     ) -> None:
         inbox = inbox or Inbox(name)
-        isolation = Isolation(name, world.clock, world.engine, world.damage_reports, self._degrade)
+        isolation = Isolation(name, world.clock, world.engine, world.shared.damage_reports, self._degrade)
         self.undertaking_watch = UndertakingWatch(
             world, name, lambda take: inbox.put(lambda: isolation.guard("upkeep", take))
         )
-        definition_of = Definitions(world, name)
+        definition_of = Definitions(world.store, world.read_definition, name)
         parts = ServiceParts(
             service=name,
             world=world,

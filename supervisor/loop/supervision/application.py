@@ -160,10 +160,10 @@ class ApplicationWatch:
         if instance is None:
             return True
         try:
-            definition = Definitions(self._world, worker.name)(instance.definition)
+            definition = Definitions(self._world.store, self._world.read_definition, worker.name)(instance.definition)
             rendered = []
             for router in (self._asked.before, after):
-                known = with_frontends(self._world, definition, router, instance)
+                known = with_frontends(self._world.renderer, definition, router, instance)
                 rendered.append((known.frontends, self._world.renderer.files(definition, router, known)))
         except SupervisorError:
             return True

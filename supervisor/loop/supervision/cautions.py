@@ -19,7 +19,7 @@ def cautions(world: World, version: Version, active: Instance, router: RouterCon
     """Return what would not work with `version` and works without; what cannot be asked is passed over."""
     candidate = replace(active, version=version.version, release=version.release)
     try:
-        definition = Definitions(world, active.service)(version.definition)
+        definition = Definitions(world.store, world.read_definition, active.service)(version.definition)
         found = (_ask(world, caution, definition, candidate, router) for caution in definition.manifest.cautions)
         return tuple(text for texts in found for text in texts)
     except SupervisorError:
@@ -29,7 +29,7 @@ def cautions(world: World, version: Version, active: Instance, router: RouterCon
 def _ask(
     world: World, caution: Caution, definition: ServiceDefinition, candidate: Instance, router: RouterConfig
 ) -> Iterator[str]:
-    target = target_of(world, candidate, definition)
+    target = target_of(world.folders, candidate, definition)
     pairs = (world.renderer.probes((probe,), router, candidate) for probe in (caution.reference, caution.probe))
     for reference, probe in zip(*pairs, strict=False):
         if world.prober.ask(reference, target).is_good:

@@ -20,7 +20,7 @@ def counted(worker: Worker, world: World) -> Iterator[tuple[str, str, str, int]]
     counters = keeper.definition.manifest.counters if keeper else None
     if counters is None:
         return
-    for key, row in sorted(world.ledger.totals(world.store, worker.name).items()):
+    for key, row in sorted(world.shared.ledger.totals(world.store, worker.name).items()):
         yield from ((worker.name, "/".join(key), name, row[name]) for name in counters.published if name in row)
 
 
@@ -36,6 +36,6 @@ def console(worker: Worker, world: World, router: RouterConfig, line: str) -> st
     answer = ""
     for source in world.renderer.probes((counters.source,), router, instance):
         asked = replace(source, arguments=(*((k, v) for k, v in source.arguments if k != "send"), ("send", line)))
-        answer += world.prober.read(asked, target_of(world, instance, definition))
-    others = world.ledger.totals(world.store, worker.name, without=instance.generation)
+        answer += world.prober.read(asked, target_of(world.folders, instance, definition))
+    others = world.shared.ledger.totals(world.store, worker.name, without=instance.generation)
     return with_others(counters, answer, others)

@@ -66,8 +66,8 @@ def _active(world: World) -> list[Instance]:
 def _would_lose(world: World, instance: Instance, router: RouterConfig) -> bool:
     """True if clients reach the service somewhere now, and with this configuration not any more."""
     try:
-        definition = Definitions(world, instance.service)(instance.definition)
-        fresh = with_frontends(world, definition, router, instance).frontends
+        definition = Definitions(world.store, world.read_definition, instance.service)(instance.definition)
+        fresh = with_frontends(world.renderer, definition, router, instance).frontends
     except SupervisorError:  # what cannot be read or rendered is refused when it is to be applied
         return False
     return bool({_place(one) for one in instance.frontends} - {_place(one) for one in fresh})

@@ -156,7 +156,7 @@ class ItemSurvey:
 
     def _ask(self, round_: _Round, subject: Subject, probe: ResolvedProbe, threshold: int) -> bool:
         """Return False if it fails."""
-        result = self._world.prober.ask(probe, target_of(self._world, subject.instance, subject.definition))
+        result = self._world.prober.ask(probe, target_of(self._world.folders, subject.instance, subject.definition))
         if not result.is_good and round_.subject.router is not subject.router:
             return True  # asked with words that may not be true any more: the next round says
         self._keep(subject.service, survey.after(self._known(subject.service), probe, result, threshold))

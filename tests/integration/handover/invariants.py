@@ -14,7 +14,7 @@ from lab.session import SERVICES
 from lab.tools import NAMESPACES, run, run_inside
 from supervisor.decisions.traffic import traffic_table
 from supervisor.edges.engine import make_engine
-from supervisor.edges.network import table
+from supervisor.edges.network import structure, table
 from supervisor.edges.store import SqliteStore
 from supervisor.values.release import InstanceState
 
@@ -121,7 +121,9 @@ def _missing_elements(router: Router) -> list[str]:
     """Map elements that frontends of what serves need, and that are not there or lead elsewhere."""
     with closing(SqliteStore(router.state)) as store:
         active = [instance for instance, state in store.instances() if state is InstanceState.ACTIVE]
-    listing = json.loads(run_inside(router.lab.router, ["nft", "-j", "list", "table", table.FAMILY, table.NAME]))
+    listing = json.loads(
+        run_inside(router.lab.router, ["nft", "-j", "list", "table", structure.FAMILY, structure.NAME])
+    )
     present = table.read_elements(listing["nftables"])
     return [
         f"{name} lacks {key} leading to {leads}"

@@ -22,7 +22,7 @@ from supervisor.edges.network.anchor import Anchor
 from supervisor.edges.network.connections import ConntrackConnections
 from supervisor.edges.network.guard import NftGuard
 from supervisor.edges.network.links import IpLinks
-from supervisor.edges.network.table import TABLE
+from supervisor.edges.network.structure import TABLE
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import Digest, ServiceName

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509 import load_pem_x509_certificates
 
-from supervisor.edges.intake.certificates import certificate_text
+from supervisor.edges.intake.cloudstack.load_balancer.certificates import certificate_text
 from supervisor.edges.intake.faults import BadPartError
 from tests.unit.intake.keys import Key, certificate, pem
 

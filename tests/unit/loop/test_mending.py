@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from supervisor.decisions.retries import Policy
 from supervisor.loop.releases.library import Library
 from supervisor.loop.releases.storage_repair import THOROUGH_SECONDS, StorageRepair
 from supervisor.values.errors import DigestMismatchError, EngineError
@@ -59,7 +60,12 @@ class Shop:
         world = router.life.world
         library = Library(world, self.media)
         self.mending = StorageRepair(
-            world, library, lambda: (ANOTHER,), self._tell, threading.Event(), confirm_seconds=0.0
+            world,
+            library,
+            lambda: (ANOTHER,),
+            self._tell,
+            threading.Event(),
+            confirmation=Policy("now", pause=0.0, attempts=2),
         )
 
     def _tell(self, service: str, name: str, message: str) -> None:
@@ -168,14 +174,14 @@ def test_every_image_is_read_when_something_fails_but_not_all_the_time(shop: Sho
     for _ in range(3):
         shop.look()
     assert asked == [True, False, False]
-    assert shop.router.life.world.damage_reports.wait(0.0)
+    assert shop.router.life.world.shared.damage_reports.wait(0.0)
     shop.router.machine.clock.advance(THOROUGH_SECONDS)
     shop.look()
     assert asked[-1]
 
 
 def test_an_engine_that_refuses_is_a_reason_to_look(router: Router) -> None:
-    damage_reports = router.life.world.damage_reports
+    damage_reports = router.life.world.shared.damage_reports
     damage_reports.wait(0.0)
     router.machine.engine.fail("create", EngineError("cannot create container: layer not known"))
     list(router.life.supervision.restart(SERVICE, wait=False))

@@ -117,7 +117,7 @@ def test_what_is_configured_no_more_is_forgotten() -> None:
 
 def test_a_thread_that_cannot_be_made_is_tried_again() -> None:
     with tunnelled() as patient:
-        world, spawn, refused = patient.worker.parts.world, patient.worker.parts.world.spawn, list[int]()
+        seams, spawn, refused = patient.worker.parts.world.seams, patient.worker.parts.world.seams.spawn, list[int]()
 
         def refuse_once(work: Callable[[], None]) -> None:
             if refused:
@@ -126,7 +126,7 @@ def test_a_thread_that_cannot_be_made_is_tried_again() -> None:
                 refused.append(1)
                 raise RuntimeError("can't start new thread")
 
-        object.__setattr__(world, "spawn", refuse_once)
+        object.__setattr__(seams, "spawn", refuse_once)
         lose(patient)
         patient.until(lambda: bool(refused))
         patient.until(lambda: "depot" in patient.daemon.brought_about)

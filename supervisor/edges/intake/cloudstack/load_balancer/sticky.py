@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from supervisor.edges.intake.balancer_servers import COOKIE
-from supervisor.edges.intake.balancer_text import Directive, Section, checked, duration, number, size
+from supervisor.edges.intake.cloudstack.load_balancer.servers import COOKIE
+from supervisor.edges.intake.cloudstack.load_balancer.text import Directive, Section, checked, duration, number, size
 from supervisor.edges.intake.faults import BadPartError, Faults
 from supervisor.values.router import (
     CookieMode,

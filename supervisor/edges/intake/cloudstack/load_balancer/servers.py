@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from supervisor.edges.intake.balancer_text import Directive, checked, interval, number
-from supervisor.edges.intake.balancer_tls import cipher_list, cipher_suites, protocols, version
+from supervisor.edges.intake.cloudstack.load_balancer.text import Directive, checked, interval, number
+from supervisor.edges.intake.cloudstack.load_balancer.tls import cipher_list, cipher_suites, protocols, version
 from supervisor.edges.intake.faults import BadPartError, Faults
 from supervisor.values.router import Backend
 

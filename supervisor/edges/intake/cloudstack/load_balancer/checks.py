@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from supervisor.edges.intake.balancer_text import Directive, Section, checked
+from supervisor.edges.intake.cloudstack.load_balancer.text import Directive, Section, checked
 from supervisor.edges.intake.faults import BadPartError, Faults
 from supervisor.values.balancing import HeaderRule, HealthCheck
 from supervisor.values.secret import Secret

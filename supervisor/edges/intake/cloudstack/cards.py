@@ -12,14 +12,10 @@ import socket
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
-from supervisor.edges.intake.bags import Bags
-from supervisor.edges.intake.commands import Command
+from supervisor.edges.intake.bags import Bags, entries
+from supervisor.edges.intake.family import Cards, Command
 from supervisor.values.errors import ConfigurationError
-
-Cards = Mapping[str, str]
-"""Names of devices by Ethernet address, in lower case."""
 
 _DEVICE = re.compile(r"eth[0-9]{1,3}")
 _GET_HARDWARE_ADDRESS = 0x8927  # SIOCGIFHWADDR
@@ -27,7 +23,7 @@ _GET_HARDWARE_ADDRESS = 0x8927  # SIOCGIFHWADDR
 
 def kernel_cards() -> Cards:
     """Return the cards that this process's network namespace has now."""
-    found = {}
+    cards = {}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         for _, name in socket.if_nameindex():
             if _DEVICE.fullmatch(name):
@@ -35,25 +31,23 @@ def kernel_cards() -> Cards:
                     answer = fcntl.ioctl(asking, _GET_HARDWARE_ADDRESS, struct.pack("256s", name.encode()))
                 except OSError:
                     continue  # pulled out meanwhile
-                found[answer[18:24].hex(":")] = name
-    return found
+                cards[answer[18:24].hex(":")] = name
+    return cards
 
 
 def placed(command: Command, bags: Bags, kernel: Callable[[], Cards]) -> Command:
-    """Return a command for addresses with the number of each one's card; another command as it is.
+    """Return a command for addresses with the number of each one's card.
 
-    Raises ConfigurationError: a card is named by its Ethernet address only, and nothing knows that one.
+    Raises ConfigurationError: a card is named by its Ethernet address only, and no known card has that one.
     """
-    if command.type != "ips" or command.note:
-        return command
     here = kernel() if any(item.get("vif_mac_address") for item in command.body["ip_address"]) else {}
-    told = _told(bags)
+    named = _named(bags)
     items = []
     for index, item in enumerate(command.body["ip_address"]):
         mac = str(item.get("vif_mac_address") or "").lower()
         number = _number(here.get(mac)) or item.get("nic_dev_id")
         if number is None:
-            number = _number(told.get(mac))
+            number = _number(named.get(mac))
         if number is None:
             where = f"and no card with vif_mac_address {mac!r:.40} is known" if mac else "nor vif_mac_address"
             raise ConfigurationError(f"cannot accept {command.name}: ip_address[{index}]: has no nic_dev_id, {where}")
@@ -65,17 +59,12 @@ def _number(device: str | None) -> str | None:
     return device.removeprefix("eth") if device else None
 
 
-def _told(bags: Bags) -> Cards:
+def _named(bags: Bags) -> Cards:
     """Return the cards that earlier commands name: the boot line lists them in order, others name card and address."""
     line: Mapping[str, str] = bags.get("cmdline", {}).get("config", {})
     macs = [text for text in re.split(r"[|,\s]+", line.get("nic_macs", "")) if text]
-    found = {mac.lower(): f"eth{number}" for number, mac in enumerate(macs)}
-    for device, entries in _lists(bags, "guestnetwork"):
-        found |= {str(entry["mac_address"]).lower(): device for entry in entries if entry.get("mac_address")}
-    for device, entries in _lists(bags, "ips"):
-        found |= {str(entry["vif_mac_address"]).lower(): device for entry in entries if entry.get("vif_mac_address")}
-    return found
-
-
-def _lists(bags: Bags, bag: str) -> list[tuple[str, list[Any]]]:
-    return [(device, entries) for device, entries in bags.get(bag, {}).items() if device != "id"]
+    cards = {mac.lower(): f"eth{number}" for number, mac in enumerate(macs)}
+    for bag, field in (("guestnetwork", "mac_address"), ("ips", "vif_mac_address")):
+        for device, listed in entries(bags, bag):
+            cards |= {str(entry[field]).lower(): device for entry in listed if entry.get(field)}
+    return cards

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 from typing import Any
 
-from supervisor.edges.intake.balancer_checks import health_check
-from supervisor.edges.intake.balancer_options import (
+from supervisor.edges.intake.cloudstack.load_balancer.checks import health_check
+from supervisor.edges.intake.cloudstack.load_balancer.options import (
     does_headers,
     header_rule,
     keeps_alive,
@@ -21,10 +21,10 @@ from supervisor.edges.intake.balancer_options import (
     switches,
     with_timeout,
 )
-from supervisor.edges.intake.balancer_servers import BARE, WORD, backend, default_server
-from supervisor.edges.intake.balancer_sticky import stickiness
-from supervisor.edges.intake.balancer_text import Directive, Section, checked, number
-from supervisor.edges.intake.balancer_tls import tls_of
+from supervisor.edges.intake.cloudstack.load_balancer.servers import BARE, WORD, backend, default_server
+from supervisor.edges.intake.cloudstack.load_balancer.sticky import stickiness
+from supervisor.edges.intake.cloudstack.load_balancer.text import Directive, Section, checked, number
+from supervisor.edges.intake.cloudstack.load_balancer.tls import tls_of
 from supervisor.edges.intake.faults import BadPartError, Faults
 from supervisor.values.balancing import HeaderRule, StatisticsPage
 from supervisor.values.router import Backend, Balance, Listener, Statistics

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from ipaddress import IPv4Address, IPv4Network
 
-from supervisor.edges.intake.bags import Bags, with_bag
+from supervisor.edges.intake.bags import Bags, entries, with_bag
+from supervisor.edges.intake.cloudstack.addresses import addresses_for
 
 OWNED = ("vmdata", "vmpassword")
 """Kinds of commands whose entries belong to the guest at an address."""
@@ -23,17 +24,17 @@ def with_owners(bags: Bags) -> Bags:
     """Return bags with the owner of each address; bags of an earlier supervisor, which lack them, are completed."""
     if BAG in bags:
         return bags
-    entries = bags.get("dhcpentry", {})
-    addresses = {address for kind in OWNED for address in bags.get(kind, {}) if address != "id"} & entries.keys()
-    gone = {address for address in addresses if entries[address].get("remove")}
-    owners = {address: entries[address]["mac_address"].lower() for address in sorted(addresses - gone)}
+    cards = bags.get("dhcpentry", {})
+    addresses = {address for kind in OWNED for address, _ in entries(bags, kind)} & cards.keys()
+    gone = {address for address in addresses if cards[address].get("remove")}
+    owners = {address: cards[address]["mac_address"].lower() for address in sorted(addresses - gone)}
     return without(with_bag(bags, BAG, owners), gone)
 
 
 def claimed(bags: Bags, address: str, *, is_all: bool = False) -> Bags:
-    """Return the bags after data came for `address`: it is of the card that has the address now.
+    """Return the bags after data came for `address`: its owner is the card that has the address now.
 
-    `is_all`: nothing is left there of what came before.
+    `is_all`: this is all there is for the address, so without such a card it has no owner yet.
     """
     entry = bags.get("dhcpentry", {}).get(address)
     if entry is None or entry.get("remove"):
@@ -42,7 +43,7 @@ def claimed(bags: Bags, address: str, *, is_all: bool = False) -> Bags:
 
 
 def assigned(bags: Bags, address: str, mac: str) -> Bags:
-    """Return the bags after `address` was given to the card `mac`, without what another card was sent there."""
+    """Return the bags after `address` was given to the card `mac`, without the data of another card there."""
     if bags[BAG].get(address, mac) != mac:
         return without(bags, {address})
     has_data = any(address in bags.get(kind, {}) for kind in OWNED)
@@ -50,7 +51,7 @@ def assigned(bags: Bags, address: str, mac: str) -> Bags:
 
 
 def without(bags: Bags, addresses: Collection[str]) -> Bags:
-    """Return the bags without anything that was sent for guests at these addresses."""
+    """Return the bags without data of guests at these addresses."""
     for kind in (*OWNED, BAG):
         bags = _left(bags, kind, addresses)
     return bags
@@ -61,12 +62,10 @@ def without_network(bags: Bags, network: IPv4Network) -> Bags:
 
     Passwords of cards that are known stay for them: it may have been shut down because all of them are stopped.
     """
-    left = [IPv4Network(entry["network"]) for entry in _guest_addresses(bags)]
-    known = {address for kind in ("dhcpentry", *OWNED) for address in bags.get(kind, {}) if address != "id"}
+    left = [IPv4Network(entry["network"]) for entry in addresses_for(bags, "guest")]
+    known = {address: _parsed(address) for kind in ("dhcpentry", *OWNED) for address, _ in entries(bags, kind)}
     gone = {
-        address
-        for address in known
-        if (found := _parsed(address)) in network and not any(found in other for other in left)
+        address for address, parsed in known.items() if parsed in network and not any(parsed in other for other in left)
     }
     waiting = gone & bags[BAG].keys() & bags.get("vmpassword", {}).keys()
     for kind in ("dhcpentry", *OWNED, BAG):
@@ -79,12 +78,6 @@ def _left(bags: Bags, kind: str, addresses: Collection[str]) -> Bags:
     if not any(address in bag for address in addresses):
         return bags
     return with_bag(bags, kind, {key: entry for key, entry in bag.items() if key not in addresses})
-
-
-def _guest_addresses(bags: Bags) -> list[dict[str, str]]:
-    """Return the router's own addresses in networks of guests."""
-    devices = (entries for key, entries in bags.get("ips", {}).items() if key != "id")
-    return [entry for entries in devices for entry in entries if entry.get("add") and entry.get("nw_type") == "guest"]
 
 
 def _parsed(address: str) -> IPv4Address:

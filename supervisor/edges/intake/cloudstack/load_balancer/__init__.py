@@ -6,13 +6,15 @@ _servers, _tls, _checks, _sticky, _options.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
-from supervisor.edges.intake.bags import Bags
-from supervisor.edges.intake.balancer_listener import (
+from supervisor.edges.intake import fields
+from supervisor.edges.intake.bags import Bags, with_bag
+from supervisor.edges.intake.cloudstack.addresses import own_addresses
+from supervisor.edges.intake.cloudstack.load_balancer.listener import (
     Known,
     Place,
     inherited,
@@ -21,11 +23,19 @@ from supervisor.edges.intake.balancer_listener import (
     place_of,
     statistics,
 )
-from supervisor.edges.intake.balancer_options import INHERITED, check_option, with_timeout
-from supervisor.edges.intake.balancer_text import PATH, Directive, Section, milliseconds, number, sections
+from supervisor.edges.intake.cloudstack.load_balancer.options import INHERITED, check_option, with_timeout
+from supervisor.edges.intake.cloudstack.load_balancer.text import (
+    PATH,
+    Directive,
+    Section,
+    milliseconds,
+    number,
+    sections,
+)
+from supervisor.edges.intake.family import Command, Family
 from supervisor.edges.intake.faults import BadPartError, Faults
-from supervisor.edges.intake.networks import own_addresses
-from supervisor.values.router import GuestNetwork, Listener, LoadBalancing, Statistics
+from supervisor.edges.intake.fields import Field
+from supervisor.values.router import Listener, LoadBalancing, RouterConfig, Statistics
 
 _OURS = {  # the supervisor's to decide, with no effect on what clients see
     "log": "what is logged, and where",
@@ -39,13 +49,17 @@ _OURS = {  # the supervisor's to decide, with no effect on what clients see
 }
 
 
-def load_balancing(bags: Bags, guests: Sequence[GuestNetwork], faults: Faults) -> LoadBalancing:
-    services = frozenset(address for network in guests for address in network.service_addresses)
-    found = LoadBalancing()
+def _merge(bags: Bags, command: Command) -> Bags:
+    return with_bag(bags, "loadbalancer", {"config": command.body["rules"]})
+
+
+def _interpret(bags: Bags, router: RouterConfig, faults: Faults) -> RouterConfig:
+    services = frozenset(router.service_addresses)
     for rules in bags.get("loadbalancer", {}).get("config", [])[:1]:
         with faults.part(PATH):
-            found = _read(rules, services, services | own_addresses(bags), faults)
-    return found
+            balancing = _read(rules, services, services | own_addresses(bags), faults)
+            return replace(router, load_balancing=balancing)
+    return router
 
 
 def _read(
@@ -121,3 +135,22 @@ def _default(one: Directive, result: LoadBalancing) -> LoadBalancing:
         case (word, *_) if word not in INHERITED and word != "log":
             raise BadPartError(f"{word!r:.40} is unknown: left out")  # the rest may be a password
     return result
+
+
+_CERTIFICATE = (
+    Field("name", fields.text),
+    Field("cert", fields.text),
+    Field("key", fields.text),
+    Field("chain", fields.text, is_required=False),
+    Field("password", fields.text, is_required=False),
+)
+_RULES = (Field("configuration", fields.texts), Field("ssl_certs", fields.list_of(_CERTIFICATE), is_required=False))
+
+FAMILY = Family(
+    "loadbalancer",
+    fields=(Field("rules", fields.list_of(_RULES)),),
+    merge=_merge,
+    interpret=_interpret,
+    parts=lambda body: (PATH,),
+    after=("guestnetwork",),
+)

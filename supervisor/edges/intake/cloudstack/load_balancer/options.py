@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from supervisor.edges.intake.balancer_checks import HEADER, KINDS, header_value
-from supervisor.edges.intake.balancer_text import Directive, checked, milliseconds
+from supervisor.edges.intake.cloudstack.load_balancer.checks import HEADER, KINDS, header_value
+from supervisor.edges.intake.cloudstack.load_balancer.text import Directive, checked, milliseconds
 from supervisor.edges.intake.faults import BadPartError, Faults
 from supervisor.values.balancing import HeaderRule
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from supervisor.edges.intake.balancer_text import Directive
+from supervisor.edges.intake.cloudstack.load_balancer.text import Directive
 from supervisor.edges.intake.faults import BadPartError, Faults
 from supervisor.values.balancing import Tls
 from supervisor.values.router import Certificate
@@ -133,7 +133,7 @@ def _certificate(name: str, path: str, certificates: Mapping[str, Mapping[str, A
     if entry is None:
         raise BadPartError(f"{name}: certificate {of!r:.80} did not come with it: listener refused")
     # Only now: what it needs would stay in the memory of a daemon that has no certificates.
-    from supervisor.edges.intake.certificates import certificate_text  # noqa: PLC0415
+    from supervisor.edges.intake.cloudstack.load_balancer.certificates import certificate_text  # noqa: PLC0415
 
     text = certificate_text(of, entry["cert"], entry.get("chain") or "", entry["key"], entry.get("password") or "")
     return Certificate(of, Secret(text))

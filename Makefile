@@ -86,7 +86,7 @@ bench: run ## measure times, sizes and memory
 # What only asks for answers runs side by side; what promises to lose nothing under load has the machine for itself.
 SIDE_BY_SIDE := tests/unit tests/services tests/contract tests/integration/probes tests/integration/refusals \
 	tests/integration/test_images.py
-TWO_AT_A_TIME := tests/reports tests/integration/lab tests/integration/lifecycle tests/integration/network
+TWO_AT_A_TIME := tests/examples tests/reports tests/integration/lab tests/integration/lifecycle tests/integration/network
 
 test: bundle ## run the whole test suite (on Docker: its contract; the rest is in test-docker)
 	@$(BIN)/python -m pytest -q -m "not slow" -n 3 --dist loadfile $(SIDE_BY_SIDE)
@@ -123,7 +123,7 @@ check: venv system ## format, lint, types, import contracts, unit tests
 	@$(BIN)/python -m pytest -q -m "not images" -n 2 --dist loadfile tests/unit tests/services
 
 proto: venv ## generate the API's code from supervisor.proto
-	@cd $(CURDIR) && $(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. supervisor/surface/api/supervisor.proto
+	@cd $(CURDIR) && $(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. supervisor/surface/api/supervisor.proto
 
 clean: stop ## remove everything that was built
 	@rm -rf build $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
 from supervisor.values.undertaking import UndertakingState
+
+Moment = Annotated[float, "seconds since the epoch"]
 
 
 class ServiceState(StrEnum):
@@ -28,7 +31,7 @@ class HandoverStatus:
     from_version: str | None
     to_version: str
     generation: int
-    started: float
+    started: Moment
     message: str = ""
 
 
@@ -39,7 +42,7 @@ class DrainingStatus:
     generation: int
     version: str
     connections: int
-    deadline: float
+    deadline: Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class UndertakingStatus:
     name: str
     what: str
     state: UndertakingState
-    since: float | None  # up, or not up; None: not looked at yet
+    since: Moment | None  # up, or not up; None: not looked at yet
     calls: int  # that the supervisor made since it looks after it
     associations: int
     message: str = ""
@@ -63,13 +66,13 @@ class ServiceStatus:
     version: str | None
     generation: int | None
     image: str | None
-    since: float | None
+    since: Moment | None
     restarts: int
     handover: HandoverStatus | None
-    draining: tuple[DrainingStatus, ...]
-    desired_version: str | None
-    is_pinned: bool
     message: str
+    draining: tuple[DrainingStatus, ...]
+    is_pinned: bool
+    desired_version: str | None
     memory_bytes: int | None  # of the active, when it was looked at last
     cpu_seconds: float | None  # since it was started
     undertakings: tuple[UndertakingStatus, ...] = ()
@@ -88,15 +91,15 @@ class BundleStatus:
     created: str
     source: str
     is_verified: bool
-    is_current: bool  # the release that the services were last told to follow
     services: tuple[BundledServiceStatus, ...]
+    is_current: bool  # the release that the services were last told to follow
 
 
 @dataclass(frozen=True, slots=True)
 class SupervisorStatus:
     version: str
     pid: int
-    started: float
+    started: Moment
     engine: str
     engine_version: str
     is_ready: bool  # every service of the catalog is ready
@@ -138,8 +141,8 @@ class HandoverRecord:
     from_version: str | None
     to_version: str
     generation: int
-    started: float
-    finished: float | None
+    started: Moment
+    finished: Moment | None
     outcome: str  # running, succeeded, reverted, failed
     reason: str
     seconds_to_cutover: float | None
@@ -149,7 +152,7 @@ class HandoverRecord:
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    time: float
+    time: Moment
     service: str
     name: str
     message: str

@@ -75,15 +75,15 @@ BETA = ServiceStatus(
     cpu_seconds=None,
 )
 OLD = BundleStatus(
-    "2026.1", "2026-01-02T03:04:05Z", "/media/a.iso", True, True, (BundledServiceStatus("alpha", "1.0", IMAGE),)
+    "2026.1", "2026-01-02T03:04:05Z", "/media/a.iso", True, (BundledServiceStatus("alpha", "1.0", IMAGE),), True
 )
 NEW = BundleStatus(
     "2026.2",
     "2026-02-02T03:04:05Z",
     "/media/b.iso",
     True,
-    False,
     (BundledServiceStatus("alpha", "2.0", IMAGE), BundledServiceStatus("beta", "2.0", IMAGE)),
+    False,
 )
 RECORDS = (
     HandoverRecord(

@@ -24,6 +24,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from supervisor.decisions.retries import NAMESPACE_ENTRY, poll
 from supervisor.edges.engine import docker_facts as facts
 from supervisor.edges.engine import streams
 from supervisor.edges.engine.client import RefusedError
@@ -37,7 +38,6 @@ from supervisor.values.names import Digest, ImageId
 
 COMMAND = ["/usr/bin/nsenter", "--net=/netns", "--", "/usr/bin/sleep", "60"]  # longer than any start
 MEMORY_BYTES, PIDS, NOFILE = 32 << 20, 32, 64
-JOIN_TURN, JOIN_TURNS = 0.002, 2500
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _FOLDERS = ("dev", "etc", "proc", "sys", "tmp", "usr")
@@ -149,11 +149,13 @@ class Holders:
     def _await_entry(self, container: str, holder: str, network: str) -> None:
         found = self._client.get(f"look at the holder of {container}", f"/containers/{holder}/json")
         process = facts.process(found)
-        for _ in range(JOIN_TURNS):
-            if process is None or process.wait(JOIN_TURN):
-                break
-            if process.namespace("net") == identity(network):
-                return
+        if process is not None and poll(
+            NAMESPACE_ENTRY,
+            lambda: process.namespace("net") == identity(network),
+            sleep=process.wait,
+            waits_first=True,
+        ):
+            return
         words, errors = streams.collect(self._commands.log_chunks(holder_name(container), 3))
         said = (words + errors).decode(errors="replace").strip() or "its holder says nothing"
         raise EngineError(f"cannot start container {container}: cannot enter {network}: {said}")

@@ -26,6 +26,11 @@ def process(found: Any) -> Process | None:
     return Process.find(pid) if pid else None
 
 
+def is_settled(found: Any) -> bool:
+    """True unless the engine takes a container for running whose process is gone."""
+    return process(found) is not None or found["State"]["Status"] not in ("running", "stopping")
+
+
 def inspected(found: Any) -> Container:
     state = found["State"]
     facts = state | {"Labels": found["Config"]["Labels"]}

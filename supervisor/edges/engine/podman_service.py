@@ -17,12 +17,12 @@ import threading
 import time
 from collections.abc import Callable
 
+from supervisor.decisions.retries import ENGINE_ANSWER, ENGINE_CLEAN_UP, poll
 from supervisor.edges.engine.podman_files import PATH, PodmanFiles
 from supervisor.edges.engine.processes import Process, is_cleaning_up
 from supervisor.edges.engine.space import SPACE_RESERVE
 from supervisor.values.errors import EngineError, EngineUnavailableError
 
-START_DEADLINE = 20.0
 STOP_DEADLINE = 5.0
 LOG_LIMIT = 1024 * 1024
 CONMON_PLACES = "/usr/libexec/podman:/usr/local/libexec/podman:/usr/lib/podman:/usr/libexec/crio"
@@ -33,7 +33,7 @@ PACKAGES = {"podman": "podman", "runc": "runc", "conmon": "conmon"}
 log = logging.getLogger(__name__)
 
 
-class EngineEndedError(EngineUnavailableError):
+class EngineEndedError(EngineUnavailableError, word="engine-ended"):
     """The service ended before it answered."""
 
 
@@ -89,10 +89,13 @@ class PodmanService:
         self._files.empty_spool()
         self._files.socket.unlink(missing_ok=True)
         process = self._spawn(program)
-        self._files.record.write_text(
-            json.dumps({"pid": process.pid, "started": process.started, "configuration": digest})
-        )
-        self._await_answer(process)
+        record = {"pid": process.pid, "started": process.started, "configuration": digest}
+        try:
+            self._files.record.write_text(json.dumps(record))
+            self._await_answer(process)
+        except BaseException:  # a service that is not recorded, or does not answer, would never be ended
+            _end(process, signal.SIGKILL)
+            raise
 
     def stop(self) -> None:
         """End the service; containers keep running. Nothing happens when none is recorded."""
@@ -112,9 +115,7 @@ class PodmanService:
 
     def _await_clean_up(self) -> None:
         """Give monitors of ended containers, and the commands they leave behind, time to end."""
-        deadline = time.monotonic() + STOP_DEADLINE
-        while time.monotonic() < deadline and is_cleaning_up(str(self._files.storage)):
-            time.sleep(0.05)
+        poll(ENGINE_CLEAN_UP, lambda: not is_cleaning_up(str(self._files.storage)), sleep=time.sleep)
 
     def process(self) -> Process | None:
         """The service that runs now."""
@@ -178,18 +179,21 @@ class PodmanService:
         return process
 
     def _await_answer(self, process: Process) -> None:
-        for _ in range(int(START_DEADLINE / 0.02)):
-            if self._files.socket.exists():
-                with contextlib.suppress(EngineUnavailableError):
-                    self._ping()
-                    return
-            if process.wait(0.02):
-                _reap(process.pid)
-                raise EngineEndedError(f"cannot start the engine: it ended: {self._last_words()}")
-        _end(process, signal.SIGKILL)
+        if poll(ENGINE_ANSWER, self._is_answering, sleep=process.wait):
+            return
+        if process.wait(0):
+            raise EngineEndedError(f"cannot start the engine: it ended: {self._last_words()}")
         raise EngineUnavailableError(
-            f"cannot start the engine: no answer on {self._files.socket} in {START_DEADLINE:g} s: {self._last_words()}"
+            f"cannot start the engine: no answer on {self._files.socket} in {ENGINE_ANSWER.longest:g} s:"
+            f" {self._last_words()}"
         )
+
+    def _is_answering(self) -> bool:
+        if self._files.socket.exists():
+            with contextlib.suppress(EngineError):
+                self._ping()
+                return True
+        return False
 
     def _last_words(self) -> str:
         with contextlib.suppress(OSError):

@@ -126,7 +126,7 @@ def _parents(path: str) -> Iterator[str]:
 
 
 def _fixed_folders(manifest: ServiceManifest) -> Iterator[str]:
-    """Yield folders that targets name outright (`hosts/{{ item.name }}`): daemons watch them even when they are empty."""
+    """Yield folders that targets name outright (`hosts/{{ item.name }}`): daemons watch them even when empty."""
     for entry in manifest.config:
         plain = entry.target.partition("{")[0]
         yield from _parents(plain)

@@ -9,9 +9,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from supervisor.decisions.retries import UNMOUNT, retry
 from supervisor.values.errors import StateError
 
-BUSY_SECONDS = 5.0
 _SOURCE = "vr-supervisor"  # the name of our mounts in the mount table
 
 
@@ -45,27 +45,18 @@ def release(folder: Path) -> None:
     """
     entry = _mount_of(folder)
     if entry is not None and entry.point == os.path.realpath(folder) and entry.source == _SOURCE:
-        _unmount(entry.point)
+        retry(UNMOUNT, lambda: _run("umount", entry.point), on=_BusyError, sleep=time.sleep)
 
 
-def _unmount(point: str) -> None:
-    """Unmount, and retry while it is busy: the clean-up of a container that has just ended may still use it."""
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            _run("umount", point)
-        except StateError as error:
-            if "busy" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-        else:
-            return
+class _BusyError(StateError, word="state"):
+    """The file system is still in use, by the clean-up of a container that has just ended, say."""
 
 
 def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     if done.returncode:
-        raise StateError(f"cannot {command[0]} {command[-1]}: {done.stderr.strip() or f'exit code {done.returncode}'}")
+        text = f"cannot {command[0]} {command[-1]}: {done.stderr.strip() or f'exit code {done.returncode}'}"
+        raise (_BusyError if "busy" in done.stderr else StateError)(text)
 
 
 def _mount_of(folder: Path) -> _MountEntry | None:

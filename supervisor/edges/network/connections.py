@@ -8,6 +8,7 @@ from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 
+from supervisor.decisions.retries import VANISHED_FLOW, retry
 from supervisor.decisions.traffic import outside_of, outsides
 from supervisor.edges.network.command import DEADLINE, run
 from supervisor.edges.network.namespace import call_inside, exists
@@ -25,10 +26,8 @@ HALF_CLOSED = "05"  # FIN_WAIT2: open as long as a process has it (an inode othe
 
 Outsides = Mapping[Endpoint, Endpoint]  # where an instance answers -> what its clients call that
 
-_ATTEMPTS = 20  # each deletes some
 
-
-class _VanishedFlowError(NetworkError):
+class _VanishedFlowError(NetworkError, word="network"):
     """The tool ended early, for the flow it was about to delete was no longer there."""
 
 
@@ -68,15 +67,8 @@ class ConntrackConnections:
             self._delete(criteria)
 
     def _delete(self, criteria: Sequence[str]) -> None:
-        """A flow that ends by itself between being listed and being deleted makes the tool give up: ask it again."""
-        for attempt in range(_ATTEMPTS):
-            try:
-                self._conntrack("delete", "-D", *criteria)
-            except _VanishedFlowError:
-                if attempt == _ATTEMPTS - 1:
-                    raise
-            else:
-                return
+        """Ask the tool again when a flow ended between being listed and being deleted: each time it deletes some."""
+        retry(VANISHED_FLOW, lambda: self._conntrack("delete", "-D", *criteria), on=_VanishedFlowError)
 
     def _conntrack(self, verb: str, *arguments: str) -> str:
         # Exit code 1 says that no flow matched, or that something went wrong: only the former is reported in numbers.

@@ -13,7 +13,7 @@ from supervisor.loop.world import World
 from supervisor.ports.engine import Engine
 from supervisor.ports.files import Folders
 from supervisor.ports.store import Store
-from supervisor.values.errors import NoSuchContainerError, StateError, SupervisorError
+from supervisor.values.errors import NoSuchContainerError, ReloadFailedError, StateError
 from supervisor.values.manifest import ServiceDefinition, ServiceManifest, Watch
 from supervisor.values.names import ServiceName
 from supervisor.values.release import InstanceState, Version
@@ -190,7 +190,7 @@ def ensure_created(world: World, instance: Instance, definition: ServiceDefiniti
 def reload_daemon(engine: Engine, instance: Instance, definition: ServiceDefinition) -> None:
     """Let a daemon read the files that were written for it; nothing happens without `reload` in the manifest.
 
-    Raises SupervisorError: when its command refused them.
+    Raises ReloadFailedError: when its command refused them.
     """
     reload, name = definition.manifest.reload, instance.container_name
     if reload and reload.signal:
@@ -199,7 +199,7 @@ def reload_daemon(engine: Engine, instance: Instance, definition: ServiceDefinit
         result = engine.execute(name, reload.command, 10.0)
         if result.exit_code != 0:
             said = (result.stderr + result.stdout).decode(errors="replace").strip()
-            raise SupervisorError(f"cannot reload {name}: {reload.command[0]} ended with {said[-2000:]}")
+            raise ReloadFailedError(name, reload.command[0], said[-2000:])
 
 
 def enlarge_buffers(world: World, instance: Instance, definition: ServiceDefinition) -> None:

@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 
+from supervisor.decisions.retries import DAMAGE_CONFIRMATION, Policy, retry
 from supervisor.loop.releases.library import Library
 from supervisor.loop.world import World
 from supervisor.values.errors import EngineUnavailableError, SupervisorError
@@ -19,7 +20,6 @@ log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 5.0  # between two looks
 THOROUGH_SECONDS = 300.0  # between two that read every image
-CONFIRM_SECONDS = 1.0  # between two looks that have to agree before a storage is given up
 AGAIN_SECONDS = 30.0  # while something is known to be missing
 CLOSE_SECONDS = 3.0
 
@@ -34,10 +34,10 @@ class StorageRepair:
         media: Callable[[], Sequence[str]],
         tell: Callable[[str, str, str], None],
         closing: threading.Event,
-        confirm_seconds: float = CONFIRM_SECONDS,
+        confirmation: Policy = DAMAGE_CONFIRMATION,
     ) -> None:
         self._world, self._library, self._media, self._tell = world, library, media, tell
-        self._closing, self._confirm_seconds = closing, confirm_seconds
+        self._closing, self._confirmation = closing, confirmation
         self._read_at = float("-inf")
         self._thread = threading.Thread(target=self._run, name="mending", daemon=True)
         self.message = ""
@@ -74,10 +74,12 @@ class StorageRepair:
         """Look once, and mend what is found. EngineError, StateError: it could not be looked at, or not be mended."""
         now = self._world.clock.monotonic()
         reads = is_thorough and now - self._read_at >= THOROUGH_SECONDS
-        damage = self._world.engine.damage(is_thorough=reads)
-        if damage:  # what is being made or removed at this moment is refused too
-            self._closing.wait(self._confirm_seconds)
-            damage = self._world.engine.damage(is_thorough=reads)
+        damage = retry(
+            self._confirmation,
+            lambda: self._world.engine.damage(is_thorough=reads),
+            until=lambda seen: not seen,
+            sleep=self._pause,
+        )
         self._read_at = now if reads else self._read_at
         if damage and not self._replace_storage(damage):
             return
@@ -89,6 +91,10 @@ class StorageRepair:
         if missing.loaded:
             self._world.shared.damage_reports.mended += 1
         self._said("; ".join(missing.failed))
+
+    def _pause(self, seconds: float) -> None:
+        """Wait; when the supervisor ends the second look comes at once, for one look alone decides nothing."""
+        self._closing.wait(seconds)
 
     def _replace_storage(self, damage: str) -> bool:
         """True if there is a new one."""

@@ -10,8 +10,10 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 
 from supervisor.decisions.container import SERVICE_LABEL
+from supervisor.decisions.retries import MIGRATION_BUSY, MIGRATION_SILENCE, retry
 from supervisor.loop.handover.run import Listener
 from supervisor.loop.service.worker import Worker
 from supervisor.loop.world import World
@@ -25,9 +27,7 @@ from supervisor.values.status import EventRecord, Progress
 log = logging.getLogger(__name__)
 
 TURN_SECONDS = 0.25
-BUSY_SECONDS = 240.0  # for a hand-over that is under way already, its soak and what it drains
 CLEARING_SECONDS = 30.0  # beside the longest time that connections are given
-SILENCE_SECONDS = 60.0  # for an engine that is being restarted
 
 Follow = Callable[[Listener], Iterator[Progress]]
 
@@ -55,9 +55,11 @@ class EngineMigration:
         follow: Follow,
         images: AbstractContextManager[object],
         closing: threading.Event,
+        turn_seconds: float = TURN_SECONDS,
     ) -> None:
         self._world, self._move, self._workers = world, move, workers
         self._follow, self._images, self._closing = follow, images, closing
+        self._turn_seconds = turn_seconds
         self._stayed: dict[ServiceName, str] = {}  # why
         self._began = world.clock.monotonic()
 
@@ -121,19 +123,18 @@ class EngineMigration:
 
     def _hand_over(self, worker: Worker, fraction: float) -> Iterator[Progress]:
         """One service, unless its active is there already or nothing of it runs: its next start is there too."""
-        listener = None
-        deadline = self._world.clock.monotonic() + BUSY_SECONDS
-        while listener is None and self._is_left_behind(worker) and not self._closing.is_set():
-            try:
-                listener = worker.begin(Kind.MIGRATE, None)
-            except BusyError as error:
-                if self._world.clock.monotonic() > deadline:
-                    self._stay(worker.name, str(error))
-                    return
-                self._closing.wait(TURN_SECONDS)
-            except RequestError as error:
+        try:
+            listener = retry(
+                replace(MIGRATION_BUSY, pause=self._turn_seconds),
+                lambda: worker.begin(Kind.MIGRATE, None) if self._is_to_move(worker) else None,
+                on=BusyError,
+                sleep=self._closing.wait,
+                now=self._world.clock.monotonic,
+            )
+        except RequestError as error:
+            if not (isinstance(error, BusyError) and self._closing.is_set()):
                 self._stay(worker.name, str(error))
-                return
+            return
         if listener is None:
             return
         for progress in self._follow(listener):
@@ -147,12 +148,18 @@ class EngineMigration:
         log.warning("service not moved", extra={"service": service, "reason": why})
         self._stayed[service] = why
 
+    def _is_to_move(self, worker: Worker) -> bool:
+        return self._is_left_behind(worker) and not self._closing.is_set()
+
     def _is_left_behind(self, worker: Worker) -> bool:
-        """Its active is; as long as nobody knows which one that is, whatever there is of it."""
-        keeper = worker.keeper
-        if keeper is None:
+        """True if the service's active container is still on the engine being left.
+
+        If it is not known yet which one that is, true if any of its containers is.
+        """
+        active = worker.snapshot.active
+        if active is None:
             return worker.name in self._remaining()
-        return keeper.instance.container_name in {container.name for container in self._left_behind()}
+        return active.instance.container_name in {container.name for container in self._left_behind()}
 
     def _remaining(self) -> frozenset[ServiceName]:
         """Services that still have containers with the former engine."""
@@ -162,21 +169,25 @@ class EngineMigration:
 
     def _left_behind(self) -> tuple[Container, ...]:
         """An engine that does not answer is started, and given time to."""
-        deadline = self._world.clock.monotonic() + SILENCE_SECONDS
-        while True:
-            try:
-                return self._move.left_behind()
-            except EngineUnavailableError:
-                if self._world.clock.monotonic() > deadline or self._closing.is_set():
-                    raise
+
+        def revive(seconds: float) -> bool:
+            if not self._closing.is_set():
                 with suppress(EngineError):
                     self._world.engine.start_service()
-                self._closing.wait(TURN_SECONDS)
+            return self._closing.wait(seconds)
+
+        return retry(
+            replace(MIGRATION_SILENCE, pause=self._turn_seconds),
+            self._move.left_behind,
+            on=EngineUnavailableError,
+            sleep=revive,
+            now=self._world.clock.monotonic,
+        )
 
     def _wait_for_clearing(self, left: str) -> Iterator[Progress]:
         """Until former generations have finished their connections and are gone."""
-        keepers = [worker.keeper for worker in self._workers.values() if worker.keeper]
-        longest = max((keeper.definition.manifest.drain.deadline for keeper in keepers), default=0.0)
+        actives = [active for worker in self._workers.values() if (active := worker.snapshot.active)]
+        longest = max((active.definition.manifest.drain.deadline for active in actives), default=0.0)
         deadline = self._world.clock.monotonic() + longest + CLEARING_SECONDS
         told: frozenset[ServiceName] = frozenset()
         while waited := self._remaining() - set(self._stayed):
@@ -185,7 +196,7 @@ class EngineMigration:
             if waited != told:
                 told = waited
                 yield self._told("drain", f"{', '.join(sorted(waited))} still end in {left}", 1.0)
-            self._closing.wait(TURN_SECONDS)
+            self._closing.wait(self._turn_seconds)
 
     @property
     def _elapsed(self) -> float:

@@ -10,19 +10,18 @@ import logging
 import threading
 from collections.abc import Callable
 
+from supervisor.decisions.retries import ENGINE_START, Policy, poll
 from supervisor.ports.engine import Engine
 from supervisor.values.errors import EngineDownError, EngineError
 
 log = logging.getLogger(__name__)
 
-PAUSE_SECONDS = 1.0
-
 
 class EngineWait:
     """`message` says what is waited for; it is empty once the engine answers."""
 
-    def __init__(self, engine: Engine, closing: threading.Event) -> None:
-        self._engine, self._closing = engine, closing
+    def __init__(self, engine: Engine, closing: threading.Event, retries: Policy = ENGINE_START) -> None:
+        self._engine, self._closing, self._retries = engine, closing, retries
         self.version = self.message = ""
 
     def begin(self) -> None:
@@ -40,16 +39,18 @@ class EngineWait:
             act()
 
     def _await(self, act: Callable[[], None]) -> None:
-        while not self._closing.wait(PAUSE_SECONDS):
-            try:
-                self._start()
-            except EngineError as error:  # also one that came and cannot be used: somebody may put that right
-                self._wait_for(error)
-                continue
+        if poll(self._retries, self._is_here, sleep=self._closing.wait, waits_first=True):
             self.message = ""
             log.info("engine here", extra={"engine": self._engine.name, "version": self.version})
             act()
-            return
+
+    def _is_here(self) -> bool:
+        try:
+            self._start()
+        except EngineError as error:  # also one that came and cannot be used: somebody may put that right
+            self._wait_for(error)
+            return False
+        return True
 
     def _start(self) -> None:
         self._engine.start_service()

@@ -6,18 +6,17 @@ import logging
 import threading
 from collections.abc import Callable
 
+from supervisor.decisions.retries import STARTUP_TASK, Policy, poll
 from supervisor.values.errors import SupervisorError
 
 log = logging.getLogger(__name__)
-
-PAUSE_SECONDS = 1.0
 
 
 class StartupTasks:
     """What failed is said in `message`, and tried again in the background until it is done or the supervisor ends."""
 
-    def __init__(self, closing: threading.Event) -> None:
-        self._closing = closing
+    def __init__(self, closing: threading.Event, retries: Policy = STARTUP_TASK) -> None:
+        self._closing, self._retries = closing, retries
         self._lock = threading.Lock()
         self._failed: dict[str, str] = {}
         self._repeated: dict[str, Callable[[], None]] = {}  # by a thread for each name, until it is done
@@ -37,11 +36,12 @@ class StartupTasks:
             threading.Thread(target=self._repeat, args=(name,), name=f"chore-{name}", daemon=True).start()
 
     def _repeat(self, name: str) -> None:
-        while not self._closing.wait(PAUSE_SECONDS):
+        def is_done() -> bool:
             act = self._repeated[name]
-            if self._is_done(name, act) and self._ends(name, act):
-                log.info("made up for", extra={"what": name})
-                return
+            return self._is_done(name, act) and self._ends(name, act)
+
+        if poll(self._retries, is_done, sleep=self._closing.wait, waits_first=True):
+            log.info("made up for", extra={"what": name})
 
     def _ends(self, name: str, act: Callable[[], None]) -> bool:
         """False if somebody asked for something newer meanwhile."""

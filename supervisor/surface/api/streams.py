@@ -11,6 +11,7 @@ from typing import TypeVar
 import grpc
 
 from supervisor.surface.api.faults import TooManyStreamsError
+from supervisor.values.status import EventRecord
 
 Item = TypeVar("Item")
 Message = TypeVar("Message")
@@ -37,9 +38,8 @@ def carry(
     items: Iterator[Item],
     to_message: Callable[[Item], Message],
     context: grpc.ServicerContext,
-    is_heartbeat: Callable[[Item], bool] = lambda _: False,
 ) -> Iterator[Message]:
-    """Yield the items as messages until they end or the client is gone."""
+    """Yield the items as messages, heartbeats left out, until they end or the client is gone."""
     close = getattr(items, "close", None)
     # A generator can be closed by its own thread only: it notices at its next item or heartbeat. Anything else is
     # closed at once, from the thread that learns of the client's end.
@@ -49,8 +49,12 @@ def carry(
         for item in items:
             if not context.is_active():
                 return
-            if not is_heartbeat(item):
+            if not _is_heartbeat(item):
                 yield to_message(item)
     finally:
         if close is not None:
             close()
+
+
+def _is_heartbeat(item: object) -> bool:
+    return not item.name if isinstance(item, EventRecord) else item == b""

@@ -6,7 +6,8 @@ import os
 
 import click
 
-from supervisor.surface.cli import shapes, tables
+from supervisor.surface.api.codec import to_json
+from supervisor.surface.cli import tables
 from supervisor.surface.cli.common import Connection, json_option, pass_connection, print_json
 from supervisor.surface.cli.progress import follow
 
@@ -25,7 +26,7 @@ def list_bundles(connection: Connection, as_json: bool) -> None:
     """Show the releases that were imported."""
     values = connection.control.bundles()
     if as_json:
-        print_json([shapes.bundle(value) for value in values])
+        print_json([to_json(value) for value in values])
     elif not values:
         click.echo("no bundle was imported yet")
     else:

@@ -180,7 +180,7 @@ def test_an_error_message_does_not_hold_the_document() -> None:
 
 @pytest.mark.parametrize("kept", ["", "[]", '{"cmdline": 1}'])
 def test_kept_bags_that_cannot_be_read_are_refused(kept: str) -> None:
-    with pytest.raises(ConfigurationError, match="cannot read the kept configuration"):
+    with pytest.raises(ConfigurationError, match="cannot read the stored configuration"):
         CloudStackIntake().interpret(kept)
 
 

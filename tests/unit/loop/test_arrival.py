@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from supervisor.loop.supervision import engine_wait as arrival
+from supervisor.decisions.retries import Policy
 from supervisor.loop.supervision.engine_wait import EngineWait
 from supervisor.values.errors import EngineDownError, EngineUnavailableError
 from tests.fakes.engine import FakeEngine
@@ -15,19 +15,19 @@ from tests.unit.loop.loop_samples import SERVICES
 from tests.unit.loop.scenarios import ALL, Router, prepared
 
 SERVICE = SERVICES[0]
+SOON = Policy("engine-start", pause=0.01)
 SCENARIO = next(one for one in ALL if one.service == SERVICE and one.name == "restart")
 
 
 @pytest.fixture
-def closing(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    monkeypatch.setattr(arrival, "PAUSE_SECONDS", 0.01)
+def closing() -> Iterator[threading.Event]:
     made = threading.Event()
     yield made
     made.set()
 
 
 def test_an_engine_that_answers_is_here_at_once(closing: threading.Event) -> None:
-    one = EngineWait(FakeEngine(), closing)
+    one = EngineWait(FakeEngine(), closing, SOON)
     one.begin()
     called: list[int] = []
     one.then(lambda: called.append(threading.get_ident()))
@@ -38,7 +38,7 @@ def test_an_engine_that_answers_is_here_at_once(closing: threading.Event) -> Non
 def test_an_engine_that_may_come_is_waited_for_and_said_meanwhile(closing: threading.Event) -> None:
     engine, came = FakeEngine(), threading.Event()
     engine.fail("start_service", EngineDownError("cannot reach it: not started"))
-    one = EngineWait(engine, closing)
+    one = EngineWait(engine, closing, SOON)
     one.begin()
     assert (one.version, one.message) == ("", "cannot reach it: not started")
     engine.fail("start_service", EngineUnavailableError("cannot use it"))  # somebody puts that right, too
@@ -51,13 +51,13 @@ def test_an_engine_that_will_never_come_ends_the_start(closing: threading.Event)
     engine = FakeEngine()
     engine.fail("start_service", EngineUnavailableError("cannot use it: it is not installed"))
     with pytest.raises(EngineUnavailableError, match="not installed"):
-        EngineWait(engine, closing).begin()
+        EngineWait(engine, closing, SOON).begin()
 
 
 def test_nothing_is_waited_for_once_the_supervisor_ends(closing: threading.Event) -> None:
     engine, came = FakeEngine(), threading.Event()
     engine.fail("start_service", EngineDownError("cannot reach it: not started"))
-    one = EngineWait(engine, closing)
+    one = EngineWait(engine, closing, SOON)
     one.begin()
     closing.set()
     one.then(came.set)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from supervisor.decisions.retries import Policy
 from supervisor.loop.releases.library import Library
-from supervisor.loop.supervision import startup_tasks
 from supervisor.loop.supervision.startup_tasks import StartupTasks
 from supervisor.loop.supervision.supervision import Supervision
 from supervisor.ports.media import Media
@@ -30,8 +29,7 @@ SCENARIO = next(one for one in ALL if one.service == SERVICE and one.name == "re
 
 
 @pytest.fixture
-def router(monkeypatch: pytest.MonkeyPatch) -> Iterator[Router]:
-    monkeypatch.setattr(startup_tasks, "PAUSE_SECONDS", 0.01)
+def router() -> Iterator[Router]:
     with prepared(SCENARIO) as made:
         yield made
 
@@ -134,22 +132,21 @@ def test_services_are_employed_after_a_medium_that_cannot_be_used(
 ) -> None:
     library = Reader(router.life, error)
     made, employed = begun(router, library, ("/media/a.iso",))
-    made._workers = {}  # as if it were the first boot
+    made._parts.workers.by_name = {}  # as if it were the first boot
     monkeypatch.setattr(router.machine.store, "log_event", lambda event: (_ for _ in ()).throw(StateError("disk full")))
     library.goes_on.set()
     assert awaited(lambda: employed == [SERVICE, SERVICE])
     router.surprises.found.clear()
 
 
-def test_nothing_is_made_up_for_once_the_supervisor_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(startup_tasks, "PAUSE_SECONDS", 0.01)
+def test_nothing_is_made_up_for_once_the_supervisor_ends() -> None:
     closing, tried = threading.Event(), [0]
 
     def fail() -> None:
         tried[0] += 1
         raise StateError("disk full")
 
-    one = StartupTasks(closing)
+    one = StartupTasks(closing, Policy("startup-task", pause=0.01))
     one.do("something", fail)
     assert awaited(lambda: tried[0] > 2)
     assert one.message == "disk full"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from supervisor.decisions.retries import Policy
 from supervisor.loop.releases.library import Library
 from supervisor.loop.releases.storage_repair import THOROUGH_SECONDS, StorageRepair
 from supervisor.values.errors import DigestMismatchError, EngineError
@@ -59,7 +60,12 @@ class Shop:
         world = router.life.world
         library = Library(world, self.media)
         self.mending = StorageRepair(
-            world, library, lambda: (ANOTHER,), self._tell, threading.Event(), confirm_seconds=0.0
+            world,
+            library,
+            lambda: (ANOTHER,),
+            self._tell,
+            threading.Event(),
+            confirmation=Policy("now", pause=0.0, attempts=2),
         )
 
     def _tell(self, service: str, name: str, message: str) -> None:

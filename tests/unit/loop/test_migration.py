@@ -13,7 +13,6 @@ import pytest
 
 from supervisor.loop.handover.run import Listener
 from supervisor.loop.releases.library import Library
-from supervisor.loop.supervision import engine_migration as migration
 from supervisor.loop.supervision.engine_migration import EngineMigration
 from supervisor.loop.supervision.supervision import Supervision
 from supervisor.ports.media import Media
@@ -79,9 +78,10 @@ def carry_out(router: Router, move: Move, closing: threading.Event | None = None
             while True:
                 yield listener.get_nowait()
 
-    told = EngineMigration(life.world, move, life.workers, follow, images, closing or threading.Event()).carry_out()
+    closing = closing or threading.Event()
+    told = EngineMigration(life.world, move, life.workers, follow, images, closing, turn_seconds=0.0)
     try:
-        return list(told)
+        return list(told.carry_out())
     finally:
         assert not images.locked()
 
@@ -166,17 +166,13 @@ def test_what_went_wrong_first_is_what_is_said(router: Router, caplog: pytest.Lo
     ]
 
 
-def test_an_engine_that_is_away_for_a_moment_is_waited_for(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(migration, "TURN_SECONDS", 0.0)
+def test_an_engine_that_is_away_for_a_moment_is_waited_for(router: Router) -> None:
     move = Move(router)
     move.failures = [EngineUnavailableError("cannot list containers: it went away")] * 3
     assert carry_out(router, move)[-1].phase == "succeeded"
 
 
-def test_an_engine_that_stays_away_ends_the_move_and_that_is_remembered(
-    router: Router, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(migration, "TURN_SECONDS", 0.0)
+def test_an_engine_that_stays_away_ends_the_move_and_that_is_remembered(router: Router) -> None:
     move = Move(router)
     move.failures = [EngineUnavailableError("cannot list containers: it went away")] * 1000
     with pytest.raises(EngineUnavailableError):
@@ -186,8 +182,7 @@ def test_an_engine_that_stays_away_ends_the_move_and_that_is_remembered(
     ]
 
 
-def test_a_service_that_was_not_looked_at_yet_is_waited_for(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(migration, "TURN_SECONDS", 0.0)
+def test_a_service_that_was_not_looked_at_yet_is_waited_for(router: Router) -> None:
     move, before = Move(router), active(router)
     router.boot()  # and it has not had its turn yet
     worker = router.life.workers[SERVICE]
@@ -202,7 +197,7 @@ def test_a_service_that_was_not_looked_at_yet_is_waited_for(router: Router, monk
             worker.run_until_settled()
             raise
 
-    worker.begin = begin_at_last  # type: ignore[method-assign]
+    worker.begin = begin_at_last  # type: ignore[method-assign, assignment]
     told = carry_out(router, move)
     assert (told[-1].phase, active(router)) == ("succeeded", before + 1)
 

@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from supervisor.decisions.retries import SETTLED_FILE, poll
+
 MAX_BYTES = 64 << 20  # files are held in memory to be compared
 MAX_ENTRIES = 100_000
 MAX_DEPTH = 32
-READ_ATTEMPTS = 50
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a fifo must not make us wait
@@ -114,16 +115,19 @@ def settle(descriptor: int, uid: int, gid: int, mode: int) -> bool:
 def read_settled(name: str, folder: int, budget: Budget) -> File | None:
     """Read a file that its daemon may be rewriting in place: until two reads a moment apart agree. None: it is gone."""
     former = read_file(name, folder, budget)
-    for _ in range(READ_ATTEMPTS):
-        if former is None:
-            return None
+
+    def is_settled() -> bool:
+        nonlocal former
+        before, former = former, read_file(name, folder, None)
+        return former is None or former == before
+
+    def pause(seconds: float) -> None:
         entry = status(name, folder)
         if entry is not None and abs(time.time() - entry.st_mtime) < 0.02:  # perhaps in the middle of a write
-            time.sleep(0.003)
-        again = read_file(name, folder, None)
-        if again == former:
-            return former
-        former = again
+            time.sleep(seconds)
+
+    if former is None or poll(SETTLED_FILE, is_settled, sleep=pause, waits_first=True):
+        return former
     raise OSError(errno.EBUSY, "keeps changing while it is read", name)
 
 

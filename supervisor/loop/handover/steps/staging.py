@@ -9,7 +9,7 @@ from supervisor.loop.handover.run import HandoverRun, Wait
 from supervisor.loop.handover.state_transfer import first_copy
 from supervisor.loop.handover.takeover_gap import settle
 from supervisor.loop.switchboard import Serving
-from supervisor.values.errors import SupervisorError
+from supervisor.values.errors import CheckFailedError
 
 
 def stage(run: HandoverRun) -> None:
@@ -41,4 +41,4 @@ def check(run: HandoverRun) -> None:
     check_wording(run)
     files = run.context.reload.wanted if run.context.reload else None
     if reason := refuses(run.world, run.candidate, run.definition, files):
-        raise SupervisorError(f"cannot use {run.candidate.version} of {run.candidate.service}: {reason}")
+        raise CheckFailedError(run.candidate.service, run.candidate.version, reason)

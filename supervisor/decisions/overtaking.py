@@ -1,11 +1,11 @@
 """Decides how a hand-over that soaks and a newer one go on: a new configuration does not wait for a soak.
 
 The newer hand-over runs beside the one that soaks until its candidate has traffic and has proved itself. If it fails
-before that, the soak goes on as if nothing had been. Otherwise one of two things happens:
+before that, the soak goes on unchanged. Otherwise one of two things happens:
 
 - The soak was for a version (a swap, say). It goes on, for the newer candidate, which is of the same version; the newer
-  hand-over has nothing left but to clear away the instance with the former configuration. Who is returned to when the
-  version fails is still the former version: it gets the newest configuration before it gets traffic.
+  hand-over has nothing left but to clear away the instance with the former configuration. If the version fails, the
+  former version is still the one to return to: it gets the newest configuration before it gets traffic.
 - The soak was for a configuration, or for a fresh instance of the same version. It is over: the newer candidate soaks.
 """
 

@@ -1,4 +1,4 @@
-"""Reads from the labels of running containers, where the memory lacks them, which there are and which one serves."""
+"""Finds, from the labels of running containers, instances that the store has lost, and the one of them that serves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Known = tuple[tuple[Instance, InstanceState], ...]
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """The record that is missing of one service: instances that were not known, and which one serves."""
+    """The record of one service that the store has lost: instances that it lacks, and the one that serves."""
 
     fresh: tuple[Instance, ...]
     active: Instance
@@ -39,10 +39,11 @@ def described(containers: Iterable[Container]) -> dict[ServiceName, tuple[Instan
 def recall(
     known: Known, running: tuple[Instance, ...], *, is_stale: bool, has_traffic: Callable[[Instance], bool]
 ) -> Recalled | None:
-    """Return what the memory lacks of a service; None: it knows what serves.
+    """Return the record that the store lacks of a service; None: the store has the instance that serves.
 
-    A memory that is whole is believed (`is_stale` is false) unless nothing that it knows runs. One that was damaged is
-    older than what runs, or empty: what the kernel sends traffic to serves, else what it calls active, else the newest.
+    A store that is whole (`is_stale` is false) is believed, unless nothing that it has runs. One that was damaged is
+    older than what runs, or empty: then the instance with traffic serves, else the one that it calls active, else the
+    newest.
     """
     by_number: Mapping[int, Instance] = {instance.generation: instance for instance in running}
     active = next((one for one, state in known if state is InstanceState.ACTIVE), None)

@@ -1,4 +1,4 @@
-"""A configuration as JSON can say it: for people, with every secret hidden."""
+"""Shows a configuration to people: as plain values for JSON, with every secret hidden."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from supervisor.values.secret import Secret
 def show(router: RouterConfig, key: bytes) -> dict[str, object]:
     """Return nested dictionaries and lists of plain values; secrets as `***`.
 
-    User data may hold secrets, and the offer of a password is made from it. Of both a mark is shown that changes when
-    they do; without `key` nobody can try what they might be.
+    User data may contain secrets, and the offer of a password is made from it. Both are shown as a mark that changes
+    when they do; without `key` nobody can find them by trying.
     """
     return {name: _plain(value, key) for name, value in printed_fields(router)}
 

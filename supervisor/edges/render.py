@@ -184,6 +184,12 @@ class TemplateRenderer:
                     raise scope.refuse(f"{place}.name", f"{found.name} is there already")
         return tuple(resolved.values())
 
+    def gap_port(self, manifest: ServiceManifest, router: RouterConfig, instance: Instance) -> int | None:
+        gap, scope = manifest.takeover.gap_port, _Scope({"router": router, "instance": instance}, manifest.name)
+        if gap is None or (gap.when is not None and not scope.is_true(gap.when, "takeover.encapsulation.when")):
+            return None
+        return gap.port
+
 
 def _probe(probe: Probe, scope: _Scope, place: str, alternative: int | None = None) -> ResolvedProbe:
     arguments = tuple((key, scope.template(text, f"{place}.{key}")) for key, text in probe.arguments)

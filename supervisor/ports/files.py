@@ -128,3 +128,6 @@ class Renderer(Protocol):
         self, manifest: ServiceManifest, router: RouterConfig, instance: Instance
     ) -> tuple[ResolvedUndertaking, ...]:
         """Return what the instance has to bring about (tunnels, name servers to reach); empty: nothing."""
+
+    def gap_port(self, manifest: ServiceManifest, router: RouterConfig, instance: Instance) -> int | None:
+        """Return the port that is to be held while no daemon of the service listens; None: no port is."""

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from supervisor.values.association import Association
-from supervisor.values.state import Connection, Endpoint, Instance, Link, TrafficTable
+from supervisor.values.state import Endpoint, Instance, Link
+from supervisor.values.traffic import Connection, TrafficTable
 
 
 class Links(Protocol):

@@ -255,11 +255,19 @@ class Drain:
 
 
 @dataclass(frozen=True, slots=True)
+class GapPort:
+    """A UDP port of the router that the supervisor holds while no daemon listens there: the kernel works on."""
+
+    port: int
+    when: str | None = None  # expression; while it is false, the port is not held
+
+
+@dataclass(frozen=True, slots=True)
 class Takeover:
     """What the kernel needs of the supervisor while one daemon takes the place of another."""
 
-    encapsulation: int | None = None  # UDP port of encapsulated ESP, which needs a socket while no daemon has one
-    clears_associations: bool = False  # those that a killed daemon left are deleted once the next has replaced them
+    gap_port: GapPort | None = None
+    clears_leftovers: bool = False  # state that a killed daemon left is deleted once the next has replaced it
 
 
 @dataclass(frozen=True, slots=True)

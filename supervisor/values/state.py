@@ -1,4 +1,4 @@
-"""What is: containers as the engine reports them, instances as the supervisor made them, status as others see it."""
+"""Containers as the engine reports them, instances as the supervisor made them, and probes of them."""
 
 from __future__ import annotations
 
@@ -263,71 +263,3 @@ class Reading:
 
     parts: tuple[Tally, ...]
     servers: tuple[Tally, ...] = ()  # that the daemon asks itself
-
-
-# ---------------------------------------------------------------- traffic
-
-
-@dataclass(frozen=True, slots=True)
-class AddressSwitch:
-    """outside -> inside, for isolated services."""
-
-    outside: Endpoint
-    inside: Endpoint
-
-
-@dataclass(frozen=True, slots=True)
-class PortSwitch:
-    """port -> inside port on some interfaces of the router, for router-mode services."""
-
-    protocol: Protocol
-    port: int
-    inside: int
-    interfaces: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class HeldPort:
-    """Encapsulated datagrams for a UDP port of the router go to a socket of the supervisor at `inside`."""
-
-    port: int
-    inside: int
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """A TCP connection of an instance: addresses and ports as its client sees them, and its own."""
-
-    client: SocketAddress
-    outside: SocketAddress
-    inside: SocketAddress
-
-
-@dataclass(frozen=True, slots=True)
-class SyncPath:
-    """One generation of a service may connect to another one of it."""
-
-    source: IPv4Address
-    target: IPv4Address
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
-class TrafficTable:
-    """Everything our nftables table says.
-
-    `active` are the maps that new flows follow; `alive` are the reverse maps: the switches of every generation that
-    may still answer, the active ones included. `outgoing` are the router's ends of the links of services that may
-    connect to others. `held_ports` are there in the gap of a takeover only. `kept` are connections of instances that
-    lost their traffic: they stay there even if connection tracking forgets them. `synced` are the ways between
-    generations of one service.
-    """
-
-    active_addresses: tuple[AddressSwitch, ...] = ()
-    alive_addresses: tuple[AddressSwitch, ...] = ()
-    active_ports: tuple[PortSwitch, ...] = ()
-    alive_ports: tuple[PortSwitch, ...] = ()
-    outgoing: tuple[str, ...] = ()
-    held_ports: tuple[HeldPort, ...] = ()
-    kept: tuple[Connection, ...] = ()
-    synced: tuple[SyncPath, ...] = ()

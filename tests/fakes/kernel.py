@@ -9,7 +9,8 @@ from ipaddress import IPv4Address
 
 from supervisor.decisions.traffic import endpoints
 from supervisor.values.association import Association
-from supervisor.values.state import Connection, Endpoint, Instance, Link, SocketAddress, TrafficTable
+from supervisor.values.state import Endpoint, Instance, Link, SocketAddress
+from supervisor.values.traffic import Connection, TrafficTable
 
 CLIENT, ROUTER = IPv4Address("10.1.1.100"), IPv4Address("10.1.1.1")
 

@@ -137,11 +137,6 @@ def masquerading_needs_a_namespace(draft: Draft) -> Iterator[Fault]:
         yield Fault("masquerades", "has no meaning here: network is router")
 
 
-def takeover_is_the_strategy(draft: Draft) -> Iterator[Fault]:
-    if draft.is_given("takeover") and draft.one("strategy") is Strategy.OVERLAP:
-        yield Fault("takeover", "has no meaning here: strategy is overlap")
-
-
 def names_are_unique(draft: Draft) -> Iterator[Fault]:
     for key in ("state", "runtime"):
         found = [(at, item) for at, item in draft.items(key) if item.name is not FAULTY]
@@ -352,7 +347,6 @@ RULES: tuple[Rule, ...] = (
     frontends_fit_the_network,
     ports_can_overlap,
     masquerading_needs_a_namespace,
-    takeover_is_the_strategy,
     names_are_unique,
     mounts_are_apart,
     probes_make_sense,

@@ -26,6 +26,7 @@ from supervisor.edges.catalog.questions import (
     UNDERTAKING,
     VERIFICATION,
 )
+from supervisor.edges.catalog.takeover import TAKEOVER
 from supervisor.edges.catalog.vocabulary import (
     ABSOLUTE,
     CAPABILITY,
@@ -62,7 +63,6 @@ from supervisor.values.manifest import (
     StateVolume,
     Stop,
     Strategy,
-    Takeover,
     TmpfsMount,
     User,
 )
@@ -119,20 +119,6 @@ FRONTEND = Record(
         Field("open", EXPRESSION, about="expression: while it is false, nothing is led there"),
     ),
 )
-
-TAKEOVER = Record(
-    Takeover,
-    (
-        Field("encapsulation", Number(1, 65535), about="UDP port of encapsulated ESP: held while no daemon listens"),
-        Field(
-            "associations",
-            Boolean(),
-            name="clears_associations",
-            about="what a killed daemon left in the kernel is deleted once it has been replaced",
-        ),
-    ),
-)
-
 
 _BOUND_NAME = Text(r"[a-z][a-z0-9_]*", "must be lower case letters, digits and _")
 BOUNDS = Record(

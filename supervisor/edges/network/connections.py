@@ -14,7 +14,8 @@ from supervisor.edges.network.command import DEADLINE, run
 from supervisor.edges.network.namespace import call_inside, exists
 from supervisor.values.errors import NetworkError
 from supervisor.values.manifest import Protocol
-from supervisor.values.state import Connection, Endpoint, Instance, SocketAddress
+from supervisor.values.state import Endpoint, Instance, SocketAddress
+from supervisor.values.traffic import Connection
 
 # A tracked connection in any of these may still carry data.
 STATES = frozenset({"SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK"})

@@ -10,7 +10,8 @@ from typing import Any
 from supervisor.edges.network.structure import CHAINS, SETS, TABLE, fingerprint
 from supervisor.values.errors import NetworkError
 from supervisor.values.manifest import Protocol
-from supervisor.values.state import AddressSwitch, Endpoint, PortSwitch, TrafficTable
+from supervisor.values.state import Endpoint
+from supervisor.values.traffic import AddressSwitch, PortSwitch, TrafficTable
 
 RELAY_PORT = 67  # DHCPv4: a relay is answered on the server's port, so both ports of the answer are rewritten
 
@@ -32,7 +33,7 @@ def elements(table: TrafficTable) -> Elements:
         _add_active(content, active)
     for alive in (*table.active_ports, *table.alive_ports):
         _add_alive(content, alive)
-    for connection in table.kept:
+    for connection in table.pinned:
         ends = [(str(address), port) for address, port in (connection.client, connection.outside, connection.inside)]
         content["kept" if connection.client[0].version == 4 else "kept6"][*ends[0], *ends[1]] = ends[2]
     for interface in map(_interface, table.outgoing):

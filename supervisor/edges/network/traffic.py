@@ -10,7 +10,7 @@ from typing import Any
 from supervisor.edges.network import table as text
 from supervisor.edges.network.command import DEADLINE, run
 from supervisor.edges.network.structure import FAMILY, NAME, TABLE, fingerprint, rule_counts
-from supervisor.values.state import TrafficTable
+from supervisor.values.traffic import TrafficTable
 
 log = logging.getLogger(__name__)
 

@@ -1,1 +1,1 @@
-"""Generations: what is done with one instance of a service, whatever it is part of."""
+"""Generations: allocation, definitions, frontends and containers of single instances, inside a hand-over or not."""

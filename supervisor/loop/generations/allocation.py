@@ -1,4 +1,4 @@
-"""Gives a new generation its number, its place in the network and its ports, and records it."""
+"""Allocates the number, the place in the network and the ports of a new generation, and records it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from supervisor.values.state import Instance
 
 
 class Allocator:
-    """Shared by all workers: two services never get the same address or port."""
+    """Allocates for all workers: two services never get the same address or port."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -29,7 +29,8 @@ class Allocator:
     def new_instance(self, definition: ServiceDefinition, version: Version, router: RouterConfig) -> Iterator[Instance]:
         """Yield a candidate with its frontends resolved; it is recorded with what the block records, or not at all.
 
-        RenderError, NetworkError, RequestError.
+        Raises RenderError: when a frontend cannot be rendered; NetworkError: when no address or port is free;
+        RequestError: when another service has a frontend of its; StateError: when the store refused.
         """
         manifest = definition.manifest
         with self._lock:
@@ -76,5 +77,5 @@ class Allocator:
 def with_frontends(
     renderer: Renderer, definition: ServiceDefinition, router: RouterConfig, instance: Instance
 ) -> Instance:
-    """Return the instance with the frontends that `router` asks for."""
+    """Return the instance with the frontends that `router` asks for. Raises RenderError."""
     return replace(instance, frontends=renderer.frontends(definition.manifest, router, instance))

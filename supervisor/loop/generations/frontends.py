@@ -12,16 +12,19 @@ from supervisor.values.status import EventRecord
 
 
 def follow(world: World, active: tuple[Instance, ServiceDefinition] | None, router: RouterConfig) -> None:
-    """Make the frontends of what serves as open as `router` says: at once, whatever else is under way."""
+    """Open and shut the frontends of the active instance as `router` says, at once, whatever else is under way.
+
+    Raises RenderError, NetworkError or StateError: to be repeated.
+    """
     if active and any(frontend.open for frontend in active[1].manifest.frontends):
         instance, definition = active
         shut(world, with_frontends(world.renderer, definition, router, instance))
 
 
 def shut(world: World, instance: Instance) -> None:
-    """Shut those frontends of the service that are shut in this instance. Nothing happens when that is so already.
+    """Shut those frontends of the service that are shut in this instance, and open its others. May be repeated.
 
-    It is recorded of every generation: a supervisor that comes back must not open one before it has its configuration.
+    It is recorded for every generation: a supervisor that comes back must not open one before it has its configuration.
     """
     names, store = shut_of(instance), world.store
     is_changed = world.switchboard.shut(instance.service, names)

@@ -1,4 +1,4 @@
-"""What is done with a single instance, whatever hand-over it is part of."""
+"""Operations on a single instance: its folders, its container and its probes, inside a hand-over or not."""
 
 from __future__ import annotations
 
@@ -32,10 +32,12 @@ log = logging.getLogger(__name__)
 
 
 def version_of(instance: Instance) -> Version:
+    """Return the version that the instance was made from."""
     return Version(instance.release, instance.version, instance.image, instance.definition)
 
 
 def spec_of(folders: Folders, instance: Instance, definition: ServiceDefinition) -> ContainerSpec:
+    """Return the container of the instance, with its folders mounted."""
     manifest = definition.manifest
     return container_spec(
         instance,
@@ -47,14 +49,17 @@ def spec_of(folders: Folders, instance: Instance, definition: ServiceDefinition)
 
 
 def trial_of(instance: Instance) -> Instance:
-    """Folders of generation 0, which is never given: what a reload would write, for the checks only."""
+    """Return the instance under the number 0, which is never given: in its folders a reload is checked."""
     return replace(instance, generation=0)
 
 
 def refuses(
     world: World, instance: Instance, definition: ServiceDefinition, files: tuple[RenderedFile, ...] | None = None
 ) -> str:
-    """Let the image check the configuration that is written, or else `files`; return why it refuses it, or nothing."""
+    """Let the image check `files` (None: the configuration that is written); return its objection, empty: none.
+
+    May be repeated. Raises EngineError or StateError: when the check could not be carried out.
+    """
     manifest = definition.manifest
     if not manifest.checks:
         return ""
@@ -76,16 +81,17 @@ def refuses(
 
 
 def discard(world: World, instance: Instance, definition: ServiceDefinition) -> None:
-    """Remove everything that belongs to this generation alone; its container is gone already."""
+    """Remove everything that belongs to a generation alone, once its container is gone. May be repeated."""
     if instance.link:
         world.kernel.links.remove(instance.link)
     world.folders.remove(instance, definition.manifest)
     if definition.manifest.counters:
-        world.shared.ledger.end(world.store, instance.service, instance.generation)
+        world.shared.ledger.note_end(world.store, instance.service, instance.generation)
     world.store.set_state(instance.service, instance.generation, InstanceState.RETIRED)
 
 
 def is_running(engine: Engine, instance: Instance) -> bool:
+    """True if the instance's container runs. Raises EngineError: when the engine cannot tell."""
     try:
         return engine.inspect(instance.container_name).state is ContainerState.RUNNING
     except NoSuchContainerError:
@@ -99,12 +105,13 @@ def active_of(store: Store, service: ServiceName) -> Instance | None:
 
 
 def is_active(store: Store, instance: Instance) -> bool:
-    """Does the store say that it is the active one?"""
+    """True if the store calls the instance active."""
     known = store.instances(instance.service)
     return any(one.generation == instance.generation and state is InstanceState.ACTIVE for one, state in known)
 
 
 def target_of(folders: Folders, instance: Instance, definition: ServiceDefinition) -> ProbeTarget:
+    """Return where probes reach the instance."""
     return ProbeTarget(
         container=instance.container_name,
         address=instance.address,
@@ -116,7 +123,10 @@ def target_of(folders: Folders, instance: Instance, definition: ServiceDefinitio
 def probe_once(
     world: World, instance: Instance, definition: ServiceDefinition, router: RouterConfig, watch: Watch | None = None
 ) -> str:
-    """Ask every probe (readiness unless said) once; return what the first failing one says, or nothing."""
+    """Carry out the probes of a watch (None: readiness) once; return the first failure, empty if all hold.
+
+    Raises RenderError or ProbeError: when they cannot be rendered or asked.
+    """
     probes = (watch or definition.manifest.readiness).probes
     return first_fault(
         world, world.renderer.probes(probes, router, instance), target_of(world.folders, instance, definition)
@@ -124,9 +134,9 @@ def probe_once(
 
 
 def first_fault(world: World, probes: Iterable[ResolvedProbe], target: ProbeTarget) -> str:
-    """Ask until it is known whether they hold; return what is wrong, or nothing.
+    """Carry out probes until it is decided whether they hold; return the failures, empty if they hold.
 
-    It is wrong, too, if there are probes and none of them could be asked.
+    They fail, too, if none of them could be asked.
     """
     asked: list[tuple[ResolvedProbe, ProbeResult]] = []
     for probe in probes:
@@ -140,13 +150,16 @@ def first_fault(world: World, probes: Iterable[ResolvedProbe], target: ProbeTarg
 
 
 def revive(world: World, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> None:
-    """Start an instance again, whatever is missing of it."""
+    """Start an instance again, whatever is missing of it. May be repeated."""
     restore(world, instance, definition, router)
     begin(world, instance, definition)
 
 
 def restore(world: World, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> None:
-    """Put in place what its start needs and is missing: a boot takes folders in memory and namespaces away."""
+    """Put everything in place that the start of an instance needs: a boot takes folders in memory and namespaces away.
+
+    May be repeated; files that are written stay as they are.
+    """
     manifest = definition.manifest
     world.folders.prepare(instance, manifest)
     if not world.folders.written(instance):
@@ -159,9 +172,9 @@ def restore(world: World, instance: Instance, definition: ServiceDefinition, rou
 
 
 def _end_orphans(world: World, instance: Instance, manifest: ServiceManifest) -> None:
-    """Remove before a start what it stored for owners that its configuration has no more (after a boot, say).
+    """Remove, before a start, stored items whose owner the configuration has no more (after a boot, say).
 
-    A daemon that has to start is not kept from it by what it stored.
+    Best effort: items that cannot be looked through do not stop the start.
     """
     if not any(volume.owned for volume in manifest.state) or is_running(world.engine, instance):
         return
@@ -172,16 +185,17 @@ def _end_orphans(world: World, instance: Instance, manifest: ServiceManifest) ->
 
 
 def begin(world: World, instance: Instance, definition: ServiceDefinition) -> None:
-    """Start it, and create it first if it is not there: whoever waits for one that ended is not to wait for a look."""
+    """Start the instance's container, and create it first if it is gone. Nothing happens when it runs."""
     try:
         world.engine.start(instance.container_name)
-    except NoSuchContainerError:  # or somebody tidied up, and took away what it needs to start
+    except NoSuchContainerError:  # or it was removed, with the layers that it needs to start
         ensure_created(world, instance, definition)
         world.engine.start(instance.container_name)
 
 
 def ensure_created(world: World, instance: Instance, definition: ServiceDefinition) -> None:
-    try:  # not the list: what becomes of others is none of its business
+    """Create the instance's container unless it exists."""
+    try:  # not the list: trouble with others does not matter here
         world.engine.inspect(instance.container_name)
     except NoSuchContainerError:
         world.engine.create(spec_of(world.folders, instance, definition))
@@ -203,7 +217,7 @@ def reload_daemon(engine: Engine, instance: Instance, definition: ServiceDefinit
 
 
 def enlarge_buffers(world: World, instance: Instance, definition: ServiceDefinition) -> None:
-    """Give the sockets of a ready instance the room that its manifest asks for."""
+    """Give the UDP sockets of a ready instance the receive buffer that its manifest asks for. May be repeated."""
     size = definition.manifest.receive_buffer_bytes
     if size is not None:
         container = world.engine.inspect(instance.container_name)
@@ -212,8 +226,10 @@ def enlarge_buffers(world: World, instance: Instance, definition: ServiceDefinit
 
 
 def with_instance(instances: tuple[Instance, ...], instance: Instance) -> tuple[Instance, ...]:
+    """Return the instances with this one last, in place of an earlier value of its generation."""
     return (*without_instance(instances, instance), instance)
 
 
 def without_instance(instances: tuple[Instance, ...], instance: Instance) -> tuple[Instance, ...]:
+    """Return the instances without the one of this generation."""
     return tuple(other for other in instances if other.generation != instance.generation)

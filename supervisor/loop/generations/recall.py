@@ -1,4 +1,4 @@
-"""Puts into the memory what runs and it does not know: after damage, or when its folder was lost."""
+"""Records instances that run and that the store has lost: after damage, or when its folder was lost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ log = logging.getLogger(__name__)
 
 
 def recall_all(world: World) -> None:
-    """Recall every service, and follow the release that most of them run. EngineError, StateError."""
+    """Recall every service, and make the release that most of them run the current one, if there is none.
+
+    Raises EngineError or StateError: to be repeated.
+    """
     containers = world.engine.containers()
     recalled = [recall_service(world, service, containers) for service in described(containers)]
     found = Counter(one.active.release for one in recalled if one)
@@ -27,7 +30,7 @@ def recall_all(world: World) -> None:
 
 
 def recall_service(world: World, service: ServiceName, containers: tuple[Container, ...]) -> Recalled | None:
-    """Record what runs of a service and is not known; None: nothing was missing."""
+    """Record the instances of a service that run and that the store lacks, and return them; None: none was missing."""
     store, running = world.store, described(containers).get(service, ())
     if store.losses:  # a copy may be older than they are, and no number is given twice
         for instance in running:
@@ -67,13 +70,13 @@ def _record(world: World, service: ServiceName, found: Recalled) -> None:
 def _insides(world: World) -> frozenset[str]:
     try:
         return world.switchboard.insides()
-    except NetworkError as error:  # nobody knows where traffic goes: the newest serves
+    except NetworkError as error:  # without it the newest is taken to serve
         log.warning("traffic table not read", extra={"reason": str(error)})
         return frozenset()
 
 
 def _has_traffic(instance: Instance, insides: frozenset[str]) -> bool:
-    """True if the kernel's table leads to it; what needs no table is not known by it."""
+    """True if the kernel's table leads to the instance; an instance that needs no table never has."""
     for frontend in instance.frontends:
         address = instance.address if isinstance(frontend, AddressFrontend) else None
         if (str(address) if address else str(frontend.inside_port)) in insides:

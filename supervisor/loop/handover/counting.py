@@ -72,7 +72,7 @@ def begin_anew(world: World, instance: Instance, definition: ServiceDefinition) 
     """Note in the ledger that the daemon of an instance is started again, and counts from zero."""
     if definition.manifest.counters:
         with suppress(SupervisorError):
-            world.shared.ledger.restarted(world.store, instance.service, instance.generation)
+            world.shared.ledger.note_restart(world.store, instance.service, instance.generation)
 
 
 def _note(world: World, instance: Instance, definition: ServiceDefinition, read: Callable[[], str]) -> None:
@@ -81,6 +81,6 @@ def _note(world: World, instance: Instance, definition: ServiceDefinition, read:
         return
     try:
         now = world.clock.monotonic()
-        world.shared.ledger.note(world.store, instance.service, counters, instance.generation, read(), now)
+        world.shared.ledger.note_table(world.store, instance.service, counters, instance.generation, read(), now)
     except (SupervisorError, ValueError) as error:
         log.debug("counters not read", extra={"service": instance.service, "reason": str(error)})

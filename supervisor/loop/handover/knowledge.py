@@ -139,7 +139,7 @@ def _known(
             world.shared.recollection.note(former[0].service, found)
             return found.get(one, "")
     service = definition.manifest.name
-    return world.shared.recollection.of(service).get(one, "")
+    return world.shared.recollection.last(service).get(one, "")
 
 
 class Noting:

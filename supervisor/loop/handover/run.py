@@ -140,6 +140,11 @@ class HandoverRun:
         return self.former_side.definition if self.former_side else None
 
     @property
+    def sides(self) -> tuple[Side, ...]:
+        """The candidate's side, and the former active's if there is one."""
+        return (self.candidate_side, *((self.former_side,) if self.former_side else ()))
+
+    @property
     def step(self) -> Step | None:
         """The step that is to be carried out now; None: the hand-over has ended."""
         return current(self.handover)

@@ -1,8 +1,8 @@
-"""The gap of a takeover: no daemon runs, the kernel carries the traffic, and what it needs meanwhile is done here.
+"""The gap of a takeover: no daemon runs, and the kernel carries the traffic alone.
 
-Encapsulated ESP needs a socket: one is held from just before a daemon is killed until another answers. A daemon that
-is killed leaves its security associations in the kernel: they are recorded before, and deleted once they have been
-replaced. What fails here costs packets at most, so it is logged, and the takeover goes on.
+What it needs meanwhile is in the manifest (`takeover`). A port is held from just before a daemon is killed until
+another one answers. State that a killed daemon leaves in the kernel is recorded before, and deleted once it has been
+replaced. A failure here costs packets at most, so it is logged, and the takeover goes on.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from supervisor.decisions.associations import stale
 from supervisor.loop.handover.run import HandoverRun, Wait
 from supervisor.values.errors import SupervisorError
 from supervisor.values.handover import Kind
-from supervisor.values.manifest import Takeover
 
 log = logging.getLogger(__name__)
 
@@ -24,40 +23,43 @@ LOOK_SECONDS = 0.5
 
 
 def begin_gap(run: HandoverRun) -> None:
-    """A daemon is about to be killed. May be repeated as long as no other was started since."""
+    """Prepare the kernel for the kill of a daemon. May be repeated as long as no other was started since."""
     if run.former is None or run.handover.kind is Kind.START:
         return
-    if _takeover(run).clears_associations:
-        _record(run)
+    if any(side.definition.manifest.takeover.clears_leftovers for side in run.sides):
+        _record_leftovers(run)
     hold_port(run)
 
 
 def hold_port(run: HandoverRun) -> None:
-    """Take in what is encapsulated. A supervisor that came back has lost its socket: it opens another."""
-    port = _takeover(run).encapsulation
-    if port is None or run.router.vpn.userspace_data_plane:  # such a daemon takes the kernel's part, with its socket
-        return
+    """Hold the port of the gap, if there is one. A supervisor that came back has lost its socket: it opens another."""
+    port: int | None = None
     try:
-        inside = run.world.kernel.gap_sockets.hold(port)
-        if inside is not None:
-            run.world.switchboard.hold(port, inside)
+        port = _port(run)
+        inside = None if port is None else run.world.kernel.gap_sockets.hold(port)
+        if port is not None and inside is not None:
+            run.world.switchboard.hold_port(port, inside)
             run.across.held_port = port
     except SupervisorError as error:
         log.warning("port not held", extra={"service": run.handover.service, "port": port, "reason": str(error)})
-        run.world.kernel.gap_sockets.release(port)
+        if port is not None:
+            run.world.kernel.gap_sockets.release(port)
 
 
 def end_gap(run: HandoverRun) -> None:
-    """A daemon answers: what arrives is for it. The rule goes before the socket."""
+    """Leave the port to the daemon that answers now. The rule goes before the socket.
+
+    Raises NetworkError: the port is still held, and this may be repeated.
+    """
     port = run.across.held_port
     if port is not None:
-        run.world.switchboard.release(port)
+        run.world.switchboard.release_port(port)
         run.world.kernel.gap_sockets.release(port)
         run.across.held_port = None
 
 
 def settle(run: HandoverRun) -> Wait | None:
-    """On the way back: wait until the former answers and has replaced what was left. Not for ever."""
+    """Wait, on the way back, until the former active answers and has replaced what was left; for a bounded time."""
     former = run.former_side
     if former is None:
         return None
@@ -69,19 +71,29 @@ def settle(run: HandoverRun) -> Wait | None:
 
 
 def clear_leftovers(run: HandoverRun, seconds: float) -> Wait | None:
-    """Wait so long for the daemon that runs now to replace all that the killed ones left."""
+    """Delete state that killed daemons left, as the daemon that runs now replaces it; wait so long for all of it."""
     return None if _clear(run) or run.elapsed > seconds else Wait(LOOK_SECONDS)
 
 
+def _port(run: HandoverRun) -> int | None:
+    """Return the port that either release wants to be held: an older one may not know this word yet."""
+    for side in run.sides:
+        manifest = side.definition.manifest
+        if manifest.takeover.gap_port is not None:
+            return run.world.renderer.gap_port(manifest, side.router, side.instance)
+    return None
+
+
 def _clear(run: HandoverRun) -> bool:
-    """Delete what was recorded and has been replaced since; is none of it left?"""
+    """Delete recorded state that has been replaced since. True: none of it is left, or that cannot be seen."""
     recorded = run.handover.associations
     if not recorded:
         return True
+    associations = run.world.kernel.associations
     try:
-        present = run.world.kernel.associations.present()
+        present = associations.present()
         gone = stale(recorded, present)
-        run.world.kernel.associations.delete(gone)
+        associations.delete(gone)
     except SupervisorError as error:
         log.warning("associations not cleared", extra={"service": run.handover.service, "reason": str(error)})
         return True
@@ -94,8 +106,8 @@ def _clear(run: HandoverRun) -> bool:
     return not left
 
 
-def _record(run: HandoverRun) -> None:
-    """The journal hears it before the daemon that knows them is gone."""
+def _record_leftovers(run: HandoverRun) -> None:
+    """Record in the journal the state in the kernel, before the daemon that knows of it is gone."""
     try:
         present = run.world.kernel.associations.present()
     except SupervisorError as error:
@@ -104,10 +116,3 @@ def _record(run: HandoverRun) -> None:
     recorded = tuple(dict.fromkeys((*run.handover.associations, *present)))
     if recorded != run.handover.associations:
         run.amend(replace(run.handover, associations=recorded))
-
-
-def _takeover(run: HandoverRun) -> Takeover:
-    """What either release says: an older one may not know these words yet."""
-    own = run.definition.manifest.takeover
-    former = run.former_definition.manifest.takeover if run.former_definition else own
-    return Takeover(own.encapsulation or former.encapsulation, own.clears_associations or former.clears_associations)

@@ -41,4 +41,4 @@ class Startup:
         try:
             self._world.switchboard.restore(recorded(store.instances()))
         except NetworkError:
-            self.tasks.do("traffic", self._world.switchboard.refresh)
+            self.tasks.do("traffic", self._world.switchboard.apply_again)

@@ -119,6 +119,6 @@ class Supervision(Queries, Operations):
     def _release_ports(self) -> None:
         """Remove rules that lead to sockets of this process: a daemon may have those ports later."""
         try:
-            self._parts.world.switchboard.release_all()
+            self._parts.world.switchboard.release_ports()
         except SupervisorError as error:
             log.error("ports not released", extra={"reason": str(error)})

@@ -17,7 +17,7 @@ from supervisor.edges.network.encapsulation import UDP_ENCAP, EncapsulationHolde
 from supervisor.edges.network.guard import NftGuard
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.values.association import Association
-from supervisor.values.state import HeldPort, TrafficTable
+from supervisor.values.traffic import HeldPort, TrafficTable
 from tests.integration.network.network_peers import SO_NO_CHECK
 from tests.integration.network.network_router import Router, entered, tool
 

@@ -16,7 +16,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from supervisor.decisions.addresses import allocate_link
-from supervisor.decisions.traffic import MOST_KEPT, endpoints, kept_of, traffic_table
+from supervisor.decisions.traffic import MOST_PINNED, endpoints, pinned_of, traffic_table
 from supervisor.edges.network.anchor import TABLE as ANCHOR
 from supervisor.edges.network.anchor import Anchor
 from supervisor.edges.network.connections import ConntrackConnections
@@ -26,15 +26,8 @@ from supervisor.edges.network.structure import TABLE
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import Digest, ServiceName
-from supervisor.values.state import (
-    AddressFrontend,
-    Connection,
-    Endpoint,
-    Instance,
-    Link,
-    PortFrontend,
-    ResolvedFrontend,
-)
+from supervisor.values.state import AddressFrontend, Endpoint, Instance, Link, PortFrontend, ResolvedFrontend
+from supervisor.values.traffic import Connection
 from tests.integration.network.network_peers import Server, TcpClient, UdpClient, closing
 from tests.integration.network.network_router import Router, entered, tool
 
@@ -240,7 +233,7 @@ def test_conntrack_flush_while_a_former_generation_drains(firewalled: Router, ga
             tool("conntrack", "-F")  # just before the cut-over as well, and nobody said anything since
             kept = [flow for one in formers for flow in connections.open(one)]
             assert len(kept) == len(before)
-            traffic.apply(traffic_table(actives, formers, kept=kept_of(kept, formers)))
+            traffic.apply(traffic_table(actives, formers, pinned=pinned_of(kept, formers)))
         after = [connect(stack, *place) for place in places]
         for _ in range(3):
             with entered(firewalled.router):
@@ -252,10 +245,10 @@ def test_conntrack_flush_while_a_former_generation_drains(firewalled: Router, ga
 
 def test_as_many_connections_as_may_be_kept_are_put_back_after_a_flush(firewalled: Router, record: Record) -> None:
     traffic, client, gateway = NftTraffic(), IPv4Address("10.99.1.2"), IPv4Address(GATEWAY)
-    ports = range(1024, 1024 + MOST_KEPT)
+    ports = range(1024, 1024 + MOST_PINNED)
     kept = [Connection((client, port), (gateway, 53), (gateway, 1153)) for port in ports]
     began = time.perf_counter()
-    traffic.apply(traffic_table([names(2)], [names(1)], kept=kept))
+    traffic.apply(traffic_table([names(2)], [names(1)], pinned=kept))
     record("apply_ms", round((time.perf_counter() - began) * 1000, 1))
     tool("nft", "flush", "ruleset")
     with ThreadPoolExecutor(1) as apart:

@@ -12,8 +12,8 @@ from supervisor.loop.care.keeper import Keeper
 from supervisor.loop.supervision.queries import facts_of
 from supervisor.values.names import ServiceName
 from supervisor.values.release import Version
-from supervisor.values.state import Connection
 from supervisor.values.status import Progress, ServiceStatus
+from supervisor.values.traffic import Connection
 from tests.fakes.kernel import CLIENT
 from tests.fakes.machine import Behaviour, Daemon
 from tests.unit.loop.loop_samples import SERVICES, image, release

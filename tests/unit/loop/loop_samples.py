@@ -103,7 +103,7 @@ reload: {command: [/bin/load, --all]}
 drain: {deadline: 0}
 soak: 2s
 capabilities: [NET_ADMIN]
-takeover: {encapsulation: 4500, associations: true}
+takeover: {encapsulation: {port: 4500, when: not router.vpn.userspace_data_plane}, associations: true}
 undertakings:
   - name: "{{ item.name }}"
     what: tunnel

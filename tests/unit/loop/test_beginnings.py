@@ -16,8 +16,8 @@ from supervisor.loop.supervision.supervision import Supervision
 from supervisor.ports.media import Media
 from supervisor.values.errors import BundleError, NetworkError, StateError
 from supervisor.values.router import RouterConfig
-from supervisor.values.state import TrafficTable
 from supervisor.values.status import Progress
+from supervisor.values.traffic import TrafficTable
 from tests.fakes.folders import digest
 from tests.fakes.media import FakeMediaWatch
 from tests.fakes.stepped import Life, NamedConfigurations

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.decisions.traffic import MOST_KEPT, endpoints, is_end_of
+from supervisor.decisions.traffic import MOST_PINNED, endpoints, is_end_of
 from supervisor.loop.handover.steps.cut_over import SOAK_POLL_SECONDS
 from supervisor.values.errors import NetworkError
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import ServiceName
-from supervisor.values.state import Connection, Instance
+from supervisor.values.state import Instance
+from supervisor.values.traffic import Connection
 from tests.fakes.kernel import CLIENT
 from tests.unit.loop.ailments import OVERLAPPING, Ward, ward
 from tests.unit.loop.scenarios import swap
@@ -73,18 +74,18 @@ def test_one_that_obeys_is_not_waited_for(service: ServiceName) -> None:
 def test_what_it_has_open_stays_with_it_whatever_becomes_of_tracking(service: ServiceName) -> None:
     with ward(service, has_clients=True) as patient:
         machine, former = patient.machine, patient.keeper.instance
-        assert machine.traffic.table.kept == ()
+        assert machine.traffic.table.pinned == ()
         swap(patient.router, service)
         patient.until(lambda: patient.keeper.instance != former)
-        kept = machine.traffic.table.kept
+        kept = machine.traffic.table.pinned
         assert kept
         assert all(is_end_of(one.inside, frozenset(endpoints(former))) for one in kept)
         patient.restart_supervisor()
         patient.wait(0.1)
-        assert machine.traffic.table.kept
+        assert machine.traffic.table.pinned
         patient.until(lambda: not machine.engine.runs(former.container_name))
         patient.wait(1.0)
-        assert machine.traffic.table.kept == ()
+        assert machine.traffic.table.pinned == ()
 
 
 @each
@@ -93,10 +94,10 @@ def test_what_has_ended_is_not_kept(service: ServiceName) -> None:
         machine, former = patient.machine, patient.keeper.instance
         swap(patient.router, service)
         patient.until(lambda: patient.keeper.instance != former)
-        first = machine.traffic.table.kept[0]
+        first = machine.traffic.table.pinned[0]
         machine.connections.flows = [one for one in machine.connections.flows if one.client_port != first.client[1]]
         patient.wait(SOAK_POLL_SECONDS + 0.1)
-        assert first not in machine.traffic.table.kept
+        assert first not in machine.traffic.table.pinned
 
 
 @each
@@ -109,12 +110,12 @@ def test_a_supervisor_that_comes_back_keeps_no_more_than_the_table_takes(service
         inside = next(end for end in endpoints(former) if end.protocol is Protocol.TCP)
         many = tuple(
             Connection((CLIENT, port), (CLIENT, 80), (inside.address or CLIENT, inside.port))
-            for port in range(1024, 1024 + MOST_KEPT + 9)
+            for port in range(1024, 1024 + MOST_PINNED + 9)
         )
         patient.machine.connections.open = lambda instance: many  # type: ignore[method-assign]
         patient.restart_supervisor()
         patient.wait(0.1)
-        assert len(patient.machine.traffic.table.kept) == MOST_KEPT
+        assert len(patient.machine.traffic.table.pinned) == MOST_PINNED
 
 
 @each
@@ -137,7 +138,7 @@ def test_traffic_moves_all_the_same_where_nobody_can_tell_what_is_open(service: 
         patient.machine.connections.open = refuse  # type: ignore[method-assign]
         swap(patient.router, service)
         patient.until(lambda: patient.keeper.instance != former)
-        assert patient.machine.traffic.table.kept == ()
+        assert patient.machine.traffic.table.pinned == ()
 
 
 @each
@@ -146,8 +147,8 @@ def test_what_was_kept_stays_so_where_nobody_can_tell_what_is_open_any_more(serv
         machine, former = patient.machine, patient.keeper.instance
         swap(patient.router, service)
         patient.until(lambda: patient.keeper.instance != former)
-        kept = machine.traffic.table.kept
+        kept = machine.traffic.table.pinned
         assert kept
         machine.connections.open = refuse  # type: ignore[method-assign]
         patient.wait(SOAK_POLL_SECONDS + 0.1)
-        assert machine.traffic.table.kept == kept
+        assert machine.traffic.table.pinned == kept

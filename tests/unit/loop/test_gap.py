@@ -12,7 +12,7 @@ from supervisor.values.association import Association
 from supervisor.values.errors import NetworkError
 from supervisor.values.names import ServiceName
 from supervisor.values.router import RouterConfig
-from supervisor.values.state import HeldPort, TrafficTable
+from supervisor.values.traffic import HeldPort, TrafficTable
 from tests.fakes.kernel import FakeConnections, FakeTraffic
 from tests.unit.loop.scenarios import ALL, Router, Scenario, prepared
 
@@ -134,14 +134,14 @@ def held(ports: Sequence[tuple[int, int]]) -> tuple[HeldPort, ...]:
 def test_two_ports_are_held_apart_and_let_go_together() -> None:
     traffic = FakeTraffic()
     switchboard = Switchboard(traffic, FakeConnections())
-    switchboard.hold(4500, 40001)
-    switchboard.hold(4501, 40002)
-    switchboard.hold(4500, 40003)  # a socket that was opened again
+    switchboard.hold_port(4500, 40001)
+    switchboard.hold_port(4501, 40002)
+    switchboard.hold_port(4500, 40003)  # a socket that was opened again
     assert traffic.table.held_ports == held([(4500, 40003), (4501, 40002)])
-    switchboard.release(4500)
-    switchboard.release(4500)
+    switchboard.release_port(4500)
+    switchboard.release_port(4500)
     assert traffic.table.held_ports == held([(4501, 40002)])
-    switchboard.release_all()
+    switchboard.release_ports()
     assert traffic.table == TrafficTable()
 
 
@@ -150,7 +150,7 @@ def test_a_refused_rule_is_not_remembered() -> None:
     switchboard = Switchboard(traffic, FakeConnections())
     traffic.apply = refuse  # type: ignore[method-assign, assignment]
     with pytest.raises(NetworkError):
-        switchboard.hold(4500, 40001)
+        switchboard.hold_port(4500, 40001)
     del traffic.apply
-    switchboard.hold(4501, 40002)
+    switchboard.hold_port(4501, 40002)
     assert traffic.table.held_ports == held([(4501, 40002)])

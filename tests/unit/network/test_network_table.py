@@ -15,7 +15,8 @@ from supervisor.edges.network.guard import LONGEST_PAUSE, pause_before
 from supervisor.edges.network.structure import fingerprint, rule_counts
 from supervisor.values.errors import NetworkError
 from supervisor.values.manifest import Protocol
-from supervisor.values.state import AddressSwitch, Connection, Endpoint, HeldPort, PortSwitch, SyncPath, TrafficTable
+from supervisor.values.state import Endpoint
+from supervisor.values.traffic import AddressSwitch, Connection, HeldPort, PortSwitch, SyncPath, TrafficTable
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
 VIP_ADDRESS, CLIENT = IPv4Address("203.0.113.10"), IPv4Address("203.0.113.200")
@@ -39,7 +40,7 @@ BEFORE = TrafficTable(
     synced=(SyncPath(IPv4Address("198.18.0.6"), IPv4Address("198.18.0.2"), 10999),),
     alive_ports=(*ports(1000), *ports(1100)),
     held_ports=(HeldPort(4500, 40123),),
-    kept=(
+    pinned=(
         Connection((CLIENT, 40000), (VIP_ADDRESS, 80), (IPv4Address("198.18.0.2"), 8001)),
         Connection((IPv6Address("fd00::7"), 40000), (IPv6Address("fd00::1"), 53), (IPv6Address("fd00::1"), 1053)),
     ),
@@ -57,7 +58,7 @@ AFTER = TrafficTable(
     synced=BEFORE.synced,
     alive_ports=BEFORE.alive_ports,
     held_ports=BEFORE.held_ports,
-    kept=BEFORE.kept,
+    pinned=BEFORE.pinned,
 )
 
 
@@ -111,7 +112,7 @@ def test_two_outside_endpoints_cannot_share_an_inside_one() -> None:
     [
         pytest.param(TrafficTable(), id="empty"),
         pytest.param(BEFORE, id="full"),
-        pytest.param(TrafficTable(kept=ODD), id="odd clients"),
+        pytest.param(TrafficTable(pinned=ODD), id="odd clients"),
     ],
 )
 def test_nft_accepts_the_document_and_lists_it_back(wanted: TrafficTable) -> None:

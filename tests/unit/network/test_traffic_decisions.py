@@ -7,23 +7,11 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from supervisor.decisions.traffic import MOST_KEPT, conflicts, endpoints, kept_of, shut_of, traffic_table, with_shut
+from supervisor.decisions.traffic import MOST_PINNED, conflicts, endpoints, pinned_of, shut_of, traffic_table, with_shut
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import Digest, ServiceName
-from supervisor.values.state import (
-    AddressFrontend,
-    AddressSwitch,
-    Connection,
-    Endpoint,
-    HeldPort,
-    Instance,
-    Link,
-    PortFrontend,
-    PortSwitch,
-    ResolvedFrontend,
-    SyncPath,
-    TrafficTable,
-)
+from supervisor.values.state import AddressFrontend, Endpoint, Instance, Link, PortFrontend, ResolvedFrontend
+from supervisor.values.traffic import AddressSwitch, Connection, HeldPort, PortSwitch, SyncPath, TrafficTable
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
 VIP_ADDRESS = IPv4Address("203.0.113.10")
@@ -69,23 +57,23 @@ def test_only_what_still_drains_keeps_its_connections() -> None:
     mine, names = connection(40000, inner(0, 8001)), connection(40001, Endpoint(None, TCP, 1053))
     strange = [connection(40002, inner(0, 8003)), connection(40003, inner(1, 8001))]
     found = [mine, names, *strange]
-    assert kept_of(found, [WEB_1, NAMES_1]) == (mine, names)
-    assert kept_of(found, [WEB_1]) == (mine,)
-    assert kept_of(found, []) == ()
+    assert pinned_of(found, [WEB_1, NAMES_1]) == (mine, names)
+    assert pinned_of(found, [WEB_1]) == (mine,)
+    assert pinned_of(found, []) == ()
 
 
 def test_a_client_is_kept_where_it_was_last_and_their_number_is_bounded() -> None:
     again = [connection(40000, inner(0, 8001)), connection(40000, inner(1, 8001))]
-    assert kept_of(again, [WEB_1, WEB_2]) == (again[1],)
-    many = [connection(port, inner(0, 8001)) for port in range(1024, 1024 + MOST_KEPT + 9)]
-    assert kept_of(many, [WEB_1]) == tuple(many[:-9])
+    assert pinned_of(again, [WEB_1, WEB_2]) == (again[1],)
+    many = [connection(port, inner(0, 8001)) for port in range(1024, 1024 + MOST_PINNED + 9)]
+    assert pinned_of(many, [WEB_1]) == tuple(many[:-9])
 
 
 def test_one_client_does_not_take_the_places_of_all() -> None:
-    many = [connection(port, inner(0, 8001)) for port in range(1024, 1024 + MOST_KEPT + 9)]
+    many = [connection(port, inner(0, 8001)) for port in range(1024, 1024 + MOST_PINNED + 9)]
     other = replace(many[0], client=(IPv4Address("192.0.2.7"), 40000))
-    kept = kept_of([*many, other], [WEB_1])
-    assert len(kept) == MOST_KEPT
+    kept = pinned_of([*many, other], [WEB_1])
+    assert len(kept) == MOST_PINNED
     assert other in kept
 
 

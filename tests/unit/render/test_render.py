@@ -14,6 +14,7 @@ from supervisor.values.manifest import (
     ConfigFile,
     Drain,
     Frontend,
+    GapPort,
     Limits,
     Needs,
     NetworkMode,
@@ -23,6 +24,7 @@ from supervisor.values.manifest import (
     ServiceDefinition,
     ServiceManifest,
     Strategy,
+    Takeover,
     User,
     Watch,
 )
@@ -262,6 +264,25 @@ def test_bad_interfaces_are_refused(interfaces: str) -> None:
     frontend = Frontend("dns", Protocol.UDP, "53", "dns", interfaces=interfaces)
     with pytest.raises(RenderError, match=r"cannot render frontends\[0\]\.interfaces of web"):
         TemplateRenderer().frontends(replace(ROUTER, frontends=(frontend,)), SAMPLE, INSTANCE)
+
+
+@pytest.mark.parametrize(
+    ("gap", "port"),
+    [
+        (None, None),
+        (GapPort(4500), 4500),
+        (GapPort(4500, "instance.generation == 3"), 4500),
+        (GapPort(4500, "not router.networks"), None),
+    ],
+)
+def test_the_port_of_a_gap_is_held_while_its_condition_is_true(gap: GapPort | None, port: int | None) -> None:
+    assert TemplateRenderer().gap_port(replace(ROUTER, takeover=Takeover(gap)), SAMPLE, INSTANCE) == port
+
+
+def test_a_condition_of_the_gap_that_cannot_be_evaluated_is_named() -> None:
+    manifest = replace(ROUTER, takeover=Takeover(GapPort(4500, "router.nothing.here")))
+    with pytest.raises(RenderError, match="takeover.encapsulation.when .*of web"):
+        TemplateRenderer().gap_port(manifest, SAMPLE, INSTANCE)
 
 
 def test_probes_are_filled_in() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 from supervisor.edges.intake.faults import BadPartError
 from supervisor.values.bounds import Bounds
@@ -13,6 +14,20 @@ _WORDS = re.compile(r"""(?<!\S)(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)')(?!\S)
 
 
 PATH = "loadbalancer"
+Place = tuple[IPv4Address, int]
+NARROWING = (
+    "acl",
+    "block",
+    "disabled",
+    "http-request",
+    "http-response",
+    "redirect",
+    "tcp-request",
+    "tcp-response",
+    "use_backend",
+)
+"""Words of lines that narrow who may come in, and to what: none of them is ever left out."""
+LOGGED = ("log",)  # what is logged, and where, is the supervisor's
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +61,7 @@ class Section:
         return self.head.words[1] if len(self.head.words) > 1 else ""
 
     def all(self, *words: str) -> tuple[Directive, ...]:
-        return tuple(one for one in self.directives if one.starts(*words))
+        return tuple(line for line in self.directives if line.starts(*words))
 
     def last(self, *words: str) -> Directive | None:
         return next(iter(self.all(*words)[::-1]), None)
@@ -54,17 +69,17 @@ class Section:
 
 def sections(fragments: Sequence[str]) -> tuple[Section, ...]:
     """A fragment may have several lines; a line that is not indented starts a section."""
-    found: list[tuple[Directive, list[Directive]]] = []
+    parts: list[tuple[Directive, list[Directive]]] = []
     for number, line in enumerate("\n".join(fragments).split("\n"), 1):
         words = _words(line)
         if not words or words[0].startswith("#"):
             continue
         directive = Directive(number, words)
-        if not line[0].isspace() or not found:
-            found.append((directive, []))
+        if not line[0].isspace() or not parts:
+            parts.append((directive, []))
         else:
-            found[-1][1].append(directive)
-    return tuple(Section(head, tuple(directives)) for head, directives in found)
+            parts[-1][1].append(directive)
+    return tuple(Section(head, tuple(directives)) for head, directives in parts)
 
 
 def _words(line: str) -> tuple[str, ...]:

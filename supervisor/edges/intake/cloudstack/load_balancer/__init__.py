@@ -1,7 +1,7 @@
-"""Load balancing: sections of text become listeners. What of them is not carried out is named.
+"""Load balancing (`loadbalancer`): sections of text become listeners. What of them is not carried out is named.
 
-text -> sections (balancer_text) -> listeners (balancer_listener), which read their words by what they are about:
-_servers, _tls, _checks, _sticky, _options.
+text -> sections (`text`) -> a `listener` or a page of `statistics`; a listener's words are read by what they are about:
+`servers`, `tls`, `checks`, `sticky`, `options`.
 """
 
 from __future__ import annotations

@@ -70,6 +70,7 @@ class Known:
 
 
 def place_of(section: Section, known: Known) -> Place:
+    """Return the address and port that a section binds. Raises BadPartError: they are not a rule's to have."""
     binds = section.all("bind")
     if len(binds) != 1 or len(binds[0].words) < 2:
         raise BadPartError(f"{section.name}: must have one bind line, not {len(binds)}")
@@ -86,6 +87,7 @@ def place_of(section: Section, known: Known) -> Place:
 
 
 def listener(own: Section, place: Place, known: Known, faults: Faults) -> Listener:
+    """Return the listener of a section. Raises BadPartError: it would let in more than its text says, or is none."""
     section = Section(own.head, known.inherited + own.directives)
     mode = section.last("mode")
     is_http = mode is not None and mode.words == ("mode", "http")
@@ -179,7 +181,7 @@ def _is_source_list(line: Directive) -> bool:
 
 
 def _allowed_sources(section: Section) -> tuple[IPv4Network, ...]:
-    """The IPv4 networks of its list: nobody comes to an IPv4 address from an IPv6 one."""
+    """Return the IPv4 networks of its list: nobody comes to an IPv4 address from an IPv6 one."""
     listed: list[IPv4Network | IPv6Network] = []
     for line in section.all("acl", "network_allowed", "src"):
         listed += [ip_network(word, strict=False) for word in line.words[3:]]
@@ -190,4 +192,5 @@ def _allowed_sources(section: Section) -> tuple[IPv4Network, ...]:
 
 
 def inherited(directives: Sequence[Directive], words: Sequence[str]) -> tuple[Directive, ...]:
+    """Return the directives that begin with one of these words."""
     return tuple(line for line in directives if line.words[0] in words)

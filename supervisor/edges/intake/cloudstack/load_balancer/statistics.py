@@ -22,6 +22,7 @@ def is_statistics(section: Section) -> bool:
 
 
 def statistics(section: Section, place: Place, faults: Faults) -> Statistics:
+    """Return the page of a section of its own. Raises BadPartError: it would be shown to more than its text says."""
     if len(section.all("bind")[0].words) > 2:
         raise BadPartError(f"{section.name}: a page of statistics has nothing after its address: left out")
     for line in section.directives:
@@ -43,7 +44,7 @@ def statistics(section: Section, place: Place, faults: Faults) -> Statistics:
 
 
 def page_beside(section: Section, is_http: bool, faults: Faults) -> StatisticsPage | None:
-    """The page that a listener shows beside what its members serve. In mode tcp there is none, as in the daemon."""
+    """Return the page that a listener shows beside what its members serve; None: it has none, nor has mode tcp."""
     words = section.all("stats")
     if not is_http or not any(line.words[1:2] in (("enable",), ("uri",), ("auth",)) for line in words):
         return None

@@ -68,7 +68,7 @@ class Section:
 
 
 def sections(fragments: Sequence[str]) -> tuple[Section, ...]:
-    """A fragment may have several lines; a line that is not indented starts a section."""
+    """Return the sections of a text: a fragment may have several lines, and one that is not indented starts a section."""
     parts: list[tuple[Directive, list[Directive]]] = []
     for number, line in enumerate("\n".join(fragments).split("\n"), 1):
         words = _words(line)
@@ -83,7 +83,7 @@ def sections(fragments: Sequence[str]) -> tuple[Section, ...]:
 
 
 def _words(line: str) -> tuple[str, ...]:
-    """A word that begins and ends with the same quote may have blanks; any other quote is a letter of a password."""
+    """Return the words of a line: one in quotes may have blanks; any other quote is a letter of a password."""
     return tuple(
         match["double"] or match["single"] or (match["plain"] or "").replace("\\ ", " ")
         for match in _WORDS.finditer(line)
@@ -119,12 +119,14 @@ def size(text: str, bounds: Bounds) -> int:
 
 
 def number(text: str, least: int, most: int) -> int:
+    """Return a number. Raises BadPartError: it is none, or not between these."""
     if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
         raise BadPartError(f"{text!r:.40} is not a number between {least} and {most}")
     return int(text)
 
 
 def checked(text: str, pattern: re.Pattern[str], what: str) -> str:
+    """Return a text of this pattern. Raises BadPartError: it is another one, and no `what`."""
     if not pattern.fullmatch(text):
         raise BadPartError(f"{text!r:.60} is not {what}")
     return text

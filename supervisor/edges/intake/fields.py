@@ -1,4 +1,4 @@
-"""Fields of commands: each check returns the first thing that is wrong with a value, with its path; None: nothing is."""
+"""Fields of commands: each check returns the first thing that is wrong with a value, with its path, or None."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class Section:
 
 
 def sections(fragments: Sequence[str]) -> tuple[Section, ...]:
-    """Return the sections of a text: a fragment may have several lines, and one that is not indented starts a section."""
+    """Return the sections of a text: a fragment may have several lines; one that is not indented starts a section."""
     parts: list[tuple[Directive, list[Directive]]] = []
     for number, line in enumerate("\n".join(fragments).split("\n"), 1):
         words = _words(line)

@@ -16,7 +16,7 @@ from supervisor.values.settings import Settings
 
 
 def read_settings(path: Path) -> Settings:
-    """Return the settings in `path`. SettingsError lists everything that is wrong with it."""
+    """Return the settings in `path`. Raises SettingsError: with every fault of the file."""
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -31,6 +31,7 @@ def read_settings(path: Path) -> Settings:
 
 
 def parse_settings(name: str, document: dict[str, Any]) -> Settings:
+    """Return the settings of a document. Raises SettingsError: with every fault of it; `name` is that of the file."""
     faults: list[Fault] = []
     values: dict[str, Any] = {}
     for key, value in document.items():
@@ -56,7 +57,7 @@ def _path(value: Any) -> Path:
 def _paths(value: Any) -> tuple[Path, ...]:
     if not isinstance(value, list):
         raise TypeError("must be a list of absolute paths")
-    return tuple(_path(one) for one in value)
+    return tuple(_path(path) for path in value)
 
 
 def _text(value: Any) -> str:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from string import Formatter
 
+from supervisor.documents import FAULTY
 from supervisor.edges.catalog.rules import Draft, Rule, probe_faults
-from supervisor.edges.catalog.shapes import FAULTY
 from supervisor.values.errors import Fault
 from supervisor.values.manifest import NetworkMode, Probe, Strategy
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from supervisor.edges.catalog.shapes import (
+from supervisor.documents import (
     Choice,
     Field,
     ListOf,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from supervisor.edges.catalog.shapes import FAULTY, names_twice
+from supervisor.documents import FAULTY, names_twice
 from supervisor.edges.templating import ITEM_NAMES, NAMES, RAW_SUFFIX, expression_fault, template_fault
 from supervisor.values.errors import Fault
 from supervisor.values.manifest import (

@@ -8,12 +8,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
+from supervisor.loop.care.keeper import Keeper
+from supervisor.loop.handover.run import HandoverRun
 from supervisor.loop.releases.library import Library
 from supervisor.loop.service.inbox import Inbox
+from supervisor.loop.service.retry_policy import RetryPolicy
 from supervisor.loop.service.worker import Worker
 from supervisor.loop.supervision.supervision import Supervision
 from supervisor.loop.switchboard import Switchboard
-from supervisor.loop.world import ReadDefinition, World
+from supervisor.loop.world import Kernel, ReadDefinition, Seams, World
 from supervisor.ports.files import Renderer
 from supervisor.values.errors import EngineError, Fault, NetworkError, ProbeError, RenderError, StateError
 from supervisor.values.intake import Taken, TakenFile
@@ -89,7 +92,7 @@ class SteppedInbox(Inbox):
 
 
 class SteppedWorker(Worker):
-    """Does not start a thread of its own."""
+    """Does not start a thread of its own: its parts may be read between two turns."""
 
     def start(self) -> None:
         self._stepped.is_quiet = lambda: self.is_settled
@@ -101,6 +104,22 @@ class SteppedWorker(Worker):
     def _stepped(self) -> SteppedInbox:
         assert isinstance(self.parts.inbox, SteppedInbox)
         return self.parts.inbox
+
+    @property
+    def keeper(self) -> Keeper | None:
+        return self.parts.keeping.keeper
+
+    @property
+    def foreground(self) -> HandoverRun | None:
+        return self.parts.under_way.run
+
+    @property
+    def cleanup(self) -> tuple[HandoverRun, ...]:
+        return self.parts.cleanup.runs
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        return self.parts.retry_policy
 
     @property
     def soaks(self) -> bool:
@@ -177,20 +196,22 @@ class Life:
         world = World(
             settings=settings,
             engine=watched("engine", machine.engine, EngineError),
-            links=watched("links", machine.links, NetworkError),
-            connections=connections,
-            prober=watched("prober", machine, ProbeError),
-            renderer=Watched("renderer", renderer, (), RenderError, machine.fate),
-            folders=watched("folders", machine.folders, StateError),
             store=watched("store", machine.store, StateError),
-            clock=machine.clock,
-            exits=machine.exits,
-            buffers=watched("buffers", machine.buffers, NetworkError),
-            encapsulation=watched("encapsulation", machine.encapsulation, NetworkError),
-            associations=watched("associations", machine.associations, NetworkError),
-            switchboard=Switchboard(watched("traffic", machine.traffic, NetworkError), connections),
+            folders=watched("folders", machine.folders, StateError),
+            renderer=Watched("renderer", renderer, (), RenderError, machine.fate),
             read_definition=read_definition,
-            spawn=lambda work: work(),
+            prober=watched("prober", machine, ProbeError),
+            clock=machine.clock,
+            kernel=Kernel(
+                links=watched("links", machine.links, NetworkError),
+                connections=connections,
+                exits=machine.exits,
+                buffers=watched("buffers", machine.buffers, NetworkError),
+                gap_sockets=watched("encapsulation", machine.encapsulation, NetworkError),
+                associations=watched("associations", machine.associations, NetworkError),
+            ),
+            switchboard=Switchboard(watched("traffic", machine.traffic, NetworkError), connections),
+            seams=Seams(spawn=lambda work: work()),
         )
 
         def employ(name, world, allocator, digest, router):  # type: ignore[no-untyped-def]

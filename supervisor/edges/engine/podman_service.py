@@ -33,7 +33,7 @@ PACKAGES = {"podman": "podman", "runc": "runc", "conmon": "conmon"}
 log = logging.getLogger(__name__)
 
 
-class EngineEndedError(EngineUnavailableError):
+class EngineEndedError(EngineUnavailableError, word="engine-ended"):
     """The service ended before it answered."""
 
 
@@ -89,10 +89,13 @@ class PodmanService:
         self._files.empty_spool()
         self._files.socket.unlink(missing_ok=True)
         process = self._spawn(program)
-        self._files.record.write_text(
-            json.dumps({"pid": process.pid, "started": process.started, "configuration": digest})
-        )
-        self._await_answer(process)
+        record = {"pid": process.pid, "started": process.started, "configuration": digest}
+        try:
+            self._files.record.write_text(json.dumps(record))
+            self._await_answer(process)
+        except BaseException:  # a service that is not recorded, or does not answer, would never be ended
+            _end(process, signal.SIGKILL)
+            raise
 
     def stop(self) -> None:
         """End the service; containers keep running. Nothing happens when none is recorded."""
@@ -179,9 +182,7 @@ class PodmanService:
         if poll(ENGINE_ANSWER, self._is_answering, sleep=process.wait):
             return
         if process.wait(0):
-            _reap(process.pid)
             raise EngineEndedError(f"cannot start the engine: it ended: {self._last_words()}")
-        _end(process, signal.SIGKILL)
         raise EngineUnavailableError(
             f"cannot start the engine: no answer on {self._files.socket} in {ENGINE_ANSWER.longest:g} s:"
             f" {self._last_words()}"
@@ -189,7 +190,7 @@ class PodmanService:
 
     def _is_answering(self) -> bool:
         if self._files.socket.exists():
-            with contextlib.suppress(EngineUnavailableError):
+            with contextlib.suppress(EngineError):
                 self._ping()
                 return True
         return False

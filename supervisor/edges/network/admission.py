@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 
 from supervisor.edges.network.command import DEADLINE, run
-from supervisor.edges.network.table import MARK
+from supervisor.edges.network.structure import MARK
 
 RULE = f"-m mark --mark {MARK:#x}/{MARK:#x} -j ACCEPT"
 CHAINS = ("INPUT", "FORWARD")

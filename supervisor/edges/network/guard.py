@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from supervisor.edges.network.admission import TABLES, Admission
 from supervisor.edges.network.anchor import Anchor
 from supervisor.edges.network.notifications import LOST, Notifications
-from supervisor.edges.network.table import TABLE
+from supervisor.edges.network.structure import TABLE
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.values.errors import NetworkError
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from supervisor.edges.network import table as text
 from supervisor.edges.network.command import DEADLINE, run
+from supervisor.edges.network.structure import FAMILY, NAME, TABLE, fingerprint, rule_counts
 from supervisor.values.state import TrafficTable
 
 log = logging.getLogger(__name__)
@@ -64,11 +65,11 @@ class NftTraffic:
     def remove(self) -> None:
         with self._lock:
             self._applied = None
-            self._nft("remove", f"add table {text.TABLE}\ndelete table {text.TABLE}\n")
+            self._nft("remove", f"add table {TABLE}\ndelete table {TABLE}\n")
 
     def _exchange(self, transaction: str, wanted: text.Elements) -> None:
         done = run(
-            f"change nftables table {text.TABLE}",
+            f"change nftables table {TABLE}",
             ("nft", "-f", "-"),
             text=transaction,
             deadline=self._deadline,
@@ -87,8 +88,8 @@ class NftTraffic:
 
     def _list(self) -> list[dict[str, Any]]:
         done = run(
-            f"list nftables table {text.TABLE}",
-            ("nft", "-j", "list", "table", text.FAMILY, text.NAME),
+            f"list nftables table {TABLE}",
+            ("nft", "-j", "list", "table", FAMILY, NAME),
             deadline=self._deadline,
             accepted=(0, 1),  # 1: there is no such table
         )
@@ -96,9 +97,9 @@ class NftTraffic:
         return entries
 
     def _nft(self, verb: str, transaction: str) -> None:
-        run(f"{verb} nftables table {text.TABLE}", ("nft", "-f", "-"), text=transaction, deadline=self._deadline)
+        run(f"{verb} nftables table {TABLE}", ("nft", "-f", "-"), text=transaction, deadline=self._deadline)
 
 
 def _is_ours(listing: list[dict[str, Any]]) -> bool:
     """Has this table the structure that this version of the supervisor loads?"""
-    return text.read_rules(listing) == (text.rule_counts(), text.fingerprint())
+    return text.read_rules(listing) == (rule_counts(), fingerprint())

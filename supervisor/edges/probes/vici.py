@@ -27,7 +27,7 @@ NONSENSE = (
 )
 
 
-def ask(probe: ResolvedProbe, target: ProbeTarget, _: Means) -> Answer:
+def ask(probe: ResolvedProbe, target: ProbeTarget, _: Means | None = None) -> Answer:
     arguments = Arguments(probe, Use.ASK)
     place = arguments.socket_place(target)
     expected = [name.strip() for name in arguments.text("connections").split(",") if name.strip()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from supervisor.values.bounds import NO_BOUNDS, Bounds
 from supervisor.values.manifest.container import DEFAULT_STOP, Check, Drain, Limits, Reload, Stop, User
 from supervisor.values.manifest.folders import ConfigFile, RuntimeFolder, StateVolume, TmpfsMount
 from supervisor.values.manifest.network import NO_TAKEOVER, Frontend, InsidePort, NetworkMode, Takeover
@@ -55,6 +56,7 @@ class ServiceManifest:
     counters: Counters | None = None
     sync_port: int | None = None  # isolated: TCP port at which its generations may reach each other, and nobody else
     cautions: tuple[Caution, ...] = ()
+    bounds: Bounds = NO_BOUNDS  # of the configuration: a part that does not keep them is refused by name
     masquerades: bool = False  # isolated: it may connect to others, with the router's address
     undertakings: tuple[Undertaking, ...] = ()
     requires: tuple[str, ...] = ()  # services that must be in the same bundle; checked with its index

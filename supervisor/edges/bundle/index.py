@@ -168,6 +168,6 @@ class _Reading:
 
 
 def is_safe(path: str) -> bool:
-    """Can `path` only mean a file below one of the bundle's folders?"""
+    """Return True if `path` can only mean a file below one of the bundle's folders."""
     folder, separator, _ = path.partition("/")
     return is_plain(path) and bool(separator) and folder in _FOLDERS

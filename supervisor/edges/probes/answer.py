@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 
 class Answer(NamedTuple):
-    """`question` says what was asked of whom, `outcome` what came and, when that is wrong, what was expected."""
+    """The answer to a probe: `question` is what was asked of whom, `outcome` what came and, if wrong,
+    what was expected.
+    """
 
     is_good: bool
     question: str
@@ -20,7 +22,7 @@ class Answer(NamedTuple):
 
 
 def silence(error: OSError, timeout: float) -> str:
-    """Say in an operator's words why a socket brought no answer."""
+    """Return why a socket brought no answer, in an operator's words."""
     match error:
         case TimeoutError():
             return f"no answer within {timeout:g} s"

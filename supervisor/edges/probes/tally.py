@@ -1,7 +1,7 @@
-"""Reads a daemon's own counters of failed work: a text from where the daemon tells it, numbers by regular expression.
+"""Reads a daemon's own counters of failed work: a text from the interface that has it, numbers by regular expression.
 
-What was cut short is not added up: half of the counters would look like an error that went away, or like work that
-was never done.
+A text that was cut short is not added up: half of the counters would look like an error that went away, or like work
+that was never done.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ Answers = Callable[[str, int, Sequence[str]], str]
 
 
 def read(source: ResolvedProbe, target: ProbeTarget, execute: Execute, answers: Answers) -> str:
-    """Return what the daemon tells, or the kernel of it. ProbeError, and NetworkError of the kernel."""
+    """Return the text with the counters of the daemon, or of the kernel for it.
+
+    Raises ProbeError: when it cannot be read; NetworkError: when those of the kernel cannot.
+    """
     if source.kind == ProbeKind.ANSWERS:
         arguments = Arguments(source, ("port", "servers"))
         return answers(target.container, arguments.port(), arguments.text("servers").split())
@@ -51,7 +54,10 @@ def read(source: ResolvedProbe, target: ProbeTarget, execute: Execute, answers: 
 
 
 def count(text: str, expressions: Count) -> tuple[Tally, ...]:
-    """Add up what the expressions find, for each name and client apart. ProbeError."""
+    """Return the sums of what the expressions match, for each name and client apart.
+
+    Raises ProbeError: when one is no number.
+    """
     whole, failed = _sums(text, expressions.total), _sums(text, expressions.failed)
     answered, declined = _sums(text, expressions.answered), _sums(text, expressions.declined)
     return tuple(
@@ -69,7 +75,7 @@ def count(text: str, expressions: Count) -> tuple[Tally, ...]:
 
 
 def _sums(text: str, expression: str | None) -> defaultdict[tuple[str, str], Counter[str]]:
-    """Return the sums by name and client, and within them by what the groups are called."""
+    """Return the sums by name and client, and within them by the names of the groups."""
     sums: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     if expression is None:
         return sums
@@ -94,7 +100,7 @@ def _number(text: str) -> int:
 
 
 def _from_socket(source: ResolvedProbe, target: ProbeTarget) -> bytes:
-    """All that comes until the daemon closes."""
+    """Return everything that comes until the daemon closes the connection."""
     arguments = Arguments(source, ("runtime", "path", "send"))
     place, line = arguments.socket_place(target), arguments.text("send")
     received = bytearray()

@@ -86,7 +86,7 @@ bench: run ## measure times, sizes and memory
 # What only asks for answers runs side by side; what promises to lose nothing under load has the machine for itself.
 SIDE_BY_SIDE := tests/unit tests/services tests/contract tests/integration/probes tests/integration/refusals \
 	tests/integration/test_images.py
-TWO_AT_A_TIME := tests/reports tests/integration/lab tests/integration/lifecycle tests/integration/network
+TWO_AT_A_TIME := tests/examples tests/reports tests/integration/lab tests/integration/lifecycle tests/integration/network
 
 test: bundle ## run the whole test suite (on Docker: its contract; the rest is in test-docker)
 	@$(BIN)/python -m pytest -q -m "not slow" -n 3 --dist loadfile $(SIDE_BY_SIDE)

@@ -15,9 +15,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from lab.facts import service, version_in
 from lab.router import NEWER, OLDER, Router
-from lab.scenarios import SERVICES, Report, Seen, hand_over_under_load
-from lab.scenarios.facts import service, version_in
+from lab.scenarios import Report, Seen, hand_over_under_load
+from lab.services import SERVICES
 from lab.tools import LabError
 from lab.topology import DEFAULT_PREFIX, Lab
 

@@ -27,7 +27,12 @@ class Group(click.Group):
 
 @click.group(cls=Group, help=__doc__)
 @click.option(
-    "--prefix", default=DEFAULT_PREFIX, show_default=True, help="Name of the lab; another one is another lab."
+    "--prefix",
+    envvar="VR_LAB",
+    default=DEFAULT_PREFIX,
+    show_envvar=True,
+    show_default=True,
+    help="Name of the lab; another one is another lab.",
 )
 @click.pass_context
 def main(context: click.Context, prefix: str) -> None:

@@ -83,7 +83,7 @@ def from_folder(folder: Path) -> Tree:
 
 
 def is_leftover(path: Path) -> bool:
-    """Is it byte code or a hidden cache that a tool left in the sources?"""
+    """True if a tool left `path` in the sources: byte code, or a hidden cache."""
     return any(part == "__pycache__" or part.startswith(".") for part in path.parts)
 
 

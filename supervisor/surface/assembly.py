@@ -31,6 +31,7 @@ from supervisor.edges.probes.prober import ProtocolProber
 from supervisor.edges.render import TemplateRenderer
 from supervisor.edges.store import SqliteStore, StateLock
 from supervisor.loop.fault_points import NO_FAULTS, FaultPoints
+from supervisor.loop.releases.bounds import ReleaseBounds
 from supervisor.loop.releases.library import Library
 from supervisor.loop.supervision.store_copies import StoreCopies
 from supervisor.loop.supervision.supervision import Supervision
@@ -39,7 +40,8 @@ from supervisor.loop.world import Kernel, Seams, World
 from supervisor.ports.engine import Engine
 from supervisor.ports.media import OpenedBundle
 from supervisor.ports.system import Clock
-from supervisor.values.errors import Fault, MissingBaseError, SupervisorError
+from supervisor.values.bounds import Bounds
+from supervisor.values.errors import Fault, MissingBaseError, NotRootError
 from supervisor.values.intake import Taken
 from supervisor.values.router import RouterConfig
 from supervisor.values.settings import Settings
@@ -91,9 +93,9 @@ class TrustedMedia:
 class LocalIntake:
     """Satisfies `ports.Intake`: what the settings know of this machine, added to what the management server says."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, bounds: Callable[[], Bounds]) -> None:
         self._settings = settings
-        self._commands = CloudStackIntake(kernel_cards)
+        self._commands = CloudStackIntake(kernel_cards, bounds)
 
     def take(self, kept: str | None, files: Sequence[tuple[str, bytes]]) -> Taken:
         return self._commands.take(kept, files)
@@ -159,14 +161,15 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
     )
     library = Library(world, TrustedMedia(settings.trusted_keys))
     watch = MediaWatcher(settings.media, settings.media_folder)
-    supervision = Supervision(world, library, LocalIntake(settings), digest, watch, move=engine)
+    intake = LocalIntake(settings, ReleaseBounds(store, definition_from_files))
+    supervision = Supervision(world, library, intake, digest, watch, move=engine)
     guard = NftGuard(traffic, admit=settings.admit, anchor=settings.anchor)
     return Assembly(lock, store, engine, folders, links, traffic, guard, exits, supervision, StoreCopies(store))
 
 
-def require_root(doing: str) -> None:
+def require_root(action: str) -> None:
     if os.geteuid() != 0:
-        raise SupervisorError(f"cannot {doing}: the supervisor changes namespaces and nftables and must be root")
+        raise NotRootError(action)
 
 
 def engine_of(settings: Settings) -> JoinedEngine:

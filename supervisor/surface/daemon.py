@@ -108,7 +108,7 @@ def serve(
             if parts.supervision.is_whole:
                 notifier.watchdog()
             else:
-                log.error("a service is looked after no more: the service manager is to start the supervisor again")
+                log.error("a worker thread has died; the watchdog is withheld so that the service manager restarts us")
         notifier.stopping()
         log.info("supervisor ends", extra={"services": "stopped" if stop_services else "left running"})
         api.stop()

@@ -13,7 +13,7 @@ from supervisor.edges.network.traffic import NftTraffic
 from supervisor.edges.store import StateLock
 from supervisor.ports.engine import Engine
 from supervisor.surface.assembly import one_engine, require_root
-from supervisor.values.errors import EngineError, SupervisorError
+from supervisor.values.errors import EngineError, TeardownError
 from supervisor.values.settings import Settings
 
 
@@ -38,7 +38,7 @@ def tear_down(settings: Settings, *, images: bool = False) -> None:
     finally:
         lock.release()
     if left:
-        raise SupervisorError(f"cannot tear down everything: {'; '.join(left)}")
+        raise TeardownError(left)
 
 
 def empty_engines(settings: Settings, *, images: bool) -> Iterator[str]:

@@ -8,8 +8,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
+from supervisor.loop.care.keeper import Keeper
+from supervisor.loop.handover.run import HandoverRun
 from supervisor.loop.releases.library import Library
 from supervisor.loop.service.inbox import Inbox
+from supervisor.loop.service.retry_policy import RetryPolicy
 from supervisor.loop.service.worker import Worker
 from supervisor.loop.supervision.supervision import Supervision
 from supervisor.loop.switchboard import Switchboard
@@ -89,7 +92,7 @@ class SteppedInbox(Inbox):
 
 
 class SteppedWorker(Worker):
-    """Does not start a thread of its own."""
+    """Does not start a thread of its own: its parts may be read between two turns."""
 
     def start(self) -> None:
         self._stepped.is_quiet = lambda: self.is_settled
@@ -101,6 +104,22 @@ class SteppedWorker(Worker):
     def _stepped(self) -> SteppedInbox:
         assert isinstance(self.parts.inbox, SteppedInbox)
         return self.parts.inbox
+
+    @property
+    def keeper(self) -> Keeper | None:
+        return self.parts.keeping.keeper
+
+    @property
+    def foreground(self) -> HandoverRun | None:
+        return self.parts.under_way.run
+
+    @property
+    def cleanup(self) -> tuple[HandoverRun, ...]:
+        return self.parts.cleanup.runs
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        return self.parts.retry_policy
 
     @property
     def soaks(self) -> bool:

@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from supervisor.edges.catalog import load_definition
 from supervisor.edges.render import TemplateRenderer
 from supervisor.values.manifest import ServiceDefinition
-from supervisor.values.router import Certificate, RouterConfig
+from supervisor.values.router import RouterConfig
 from supervisor.values.secret import Secret
+from supervisor.values.tls import Certificate
 from tests.services.router_sample import SAMPLE, sample_instance
 
 SERVICES = Path(__file__).parents[2] / "services"

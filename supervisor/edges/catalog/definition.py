@@ -9,11 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from supervisor.edges.catalog.document import DocumentError, read_document
-from supervisor.edges.catalog.knowledge_rules import KNOWLEDGE_RULES
+from supervisor.documents import FAULTY, DocumentError, read_yaml
 from supervisor.edges.catalog.rules import RULES, Draft
 from supervisor.edges.catalog.schema import MANIFEST, inside_ports
-from supervisor.edges.catalog.shapes import FAULTY
 from supervisor.values.errors import Fault, ManifestError
 from supervisor.values.manifest import ServiceDefinition, ServiceManifest
 from supervisor.values.names import ServiceName
@@ -53,13 +51,13 @@ def definition_from_files(name: str, files: Mapping[str, bytes]) -> ServiceDefin
     faults: list[Fault] = []
     templates = _templates(files, faults)
     try:
-        document = read_document(files[MANIFEST_FILE])
+        document = read_yaml(files[MANIFEST_FILE])
     except DocumentError as error:
         raise ManifestError(what, [*error.faults, *faults]) from error
     fields = MANIFEST.read_fields(document, "", faults)
     if fields is not FAULTY:
         draft = Draft(name, fields, templates)
-        faults.extend(fault for rule in (*RULES, *KNOWLEDGE_RULES) for fault in rule(draft))
+        faults.extend(fault for rule in RULES for fault in rule(draft))
     if faults:
         raise ManifestError(what, faults)
     return ServiceDefinition(_manifest(fields), tuple(sorted(templates.items())))

@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from supervisor.edges.catalog.questions import (
-    CAUTIONS,
-    COUNTED,
-    ERRORS,
-    KNOWLEDGE,
-    LIVENESS,
-    READINESS,
-    REPLAY,
-    UNDERTAKING,
-    VERIFICATION,
-)
-from supervisor.edges.catalog.shapes import (
+from supervisor.documents import (
     Boolean,
     Choice,
     Exactly,
@@ -26,9 +15,20 @@ from supervisor.edges.catalog.shapes import (
     Schema,
     Text,
 )
+from supervisor.edges.catalog.questions import (
+    CAUTIONS,
+    COUNTED,
+    ERRORS,
+    KNOWLEDGE,
+    LIVENESS,
+    READINESS,
+    REPLAY,
+    UNDERTAKING,
+    VERIFICATION,
+)
 from supervisor.edges.catalog.vocabulary import (
     ABSOLUTE,
-    CAPABILITIES,
+    CAPABILITY,
     COMMAND,
     DEVICE,
     DURATION,
@@ -43,6 +43,7 @@ from supervisor.edges.catalog.vocabulary import (
     TEMPLATE,
     USER,
 )
+from supervisor.values.bounds import Bounds
 from supervisor.values.manifest import (
     Check,
     ConfigFile,
@@ -133,6 +134,11 @@ TAKEOVER = Record(
 )
 
 
+_BOUND_NAME = Text(r"[a-z][a-z0-9_]*", "must be lower case letters, digits and _")
+BOUNDS = Record(
+    Bounds,
+    (Field("most", MapOf(_BOUND_NAME, Number(0, 1 << 53))), Field("least", MapOf(_BOUND_NAME, Number(0, 1 << 53)))),
+)
 OWNERSHIP = Record(
     Ownership,
     (
@@ -205,9 +211,11 @@ MANIFEST = Record(
             ),
             True,
         ),
-        Field("capabilities", ListOf(Choice(CAPABILITIES), is_set=True)),
+        Field("capabilities", ListOf(CAPABILITY, is_set=True)),
         Field("devices", ListOf(DEVICE, is_set=True)),
-        Field("environment", MapOf(Text(r"[A-Za-z_][A-Za-z0-9_]*", "is no name of a variable"), Text(r"[^\x00]*"))),
+        Field(
+            "environment", MapOf(Text(r"[A-Za-z_][A-Za-z0-9_]*", "must be the name of a variable"), Text(r"[^\x00]*"))
+        ),
         Field("ports", MapOf(NAME, Optional(Number(1, 65535))), about="null: allocated for each generation"),
         Field("config", ListOf(CONFIG)),
         Field("state", ListOf(STATE)),
@@ -232,6 +240,7 @@ MANIFEST = Record(
         Field("counters", COUNTED, about="a table whose numbers are carried over from generation to generation"),
         Field("sync_port", Number(1, 65535), about="isolated only: where generations of the service reach each other"),
         Field("masquerades", Boolean()),
+        Field("bounds", BOUNDS, about="parts of the configuration beyond these are refused by name"),
         Field("requires", ListOf(NAME, is_set=True), about="services that must be in the same bundle"),
     ),
     conditions=(

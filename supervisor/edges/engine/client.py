@@ -21,7 +21,7 @@ from supervisor.values.errors import EngineError, EngineUnavailableError
 _JSON = {"Content-Type": "application/json"}
 
 
-class RefusedError(EngineError):
+class RefusedError(EngineError, word="refused"):
     """The service answered with an error status."""
 
     def __init__(self, action: str, status: int, cause: str) -> None:
@@ -29,7 +29,7 @@ class RefusedError(EngineError):
         self.action, self.status, self.cause = action, status, cause
 
 
-class DeadlineError(EngineUnavailableError):
+class DeadlineError(EngineUnavailableError, word="deadline"):
     """The service did not answer in time: it hangs."""
 
     def __init__(self, action: str, seconds: float) -> None:

@@ -33,7 +33,7 @@ PACKAGES = {"podman": "podman", "runc": "runc", "conmon": "conmon"}
 log = logging.getLogger(__name__)
 
 
-class EngineEndedError(EngineUnavailableError):
+class EngineEndedError(EngineUnavailableError, word="engine-ended"):
     """The service ended before it answered."""
 
 

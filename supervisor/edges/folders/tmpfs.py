@@ -48,7 +48,7 @@ def release(folder: Path) -> None:
         retry(UNMOUNT, lambda: _run("umount", entry.point), on=_BusyError, sleep=time.sleep)
 
 
-class _BusyError(StateError):
+class _BusyError(StateError, word="state"):
     """The file system is still in use, for example by the clean-up of a container that has just ended."""
 
 

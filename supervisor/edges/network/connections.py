@@ -27,7 +27,7 @@ HALF_CLOSED = "05"  # FIN_WAIT2: open as long as a process has it (an inode othe
 Outsides = Mapping[Endpoint, Endpoint]  # where an instance answers -> what its clients call that
 
 
-class _VanishedFlowError(NetworkError):
+class _VanishedFlowError(NetworkError, word="network"):
     """The tool ended early, for the flow it was about to delete was no longer there."""
 
 

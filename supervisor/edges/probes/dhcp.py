@@ -39,7 +39,7 @@ _SO_ATTACH_FILTER = 26  # asm-generic/socket.h; the socket module does not name 
 _UDP_HEADER = 8
 
 
-class NotOursError(ProbeError):
+class NotOursError(ProbeError, word="not-ours"):
     """The relay's address is not an address of the router, at least not yet."""
 
 

@@ -51,7 +51,7 @@ class Healer:
             keeper.definition.manifest.strategy,
             is_down=keeper.is_down,
             is_hung=keeper.is_hung,
-            failures=keeper.failures + backoff.recent_failures(self._failed, now) + keeper.is_hung,
+            failures=keeper.restarting.failures + backoff.recent_failures(self._failed, now) + keeper.is_hung,
             was_replaced=self._replaced == keeper.instance.generation,
             has_former=former is not None,
             has_room=not is_crowded,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 
+from supervisor.decisions.keeping import Condition
 from supervisor.loop.care.failures import Failures
 from supervisor.loop.care.keeper import Keeper
 from supervisor.loop.handover.executor import revert
@@ -44,18 +45,19 @@ class SoakWatch:
 
     def _fault(self, run: HandoverRun, keeper: Keeper) -> str | None:
         name = keeper.instance.container_name
-        if keeper.is_down:
-            return keeper.message
-        if keeper.is_missed:
-            return f"{name} has ended"
-        if keeper.is_hung:
-            return f"{name} stopped answering: {keeper.liveness.message}"
+        match keeper.condition:
+            case Condition.GONE | Condition.DOWN:
+                return keeper.message
+            case Condition.MISSED:
+                return f"{name} has ended"
+            case Condition.HUNG:
+                return f"{name} stopped answering: {keeper.liveness.message}"
         return None if run.handover.waiver.judgement else self._judge(run, keeper)
 
     def _judge(self, run: HandoverRun, keeper: Keeper) -> str | None:
         """Return what is wrong with a candidate that runs and answers."""
         name = keeper.instance.container_name
-        if keeper.readiness.is_known and not keeper.readiness.is_good:
+        if keeper.condition is Condition.UNREADY:
             return f"{name} stopped being ready: {keeper.readiness.message}"
         if keeper.usage and keeper.usage.oom_kills:  # it has several processes, or the keeper would have seen its end
             limit = run.definition.manifest.limits.memory_bytes >> 20

@@ -27,7 +27,7 @@ from supervisor.loop.handover.run import HandoverRun, Wait, forget_datagrams, te
 from supervisor.loop.handover.state_transfer import cut_again, first_copy, replay
 from supervisor.loop.handover.takeover_gap import RETIRE_SECONDS, begin_gap, clear_associations, end_gap
 from supervisor.loop.switchboard import Serving
-from supervisor.values.errors import NetworkError, SupervisorError
+from supervisor.values.errors import CheckFailedError, NetworkError, SupervisorError
 from supervisor.values.handover import Kind, Mode
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def check(run: HandoverRun) -> Wait | None:
     words(run)
     files = run.files if run.handover.mode is Mode.RELOAD else None
     if reason := refuses(run.world, run.candidate, run.definition, files):
-        raise SupervisorError(f"cannot use {run.candidate.version} of {run.candidate.service}: {reason}")
+        raise CheckFailedError(run.candidate.service, run.candidate.version, reason)
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from supervisor.loop.generations.instances import enlarge_buffers, first_fault, target_of
 from supervisor.loop.handover.knowledge import waits_for
 from supervisor.loop.handover.run import HandoverRun, Wait
-from supervisor.values.errors import SupervisorError
+from supervisor.values.errors import CandidateEndedError, CandidateNotReadyError, SupervisorError
 from supervisor.values.handover import Step
 from supervisor.values.manifest import Watch
 from supervisor.values.state import ContainerState, ResolvedProbe
@@ -57,15 +57,9 @@ def _proves(run: HandoverRun, watch: Watch, message: str) -> Wait | None:
         return None
     container = run.world.engine.inspect(run.candidate.container_name)
     if container.state is not ContainerState.RUNNING:
-        raise SupervisorError(
-            f"cannot give traffic to {container.name}: it ended with exit code {container.exit_code}"
-            f"{_last_words(run, container.name)}"
-        )
+        raise CandidateEndedError(container.name, container.exit_code, _last_words(run, container.name))
     if run.elapsed > watch.deadline:
-        raise SupervisorError(
-            f"cannot give traffic to {container.name}: not ready after {watch.deadline:g} s: {message}"
-            f"{_last_words(run, container.name)}"
-        )
+        raise CandidateNotReadyError(container.name, watch.deadline, message, _last_words(run, container.name))
     return Wait(watch.interval if message else min(watch.interval, 0.02))
 
 

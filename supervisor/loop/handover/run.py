@@ -11,7 +11,7 @@ from supervisor.loop.generations.instances import probe_once
 from supervisor.loop.world import World
 from supervisor.ports.engine import Engine
 from supervisor.ports.probes import Session
-from supervisor.values.errors import SupervisorError
+from supervisor.values.errors import ReloadFailedError
 from supervisor.values.handover import Direction, Handover, Outcome, Step
 from supervisor.values.manifest import Awaited, Protocol, ServiceDefinition, StateSharing, Watch
 from supervisor.values.router import RouterConfig
@@ -130,7 +130,7 @@ def forget_datagrams(run: HandoverRun, instance: Instance) -> None:
 
 
 def tell_daemon(engine: Engine, instance: Instance, definition: ServiceDefinition) -> None:
-    """Let a daemon read the files that were written for it. SupervisorError: it refused them."""
+    """Let a daemon read the files that were written for it. Raises ReloadFailedError: when it refuses them."""
     reload, name = definition.manifest.reload, instance.container_name
     if reload and reload.signal:
         engine.kill(name, reload.signal)
@@ -138,4 +138,4 @@ def tell_daemon(engine: Engine, instance: Instance, definition: ServiceDefinitio
         result = engine.execute(name, reload.command, 10.0)
         if result.exit_code != 0:
             said = (result.stderr + result.stdout).decode(errors="replace").strip()
-            raise SupervisorError(f"cannot reload {name}: {reload.command[0]} ended with {said[-2000:]}")
+            raise ReloadFailedError(name, reload.command[0], said[-2000:])

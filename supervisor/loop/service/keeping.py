@@ -80,7 +80,7 @@ class Keeping:
         self.keeper = Keeper(self._world, instance, definition, given or router, self._on_exit, is_proved=is_proved)
         # An instance of an earlier supervisor has what that gave it, which is not recorded.
         if given is None and not is_configured(self._world, instance, definition, router, self._digest):
-            self.keeper.doubt_words()
+            self.keeper.doubt_configuration()
         self._follow(instance, definition, given or router)
 
     def let_go(self) -> None:

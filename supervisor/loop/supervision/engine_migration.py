@@ -152,11 +152,14 @@ class EngineMigration:
         return self._is_left_behind(worker) and not self._closing.is_set()
 
     def _is_left_behind(self, worker: Worker) -> bool:
-        """Its active is; as long as nobody knows which one that is, whatever there is of it."""
-        keeper = worker.keeper
-        if keeper is None:
+        """True if the service's active container is still on the engine being left.
+
+        If it is not known yet which one that is, true if any of its containers is.
+        """
+        active = worker.snapshot.active
+        if active is None:
             return worker.name in self._remaining()
-        return keeper.instance.container_name in {container.name for container in self._left_behind()}
+        return active.instance.container_name in {container.name for container in self._left_behind()}
 
     def _remaining(self) -> frozenset[ServiceName]:
         """Services that still have containers with the former engine."""
@@ -183,8 +186,8 @@ class EngineMigration:
 
     def _wait_for_clearing(self, left: str) -> Iterator[Progress]:
         """Until former generations have finished their connections and are gone."""
-        keepers = [worker.keeper for worker in self._workers.values() if worker.keeper]
-        longest = max((keeper.definition.manifest.drain.deadline for keeper in keepers), default=0.0)
+        actives = [active for worker in self._workers.values() if (active := worker.snapshot.active)]
+        longest = max((active.definition.manifest.drain.deadline for active in actives), default=0.0)
         deadline = self._world.clock.monotonic() + longest + CLEARING_SECONDS
         told: frozenset[ServiceName] = frozenset()
         while waited := self._remaining() - set(self._stayed):

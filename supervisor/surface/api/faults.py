@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import grpc
 
 from supervisor.values.errors import (
@@ -36,7 +34,7 @@ _CODES: tuple[tuple[type[SupervisorError], grpc.StatusCode], ...] = (  # the fir
 )
 
 
-class ApiError(SupervisorError):
+class ApiError(SupervisorError, word="api"):
     """A call was answered with an error; `reason` is None when it did not come from a supervisor."""
 
     def __init__(self, code: grpc.StatusCode, reason: str | None, message: str) -> None:
@@ -44,11 +42,11 @@ class ApiError(SupervisorError):
         self.code, self.reason = code, reason
 
 
-class UnreachableError(ApiError):
+class UnreachableError(ApiError, word="unreachable"):
     """Nothing answers at the address."""
 
 
-class TooManyStreamsError(RequestError):
+class TooManyStreamsError(RequestError, word="too-many-streams"):
     """The server carries as many streams as it may."""
 
     def __init__(self, limit: int) -> None:
@@ -63,10 +61,8 @@ def code_of(error: Exception) -> grpc.StatusCode:
 
 
 def reason_of(error: Exception) -> str:
-    """Name the error as programs see it: `UnknownServiceError` is `unknown-service`."""
-    if not isinstance(error, SupervisorError):
-        return INTERNAL
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__.removesuffix("Error")).lower()
+    """Return the word for programs."""
+    return error.word if isinstance(error, SupervisorError) else INTERNAL
 
 
 def message_of(error: Exception) -> str:

@@ -32,11 +32,11 @@ _BY_CODE = {
 }
 
 
-class OperationFailedError(SupervisorError):
+class OperationFailedError(SupervisorError, word="operation-failed"):
     """The stream of an operation said that it did not succeed."""
 
 
-class InputError(SupervisorError):
+class InputError(SupervisorError, word="input"):
     """A file on the command line cannot be used."""
 
 

@@ -169,12 +169,12 @@ class TcpClient:
 
     def echo(self, text: bytes = b"hello") -> str:
         self._socket.sendall(text)
-        return self._file.read1(100).decode().split()[0]  # type: ignore[attr-defined]
+        return self._file.read1(100).decode().split()[0]
 
     def download(self, progress: threading.Event | None = None) -> int:
         self._socket.sendall(b"stream")
         total = 0
-        while data := self._file.read1(65535):  # type: ignore[attr-defined]
+        while data := self._file.read1(65535):
             total += len(data)
             if progress and total > 100_000:
                 progress.set()

@@ -475,7 +475,12 @@ def wait_until(condition: object, seconds: float = 2.0) -> float:
 def test_a_flushed_ruleset_is_back_within_100_ms(net: Router, record: Record) -> None:
     traffic, told = NftTraffic(), threading.Event()
     told_seconds: list[float] = []
-    guard = NftGuard(traffic, on_restored=lambda _, seconds: (told_seconds.append(seconds), told.set()))
+
+    def note(_: str, seconds: float) -> None:
+        told_seconds.append(seconds)
+        told.set()
+
+    guard = NftGuard(traffic, on_restored=note)
     first = names(1)
     with closing(Server("g1").udp(1153)):
         traffic.apply(traffic_table([first], []))

@@ -7,8 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -222,7 +224,7 @@ def test_no_lease_is_made_and_no_guest_hears_it(router_ask: Ask, server: Server,
             dhcp(router_ask, 1067, mac=mac, timeout=0.3)
         time.sleep(0.3)
         listener.setblocking(False)
-        frames = []
+        frames: list[bytes] = []
         while len(frames) < 1000:
             try:
                 frames.append(listener.recv(2048))
@@ -322,9 +324,15 @@ def test_what_is_asked_from_an_address_that_is_not_the_routers_tells_nothing(rou
     assert "cannot listen for DHCP answers to 10.9.9.9" in result.message
 
 
-def reply_to(question: bytes, **changes: object) -> bytes:
-    facts = {"type": MessageType.OFFER, "xid": decode(question).xid, "yiaddr": IPv4Address("10.1.1.20")} | changes
-    return encode(DhcpMessage(direction=Direction.REPLY, mac=MAC, **facts))
+def reply_to(question: bytes, **changes: Any) -> bytes:
+    offer = DhcpMessage(
+        direction=Direction.REPLY,
+        mac=MAC,
+        type=MessageType.OFFER,
+        xid=decode(question).xid,
+        yiaddr=IPv4Address("10.1.1.20"),
+    )
+    return encode(replace(offer, **changes))
 
 
 @pytest.mark.parametrize(

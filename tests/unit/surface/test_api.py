@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -276,10 +277,11 @@ def test_health_and_reflection_answer(server: ApiServer, socket_path: Path) -> N
 def test_a_client_that_leaves_ends_the_iterator(
     control: FakeControl, remote: RemoteControl, eventually: Eventually
 ) -> None:
-    for stream in (remote.logs("alpha", 1, True), remote.events(True)):
+    streams: tuple[Any, ...] = (remote.logs("alpha", 1, True), remote.events(True))
+    for stream in streams:
         next(stream)
         eventually(lambda: control.open_streams == 1)
-        stream.close()  # type: ignore[union-attr]
+        stream.close()
         eventually(lambda: control.open_streams == 0)
 
 

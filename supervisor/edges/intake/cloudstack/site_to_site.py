@@ -11,7 +11,7 @@ from supervisor.edges.intake.bags import Bags, entries, with_bag
 from supervisor.edges.intake.family import Body, Command, Family
 from supervisor.edges.intake.faults import BadPartError, Faults
 from supervisor.edges.intake.fields import Field
-from supervisor.values.router import IkeVersion, RouterConfig, SiteToSite, Vpn
+from supervisor.values.router import IkeVersion, Proposal, RouterConfig, SiteToSite, Vpn
 from supervisor.values.secret import Secret
 
 _PROPOSAL = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
@@ -81,15 +81,15 @@ def _networks(text: str) -> tuple[IPv4Network, ...]:
     return networks
 
 
-def _proposals(text: str) -> tuple[str, ...]:
-    """`aes256-sha256;modp2048` separates the key exchange group; the daemon wants dashes only."""
-    found = tuple(part.strip().replace(";", "-") for part in text.split(",") if part.strip())
-    for proposal in found:
+def _proposals(text: str) -> tuple[Proposal, ...]:
+    """Return the proposals of a policy: `aes256-sha256;modp2048` separates the key exchange group from the others."""
+    proposals = tuple(part.strip().replace(";", "-") for part in text.split(",") if part.strip())
+    for proposal in proposals:
         if not _PROPOSAL.fullmatch(proposal):
             raise BadPartError(f"{proposal!r:.60} is not a proposal")
-    if not found:
+    if not proposals:
         raise BadPartError("has an empty policy")
-    return found
+    return tuple(tuple(proposal.split("-")) for proposal in proposals)
 
 
 def _lifetime(seconds: int) -> int:

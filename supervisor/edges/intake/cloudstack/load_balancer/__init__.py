@@ -35,7 +35,9 @@ from supervisor.edges.intake.cloudstack.load_balancer.text import (
 from supervisor.edges.intake.family import Command, Family
 from supervisor.edges.intake.faults import BadPartError, Faults
 from supervisor.edges.intake.fields import Field
-from supervisor.values.router import Listener, LoadBalancing, RouterConfig, Statistics
+from supervisor.values.balancing import Listener, LoadBalancing, Statistics
+from supervisor.values.bounds import Bounds
+from supervisor.values.router import RouterConfig
 
 _OURS = {  # the supervisor's to decide, with no effect on what clients see
     "log": "what is logged, and where",
@@ -105,7 +107,7 @@ def _global(section: Section, result: LoadBalancing, faults: Faults) -> LoadBala
     for one in section.directives:
         with faults.part(one.path):
             if one.words[0] == "maxconn" and len(one.words) == 2:
-                result = replace(result, max_connections=number(one.words[1], 1, 1_000_000))
+                result = replace(result, max_connections=number(one.words[1], 1, faults.bounds.most_of("connections")))
             elif one.words[0] not in _OURS:
                 raise BadPartError(f"{one.words[0]!r:.40} is unknown: left out")
     return result
@@ -114,20 +116,20 @@ def _global(section: Section, result: LoadBalancing, faults: Faults) -> LoadBala
 def _defaults(section: Section, result: LoadBalancing, faults: Faults) -> LoadBalancing:
     for one in section.directives:
         with faults.part(one.path):
-            result = _default(one, result)
+            result = _default(one, result, faults.bounds)
     return result
 
 
-def _default(one: Directive, result: LoadBalancing) -> LoadBalancing:
+def _default(one: Directive, result: LoadBalancing, bounds: Bounds) -> LoadBalancing:
     match one.words:
         case ("timeout", "connect", value):
-            return replace(result, connect_timeout_ms=milliseconds(value) or 5000)
+            return replace(result, connect_timeout_ms=milliseconds(value, bounds) or 5000)
         case ("timeout", "client", value):
-            return replace(result, client_timeout_ms=milliseconds(value))
+            return replace(result, client_timeout_ms=milliseconds(value, bounds) or None)
         case ("timeout", "server", value):
-            return replace(result, server_timeout_ms=milliseconds(value))
+            return replace(result, server_timeout_ms=milliseconds(value, bounds) or None)
         case ("timeout", *_):
-            return replace(result, timeouts=with_timeout(result.timeouts, one))
+            return replace(result, timeouts=with_timeout(result.timeouts, one, bounds))
         case ("retries", count):
             return replace(result, retries=number(count, 0, 100))
         case ("option" | "no", *_):

@@ -26,12 +26,18 @@ from supervisor.edges.intake.cloudstack.load_balancer.sticky import stickiness
 from supervisor.edges.intake.cloudstack.load_balancer.text import Directive, Section, checked, number
 from supervisor.edges.intake.cloudstack.load_balancer.tls import tls_of
 from supervisor.edges.intake.faults import BadPartError, Faults
-from supervisor.values.balancing import HeaderRule, StatisticsPage
-from supervisor.values.router import Backend, Balance, Listener, Statistics
+from supervisor.values.balancing import Balance, Listener, Statistics, StatisticsPage
+from supervisor.values.bounds import Bounds
+from supervisor.values.members import Backend, HeaderRule
 from supervisor.values.secret import Secret
 
 Place = tuple[IPv4Address, int]
 
+_BALANCES = {
+    "leastconn": Balance.LEAST_CONNECTIONS,
+    "roundrobin": Balance.ROUND_ROBIN,
+    "source": Balance.SOURCE,
+}
 _NARROWING = (
     "acl",
     "block",
@@ -113,28 +119,28 @@ def listener(own: Section, place: Place, known: Known, faults: Faults) -> Listen
         tls=tls,
         health_check=health_check(section, faults),
         header_rules=_header_rules(own, is_http, certificate is not None, faults),
-        options=switches(section.directives, is_http),
+        switches=switches(section.directives, is_http),
         page=_page(section, is_http, faults),
     )
     name_faults(own.directives, is_http, faults)
     for one in section.directives:
         with faults.part(one.path):
-            result = _with(result, one)
+            result = _with(result, one, faults.bounds)
     return replace(result, backends=_backends(section, faults))
 
 
-def _with(result: Listener, one: Directive) -> Listener:
+def _with(result: Listener, one: Directive, bounds: Bounds) -> Listener:
     match one.words:
         case ("balance", value):
-            if value not in list(Balance):
+            if value not in _BALANCES:
                 raise BadPartError(f"balance {value!r:.40} is unknown: left out")
-            return replace(result, balance=Balance(value))
+            return replace(result, balance=_BALANCES[value])
         case ("timeout", *_):
-            return replace(result, timeouts=with_timeout(result.timeouts, one))
+            return replace(result, timeouts=with_timeout(result.timeouts, one, bounds))
         case ("retries", count):
             return replace(result, retries=number(count, 0, 100))
         case ("maxconn" | "fullconn" as word, count):
-            limit = number(count, 1, 1_000_000)
+            limit = number(count, 1, bounds.most_of("connections"))
             return replace(result, max_connections=limit) if word == "maxconn" else replace(result, full_load=limit)
         case ("mode", "http" | "tcp") | ("server" | "default-server", *_):
             return result

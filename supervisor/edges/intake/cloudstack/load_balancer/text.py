@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from supervisor.edges.intake.faults import BadPartError
+from supervisor.values.bounds import Bounds
 
-_LONGEST_MS, _LARGEST_TABLE = 2**31 - 1, 2**24
-"""More is more than the daemon counts, and it would refuse all listeners for that."""
 _WORDS = re.compile(r"""(?<!\S)(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)')(?!\S)|(?P<plain>(?:\\ |\S)+)""")
 
 
@@ -76,34 +75,32 @@ def _words(line: str) -> tuple[str, ...]:
     )
 
 
-def milliseconds(text: str) -> int | None:
-    """0 means no limit."""
+def milliseconds(text: str, bounds: Bounds) -> int:
+    """Return a time in milliseconds. Raises BadPartError: it is no time, or too long."""
     match = re.fullmatch(r"([0-9]{1,10})(ms|s|m|h|d)?", text)
     if not match:
         raise BadPartError(f"{text!r:.40} is not a time")
-    found = int(match[1]) * {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}[match[2] or "ms"]
-    if found > _LONGEST_MS:
+    duration = int(match[1]) * {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}[match[2] or "ms"]
+    if duration > bounds.most_of("milliseconds"):
         raise BadPartError(f"{text!r:.40} is too long")
-    return found or None
+    return duration
 
 
-def duration(text: str) -> str:
-    milliseconds(text)
-    return text
-
-
-def interval(text: str) -> str:
-    """A duration that is not nothing: the daemon takes no other one between two deeds."""
-    if not milliseconds(text):
+def interval(text: str, bounds: Bounds) -> int:
+    """Return a time between two deeds, in milliseconds. Raises BadPartError: it is none, or nothing at all."""
+    duration = milliseconds(text, bounds)
+    if not duration:
         raise BadPartError(f"{text!r:.40} is no time at all")
-    return text
+    return duration
 
 
-def size(text: str) -> str:
+def size(text: str, bounds: Bounds) -> int:
+    """Return a number of entries. Raises BadPartError: it is none, or too large."""
     match = re.fullmatch(r"([0-9]{1,9})([kmg]?)", text)
-    if not match or not 0 < int(match[1]) * 1024 ** " kmg".index(match[2] or " ") <= _LARGEST_TABLE:
+    count = int(match[1]) * 1024 ** " kmg".index(match[2] or " ") if match else 0
+    if not 0 < count <= bounds.most_of("table_entries"):
         raise BadPartError(f"{text!r:.40} is not a size")
-    return text
+    return count
 
 
 def number(text: str, least: int, most: int) -> int:

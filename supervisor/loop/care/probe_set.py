@@ -1,0 +1,108 @@
+"""The probes of an active instance, rendered for the configuration that its daemon has, and what they find.
+
+Probes are rendered from the configuration, as files are. While that fails nothing can be asked, and `blind` holds the
+reason. If it is not known which configuration the daemon has, a probe that does not hold says nothing until it has
+held once: perhaps it never could.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+
+from supervisor.decisions import asking, health
+from supervisor.ports.files import Renderer
+from supervisor.ports.probes import Prober
+from supervisor.ports.system import Clock
+from supervisor.values.errors import SupervisorError
+from supervisor.values.manifest import ServiceManifest, Watch
+from supervisor.values.router import RouterConfig
+from supervisor.values.state import Instance, ProbeResult, ProbeTarget, ResolvedProbe
+
+RENDER_AGAIN_SECONDS = 5.0  # while the probes cannot be rendered
+LATE_SECONDS = 0.2  # a probe never takes longer than its time-out by itself
+
+
+class Question(StrEnum):
+    """A question that probes answer."""
+
+    READINESS = "readiness"
+    LIVENESS = "liveness"
+
+
+def watch_of(manifest: ServiceManifest, question: Question) -> Watch:
+    """Return what a manifest says of a question."""
+    return manifest.readiness if question is Question.READINESS else manifest.liveness
+
+
+class ProbeSet:
+    """Lives on the worker's thread; `blind` is read by others."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        manifest: ServiceManifest,
+        renderer: Renderer,
+        prober: Prober,
+        clock: Clock,
+        target: Callable[[], ProbeTarget],
+    ) -> None:
+        """`target` returns where the instance is asked. Raises SupervisorError: when that cannot be worked out yet."""
+        self.blind = "it has no configuration yet"
+        self._instance, self._manifest = instance, manifest
+        self._renderer, self._prober, self._clock, self._find_target = renderer, prober, clock, target
+        self._router = RouterConfig()
+        self._rendered_at = 0.0
+        self._target: ProbeTarget
+        self._probes: Mapping[Question, tuple[ResolvedProbe, ...]] = {}
+        self._is_doubtful = False
+        self._unproven: set[ResolvedProbe] = set()
+
+    def configure(self, router: RouterConfig) -> None:
+        """Render the probes for this configuration; if that fails, probing stops and `blind` holds the reason."""
+        self._router, self._is_doubtful = router, False
+        self.render()
+
+    def doubt(self) -> None:
+        """Take the configuration for a guess: probes say nothing until they have held."""
+        self._is_doubtful = True
+        self._unproven = {probe for probes in self._probes.values() for probe in probes}
+
+    def render(self) -> None:
+        """Render the probes once more for the same configuration."""
+        self._rendered_at = self._clock.monotonic()
+        try:
+            self._target = self._find_target()
+            self._probes = {
+                question: self._renderer.probes(watch_of(self._manifest, question).probes, self._router, self._instance)
+                for question in Question
+            }
+        except SupervisorError as error:
+            self._probes, self.blind = {}, f"cannot watch {self._instance.container_name}: {error}"
+        else:
+            self.blind = ""
+        self._unproven = set()
+        if self._is_doubtful:
+            self.doubt()
+
+    @property
+    def render_due(self) -> float:
+        """When probes that cannot be rendered are to be rendered once more, in monotonic seconds."""
+        return self._rendered_at + RENDER_AGAIN_SECONDS
+
+    def ask(self, question: Question) -> ProbeResult | None:
+        """Ask until the answer is settled; None: nothing that was asked said anything. Only while it is not blind."""
+        asked: list[tuple[ResolvedProbe, ProbeResult]] = []
+        for probe in self._probes[question]:
+            if not asking.is_needed(probe, asked):
+                continue
+            result = self._prober.ask(probe, self._target)
+            is_late = result.seconds > probe.timeout + LATE_SECONDS  # we were, not the daemon: that says nothing
+            if not result.is_good and (is_late or probe in self._unproven):
+                continue
+            if result.is_good:
+                self._unproven.discard(probe)
+            asked.append((probe, result))
+            if asking.is_settled(asked):
+                break
+        return health.merge(asking.results(asked), is_asked=bool(self._probes[question]))

@@ -106,7 +106,7 @@ EVENTS = (EventRecord(T0, "alpha", "cutover", "traffic moved"), EventRecord(T0 +
 
 
 class FakeControl:
-    """Satisfies Control. `busy`, `broken` and `error` make operations go wrong; `calls` says what was asked."""
+    """Satisfies Control. `busy`, `broken` and `error` make operations fail; `calls` are those made, in order."""
 
     def __init__(self) -> None:
         self.current = SupervisorStatus("0.1.0", 42, T0, "podman", "4.3.1", False, "beta is absent", OLD, (ALPHA, BETA))

@@ -49,7 +49,7 @@ def release(folder: Path) -> None:
 
 
 class _BusyError(StateError, word="state"):
-    """The file system is still in use, by the clean-up of a container that has just ended, say."""
+    """The file system is still in use, for example by the clean-up of a container that has just ended."""
 
 
 def _run(*command: str) -> None:

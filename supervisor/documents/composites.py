@@ -62,6 +62,27 @@ class ListOf:
 
 
 @dataclass(frozen=True, slots=True)
+class TupleOf:
+    """A list with an item of each of these shapes; `hint` says in words which one that is. Nothing of it is quoted."""
+
+    items: tuple[Shape, ...]
+    hint: str
+
+    def read(self, value: object, at: str, faults: list[Fault]) -> Any:
+        inner: list[Fault] = []
+        if isinstance(value, list) and len(value) == len(self.items):
+            read = tuple(shape.read(item, at, inner) for shape, item in zip(self.items, value, strict=True))
+            if not inner:
+                return read
+        faults.append(Fault(at, self.hint))
+        return FAULTY
+
+    def schema(self) -> Schema:
+        items = [shape.schema() for shape in self.items]
+        return {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
+
+
+@dataclass(frozen=True, slots=True)
 class MapOf:
     """A mapping whose keys the author chooses, which becomes a tuple in the order of the document.
 

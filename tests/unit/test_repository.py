@@ -24,11 +24,8 @@ LONGEST_FUNCTION = 60
 MOST_METHODS, MOST_ATTRIBUTES = 20, 12
 
 STILL_TOO_LONG = {
-    "supervisor/edges/catalog/rules.py",
-    "supervisor/edges/catalog/shapes.py",
     "supervisor/loop/care/keeper.py",
     "supervisor/loop/supervision/supervision.py",
-    "supervisor/values/manifest.py",
     "supervisor/values/state.py",
 }
 """Modules that are about to be divided. The list only shrinks."""
@@ -45,7 +42,7 @@ STILL_TOO_LARGE = {
 LARGE_FOR_A_REASON = {
     "supervisor/decisions/undertakings.py:Course": "every fact about one undertaking that the next decision needs",
     "supervisor/values/handover.py:Handover": "one row of the journal: a step reads what the steps before it recorded",
-    "supervisor/values/manifest.py:ServiceManifest": "one field for each word of a manifest",
+    "supervisor/values/manifest/service.py:ServiceManifest": "one field for each word of a manifest",
     "supervisor/values/router.py:Listener": "one field for each setting of a balancer's listener",
     "supervisor/values/router.py:SiteToSite": "one field for each setting of a site-to-site tunnel",
     "supervisor/values/settings.py:Settings": "one field for each setting in docs/settings.md",

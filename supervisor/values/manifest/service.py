@@ -56,7 +56,7 @@ class ServiceManifest:
     counters: Counters | None = None
     sync_port: int | None = None  # isolated: TCP port at which its generations may reach each other, and nobody else
     cautions: tuple[Caution, ...] = ()
-    bounds: Bounds = NO_BOUNDS  # of the configuration: a part that does not keep them is refused by name
+    bounds: Bounds = NO_BOUNDS  # of the configuration: a part that does not meet them is refused by name
     masquerades: bool = False  # isolated: it may connect to others, with the router's address
     undertakings: tuple[Undertaking, ...] = ()
     requires: tuple[str, ...] = ()  # services that must be in the same bundle; checked with its index

@@ -16,8 +16,8 @@ def _pair(key: Any, value: Any) -> tuple[Any, Any]:
     return key, value
 
 
-def _count(number: int, one: str, several: str) -> str:
-    return f"{number} {one if number == 1 else several}"
+def _count(number: int, singular: str, plural: str) -> str:
+    return f"{number} {singular if number == 1 else plural}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 from supervisor.decisions.show import show
 from supervisor.decisions.status import ServiceSnapshot
@@ -33,6 +34,15 @@ MOST_POSTPONED_BYTES = 64 << 20
 Files = tuple[tuple[str, bytes], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The configuration of now; its number counts the configurations since the supervisor's start."""
+
+    number: int = 0
+    router: RouterConfig | None = None
+    faults: tuple[Fault, ...] = ()
+
+
 class Configuration:
     """May be used from any thread. `workers` returns those that are employed."""
 
@@ -51,13 +61,21 @@ class Configuration:
         self._key = os.urandom(16)  # of this process only: what it hides is compared within one life
         self._boot_commands: tuple[str, ...] = ()  # identities of those that were there at boot and are taken in
         self._postponed: Files = ()  # files that could not be recorded yet
-        self._number = 0  # of the configuration, since the start
-        self.router: RouterConfig | None = None
-        self.faults: tuple[Fault, ...] = ()  # in it
+        self._current = Current()
+
+    @property
+    def router(self) -> RouterConfig | None:
+        """The configuration of now; None before the first file."""
+        return self._current.router
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """The faults in the configuration of now: those parts of it are left out."""
+        return self._current.faults
 
     @property
     def known(self) -> RouterConfig:
-        """The configuration as it is now; empty before any file came."""
+        """The configuration of now; an empty one before the first file."""
         return self.router or RouterConfig()
 
     def unchanging(self) -> AbstractContextManager[object]:
@@ -65,22 +83,29 @@ class Configuration:
         return self._lock
 
     def give(self, worker: Worker) -> None:
-        """Give a new worker the configuration that the others have."""
-        if self.router is not None:
-            worker.configure(self.router, self._number)
+        """Give a new worker the configuration that the others have, if there is one."""
+        current = self._current
+        if current.router is not None:
+            worker.configure(current.router, current.number)
 
     # ------------------------------------------------------------ at boot
 
     def boot(self, commands: Sequence[tuple[str, bytes]]) -> None:
-        """Take in the command files of the boot folder that are new, and read what was recorded before."""
+        """Take in the command files of the boot folder that are new, and read what was recorded before.
+
+        Raises StateError: the new ones are not recorded; what was recorded before is read all the same.
+        """
         with self._lock:
             try:
                 self.take_boot_commands(commands)
             finally:
-                self._read()  # at least what was kept
+                self._read()  # at least what is stored
 
     def take_boot_commands(self, commands: Sequence[tuple[str, bytes]]) -> None:
-        """Files that were taken in before are passed over: a password that was used must not be offered again."""
+        """Record command files of the boot folder, but for those that were taken in before.
+
+        A password that was used must not be offered again.
+        """
         store, there = self._world.store, {self.identity(*command): command for command in commands}
         self._boot_commands = tuple(there.keys() & store.taken_commands())
         if fresh := [command for identity, command in there.items() if identity not in self._boot_commands]:
@@ -97,7 +122,10 @@ class Configuration:
         return show(self.known, self._key)
 
     def diff(self, files: Files) -> str:
-        """Return what taking in these files would change, as unified text."""
+        """Return what taking in these files would change, as unified text; empty: nothing.
+
+        Raises ConfigurationError: a file is bad.
+        """
         after, _ = self._intake.interpret(self._merge(files).kept)
         before = json.dumps(self.show(), indent=2).splitlines()
         wanted = json.dumps(show(after, self._key), indent=2).splitlines()
@@ -129,7 +157,7 @@ class Configuration:
             self._record(taken, files)
             self._postponed = ()
             self._read()
-            return Application(self._number, taken.files, files, bags, before, self.known, faults, self.faults)
+            return Application(self._current.number, taken.files, files, bags, before, self.known, faults, self.faults)
 
     def take_postponed(self) -> None:
         """Record what could not be recorded before. Raises StateError: it still cannot."""
@@ -149,7 +177,7 @@ class Configuration:
         return Progress("", "refused", text, fraction=1.0, is_final=True, error=text)
 
     def forget(self, spent: Collection[str]) -> None:
-        """Take what a service has used up out of the configuration, and out of the state file."""
+        """Take what a service has used up out of the configuration, and out of the store. May be repeated."""
         with self._lock:
             kept = self._intake.forget(self._world.store.configuration(), spent)
             if kept is not None:
@@ -181,12 +209,11 @@ class Configuration:
         router, faults = self._intake.interpret(kept)
         if is_awaited(self._world, router, self._audit_log):
             return
-        self.router, self.faults = router, faults
-        self._number += 1
-        for fault in self.faults:
+        self._current = Current(self._current.number + 1, router, faults)
+        for fault in faults:
             log.error("configuration refused", extra={"reason": str(fault)})
         for worker in self._workers().values():
-            worker.configure(self.router, self._number)
+            self.give(worker)
 
     def _merge(self, files: Files) -> Taken:
         """Merge files into the stored configuration, without storing that. Raises ConfigurationError: one is bad."""

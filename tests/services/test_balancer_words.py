@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 from ipaddress import IPv4Address
+from typing import Any
 
 import pytest
 
@@ -59,19 +61,21 @@ def test_each_setting_of_a_member_has_a_word_of_its_own() -> None:
     assert len({of_member(option, values[option]) for option in MemberOption}) == len(MemberOption)
 
 
-@pytest.mark.parametrize("closed_set", [Switch, TimeLimit, Balance, CheckKind, CheckFlag, CookieOption])
+WRITTEN: dict[type[StrEnum], Callable[[Any], Listener]] = {
+    Switch: lambda value: replace(RULE, switches=(value,)),
+    TimeLimit: lambda value: replace(RULE, timeouts=((value, 1000),)),
+    Balance: lambda value: replace(RULE, balance=value),
+    CheckKind: lambda value: replace(RULE, health_check=HealthCheck(value)),
+    CheckFlag: lambda value: replace(RULE, health_check=HealthCheck(CheckKind.HTTP, flags=(value,))),
+    CookieOption: lambda value: replace(
+        RULE, stickiness=CookieStickiness("c", CookieMode.INSERT, ((value, _value(value)),))
+    ),
+}
+
+
+@pytest.mark.parametrize("closed_set", WRITTEN)
 def test_each_value_of_a_set_has_a_word_of_its_own(closed_set: type[StrEnum]) -> None:
-    written = {
-        Switch: lambda value: replace(RULE, switches=(value,)),
-        TimeLimit: lambda value: replace(RULE, timeouts=((value, 1000),)),
-        Balance: lambda value: replace(RULE, balance=value),
-        CheckKind: lambda value: replace(RULE, health_check=HealthCheck(value)),
-        CheckFlag: lambda value: replace(RULE, health_check=HealthCheck(CheckKind.HTTP, flags=(value,))),
-        CookieOption: lambda value: replace(
-            RULE, stickiness=CookieStickiness("c", CookieMode.INSERT, ((value, _value(value)),))
-        ),
-    }[closed_set]
-    assert len({tuple(lines(written(value))) for value in closed_set}) == len(closed_set)
+    assert len({tuple(lines(WRITTEN[closed_set](value))) for value in closed_set}) == len(closed_set)
 
 
 def _value(option: CookieOption) -> int | str | None:

@@ -43,6 +43,7 @@ from supervisor.edges.catalog.vocabulary import (
     TEMPLATE,
     USER,
 )
+from supervisor.values.bounds import Bounds
 from supervisor.values.manifest import (
     Check,
     ConfigFile,
@@ -133,6 +134,11 @@ TAKEOVER = Record(
 )
 
 
+_BOUND_NAME = Text(r"[a-z][a-z0-9_]*", "must be lower case letters, digits and _")
+BOUNDS = Record(
+    Bounds,
+    (Field("most", MapOf(_BOUND_NAME, Number(0, 1 << 53))), Field("least", MapOf(_BOUND_NAME, Number(0, 1 << 53)))),
+)
 OWNERSHIP = Record(
     Ownership,
     (
@@ -234,6 +240,7 @@ MANIFEST = Record(
         Field("counters", COUNTED, about="a table whose numbers are carried over from generation to generation"),
         Field("sync_port", Number(1, 65535), about="isolated only: where generations of the service reach each other"),
         Field("masquerades", Boolean()),
+        Field("bounds", BOUNDS, about="parts of the configuration beyond these are refused by name"),
         Field("requires", ListOf(NAME, is_set=True), about="services that must be in the same bundle"),
     ),
     conditions=(

@@ -25,7 +25,7 @@ def choose(wanted: str, state_dir: Path, path: str = PATH) -> str:
         if used not in (None, wanted):
             raise EngineUnavailableError(
                 f"cannot use engine {wanted}: this router's services run on {used} and would be started twice; "
-                f"set engine: auto, and move them with: vr-supervisor migrate-engine --to {wanted}"
+                f"set engine: auto, and move them with: vrctl migrate-engine --to {wanted}"
             )
         return wanted
     if used is not None:

@@ -10,7 +10,7 @@ from supervisor.decisions.handover import is_interrupted, verdict
 from supervisor.loop.damage import DamageReports
 from supervisor.loop.generations.instances import version_of
 from supervisor.loop.handover.run import HandoverRun
-from supervisor.ports.store import Store
+from supervisor.ports.store import Wishes
 from supervisor.ports.system import Clock
 from supervisor.values.handover import Kind
 from supervisor.values.names import ServiceName
@@ -48,7 +48,7 @@ class HeldBack:
 class RetryPolicy:
     """Lives on the worker's thread."""
 
-    def __init__(self, service: ServiceName, store: Store, clock: Clock, damage_reports: DamageReports) -> None:
+    def __init__(self, service: ServiceName, store: Wishes, clock: Clock, damage_reports: DamageReports) -> None:
         self._service, self._store, self._clock, self._damage_reports = service, store, clock, damage_reports
         self._refusal: Refusal | None = None
         self._held_back: HeldBack | None = None

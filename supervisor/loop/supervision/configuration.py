@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from supervisor.decisions.show import show
 from supervisor.decisions.status import ServiceSnapshot
@@ -21,9 +21,10 @@ from supervisor.loop.supervision.lost_configuration import is_awaited
 from supervisor.loop.supervision.startup_tasks import StartupTasks
 from supervisor.loop.world import World
 from supervisor.ports.intake import Intake
+from supervisor.ports.store import Releases
 from supervisor.values.errors import ConfigurationError, Fault, StateError
 from supervisor.values.intake import Taken
-from supervisor.values.names import ServiceName
+from supervisor.values.names import Digest, ServiceName
 from supervisor.values.router import RouterConfig
 from supervisor.values.status import Progress
 
@@ -35,12 +36,13 @@ Files = tuple[tuple[str, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Current:
-    """The configuration of now; its number counts the configurations since the supervisor's start."""
+class Reading:
+    """The meaning of the stored configuration, beside the definitions that were imported when it was read."""
 
-    number: int = 0
+    number: int = 0  # of this reading, since the supervisor's start
     router: RouterConfig | None = None
     faults: tuple[Fault, ...] = ()
+    definitions: frozenset[Digest] = frozenset()
 
 
 class Configuration:
@@ -61,17 +63,17 @@ class Configuration:
         self._key = os.urandom(16)  # of this process only: what it hides is compared within one life
         self._boot_commands: tuple[str, ...] = ()  # identities of those that were there at boot and are taken in
         self._postponed: Files = ()  # files that could not be recorded yet
-        self._current = Current()
+        self._reading = Reading()
 
     @property
     def router(self) -> RouterConfig | None:
-        """The configuration of now; None before the first file."""
-        return self._current.router
+        """The configuration of now; None before it was read."""
+        return self._reading.router
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """The faults in the configuration of now: those parts of it are left out."""
-        return self._current.faults
+        """The faults in the configuration of now: parts of it that are left out."""
+        return self._reading.faults
 
     @property
     def known(self) -> RouterConfig:
@@ -83,10 +85,10 @@ class Configuration:
         return self._lock
 
     def give(self, worker: Worker) -> None:
-        """Give a new worker the configuration that the others have, if there is one."""
-        current = self._current
-        if current.router is not None:
-            worker.configure(current.router, current.number)
+        """Give a worker the configuration of now, if there is one."""
+        reading = self._reading
+        if reading.router is not None:
+            worker.configure(reading.router, reading.number)
 
     # ------------------------------------------------------------ at boot
 
@@ -140,7 +142,11 @@ class Configuration:
             application = self.take(files)
         except StateError as error:
             return iter([self._postpone(files, error)])
-        watching = ApplicationWatch(self._world, self._intake, self._audit_log, self._snapshots, application)
+
+        def snapshots() -> Mapping[ServiceName, ServiceSnapshot]:
+            return {name: worker.snapshot for name, worker in self._workers().items()}
+
+        watching = ApplicationWatch(self._world, self._intake, self._audit_log, snapshots, application)
         return watching.accepted() if seconds is None else detached(watching.follow(seconds, closing.is_set))
 
     def take(self, files: Files) -> Application:
@@ -157,7 +163,7 @@ class Configuration:
             self._record(taken, files)
             self._postponed = ()
             self._read()
-            return Application(self._current.number, taken.files, files, bags, before, self.known, faults, self.faults)
+            return Application(self._reading.number, taken.files, files, bags, before, self.known, faults, self.faults)
 
     def take_postponed(self) -> None:
         """Record what could not be recorded before. Raises StateError: it still cannot."""
@@ -186,9 +192,6 @@ class Configuration:
 
     # ------------------------------------------------------------ parts
 
-    def _snapshots(self) -> Mapping[ServiceName, ServiceSnapshot]:
-        return {name: worker.snapshot for name, worker in self._workers().items()}
-
     def _record(self, taken: Taken, files: Sequence[tuple[str, bytes]]) -> None:
         """Store the configuration with these files merged into it. Raises StateError: nothing is stored."""
         accepted = set(taken.accepted)
@@ -202,14 +205,29 @@ class Configuration:
         """Return the identity of a command file: another content is another identity."""
         return self._digest(name.encode(errors="surrogateescape") + b"\0" + content)
 
+    def read_anew(self) -> None:
+        """Read the stored configuration once more if releases came or went: they have bounds of their own for it.
+
+        May be repeated. Raises StateError.
+        """
+        with self._lock:
+            definitions = _imported(self._world.store)
+            if self.router is None or self._reading.definitions == definitions:
+                return
+            if self._intake.interpret(self._world.store.configuration()) == (self.router, self.faults):
+                self._reading = replace(self._reading, definitions=definitions)
+            else:
+                self._read()
+
     def _read(self) -> None:
         kept = self._world.store.configuration()
         if kept is None:
             return
+        definitions = _imported(self._world.store)
         router, faults = self._intake.interpret(kept)
         if is_awaited(self._world, router, self._audit_log):
             return
-        self._current = Current(self._current.number + 1, router, faults)
+        self._reading = Reading(self._reading.number + 1, router, faults, definitions)
         for fault in faults:
             log.error("configuration refused", extra={"reason": str(fault)})
         for worker in self._workers().values():
@@ -221,3 +239,7 @@ class Configuration:
         if taken.refused:
             raise ConfigurationError("cannot take in configuration: " + "; ".join(map(str, taken.refused)))
         return taken
+
+
+def _imported(releases: Releases) -> frozenset[Digest]:
+    return frozenset(version.definition for release in releases.releases() for _, version in release.services)

@@ -53,6 +53,7 @@ class Workers:
         worker and no desired version: it begins when somebody upgrades to such a release, or swaps the service.
         """
         store = self._world.store
+        configuration.read_anew()
         with configuration.unchanging():  # nobody is employed with a configuration that is older than the router's
             for release in self._library.by_age():
                 is_followed = store.current_release() in (None, release.name)

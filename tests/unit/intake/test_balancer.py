@@ -23,6 +23,7 @@ from supervisor.values.members import (
 from supervisor.values.secret import Secret
 from supervisor.values.stickiness import CookieMode, CookieOption, CookieStickiness, SourceStickiness
 from supervisor.values.tls import Tls, TlsVersion
+from tests.services.bounds import BOUNDS
 from tests.unit.intake.keys import key_and_certificate
 
 RULE = ("listen a-80", "\tbind 203.0.113.23:80", "\tmode http", "\tserver a_0 10.1.1.21:80 check")
@@ -32,7 +33,7 @@ TCP = ("listen a-80", "\tbind 203.0.113.23:80", "\tserver a_0 10.1.1.21:80 check
 
 def balanced(*lines: str, **rules: Any) -> tuple[LoadBalancing, list[str]]:
     """Return what the text means, and the problems of what was left out, with their lines."""
-    router, faults = interpret({"loadbalancer": {"config": [{"configuration": list(lines), **rules}]}})
+    router, faults = interpret({"loadbalancer": {"config": [{"configuration": list(lines), **rules}]}}, BOUNDS)
     return router.load_balancing, [f"{fault.path.rpartition(' ')[2]}: {fault.problem}" for fault in faults]
 
 

@@ -28,6 +28,7 @@ from supervisor.values.stickiness import (
     SourceStickiness,
 )
 from supervisor.values.tls import TlsVersion
+from tests.services.bounds import BOUNDS
 
 SAMPLES = Path(__file__).parents[2] / "data" / "cloudstack"
 LINE = json.loads((SAMPLES / "bag_cmdline_router.json").read_text())
@@ -193,7 +194,7 @@ def test_tunnels(sample: str, version: IkeVersion, is_split: bool) -> None:
 
 def _balanced(*lines: str, **rules: Any) -> tuple[tuple[Listener, ...], tuple[Fault, ...]]:
     text = ["defaults", "\tmode tcp", "\tno option httpclose", "\t ", *lines]
-    router, faults = interpret({"loadbalancer": {"config": [{"configuration": text, **rules}]}})
+    router, faults = interpret({"loadbalancer": {"config": [{"configuration": text, **rules}]}}, BOUNDS)
     return router.load_balancing.listeners, faults
 
 
@@ -274,7 +275,7 @@ _OWN = {
 )
 def test_a_listener_where_it_must_not_be_is_refused_alone(head: str, bind: str, problem: str | None) -> None:
     text = [*_RULE, f"listen {head}", f"\tbind {bind}", "\tserver s 10.1.1.21:80"]
-    router, faults = interpret({**_OWN, "loadbalancer": {"config": [{"configuration": text}]}})
+    router, faults = interpret({**_OWN, "loadbalancer": {"config": [{"configuration": text}]}}, BOUNDS)
     assert [fault.problem for fault in faults] == ([problem] if problem else [])
     assert [listener.name for listener in router.load_balancing.listeners] == ["a-80"] + ([] if problem else [head])
 
@@ -407,7 +408,7 @@ _ADDRESS = {"add": True, "nw_type": "guest", "device": "eth0", "cidr": "10.1.1.1
 def test_a_bad_host_is_named_and_the_others_are_served(entry: dict[str, Any], problem: str, count: int) -> None:
     bad = _ENTRY | {"ipv4_address": "10.1.1.31"} | entry
     bags = {"cmdline": LINE, "ips": {"eth0": [_ADDRESS]}, "dhcpentry": {"10.1.1.30": _ENTRY, "10.1.1.31": bad}}
-    router, (fault,) = interpret(bags)
+    router, (fault,) = interpret(bags, BOUNDS)
     assert fault.problem.endswith(problem)
     assert len(router.hosts) == count
 

@@ -13,11 +13,21 @@ from tests.unit.surface.witness import PACKAGE, WITNESSES, reasons, text_of
 
 DATA = Path(__file__).parents[2] / "data" / "surface"
 
-REWORDED: dict[str, str] = {}
-"""Messages for people that became clearer: as the former commit had them, and as they are now."""
+REWORDED = {
+    "cannot tell how the operation ended: the supervisor said no last word": (
+        "cannot say how the operation ended: the stream closed without a final result"
+    ),
+    "a service is looked after no more: the service manager is to start the supervisor again": (
+        "a worker thread has died; the watchdog is withheld so that the service manager restarts us"
+    ),
+}
+"""Messages for people that became clearer: from what the former commit had, to what there is now."""
 
 ADDED: frozenset[str] = frozenset({"tried again"})
 """Log lines that the former commit did not have."""
+
+UNSEEN = {"events": {"configuration-back", "memory-damaged"}}
+"""Names that the former commit gave to a callable, through which words.json could not see them."""
 
 EXACT = ("wire.txt", "commands.json", "migrate-engine.json", "refusals.json", "exits.json", "metrics.txt", "tables.txt",
          "schema.txt")  # fmt: skip
@@ -64,7 +74,7 @@ NOW: dict[str, list[str]] = json.loads(text_of(WITNESSES["words.json"]()))
 
 @pytest.mark.parametrize("kind", [kind for kind in BEFORE if kind != "log lines"])
 def test_names_are_what_they_were(kind: str) -> None:
-    assert NOW[kind] == BEFORE[kind]
+    assert set(NOW[kind]) == set(BEFORE[kind]) | UNSEEN.get(kind, set())
 
 
 def test_log_lines_have_the_names_that_they_had() -> None:

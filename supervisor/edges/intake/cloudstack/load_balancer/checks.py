@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from supervisor.edges.intake.cloudstack.load_balancer.text import Directive, Section, checked
 from supervisor.edges.intake.faults import BadPartError, Faults
+from supervisor.values.bounds import Bounds
 from supervisor.values.members import (
     CheckFlag,
     CheckKind,
@@ -22,7 +23,7 @@ from supervisor.values.secret import Secret
 
 HEADER = re.compile(r"[A-Za-z0-9!&*+.^_|~-]{1,100}")  # "#" would begin a comment
 _METHOD = re.compile(r"[A-Z]{1,20}")
-_PATH = re.compile(r"[/*][!-$&-\[\]-~]{0,1000}")  # "%" and a backslash mean something to the daemon
+_PATH = re.compile(r"[/*][!-$&-\[\]-~]{0,1000}")  # "%" begins an expression in the text
 _VERSION = re.compile(r"HTTP/1\.[01]")
 _QUESTION = ((_METHOD, "a method"), (_PATH, "a path"), (_VERSION, "a version"))
 _STATUS = re.compile(r"[0-9]{3}(?:-[0-9]{3})?(?:,[0-9]{3}(?:-[0-9]{3})?)*")
@@ -49,7 +50,6 @@ KINDS: Mapping[str, CheckKind] = {
     "ssl-hello-chk": CheckKind.TLS,
 }
 _FLAGS = {"disable-on-404": CheckFlag.DRAIN_ON_404, "send-state": CheckFlag.SEND_STATE}
-_MOST_HEADERS = 16  # a line of the daemon has 64 words at most
 
 
 def health_check(section: Section, faults: Faults) -> HealthCheck | None:
@@ -66,7 +66,7 @@ def health_check(section: Section, faults: Faults) -> HealthCheck | None:
         with faults.part(line.path):
             if check is None or check.kind is not CheckKind.HTTP:
                 raise BadPartError("http-check has no meaning without option httpchk: left out")
-            check = _refined(check, line)
+            check = _refined(check, line, faults.bounds)
     return check
 
 
@@ -92,12 +92,12 @@ def _question(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
-def _refined(check: HealthCheck, line: Directive) -> HealthCheck:
+def _refined(check: HealthCheck, line: Directive, bounds: Bounds) -> HealthCheck:
     match line.words[1:]:
         case (flag,) if flag in _FLAGS:
             return replace(check, flags=tuple(dict.fromkeys((*check.flags, _FLAGS[flag]))))
         case ("send", *words):
-            return _sent(check, iter(words))
+            return _sent(check, iter(words), bounds)
         case ("expect", "!", *words):
             return replace(check, expectations=(*check.expectations, replace(_expected(words), is_negated=True)))
         case ("expect", *words):
@@ -105,7 +105,7 @@ def _refined(check: HealthCheck, line: Directive) -> HealthCheck:
     raise BadPartError(f"http-check {' '.join(line.words[1:2])!r:.40} is unknown: left out")
 
 
-def _sent(check: HealthCheck, words: Iterator[str]) -> HealthCheck:
+def _sent(check: HealthCheck, words: Iterator[str], bounds: Bounds) -> HealthCheck:
     names = ("meth", "uri", "ver")
     question = dict(zip(names, ("OPTIONS", "/", "HTTP/1.0"), strict=True)) | dict(zip(names, check.words, strict=False))
     headers = list(check.headers)
@@ -121,8 +121,8 @@ def _sent(check: HealthCheck, words: Iterator[str]) -> HealthCheck:
             raise BadPartError(f"http-check send {word!r:.40} is unknown: left out")
     if [header.name.lower() for header in headers].count("host") > 1:
         raise BadPartError("http-check names a host already: left out")
-    if len(headers) > _MOST_HEADERS:
-        raise BadPartError(f"http-check has more than {_MOST_HEADERS} headers: left out")
+    if len(headers) > (most := bounds.most_of("check_headers")):
+        raise BadPartError(f"http-check has more than {most} headers: left out")
     asked = tuple(question.values()) if is_asked else check.words
     return replace(check, headers=tuple(headers), words=asked)
 

@@ -8,6 +8,7 @@ from supervisor.edges.intake.cloudstack.load_balancer.checks import HEADER, KIND
 from supervisor.edges.intake.cloudstack.load_balancer.text import Directive, checked, milliseconds
 from supervisor.edges.intake.faults import BadPartError, Faults
 from supervisor.values.balancing import Switch, TimeLimit
+from supervisor.values.bounds import Bounds
 from supervisor.values.members import HeaderAction, HeaderRule, Message
 
 _SWITCHES: Mapping[str, Switch] = {
@@ -129,12 +130,12 @@ def _known() -> tuple[str, ...]:
     return (*_ALL_SWITCHES, *_LOGGING, *_QUICKNESS, *_CLOSING, *_ALWAYS, *KINDS, "tcp-check")
 
 
-def with_timeout(before: TimeLimits, line: Directive) -> TimeLimits:
+def with_timeout(before: TimeLimits, line: Directive, bounds: Bounds) -> TimeLimits:
     """Return the time limits, in milliseconds, with that of a line. Raises BadPartError: it is none."""
     match line.words:
         case ("timeout", name, text) if name in _TIMEOUTS:
             limit = _TIMEOUTS[name]
-            return (*(item for item in before if item[0] is not limit), (limit, milliseconds(text)))
+            return (*(item for item in before if item[0] is not limit), (limit, milliseconds(text, bounds)))
     raise BadPartError(f"{' '.join(line.words[:2])!r:.60} is unknown: left out")
 
 

@@ -10,20 +10,29 @@ from ipaddress import IPv4Address
 from supervisor.edges.intake.cloudstack.load_balancer.text import Directive, checked, interval, number
 from supervisor.edges.intake.cloudstack.load_balancer.tls import cipher_list, cipher_suites, protocols, version
 from supervisor.edges.intake.faults import BadPartError, Faults
+from supervisor.values.bounds import Bounds
 from supervisor.values.members import Backend, MemberOption, MemberValue
 from supervisor.values.tls import TlsVersion
 
 WORD = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 COOKIE = re.compile(r"[A-Za-z0-9!$%&*+.^_|~-]{1,200}")  # "#" would begin a comment
-_Read = Callable[[str], MemberValue]
+_Read = Callable[[str, Bounds], MemberValue]
 
 
-def _count(least: int, most: int) -> _Read:
-    return lambda text: number(text, least, most)
+def _between(least: int, most: int) -> _Read:
+    return lambda text, bounds: number(text, least, most)
+
+
+def _up_to(name: str, least: int = 0) -> _Read:
+    return lambda text, bounds: number(text, least, bounds.most_of(name))
+
+
+def _of_tls(read: Callable[[str], MemberValue]) -> _Read:
+    return lambda text, bounds: read(text)
 
 
 def _only(expected: str) -> _Read:
-    def read(text: str) -> None:
+    def read(text: str, bounds: Bounds) -> None:
         if text != expected:
             raise BadPartError(f"{text!r:.40} is unknown")
 
@@ -40,25 +49,25 @@ _FLAGS: Mapping[str, MemberOption] = {
     "ssl": MemberOption.TLS,
 }
 _VALUES: Mapping[str, tuple[MemberOption, _Read]] = {
-    "alpn": (MemberOption.TLS_ALPN, protocols),
-    "ciphers": (MemberOption.TLS_CIPHERS, cipher_list),
-    "ciphersuites": (MemberOption.TLS_CIPHER_SUITES, cipher_suites),
+    "alpn": (MemberOption.TLS_ALPN, _of_tls(protocols)),
+    "ciphers": (MemberOption.TLS_CIPHERS, _of_tls(cipher_list)),
+    "ciphersuites": (MemberOption.TLS_CIPHER_SUITES, _of_tls(cipher_suites)),
     "downinter": (MemberOption.CHECK_DOWN_INTERVAL, interval),
-    "fall": (MemberOption.DOWN_AFTER, _count(1, 1_000_000)),
+    "fall": (MemberOption.DOWN_AFTER, _up_to("checks", 1)),
     "fastinter": (MemberOption.CHECK_CHANGING_INTERVAL, interval),
     "inter": (MemberOption.CHECK_INTERVAL, interval),
-    "maxconn": (MemberOption.MAX_CONNECTIONS, _count(0, 1_000_000)),
-    "maxqueue": (MemberOption.MAX_QUEUE, _count(0, 1_000_000)),
-    "minconn": (MemberOption.MIN_CONNECTIONS, _count(0, 1_000_000)),
+    "maxconn": (MemberOption.MAX_CONNECTIONS, _up_to("connections")),
+    "maxqueue": (MemberOption.MAX_QUEUE, _up_to("connections")),
+    "minconn": (MemberOption.MIN_CONNECTIONS, _up_to("connections")),
     "on-marked-down": (MemberOption.DOWN_ENDS_SESSIONS, _only("shutdown-sessions")),
     "on-marked-up": (MemberOption.UP_ENDS_BACKUP_SESSIONS, _only("shutdown-backup-sessions")),
-    "port": (MemberOption.CHECK_PORT, _count(1, 65535)),
-    "rise": (MemberOption.UP_AFTER, _count(1, 1_000_000)),
+    "port": (MemberOption.CHECK_PORT, _between(1, 65535)),
+    "rise": (MemberOption.UP_AFTER, _up_to("checks", 1)),
     "slowstart": (MemberOption.SLOW_START, interval),
-    "ssl-max-ver": (MemberOption.TLS_GREATEST, version),
-    "ssl-min-ver": (MemberOption.TLS_LEAST, version),
+    "ssl-max-ver": (MemberOption.TLS_GREATEST, _of_tls(version)),
+    "ssl-min-ver": (MemberOption.TLS_LEAST, _of_tls(version)),
     "verify": (MemberOption.TLS_UNVERIFIED, _only("none")),
-    "weight": (MemberOption.WEIGHT, _count(0, 256)),
+    "weight": (MemberOption.WEIGHT, _between(0, 256)),
 }
 """TLS words stand on the lines of servers that are reached in clear text too; there they have no effect."""
 BARE = Backend("", IPv4Address(0), 1, is_checked=False)
@@ -94,11 +103,11 @@ def _after(member: Backend, line: Directive, words: tuple[str, ...], faults: Fau
     rest = iter(words)
     for word in rest:
         with faults.part(line.path):
-            member = _with(member, word, rest)
+            member = _with(member, word, rest, faults.bounds)
     return member
 
 
-def _with(member: Backend, word: str, rest: Iterator[str]) -> Backend:
+def _with(member: Backend, word: str, rest: Iterator[str], bounds: Bounds) -> Backend:
     match word:
         case "check" | "no-check":
             return replace(member, is_checked=word == "check")
@@ -112,13 +121,13 @@ def _with(member: Backend, word: str, rest: Iterator[str]) -> Backend:
             return _set(member, _FLAGS[word], None)
         case _ if word in _VALUES:
             option, read = _VALUES[word]
-            return _set(member, option, _read(word, read, next(rest, "")))
+            return _set(member, option, _read(word, read, next(rest, ""), bounds))
     raise BadPartError(f"{word!r:.40} is unknown: left out")
 
 
-def _read(word: str, read: _Read, text: str) -> MemberValue:
+def _read(word: str, read: _Read, text: str, bounds: Bounds) -> MemberValue:
     try:
-        return read(text)
+        return read(text, bounds)
     except BadPartError as error:
         raise BadPartError(f"{word}: {error}: left out") from None
 

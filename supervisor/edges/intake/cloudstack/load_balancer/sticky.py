@@ -15,6 +15,7 @@ from supervisor.edges.intake.cloudstack.load_balancer.text import (
     size,
 )
 from supervisor.edges.intake.faults import BadPartError, Faults
+from supervisor.values.bounds import Bounds
 from supervisor.values.stickiness import (
     CookieMode,
     CookieOption,
@@ -24,8 +25,7 @@ from supervisor.values.stickiness import (
     Stickiness,
 )
 
-_DOMAIN = re.compile(r"[A-Za-z0-9_.-]{1,255}")  # any other sign costs every listener
-_MOST_OPTIONS = 24
+_DOMAIN = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 _OPTIONS = {
     "httponly": CookieOption.HTTP_ONLY,
     "indirect": CookieOption.HIDDEN_FROM_MEMBERS,
@@ -58,7 +58,7 @@ def _cookie(line: Directive, faults: Faults) -> CookieStickiness:
     if len(line.words) < 3:
         raise BadPartError("a cookie must have a name and a mode")
     name, mode = checked(line.words[1], COOKIE, "a cookie"), CookieMode(line.words[2])
-    settings = _settings(list(line.words[3:]))
+    settings = _settings(line.words[3:], faults.bounds)
     options = {option for option, _ in settings}
     refused = [word for word, option in _OPTIONS.items() if option in options and _is_refused(option, mode, options)]
     if refused:
@@ -75,7 +75,7 @@ def _is_refused(option: CookieOption, mode: CookieMode, options: set[CookieOptio
     return option is CookieOption.PRESERVED and mode is not CookieMode.INSERT and not is_hidden
 
 
-def _settings(words: list[str]) -> tuple[_Setting, ...]:
+def _settings(words: tuple[str, ...], bounds: Bounds) -> tuple[_Setting, ...]:
     """Return each option once, with its last value, but for domains: there may be several."""
     settings: dict[tuple[CookieOption, str], int | str | None] = {}
     rest = iter(words)
@@ -84,13 +84,13 @@ def _settings(words: list[str]) -> tuple[_Setting, ...]:
             domain = checked(next(rest, ""), _DOMAIN, "a domain")
             settings[CookieOption.DOMAIN, domain] = domain
         elif word in _TIMES:
-            settings[_TIMES[word], ""] = milliseconds(next(rest, ""))
+            settings[_TIMES[word], ""] = milliseconds(next(rest, ""), bounds)
         elif word in _OPTIONS:
             settings[_OPTIONS[word], ""] = None
         else:
             raise BadPartError(f"cookie option {word!r:.40} is unknown")
-    if len(settings) > _MOST_OPTIONS:
-        raise BadPartError(f"a cookie has at most {_MOST_OPTIONS} options")
+    if len(settings) > (most := bounds.most_of("cookie_options")):
+        raise BadPartError(f"a cookie has at most {most} options")
     return tuple((option, value) for (option, _), value in settings.items())
 
 
@@ -103,7 +103,7 @@ def _learned(line: Directive, faults: Faults) -> LearnedCookieStickiness:
         if word == "len":
             way = replace(way, length=number(next(rest, ""), 1, 1024))
         elif word == "timeout":
-            way = replace(way, hold_ms=milliseconds(next(rest, "")))
+            way = replace(way, hold_ms=milliseconds(next(rest, ""), faults.bounds))
         elif word == "request-learn":
             way = replace(way, learns_from_requests=True)
         elif word == "mode" and (mode := next(rest, "")) in _DELIMITERS:
@@ -137,9 +137,9 @@ def _table(line: Directive, faults: Faults) -> SourceStickiness:
             if (kind := next(rest, "")) != "ip":
                 faults.add(line.path, f"a table of {kind!r:.40} is one of ip here")
         elif word == "size":
-            way = replace(way, entries=size(next(rest, "")))
+            way = replace(way, entries=size(next(rest, ""), faults.bounds))
         elif word == "expire":
-            way = replace(way, expire_ms=milliseconds(next(rest, "")))
+            way = replace(way, expire_ms=milliseconds(next(rest, ""), faults.bounds))
         else:
             faults.add(line.path, f"{word!r:.40} of stick-table is unknown: left out")
     return way

@@ -14,6 +14,7 @@ from typing import Any
 
 from supervisor.edges.intake.cloudstack.load_balancer.text import Directive
 from supervisor.edges.intake.faults import BadPartError, Faults
+from supervisor.values.bounds import Bounds
 from supervisor.values.secret import Secret
 from supervisor.values.tls import Certificate, Tls, TlsVersion
 
@@ -103,7 +104,7 @@ def tls_of(
         raise BadPartError(f"{name}: TLS needs the words ssl and crt, and one certificate: listener refused")
     if words.tls.greatest_version and words.tls.greatest_version < words.tls.least_version:
         raise BadPartError(f"{name}: the greatest version of TLS is below the least one: listener refused")
-    return _certificate(name, words.paths[0], certificates), words.tls
+    return _certificate(name, words.paths[0], certificates, faults.bounds), words.tls
 
 
 def _take(words: _Words, word: str, rest: Iterator[str], bind: Directive, faults: Faults) -> None:
@@ -134,7 +135,7 @@ def _take(words: _Words, word: str, rest: Iterator[str], bind: Directive, faults
             raise BadPartError("is unknown")
 
 
-def _certificate(name: str, path: str, certificates: Mapping[str, Mapping[str, Any]]) -> Certificate:
+def _certificate(name: str, path: str, certificates: Mapping[str, Mapping[str, Any]], bounds: Bounds) -> Certificate:
     of = path.rpartition("/")[2].removesuffix(".pem")
     entry = certificates.get(of)
     if entry is None:
@@ -142,5 +143,6 @@ def _certificate(name: str, path: str, certificates: Mapping[str, Mapping[str, A
     # Only now: what it needs would stay in the memory of a daemon that has no certificates.
     from supervisor.edges.intake.cloudstack.load_balancer.certificates import certificate_text  # noqa: PLC0415
 
-    text = certificate_text(of, entry["cert"], entry.get("chain") or "", entry["key"], entry.get("password") or "")
+    parts = (entry["cert"], entry.get("chain") or "", entry["key"], entry.get("password") or "")
+    text = certificate_text(of, *parts, security_level=bounds.least_of("tls_security_level"))
     return Certificate(of, Secret(text))

@@ -20,7 +20,7 @@ class ServiceState(StrEnum):
     RUNNING = "running"
     DEGRADED = "degraded"  # serving, but not on the desired generation or configuration
     FAILED = "failed"  # not serving
-    STOPPED = "stopped"
+    STOPPED = "stopped"  # reserved: it is in the API and a series of the metrics, and no service is in it
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Commands about bundles: list, verify, import, prune. Paths are the supervisor's, made absolute here."""
+"""Commands about releases and their bundles: list, verify, import, prune. Paths are made absolute here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _path_argument = click.argument("path", type=click.Path())
 
 @click.group()
 def bundle() -> None:
-    """Look after the releases that services come from."""
+    """Show, verify, import and remove the releases that services come from, and their bundles."""
 
 
 @bundle.command("list")
@@ -28,7 +28,7 @@ def list_bundles(connection: Connection, as_json: bool) -> None:
     if as_json:
         print_json([to_json(value) for value in values])
     elif not values:
-        click.echo("no bundle was imported yet")
+        click.echo("no release was imported yet")
     else:
         tables.show(tables.bundles(values))
 

@@ -51,7 +51,7 @@ def print_json_line(value: object) -> None:
 
 
 def _candidates(read: Callable[[Calls, click.Context], list[str]]) -> Callable[..., list[str]]:
-    """Complete from the supervisor; complete nothing when it cannot be asked."""
+    """Return a completion from the running supervisor; it offers nothing when none answers."""
 
     def complete(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
         path = context.find_root().params.get("socket") or os.environ.get(SOCKET_VARIABLE) or DEFAULT_SOCKET

@@ -1,4 +1,4 @@
-"""Commands that look: status, plan, history, logs, events."""
+"""Commands that show and change nothing: status, plan, history, logs, events."""
 
 from __future__ import annotations
 

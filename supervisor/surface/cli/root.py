@@ -1,4 +1,4 @@
-"""The command `vrctl`: its options, its subcommands and the one place where errors become exit codes."""
+"""The command `vrctl`: its options, its subcommands, and the place where errors become exit codes."""
 
 from __future__ import annotations
 

@@ -26,6 +26,9 @@ REWORDED = {
 ADDED: frozenset[str] = frozenset({"tried again"})
 """Log lines that the former commit did not have."""
 
+UNSEEN = {"events": {"configuration-back", "memory-damaged"}}
+"""Names that the former commit gave to a callable, through which words.json could not see them."""
+
 EXACT = ("wire.txt", "commands.json", "migrate-engine.json", "refusals.json", "exits.json", "metrics.txt", "tables.txt",
          "schema.txt")  # fmt: skip
 
@@ -71,7 +74,7 @@ NOW: dict[str, list[str]] = json.loads(text_of(WITNESSES["words.json"]()))
 
 @pytest.mark.parametrize("kind", [kind for kind in BEFORE if kind != "log lines"])
 def test_names_are_what_they_were(kind: str) -> None:
-    assert NOW[kind] == BEFORE[kind]
+    assert set(NOW[kind]) == set(BEFORE[kind]) | UNSEEN.get(kind, set())
 
 
 def test_log_lines_have_the_names_that_they_had() -> None:

@@ -31,7 +31,11 @@ def vocabulary(package: Path) -> Words:
     """Return the words by their kind, sorted."""
     sources = {path: ast.parse(path.read_text()) for path in sorted(package.rglob("*.py")) if "_pb2" not in path.name}
     kinds = {
-        "events": [Sink("EventRecord", 2, "name"), Sink("_log_event", 1, "name")],
+        "events": [
+            Sink("EventRecord", 2, "name"),
+            Sink("_log_event", 1, "name"),
+            Sink("record", 1, "name", owner="audit_log"),
+        ],
         "log lines": [Sink(level, 0, "msg", owner="log") for level in LEVELS],
         "progress phases": [Sink("Progress", 1, "phase")],
     }
@@ -75,7 +79,10 @@ def _is_of(call: ast.Call, sink: Sink) -> bool:
     if isinstance(call.func, ast.Name):
         return call.func.id == sink.callee and not sink.owner
     if isinstance(call.func, ast.Attribute):
-        return call.func.attr == sink.callee and sink.owner in ("", ast.unparse(call.func.value))
+        return call.func.attr == sink.callee and sink.owner in (
+            "",
+            ast.unparse(call.func.value).rpartition(".")[2].lstrip("_"),
+        )
     return False
 
 

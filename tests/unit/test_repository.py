@@ -45,8 +45,8 @@ STILL_TOO_LARGE = {
 LARGE_FOR_A_REASON = {
     "supervisor/decisions/undertakings.py:Course": "every fact about one undertaking that the next decision needs",
     "supervisor/values/handover.py:Handover": "one row of the journal: a step reads what the steps before it recorded",
-    "supervisor/values/manifest.py:ServiceManifest": "one field for each word of a manifest",
-    "supervisor/values/router.py:Listener": "one field for each setting of a balancer's listener",
+    "supervisor/values/manifest/service.py:ServiceManifest": "one field for each word of a manifest",
+    "supervisor/values/balancing.py:Listener": "one field for each setting of a balancer's listener",
     "supervisor/values/router.py:SiteToSite": "one field for each setting of a site-to-site tunnel",
     "supervisor/values/settings.py:Settings": "one field for each setting in docs/settings.md",
     "supervisor/values/state.py:ContainerSpec": "one field for each thing that an engine is asked for",

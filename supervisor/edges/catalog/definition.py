@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from supervisor.documents import FAULTY, DocumentError, read_yaml
-from supervisor.edges.catalog.knowledge_rules import KNOWLEDGE_RULES
 from supervisor.edges.catalog.rules import RULES, Draft
 from supervisor.edges.catalog.schema import MANIFEST, inside_ports
 from supervisor.values.errors import Fault, ManifestError
@@ -58,7 +57,7 @@ def definition_from_files(name: str, files: Mapping[str, bytes]) -> ServiceDefin
     fields = MANIFEST.read_fields(document, "", faults)
     if fields is not FAULTY:
         draft = Draft(name, fields, templates)
-        faults.extend(fault for rule in (*RULES, *KNOWLEDGE_RULES) for fault in rule(draft))
+        faults.extend(fault for rule in RULES for fault in rule(draft))
     if faults:
         raise ManifestError(what, faults)
     return ServiceDefinition(_manifest(fields), tuple(sorted(templates.items())))

@@ -1,4 +1,4 @@
-"""What the fields of commands must look like; each check names the first thing that is wrong, with its path."""
+"""Fields of commands: each check returns the first thing that is wrong with a value, with its path, or None."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import Any
 
 HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?")
 Check = Callable[[Any], str | None]
-"""Says what is wrong with a value, or None."""
+"""Returns the fault of a value, or None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
+    """A field of a command, and the check of its value; null is as if it were not there."""
+
     name: str
     check: Check
     is_required: bool = True
@@ -37,7 +39,7 @@ def address(value: Any) -> str | None:
 
 
 def address_or_name(value: Any) -> str | None:
-    """A text of digits and dots only must be an address: no name ends in a number."""
+    """Check for an address or a host name. A text of digits and dots must be an address: no name ends in a number."""
     if fault := text(value):
         return fault
     is_name = HOST_NAME.fullmatch(value) and not value.rstrip(".").rpartition(".")[2].isdigit()
@@ -78,7 +80,7 @@ def map_of_texts(value: Any) -> str | None:
 
 
 def rows(value: Any) -> str | None:
-    """Metadata: folder, file and a value or null, three by three."""
+    """Check for a list of metadata: a folder, a file, and a value or null in each."""
     if not isinstance(value, list):
         return f"must be a list, not {kind(value)}"
     for index, row in enumerate(value):
@@ -101,7 +103,7 @@ def list_of(fields: tuple[Field, ...]) -> Check:
 
 
 def fault_of(body: Any, fields: tuple[Field, ...]) -> str | None:
-    """The first fault of an object, as `field: problem`."""
+    """Return the first fault of an object, as `field: problem`; None: it has none."""
     if not isinstance(body, Mapping):
         return f"must be an object, not {kind(body)}"
     for field in fields:

@@ -30,7 +30,9 @@ from supervisor.edges.probes.dhcp_packet import (
     discover,
     encode,
 )
+from supervisor.edges.probes.handler import Handler, Means
 from supervisor.values.errors import ProbeError
+from supervisor.values.manifest import ProbeKind, Use
 from supervisor.values.state import ProbeTarget, ResolvedProbe
 
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
@@ -43,8 +45,8 @@ class NotOursError(ProbeError, word="not-ours"):
     """The relay's address is none of the router's, at least not yet."""
 
 
-def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
-    arguments = Arguments(probe, ("address", "port", "mac", "expect"))
+def ask(probe: ResolvedProbe, target: ProbeTarget, _: Means) -> Answer:
+    arguments = Arguments(probe, Use.ASK)
     relay, port, mac = arguments.ipv4("address"), arguments.port(), arguments.required("mac").lower()
     if not _MAC.fullmatch(mac):
         raise arguments.error(f"mac is {mac!r}, not an Ethernet address with colons")
@@ -111,3 +113,6 @@ def _keep_replies(packets: socket.socket, port: int, xid: int) -> None:
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *instruction) for instruction in program))
     pointer = struct.pack("HL", len(program), ctypes.addressof(code))  # `code` must outlive the call
     packets.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, pointer)
+
+
+HANDLER = Handler(ProbeKind.DHCP, ask=ask)

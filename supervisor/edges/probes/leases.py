@@ -20,7 +20,9 @@ from supervisor.edges.probes.answer import silence
 from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.dhcp import exchange
 from supervisor.edges.probes.dhcp_packet import MalformedPacketError, MessageType, Option, request
+from supervisor.edges.probes.handler import Handler
 from supervisor.values.errors import ProbeError
+from supervisor.values.manifest import ProbeKind, Use
 from supervisor.values.state import ProbeTarget, ResolvedProbe
 
 MOST = 2000
@@ -83,7 +85,7 @@ def missing(granted: bytes, known: bytes, network: IPv4Network, now: float) -> t
 
 def replay(source: ResolvedProbe, granted: bytes, known: bytes, target: ProbeTarget) -> int:
     """Return how many leases the server has granted anew. ProbeError: how many it has not, and why."""
-    arguments = Arguments(source, ("file", "network", "address", "port"))
+    arguments = Arguments(source, Use.REPLAY)
     relay, port = arguments.ipv4("address"), arguments.port()
     try:
         network = IPv4Network(arguments.required("network"))
@@ -113,3 +115,6 @@ def _request(lease: Lease, relay: IPv4Address, port: int, timeout: float) -> str
         return f"not a DHCP answer ({error})"
     is_granted = reply.type is MessageType.ACK and reply.yiaddr == lease.address
     return "" if is_granted else f"answered {reply.type.name} of {reply.yiaddr}"
+
+
+HANDLER = Handler(ProbeKind.LEASES, replay=replay)

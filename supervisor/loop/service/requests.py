@@ -109,4 +109,4 @@ class Requests:
                 f"{run.handover.kind} to {run.candidate.version} (hand-over {run.handover.id}) is at {run.step}",
             )
         if self._cleanup.crowds(Kind.SWAP):
-            raise BusyError(self._service, self._cleanup.held)
+            raise BusyError(self._service, self._cleanup.crowd)

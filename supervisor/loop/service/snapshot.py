@@ -59,7 +59,7 @@ def _handover(run: HandoverRun) -> HandoverStatus | None:
         from_version=run.former.version if run.former else None,
         to_version=run.candidate.version,
         generation=run.candidate.generation,
-        started=run.began_at,
+        started=run.context.began_at,
         message=handover.reason,
     )
 
@@ -68,4 +68,4 @@ def _draining(run: HandoverRun) -> DrainingStatus | None:
     leaving = run.leaving
     if leaving is None or run.is_over:
         return None
-    return DrainingStatus(leaving.generation, leaving.version, run.held, run.drain_deadline)
+    return DrainingStatus(leaving.generation, leaving.version, run.draining.connections, run.draining.deadline)

@@ -78,7 +78,10 @@ def _is_of(call: ast.Call, sink: Sink) -> bool:
     if isinstance(call.func, ast.Name):
         return call.func.id == sink.callee and not sink.owner
     if isinstance(call.func, ast.Attribute):
-        return call.func.attr == sink.callee and sink.owner in ("", ast.unparse(call.func.value))
+        return call.func.attr == sink.callee and sink.owner in (
+            "",
+            ast.unparse(call.func.value).rpartition(".")[2].lstrip("_"),
+        )
     return False
 
 

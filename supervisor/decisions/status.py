@@ -14,10 +14,10 @@ from supervisor.values.release import Release, Version
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import Instance, Usage
 from supervisor.values.status import (
-    BundledServiceStatus,
-    BundleStatus,
     DrainingStatus,
     HandoverStatus,
+    ReleasedServiceStatus,
+    ReleaseStatus,
     ServiceState,
     ServiceStatus,
     UndertakingStatus,
@@ -56,7 +56,7 @@ class ServiceSnapshot:
     router: RouterConfig | None = None  # the configuration that the worker was given last
     active: ActiveSnapshot | None = None  # None: nothing serves
     is_handing_over: bool = False
-    handover: HandoverStatus | None = None  # None while one is decided and not let go yet, too
+    handover: HandoverStatus | None = None  # None: nothing is under way, or it has ended and is not let go yet
     draining: tuple[DrainingStatus, ...] = ()
     message: str = ""  # why it is not as desired; empty: it is
     is_degraded: bool = False  # something serves that is not what is desired
@@ -66,7 +66,7 @@ class ServiceSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class ServiceFacts:
-    """What the store says of a service."""
+    """The facts about a service that are in the store."""
 
     desired: Version | None
     restarts: int
@@ -133,24 +133,24 @@ def _undertakings(snapshot: ServiceSnapshot, epoch: float) -> tuple[UndertakingS
 
 
 def undertaking_status(key: UndertakingKey, course: Course, epoch: float, *, is_answering: bool) -> UndertakingStatus:
-    """Return the status of one undertaking; `epoch` is the clock's zero in seconds since 1970.
+    """Return the status of an undertaking, which is unknown while its daemon does not answer.
 
-    It is unknown while the daemon does not answer.
+    `epoch` is the time since the epoch at which the monotonic clock was zero.
     """
     state = course.state if is_answering else UndertakingState.UNKNOWN
     since = None if state is UndertakingState.UNKNOWN else course.since + epoch
     return UndertakingStatus(key[1], key[0], state, since, course.calls, course.associations, course.message)
 
 
-def bundle_status(release: Release, current: str | None) -> BundleStatus:
+def release_status(release: Release, current: str | None) -> ReleaseStatus:
     """Return the status of an imported release; `current` is the name of the one that services follow."""
-    return BundleStatus(
+    return ReleaseStatus(
         release=release.name,
         created=release.created,
         source=release.source,
         is_verified=True,  # nothing else is ever stored
         is_current=release.name == current,
         services=tuple(
-            BundledServiceStatus(name, version.version, version.image) for name, version in release.services
+            ReleasedServiceStatus(name, version.version, version.image) for name, version in release.services
         ),
     )

@@ -1,4 +1,4 @@
-"""The daemon's settings file: YAML, every key optional, all faults named at once."""
+"""Reads the settings file of the daemon: YAML, every key optional, all faults named at once."""
 
 from __future__ import annotations
 

@@ -68,6 +68,7 @@ def _moved(content: bytes, folder: Path, definition: ServiceDefinition) -> bytes
     return content
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("router", [pytest.param(SAMPLE, id="sample"), pytest.param(RouterConfig(), id="empty")])
 @pytest.mark.parametrize("name", CHECKED)
 def test_the_daemon_accepts_what_is_rendered(name: str, router: RouterConfig, tmp_path: Path) -> None:

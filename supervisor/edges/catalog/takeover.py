@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from supervisor.documents import FAULTY, Boolean, Field, Number, Record, Schema
-from supervisor.edges.catalog.rules import Draft, Rule
 from supervisor.edges.catalog.vocabulary import EXPRESSION
-from supervisor.edges.templating import NAMES, expression_fault
 from supervisor.values.errors import Fault
-from supervisor.values.manifest import GapPort, Strategy, Takeover
+from supervisor.values.manifest import GapPort, Takeover
 
 WHEN_OF_A_NUMBER = "not router.vpn.userspace_data_plane"
 """The condition that manifests mean which give the port alone: `when` was added later, and this was built in."""
@@ -57,20 +55,3 @@ TAKEOVER = Record(
         ),
     ),
 )
-
-
-def takeover_is_the_strategy(draft: Draft) -> Iterator[Fault]:
-    """A service whose generations overlap has no gap."""
-    if draft.is_given("takeover") and draft.one("strategy") is Strategy.OVERLAP:
-        yield Fault("takeover", "has no meaning here: strategy is overlap")
-
-
-def condition_can_be_evaluated(draft: Draft) -> Iterator[Fault]:
-    """The condition of the port is an expression over the names that every expression has."""
-    takeover = draft.one("takeover")
-    port = takeover.gap_port if takeover else None
-    if isinstance(port, GapPort) and isinstance(port.when, str) and (problem := expression_fault(port.when, NAMES)):
-        yield Fault("takeover.encapsulation.when", problem)
-
-
-RULES: tuple[Rule, ...] = (takeover_is_the_strategy, condition_can_be_evaluated)

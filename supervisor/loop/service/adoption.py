@@ -54,7 +54,7 @@ def take_over(parts: ServiceParts) -> None:
             parts.under_way.begin(run)
     recorded = parts.opening.active()
     if recorded and parts.under_way.run is None:
-        parts.retry_policy.found(recorded, parts.world.store.desired(parts.service))
+        parts.retry_policy.adopted(recorded, parts.world.store.desired(parts.service))
     parts.agenda.is_adopted = True
 
 

@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 
 class Worker(ServiceThread):
-    """Public methods but `publish` may be called from any thread. Of what there is others read `snapshot` alone."""
+    """Public methods but `publish` may be called from any thread; `snapshot` is all that others read of the service."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Worker(ServiceThread):
             agenda=Agenda(router),
             inbox=inbox,
             isolation=isolation,
-            retry_policy=RetryPolicy(world, name),
+            retry_policy=RetryPolicy(name, world.store, world.clock, world.shared.damage_reports),
             definition_of=definition_of,
             opening=Opening(world, name, allocator, definition_of),
             keeping=Keeping(world, isolation, digest, self._on_exit, self._undertaking_watch.follow),
@@ -88,7 +88,7 @@ class Worker(ServiceThread):
             Duty("reconcile", reconciling.due, reconciling.turn),
         )
         self._configured = Configured()
-        self.snapshot = ServiceSnapshot(name, router)
+        self.snapshot = ServiceSnapshot(name, router)  # replaced whole
 
     # ------------------------------------------------------------ from other threads
 
@@ -97,7 +97,7 @@ class Worker(ServiceThread):
         self.parts.inbox.put(lambda: self._requests.configure(router, number))
 
     def begin(self, kind: Kind, version: Version | None, waiver: Waiver = NO_WAIVER) -> Listener:
-        """Begin a hand-over to `version` (None: the one that runs). The listener gets each step and a final Progress.
+        """Begin a hand-over to `version` (None: that which runs). The listener gets each step and a final Progress.
 
         Raises RequestError or BusyError: it is refused, and nothing has changed.
         """
@@ -138,7 +138,7 @@ class Worker(ServiceThread):
         do_due(self._due, self.parts.isolation, self.parts.world.clock)
 
     def _look_back(self) -> None:
-        """Record whether the router's configuration serves; one that was refused, for want of space say, may later."""
+        """Record whether the router's configuration serves; what was refused for want of space, say, may later."""
         parts, router = self.parts, self.parts.agenda.router
         if router is None or not parts.agenda.is_adopted:
             return
@@ -152,10 +152,12 @@ class Worker(ServiceThread):
             parts.isolation.guard("event", self._log_recovery)
 
     def _log_recovery(self) -> None:
+        """Record that a configuration serves which was refused, for want of space say."""
         world, text = self.parts.world, "what was refused serves now"
         world.store.log_event(EventRecord(world.clock.now(), self.name, "configuration live", text))
 
     def publish(self) -> None:
+        """Replace the snapshot. On the worker's thread."""
         self.snapshot = snapshot_of(self.parts, self._undertaking_watch.courses, self._configured)
 
     def _let_go(self) -> None:

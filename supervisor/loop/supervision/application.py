@@ -34,7 +34,7 @@ Files = Sequence[tuple[str, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """The changes that a call has made: everything that its outcome depends on, at the moment it was taken in."""
+    """The changes that a call has made to the configuration: everything that its outcome depends on."""
 
     number: int  # of the configuration
     files: tuple[TakenFile, ...]
@@ -66,7 +66,7 @@ class ApplicationWatch:
     # ------------------------------------------------------------ progress
 
     def follow(self, seconds: float, is_closing: Callable[[], bool]) -> Iterator[Progress]:
-        """Stream steps of services, then what became of each file, then a last word."""
+        """Yield the steps of services, then what became of each file, and a last Progress with the outcome."""
         while ((waiting := self._waiting()) or not self._snapshots()) and self._elapsed < seconds:
             if is_closing():
                 text = "the supervisor ends; what was taken in serves when it is back"
@@ -176,7 +176,7 @@ class ApplicationWatch:
     def _to_blame(self, refused: Mapping[ServiceName, str]) -> dict[str, str]:
         """Return the reason by file, of those that changed what a refusing service is given.
 
-        Kinds of commands are told apart, not files: there are few kinds.
+        Files of one kind of command share the blame: there are few kinds, and many files.
         """
         kinds: dict[str, list[str]] = {}
         for file in self._asked.files:

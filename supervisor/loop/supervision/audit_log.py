@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from supervisor.ports.store import Store
+from supervisor.ports.store import Audit
 from supervisor.ports.system import Clock
 from supervisor.values.errors import StateError
 from supervisor.values.status import EventRecord
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 class AuditLog:
     """May be used from any thread."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Audit, clock: Clock) -> None:
         self._store, self._clock = store, clock
 
     def record(self, service: str, name: str, message: str) -> None:

@@ -21,6 +21,7 @@ from supervisor.loop.supervision.lost_configuration import is_awaited
 from supervisor.loop.supervision.startup_tasks import StartupTasks
 from supervisor.loop.world import World
 from supervisor.ports.intake import Intake
+from supervisor.ports.store import Releases
 from supervisor.values.errors import ConfigurationError, Fault, StateError
 from supervisor.values.intake import Taken
 from supervisor.values.names import Digest, ServiceName
@@ -38,6 +39,7 @@ Files = tuple[tuple[str, bytes], ...]
 class Reading:
     """The meaning of the stored configuration, beside the definitions that were imported when it was read."""
 
+    number: int = 0  # of this reading, since the supervisor's start
     router: RouterConfig | None = None
     faults: tuple[Fault, ...] = ()
     definitions: frozenset[Digest] = frozenset()
@@ -61,22 +63,21 @@ class Configuration:
         self._key = os.urandom(16)  # of this process only: what it hides is compared within one life
         self._boot_commands: tuple[str, ...] = ()  # identities of those that were there at boot and are taken in
         self._postponed: Files = ()  # files that could not be recorded yet
-        self._number = 0  # of the configuration, since the start
         self._reading = Reading()
 
     @property
     def router(self) -> RouterConfig | None:
-        """The configuration; None before it was read."""
+        """The configuration of now; None before it was read."""
         return self._reading.router
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """The parts that are left out of it."""
+        """The faults in the configuration of now: parts of it that are left out."""
         return self._reading.faults
 
     @property
     def known(self) -> RouterConfig:
-        """The configuration as it is now; empty before any file came."""
+        """The configuration of now; an empty one before the first file."""
         return self.router or RouterConfig()
 
     def unchanging(self) -> AbstractContextManager[object]:
@@ -84,22 +85,29 @@ class Configuration:
         return self._lock
 
     def give(self, worker: Worker) -> None:
-        """Give a new worker the configuration that the others have."""
-        if self.router is not None:
-            worker.configure(self.router, self._number)
+        """Give a worker the configuration of now, if there is one."""
+        reading = self._reading
+        if reading.router is not None:
+            worker.configure(reading.router, reading.number)
 
     # ------------------------------------------------------------ at boot
 
     def boot(self, commands: Sequence[tuple[str, bytes]]) -> None:
-        """Take in the command files of the boot folder that are new, and read what was recorded before."""
+        """Take in the command files of the boot folder that are new, and read what was recorded before.
+
+        Raises StateError: the new ones are not recorded; what was recorded before is read all the same.
+        """
         with self._lock:
             try:
                 self.take_boot_commands(commands)
             finally:
-                self._read()  # at least what was kept
+                self._read()  # at least what is stored
 
     def take_boot_commands(self, commands: Sequence[tuple[str, bytes]]) -> None:
-        """Files that were taken in before are passed over: a password that was used must not be offered again."""
+        """Record command files of the boot folder, but for those that were taken in before.
+
+        A password that was used must not be offered again.
+        """
         store, there = self._world.store, {self.identity(*command): command for command in commands}
         self._boot_commands = tuple(there.keys() & store.taken_commands())
         if fresh := [command for identity, command in there.items() if identity not in self._boot_commands]:
@@ -116,7 +124,10 @@ class Configuration:
         return show(self.known, self._key)
 
     def diff(self, files: Files) -> str:
-        """Return what taking in these files would change, as unified text."""
+        """Return what taking in these files would change, as unified text; empty: nothing.
+
+        Raises ConfigurationError: a file is bad.
+        """
         after, _ = self._intake.interpret(self._merge(files).kept)
         before = json.dumps(self.show(), indent=2).splitlines()
         wanted = json.dumps(show(after, self._key), indent=2).splitlines()
@@ -131,7 +142,11 @@ class Configuration:
             application = self.take(files)
         except StateError as error:
             return iter([self._postpone(files, error)])
-        watching = ApplicationWatch(self._world, self._intake, self._audit_log, self._snapshots, application)
+
+        def snapshots() -> Mapping[ServiceName, ServiceSnapshot]:
+            return {name: worker.snapshot for name, worker in self._workers().items()}
+
+        watching = ApplicationWatch(self._world, self._intake, self._audit_log, snapshots, application)
         return watching.accepted() if seconds is None else detached(watching.follow(seconds, closing.is_set))
 
     def take(self, files: Files) -> Application:
@@ -148,7 +163,7 @@ class Configuration:
             self._record(taken, files)
             self._postponed = ()
             self._read()
-            return Application(self._number, taken.files, files, bags, before, self.known, faults, self.faults)
+            return Application(self._reading.number, taken.files, files, bags, before, self.known, faults, self.faults)
 
     def take_postponed(self) -> None:
         """Record what could not be recorded before. Raises StateError: it still cannot."""
@@ -168,7 +183,7 @@ class Configuration:
         return Progress("", "refused", text, fraction=1.0, is_final=True, error=text)
 
     def forget(self, spent: Collection[str]) -> None:
-        """Take what a service has used up out of the configuration, and out of the state file."""
+        """Take what a service has used up out of the configuration, and out of the store. May be repeated."""
         with self._lock:
             kept = self._intake.forget(self._world.store.configuration(), spent)
             if kept is not None:
@@ -176,9 +191,6 @@ class Configuration:
                 self._read()
 
     # ------------------------------------------------------------ parts
-
-    def _snapshots(self) -> Mapping[ServiceName, ServiceSnapshot]:
-        return {name: worker.snapshot for name, worker in self._workers().items()}
 
     def _record(self, taken: Taken, files: Sequence[tuple[str, bytes]]) -> None:
         """Store the configuration with these files merged into it. Raises StateError: nothing is stored."""
@@ -199,7 +211,7 @@ class Configuration:
         May be repeated. Raises StateError.
         """
         with self._lock:
-            definitions = self._imported()
+            definitions = _imported(self._world.store)
             if self.router is None or self._reading.definitions == definitions:
                 return
             if self._intake.interpret(self._world.store.configuration()) == (self.router, self.faults):
@@ -207,24 +219,19 @@ class Configuration:
             else:
                 self._read()
 
-    def _imported(self) -> frozenset[Digest]:
-        releases = self._world.store.releases()
-        return frozenset(version.definition for release in releases for _, version in release.services)
-
     def _read(self) -> None:
         kept = self._world.store.configuration()
         if kept is None:
             return
-        definitions = self._imported()
+        definitions = _imported(self._world.store)
         router, faults = self._intake.interpret(kept)
         if is_awaited(self._world, router, self._audit_log):
             return
-        self._reading = Reading(router, faults, definitions)
-        self._number += 1
-        for fault in self.faults:
+        self._reading = Reading(self._reading.number + 1, router, faults, definitions)
+        for fault in faults:
             log.error("configuration refused", extra={"reason": str(fault)})
         for worker in self._workers().values():
-            worker.configure(router, self._number)
+            self.give(worker)
 
     def _merge(self, files: Files) -> Taken:
         """Merge files into the stored configuration, without storing that. Raises ConfigurationError: one is bad."""
@@ -232,3 +239,7 @@ class Configuration:
         if taken.refused:
             raise ConfigurationError("cannot take in configuration: " + "; ".join(map(str, taken.refused)))
         return taken
+
+
+def _imported(releases: Releases) -> frozenset[Digest]:
+    return frozenset(version.definition for release in releases.releases() for _, version in release.services)

@@ -11,7 +11,7 @@ from supervisor.values.status import Progress
 
 
 class Jobs:
-    """Hands over one service after another: of this work there is one at a time."""
+    """Carries out upgrades and moves, of which there is one at a time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -20,7 +20,7 @@ from supervisor.ports.engine import EngineMove
 
 @dataclass(frozen=True, slots=True)
 class SupervisionParts:
-    """Each of them may be used from any thread."""
+    """Everything that the supervision consists of; each part may be used from any thread."""
 
     world: World
     library: Library

@@ -37,7 +37,7 @@ class Startup:
         if not self.engine_wait.message:
             self.tasks.do("memory", functools.partial(recall_all, self._world))
         elif store.losses and not store.instances():
-            return  # nobody can say what serves yet, and what a former supervisor set goes on serving
+            return  # what serves is not known yet, and what a former supervisor set goes on serving
         try:
             self._world.switchboard.restore(recorded(store.instances()))
         except NetworkError:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 
 from supervisor.loop.handover.run import Listener
-from supervisor.ports.store import Store
+from supervisor.ports.store import Audit
 from supervisor.ports.system import Clock
 from supervisor.values.status import EventRecord, Progress
 
@@ -36,7 +36,7 @@ def follow(listener: Listener, closing: threading.Event, *, is_revert: bool) -> 
             return
 
 
-def events(store: Store, clock: Clock, closing: threading.Event, *, waits: bool) -> Iterator[EventRecord]:
+def events(store: Audit, clock: Clock, closing: threading.Event, *, waits: bool) -> Iterator[EventRecord]:
     """Yield the events that were recorded, and with `waits` those to come; one without a name is a heartbeat."""
     last, quiet = 0, 0.0
     while True:

@@ -75,11 +75,13 @@ class ItemSurvey:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
+        """Begin the thread, which ends when `closing` is set. May be repeated."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="surveyor", daemon=True)
             self._thread.start()
 
     def join(self, timeout: float) -> None:
+        """Wait until the thread has ended, for `timeout` seconds at most."""
         if self._thread:
             self._thread.join(timeout)
 
@@ -104,7 +106,9 @@ class ItemSurvey:
                 continue
             try:
                 self._look_at(subject)
-            except SupervisorError as error:  # one service's words are no reason to leave the others alone
+            except (
+                SupervisorError
+            ) as error:  # what cannot be rendered for a service is no reason to leave the others alone
                 if self._failures.get(subject.service) != (failure := str(error)):
                     log.warning("survey failed", extra={"service": subject.service, "reason": failure})
                 self._failures[subject.service] = failure
@@ -112,7 +116,7 @@ class ItemSurvey:
     def _look_at(self, subject: Subject) -> None:
         round_ = self._rounds.get(subject.service)
         if round_ and round_.subject.instance != subject.instance:
-            self._note(subject.service, Findings())  # the former one's are not its own
+            self._note(subject.service, Findings())  # those of the former instance are not its own
             round_ = None
         if round_ is None or self._is_due_anew(round_, subject):
             round_ = self._rounds[subject.service] = self._begin(subject)

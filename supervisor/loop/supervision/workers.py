@@ -54,7 +54,7 @@ class Workers:
         """
         store = self._world.store
         configuration.read_anew()
-        with configuration.unchanging():  # nobody is employed with one that is older than the router's
+        with configuration.unchanging():  # nobody is employed with a configuration that is older than the router's
             for release in self._library.by_age():
                 is_followed = store.current_release() in (None, release.name)
                 for service, version in release.services:

@@ -1,4 +1,4 @@
-"""Shows a long operation: a line per service that changes in place on a terminal, plain lines in a pipe, or JSON."""
+"""Shows a long operation: a line for each service that changes in place, plain lines in a pipe, or JSON."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class NoSpaceError(StateError, word="no-space"):
 
 
 class StateLockedError(StateError, word="state-locked"):
-    """Another supervisor holds the state folder."""
+    """Another supervisor uses the state folder."""
 
     def __init__(self, folder: str, pid: int | None) -> None:
         holder = f"process {pid}" if pid else "another process"

@@ -37,6 +37,8 @@ from supervisor.values.errors import (
 )
 from tests.unit.bundle.bundle_workshop import Workshop, sha256
 
+pytestmark = pytest.mark.programs  # xorriso writes the bundles
+
 OTHER = "riscv64"
 
 

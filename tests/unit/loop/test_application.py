@@ -25,7 +25,11 @@ def apply(patient: Ward, name: str, seconds: float = 10.0) -> list[Progress]:
     patient.wait(seconds)
     parts = supervision._parts
     watching = ApplicationWatch(
-        parts.world, parts.configuration._intake, parts.audit_log, parts.configuration._snapshots, application
+        parts.world,
+        parts.configuration._intake,
+        parts.audit_log,
+        lambda: {snapshot.service: snapshot for snapshot in parts.workers.snapshots()},
+        application,
     )
     return list(watching.follow(0.1, lambda: False))
 

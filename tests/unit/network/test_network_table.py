@@ -107,6 +107,8 @@ def test_two_outside_endpoints_cannot_share_an_inside_one() -> None:
         text.elements(TrafficTable(active_addresses=(AddressSwitch(VIP, inner(0)), AddressSwitch(other, inner(0)))))
 
 
+@pytest.mark.root
+@pytest.mark.programs
 @pytest.mark.parametrize(
     "wanted",
     [

@@ -281,7 +281,7 @@ def test_the_port_of_a_gap_is_held_while_its_condition_is_true(gap: GapPort | No
 
 def test_a_condition_of_the_gap_that_cannot_be_evaluated_is_named() -> None:
     manifest = replace(ROUTER, takeover=Takeover(GapPort(4500, "router.nothing.here")))
-    with pytest.raises(RenderError, match="takeover.encapsulation.when .*of web"):
+    with pytest.raises(RenderError, match=r"takeover\.encapsulation\.when .*of web"):
         TemplateRenderer().gap_port(manifest, SAMPLE, INSTANCE)
 
 

@@ -268,7 +268,7 @@ def test_commands_print(arguments: tuple[str, ...], expected: str, run: Run) -> 
 
 def test_nothing_is_said_in_words(control: FakeControl, run: Run) -> None:
     control.imported = []
-    assert run("bundle", "list").stdout == "no bundle was imported yet\n"
+    assert run("bundle", "list").stdout == "no release was imported yet\n"
     assert run("bundle", "prune").stdout == "nothing to remove\n"
     control.plan = lambda release: ()  # type: ignore[method-assign]
     assert run("plan").stdout == "nothing to do\n"

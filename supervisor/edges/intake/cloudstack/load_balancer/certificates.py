@@ -1,7 +1,7 @@
-"""A certificate, its chain and its key become one text that a daemon can load.
+"""Certificates of load-balancing rules: certificate, chain and key become one text that can be loaded.
 
-One that it cannot load would cost every listener, not only its own. Keys are decrypted here if their password came
-along: no daemon in the bundles asks for one.
+One that cannot be loaded would cost every listener, not only its own. Keys are decrypted here if their password came
+along: nobody can be asked for it later.
 """
 
 from __future__ import annotations

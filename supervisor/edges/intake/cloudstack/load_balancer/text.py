@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 from supervisor.edges.intake.faults import BadPartError
 from supervisor.values.bounds import Bounds
@@ -13,6 +14,20 @@ _WORDS = re.compile(r"""(?<!\S)(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)')(?!\S)
 
 
 PATH = "loadbalancer"
+Place = tuple[IPv4Address, int]
+NARROWING = (
+    "acl",
+    "block",
+    "disabled",
+    "http-request",
+    "http-response",
+    "redirect",
+    "tcp-request",
+    "tcp-response",
+    "use_backend",
+)
+"""Words of lines that narrow who may come in, and to what: none of them is ever left out."""
+LOGGED = ("log",)  # what is logged, and where, is the supervisor's
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,29 +61,29 @@ class Section:
         return self.head.words[1] if len(self.head.words) > 1 else ""
 
     def all(self, *words: str) -> tuple[Directive, ...]:
-        return tuple(one for one in self.directives if one.starts(*words))
+        return tuple(line for line in self.directives if line.starts(*words))
 
     def last(self, *words: str) -> Directive | None:
         return next(iter(self.all(*words)[::-1]), None)
 
 
 def sections(fragments: Sequence[str]) -> tuple[Section, ...]:
-    """A fragment may have several lines; a line that is not indented starts a section."""
-    found: list[tuple[Directive, list[Directive]]] = []
+    """Return the sections of a text: a fragment may have several lines; one that is not indented starts a section."""
+    parts: list[tuple[Directive, list[Directive]]] = []
     for number, line in enumerate("\n".join(fragments).split("\n"), 1):
         words = _words(line)
         if not words or words[0].startswith("#"):
             continue
         directive = Directive(number, words)
-        if not line[0].isspace() or not found:
-            found.append((directive, []))
+        if not line[0].isspace() or not parts:
+            parts.append((directive, []))
         else:
-            found[-1][1].append(directive)
-    return tuple(Section(head, tuple(directives)) for head, directives in found)
+            parts[-1][1].append(directive)
+    return tuple(Section(head, tuple(directives)) for head, directives in parts)
 
 
 def _words(line: str) -> tuple[str, ...]:
-    """A word that begins and ends with the same quote may have blanks; any other quote is a letter of a password."""
+    """Return the words of a line: one in quotes may have blanks; any other quote is a letter of a password."""
     return tuple(
         match["double"] or match["single"] or (match["plain"] or "").replace("\\ ", " ")
         for match in _WORDS.finditer(line)
@@ -104,12 +119,14 @@ def size(text: str, bounds: Bounds) -> int:
 
 
 def number(text: str, least: int, most: int) -> int:
+    """Return a number. Raises BadPartError: it is none, or not between these."""
     if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
         raise BadPartError(f"{text!r:.40} is not a number between {least} and {most}")
     return int(text)
 
 
 def checked(text: str, pattern: re.Pattern[str], what: str) -> str:
+    """Return a text of this pattern. Raises BadPartError: it is another one, and no `what`."""
     if not pattern.fullmatch(text):
         raise BadPartError(f"{text!r:.60} is not {what}")
     return text

@@ -19,10 +19,14 @@ def stale(recorded: Iterable[Association], present: Iterable[Association]) -> tu
     before: dict[tuple[str, ...], set[int]] = defaultdict(set)
     since: dict[tuple[str, ...], set[int]] = defaultdict(set)
     listed = tuple(present)
-    for one in listed:
-        (before if one in known else since)[_way(one)].add(one.request)
-    return tuple(one for one in listed if one in known and len(since[_way(one)]) >= len(before[_way(one)]))
+    for association in listed:
+        (before if association in known else since)[_way(association)].add(association.request)
+    return tuple(
+        association
+        for association in listed
+        if association in known and len(since[_way(association)]) >= len(before[_way(association)])
+    )
 
 
-def _way(one: Association) -> tuple[str, ...]:
-    return (one.source, one.destination, one.protocol, one.mode)
+def _way(association: Association) -> tuple[str, ...]:
+    return (association.source, association.destination, association.protocol, association.mode)

@@ -24,8 +24,8 @@ def fates(
             blamed.setdefault(index, []).append(fault)
         elif fault not in known:
             indirect.append(fault)
-    found = [fate for index, file in enumerate(files) for fate in _of(file, blamed.get(index, ()), refusals)]
-    return (*found, *(PartFate(fault.path, Fate.LEFT_OUT, fault.problem) for fault in indirect))
+    named = [fate for index, file in enumerate(files) for fate in _of(file, blamed.get(index, ()), refusals)]
+    return (*named, *(PartFate(fault.path, Fate.LEFT_OUT, fault.problem) for fault in indirect))
 
 
 def _to_blame(newest: Mapping[str, int], fault: Fault) -> int | None:

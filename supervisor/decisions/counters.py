@@ -103,12 +103,12 @@ def dump(book: Book) -> object:
     return {"ended": _pairs(book.ended), "alive": alive}
 
 
-def load(said: Mapping[str, object]) -> Book:
+def load(document: Mapping[str, object]) -> Book:
     """Return the book that `dump` was given. Raises ValueError, TypeError or AttributeError: when it is none."""
-    book = Book(_unpaired(said.get("ended")))
-    alive = said.get("alive")
-    found = alive.items() if isinstance(alive, Mapping) else ()
-    return replace(book, alive={int(generation): _unpaired(pairs) for generation, pairs in found})
+    book = Book(_unpaired(document.get("ended")))
+    alive = document.get("alive")
+    generations = alive.items() if isinstance(alive, Mapping) else ()
+    return replace(book, alive={int(generation): _unpaired(pairs) for generation, pairs in generations})
 
 
 def _pairs(sums: Sums) -> list[object]:
@@ -121,12 +121,12 @@ def _unpaired(pairs: object) -> Sums:
 
 
 def _added(*parts: Sums) -> Sums:
-    found: dict[Key, Row] = {}
+    total: dict[Key, Row] = {}
     for part in parts:
         for key, row in part.items():
-            known = found.get(key, {})
-            found[key] = {name: known.get(name, 0) + row.get(name, 0) for name in {**known, **row}}
-    return found
+            known = total.get(key, {})
+            total[key] = {name: known.get(name, 0) + row.get(name, 0) for name in {**known, **row}}
+    return total
 
 
 def _is_less(now: Row, before: Row) -> bool:

@@ -35,13 +35,13 @@ def lines(knowledge: Knowledge, former: str, candidate: str) -> tuple[str, ...]:
     Things that the candidate does not have, or has otherwise (an address that was changed), are left out.
     """
     there = {_identity(match) for match in re.finditer(knowledge.same, candidate)}
-    found: dict[str, None] = {}
+    told: dict[str, None] = {}
     for match in re.finditer(knowledge.known, former):
         groups = {name: text or "" for name, text in match.groupdict().items()}
         identity = frozenset((name, groups[name]) for name in re.compile(knowledge.same).groupindex)
         if identity in there and all(TELLABLE.fullmatch(text) for text in groups.values()):
-            found[knowledge.tell.format_map(groups)] = None
-    return tuple(found)
+            told[knowledge.tell.format_map(groups)] = None
+    return tuple(told)
 
 
 def _identity(match: re.Match[str]) -> frozenset[tuple[str, str]]:

@@ -25,15 +25,18 @@ class Recalled:
 
 def described(containers: Iterable[Container]) -> dict[ServiceName, tuple[Instance, ...]]:
     """Return the instances of running containers whose label is whole, by service, oldest first."""
-    found: dict[ServiceName, list[Instance]] = {}
+    by_service: dict[ServiceName, list[Instance]] = {}
     for container in containers:
         if container.state is not ContainerState.RUNNING:
             continue
         with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError):
             instance = load_instance(container.label(INSTANCE_LABEL) or "")
             if instance.container_name == container.name:  # not that of a check
-                found.setdefault(instance.service, []).append(instance)
-    return {service: tuple(sorted(all_of, key=lambda one: one.generation)) for service, all_of in found.items()}
+                by_service.setdefault(instance.service, []).append(instance)
+    return {
+        service: tuple(sorted(all_of, key=lambda instance: instance.generation))
+        for service, all_of in by_service.items()
+    }
 
 
 def recall(
@@ -46,14 +49,16 @@ def recall(
     newest.
     """
     by_number: Mapping[int, Instance] = {instance.generation: instance for instance in running}
-    active = next((one for one, state in known if state is InstanceState.ACTIVE), None)
-    knows_one = any(by_number.get(one.generation) == one for one, _ in known)
-    if not running or (knows_one and not is_stale):
+    active = next((instance for instance, state in known if state is InstanceState.ACTIVE), None)
+    knows_any = any(by_number.get(instance.generation) == instance for instance, _ in known)
+    if not running or (knows_any and not is_stale):
         return None
     recorded = by_number.get(active.generation) if active else None
-    serving = next((one for one in reversed(running) if has_traffic(one)), None) or recorded or running[-1]
-    numbers = {one.generation for one, _ in known}
-    fresh = tuple(one for one in running if one.generation not in numbers)
+    serving = (
+        next((instance for instance in reversed(running) if has_traffic(instance)), None) or recorded or running[-1]
+    )
+    numbers = {instance.generation for instance, _ in known}
+    fresh = tuple(instance for instance in running if instance.generation not in numbers)
     if not fresh and active == serving:
         return None
     return Recalled(fresh, serving)

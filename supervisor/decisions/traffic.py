@@ -51,8 +51,8 @@ def traffic_table(
         alive_addresses=_addresses(answering),
         active_ports=_ports(led_to),
         alive_ports=_ports(answering),
-        outgoing=tuple(sorted({one.link.interface for one in answering if one.link and one.masquerades})),
-        held_ports=tuple(sorted(set(held), key=lambda one: (one.port, one.inside))),
+        outgoing=tuple(sorted({item.link.interface for item in answering if item.link and item.masquerades})),
+        held_ports=tuple(sorted(set(held), key=lambda item: (item.port, item.inside))),
         pinned=tuple(pinned),
         synced=_synced(answering),
     )
@@ -75,25 +75,29 @@ def pinned_of(connections: Iterable[Connection], inactive: Iterable[Instance]) -
     A client that connects again from the same port is known by its newest connection.
     """
     ends = {endpoint for instance in inactive for endpoint in endpoints(instance, Protocol.TCP)}
-    found = {(one.client, one.outside): one for one in connections if is_end_of(one.inside, ends)}
-    if len(found) <= MOST_PINNED:
-        return tuple(found.values())
+    newest = {
+        (connection.client, connection.outside): connection
+        for connection in connections
+        if is_end_of(connection.inside, ends)
+    }
+    if len(newest) <= MOST_PINNED:
+        return tuple(newest.values())
     turns: Counter[object] = Counter()
     order: list[tuple[int, Connection]] = []
-    for one in found.values():
-        order.append((turns[one.client[0]], one))
-        turns[one.client[0]] += 1
-    return tuple(one for _, one in sorted(order, key=lambda pair: pair[0])[:MOST_PINNED])
+    for connection in newest.values():
+        order.append((turns[connection.client[0]], connection))
+        turns[connection.client[0]] += 1
+    return tuple(connection for _, connection in sorted(order, key=lambda pair: pair[0])[:MOST_PINNED])
 
 
 def is_end_of(end: SocketAddress, endpoints: Set[Endpoint]) -> bool:
     """True if this end of a TCP connection is at one of `endpoints`; an endpoint without address is at any of them."""
-    return any(one in endpoints for one in _endpoints_at(end))
+    return any(endpoint in endpoints for endpoint in _endpoints_at(end))
 
 
 def outside_of(end: SocketAddress, outsides: Mapping[Endpoint, Endpoint]) -> SocketAddress | None:
     """Return our end of a TCP connection as its client sees it; None: it is none of `outsides`."""
-    for outside in (outsides[one] for one in _endpoints_at(end) if one in outsides):
+    for outside in (outsides[endpoint] for endpoint in _endpoints_at(end) if endpoint in outsides):
         return outside.address or end[0], outside.port
     return None
 
@@ -108,12 +112,12 @@ def conflicts(instances: Iterable[Instance]) -> tuple[Conflict, ...]:
     """Return the pairs of frontends that instances cannot have if they are active together; empty: no conflict.
 
     Two frontends of one instance conflict too when they share an outside endpoint, or an inside endpoint: the reverse
-    map could not tell which outside address a reply belongs to.
+    map could not show which outside address a reply belongs to.
     """
     claims = [(instance, frontend) for instance in instances for frontend in instance.frontends]
     conflicting = []
-    for (first, one), (second, other) in combinations(claims, 2):
-        what = _common_claim(one, other, is_same_instance=first is second)
+    for (first, frontend), (second, other) in combinations(claims, 2):
+        what = _common_claim(frontend, other, is_same_instance=first is second)
         if what:
             conflicting.append(Conflict(first.service, second.service, what))
     return tuple(conflicting)
@@ -123,26 +127,26 @@ def endpoints(instance: Instance, protocol: Protocol | None = None) -> tuple[End
     """Return the endpoints that the replies of an instance come from, as connection tracking sees them.
 
     An isolated instance answers from its inner address. A router-mode instance answers from the inside port on any
-    address of the router. Frontends that are not switched (inside port equal to the port) cannot be told apart by
-    generation and are left out.
+    address of the router. Frontends that are not switched (inside port equal to the port) cannot be attributed to
+    a generation and are left out.
     """
     return tuple(outsides(instance, protocol))
 
 
 def outsides(instance: Instance, protocol: Protocol | None = None) -> dict[Endpoint, Endpoint]:
     """Return the endpoints of an instance, each with the frontend's address and port, as clients see it."""
-    found: dict[Endpoint, Endpoint] = {}
+    by_inside: dict[Endpoint, Endpoint] = {}
     for frontend in instance.frontends:
         match frontend:
             case AddressFrontend(outside=outside, inside_port=port):
-                found[Endpoint(instance.address, outside.protocol, port)] = outside
+                by_inside[Endpoint(instance.address, outside.protocol, port)] = outside
             case PortFrontend(protocol=spoken, port=port, inside_port=inside) if port != inside:
-                found[Endpoint(None, spoken, inside)] = Endpoint(None, spoken, port)
-    return {inside: outside for inside, outside in found.items() if protocol in (None, inside.protocol)}
+                by_inside[Endpoint(None, spoken, inside)] = Endpoint(None, spoken, port)
+    return {inside: outside for inside, outside in by_inside.items() if protocol in (None, inside.protocol)}
 
 
 def _without(instance: Instance, names: Set[str]) -> Instance:
-    return replace(instance, frontends=tuple(one for one in instance.frontends if one.name not in names))
+    return replace(instance, frontends=tuple(frontend for frontend in instance.frontends if frontend.name not in names))
 
 
 def shut_of(instance: Instance) -> frozenset[str]:
@@ -152,7 +156,7 @@ def shut_of(instance: Instance) -> frozenset[str]:
 
 def with_shut(instance: Instance, names: Set[str]) -> Instance:
     """Return the instance with these frontends shut and all others open."""
-    frontends = tuple(replace(one, is_open=one.name not in names) for one in instance.frontends)
+    frontends = tuple(replace(frontend, is_open=frontend.name not in names) for frontend in instance.frontends)
     return replace(instance, frontends=frontends)
 
 
@@ -182,16 +186,16 @@ def _port_frontends(instances: Iterable[Instance]) -> Iterator[PortFrontend]:
         yield from (frontend for frontend in instance.frontends if isinstance(frontend, PortFrontend))
 
 
-def _common_claim(one: ResolvedFrontend, other: ResolvedFrontend, *, is_same_instance: bool) -> str | None:
-    match one, other:
+def _common_claim(first: ResolvedFrontend, second: ResolvedFrontend, *, is_same_instance: bool) -> str | None:
+    match first, second:
         case AddressFrontend(), AddressFrontend():
-            if one.outside == other.outside:
-                return str(one.outside)
-            inside = (one.inside_port, one.outside.protocol)
-            if is_same_instance and inside == (other.inside_port, other.outside.protocol):
-                return f"inside port {one.inside_port}/{one.outside.protocol}"
+            if first.outside == second.outside:
+                return str(first.outside)
+            inside = (first.inside_port, first.outside.protocol)
+            if is_same_instance and inside == (second.inside_port, second.outside.protocol):
+                return f"inside port {first.inside_port}/{first.outside.protocol}"
         case PortFrontend(), PortFrontend():
-            shared = sorted(set(one.interfaces) & set(other.interfaces))
-            if shared and (one.protocol, one.port) == (other.protocol, other.port):
-                return f"port {one.port}/{one.protocol} on {', '.join(shared)}"
+            shared = sorted(set(first.interfaces) & set(second.interfaces))
+            if shared and (first.protocol, first.port) == (second.protocol, second.port):
+                return f"port {first.port}/{first.protocol} on {', '.join(shared)}"
     return None

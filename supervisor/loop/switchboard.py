@@ -36,15 +36,15 @@ _NOBODY = Serving(None, ())
 
 def recorded(instances: Iterable[tuple[Instance, InstanceState]]) -> dict[ServiceName, Serving]:
     """Return the instances that serve by the store's record, for each service."""
-    found: dict[ServiceName, list[tuple[Instance, InstanceState]]] = {}
+    by_service: dict[ServiceName, list[tuple[Instance, InstanceState]]] = {}
     for instance, state in instances:
-        found.setdefault(instance.service, []).append((instance, state))
+        by_service.setdefault(instance.service, []).append((instance, state))
     return {
         service: Serving(
             next((instance for instance, state in pairs if state is InstanceState.ACTIVE), None),
             tuple(instance for instance, _ in pairs),
         )
-        for service, pairs in found.items()
+        for service, pairs in by_service.items()
     }
 
 
@@ -71,17 +71,18 @@ class Switchboard:
         """
         with self._lock:
             accepted: dict[ServiceName, Serving] = {}
-            for service, one in serving.items():
+            for service, wanted in serving.items():
                 try:
-                    self._refuse_conflicts({**accepted, service: one})
-                    accepted[service] = one
+                    self._refuse_conflicts({**accepted, service: wanted})
+                    accepted[service] = wanted
                 except RequestError as error:
                     log.error("frontends in conflict", extra={"service": service, "reason": str(error)})
-                    accepted[service] = Serving(None, one.alive)
+                    accepted[service] = Serving(None, wanted.alive)
             self._serving = accepted
-            self._shut = {service: shut_of(one.active) for service, one in accepted.items() if one.active}
+            self._shut = {service: shut_of(wanted.active) for service, wanted in accepted.items() if wanted.active}
             self._pinned = {
-                service: pinned_of(self._open(service, one.inactive), one.inactive) for service, one in accepted.items()
+                service: pinned_of(self._open(service, wanted.inactive), wanted.inactive)
+                for service, wanted in accepted.items()
             }
             self._apply(accepted)
 
@@ -103,11 +104,11 @@ class Switchboard:
         Raises NetworkError: when the kernel refused; RequestError: when a frontend is taken. Nothing has changed then.
         """
         leaving = self.serving(service).active
-        left = (one for one in serving.inactive if one == leaving)
-        found = self._open(service, left)  # outside the lock: no cut waits for another service's list
+        left = (instance for instance in serving.inactive if instance == leaving)
+        opened = self._open(service, left)  # outside the lock: no cut waits for another service's list
         with self._lock:
             wanted, before = {**self._serving, service: serving}, self._pinned
-            self._pinned = {**before, service: pinned_of((*before.get(service, ()), *found), serving.inactive)}
+            self._pinned = {**before, service: pinned_of((*before.get(service, ()), *opened), serving.inactive)}
             try:
                 self._apply(wanted)
             except (NetworkError, RequestError):
@@ -139,15 +140,15 @@ class Switchboard:
         instance cannot be listed, those that were pinned stay so.
         """
         inactive = self.serving(service).inactive
-        found = self._open(service, inactive)
+        opened = self._open(service, inactive)
         with self._lock:
             if self._serving.get(service, _NOBODY).inactive != inactive:
                 return  # changed meanwhile by another thread, which has pinned them
             before = self._pinned
             unknown = pinned_of(before.get(service, ()), self._unlisted[service])
-            still = frozenset((*found, *unknown))
-            first = (one for one in before.get(service, ()) if one in still)
-            self._pinned = {**before, service: pinned_of((*first, *found), inactive)}
+            still = frozenset((*opened, *unknown))
+            first = (connection for connection in before.get(service, ()) if connection in still)
+            self._pinned = {**before, service: pinned_of((*first, *opened), inactive)}
             try:
                 if self._pinned != before:
                     self._apply(self._serving)
@@ -203,20 +204,20 @@ class Switchboard:
 
     def _open(self, service: ServiceName, instances: Iterable[Instance]) -> tuple[Connection, ...]:
         """Return the open connections of instances. Best effort: those that cannot be listed are missing."""
-        found: list[Connection] = []
+        opened: list[Connection] = []
         before, unlisted = self._unlisted.get(service, frozenset()), set[Instance]()
         for instance in instances:
             try:
-                found += self._connections.open(instance)
+                opened += self._connections.open(instance)
             except NetworkError as error:
                 unlisted.add(instance)
                 if instance not in before:
                     log.warning("connections not listed", extra={"service": service, "reason": str(error)})
         self._unlisted[service] = frozenset(unlisted)
-        return tuple(found)
+        return tuple(opened)
 
     @staticmethod
     def _refuse_conflicts(wanted: Mapping[ServiceName, Serving]) -> None:
-        found = conflicts(tuple(serving.active for serving in wanted.values() if serving.active))
-        if found:
-            raise RequestError("cannot serve: " + "; ".join(str(conflict) for conflict in found))
+        conflicting = conflicts(tuple(serving.active for serving in wanted.values() if serving.active))
+        if conflicting:
+            raise RequestError("cannot serve: " + "; ".join(str(conflict) for conflict in conflicting))

@@ -197,9 +197,9 @@ class Instance:
         It has the address of the network, which no client can have; one of two addresses or fewer has none to spare.
         """
         return tuple(
-            Host(self.mac, one.network.network_address, OWN_NAME, 120, is_default=True, interface=one.interface)
-            for one in networks
-            if one.network.prefixlen < SMALLEST_PREFIX
+            Host(self.mac, network.network.network_address, OWN_NAME, 120, is_default=True, interface=network.interface)
+            for network in networks
+            if network.network.prefixlen < SMALLEST_PREFIX
         )
 
 

@@ -23,10 +23,10 @@ LONGEST_OTHER_MODULE = 400
 LONGEST_FUNCTION = 60
 MOST_METHODS, MOST_ATTRIBUTES = 20, 12
 
-STILL_TOO_LONG = {"supervisor/values/state.py"}
+STILL_TOO_LONG = set[str]()
 """Modules that are about to be divided. The list only shrinks."""
 
-STILL_TOO_LARGE = {"loop.Configuration", "loop.HandoverRun", "loop.ProbeSet"}
+STILL_TOO_LARGE = {"loop.Configuration", "loop.ProbeSet"}
 """Classes that are about to be divided, by layer and name. The list only shrinks, too."""
 
 LARGE_FOR_A_REASON = {

@@ -28,8 +28,8 @@ def shut(world: World, instance: Instance) -> None:
     """
     names, store = shut_of(instance), world.store
     is_changed = world.switchboard.shut(instance.service, names)
-    known = [(one, with_shut(one, names), state) for one, state in store.instances(instance.service)]
-    unrecorded = [(wanted, state) for one, wanted, state in known if shut_of(wanted) != shut_of(one)]
+    known = [(recorded, with_shut(recorded, names), state) for recorded, state in store.instances(instance.service)]
+    unrecorded = [(wanted, state) for recorded, wanted, state in known if shut_of(wanted) != shut_of(recorded)]
     if not is_changed and not unrecorded:
         return
     with store.together():

@@ -72,8 +72,8 @@ def refuses(
         for number, check in enumerate(manifest.checks):
             result = world.engine.run(check_spec(spec, number, check), check.timeout)
             if result.exit_code != 0:
-                said = (result.stderr + result.stdout).decode(errors="replace").strip()
-                return f"{check.command[0]} refused the configuration: {said[-2000:]}"
+                output = (result.stderr + result.stdout).decode(errors="replace").strip()
+                return f"{check.command[0]} refused the configuration: {output[-2000:]}"
     finally:
         if files is not None:
             world.folders.remove(checked, manifest)
@@ -91,7 +91,7 @@ def discard(world: World, instance: Instance, definition: ServiceDefinition) -> 
 
 
 def is_running(engine: Engine, instance: Instance) -> bool:
-    """True if the instance's container runs. Raises EngineError: when the engine cannot tell."""
+    """True if the instance's container runs. Raises EngineError: when the engine cannot be asked."""
     try:
         return engine.inspect(instance.container_name).state is ContainerState.RUNNING
     except NoSuchContainerError:
@@ -107,7 +107,7 @@ def active_of(store: Store, service: ServiceName) -> Instance | None:
 def is_active(store: Store, instance: Instance) -> bool:
     """True if the store calls the instance active."""
     known = store.instances(instance.service)
-    return any(one.generation == instance.generation and state is InstanceState.ACTIVE for one, state in known)
+    return any(other.generation == instance.generation and state is InstanceState.ACTIVE for other, state in known)
 
 
 def target_of(folders: Folders, instance: Instance, definition: ServiceDefinition) -> ProbeTarget:
@@ -144,8 +144,8 @@ def first_fault(world: World, probes: Iterable[ResolvedProbe], target: ProbeTarg
             asked.append((probe, world.prober.ask(probe, target)))
         if asking.is_settled(asked):
             break
-    told = asking.results(asked)
-    wrong = [result for result in told or [result for _, result in asked] if not result.is_good]
+    telling = asking.results(asked)
+    wrong = [result for result in telling or [result for _, result in asked] if not result.is_good]
     return "; ".join(result.message for result in wrong)
 
 
@@ -212,8 +212,8 @@ def reload_daemon(engine: Engine, instance: Instance, definition: ServiceDefinit
     elif reload:
         result = engine.execute(name, reload.command, 10.0)
         if result.exit_code != 0:
-            said = (result.stderr + result.stdout).decode(errors="replace").strip()
-            raise ReloadFailedError(name, reload.command[0], said[-2000:])
+            output = (result.stderr + result.stdout).decode(errors="replace").strip()
+            raise ReloadFailedError(name, reload.command[0], output[-2000:])
 
 
 def enlarge_buffers(world: World, instance: Instance, definition: ServiceDefinition) -> None:

@@ -24,9 +24,9 @@ def recall_all(world: World) -> None:
     """
     containers = world.engine.containers()
     recalled = [recall_service(world, service, containers) for service in described(containers)]
-    found = Counter(one.active.release for one in recalled if one)
-    if found and world.store.current_release() is None:
-        world.store.set_current_release(found.most_common(1)[0][0])
+    releases = Counter(record.active.release for record in recalled if record)
+    if releases and world.store.current_release() is None:
+        world.store.set_current_release(releases.most_common(1)[0][0])
 
 
 def recall_service(world: World, service: ServiceName, containers: tuple[Container, ...]) -> Recalled | None:
@@ -36,27 +36,27 @@ def recall_service(world: World, service: ServiceName, containers: tuple[Contain
         for instance in running:
             store.reserve_generation(service, instance.generation)
     inside = _insides(world)
-    found = recall(
+    missing = recall(
         store.instances(service),
         running,
         is_stale=bool(store.losses),
         has_traffic=lambda instance: _has_traffic(instance, inside),
     )
-    if found is None:
+    if missing is None:
         return None
-    _record(world, service, found)
-    return found
+    _record(world, service, missing)
+    return missing
 
 
-def _record(world: World, service: ServiceName, found: Recalled) -> None:
-    store, active = world.store, found.active
-    numbers = ", ".join(str(one.generation) for one in found.fresh) or "none"
+def _record(world: World, service: ServiceName, missing: Recalled) -> None:
+    store, active = world.store, missing.active
+    numbers = ", ".join(str(instance.generation) for instance in missing.fresh) or "none"
     text = f"adopted from what runs: generation {active.generation} serves; not remembered were: {numbers}"
     with store.together():
         for instance, state in store.instances(service):
             if state is InstanceState.ACTIVE and instance.generation != active.generation:
                 store.set_state(service, instance.generation, InstanceState.FORMER)
-        for instance in found.fresh:
+        for instance in missing.fresh:
             store.reserve_generation(service, instance.generation)
             store.save_instance(instance, InstanceState.FORMER)
         store.save_instance(active, InstanceState.ACTIVE)

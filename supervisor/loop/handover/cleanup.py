@@ -16,7 +16,7 @@ from supervisor.values.status import EventRecord, Progress
 log = logging.getLogger(__name__)
 
 MOST_ALIVE = 3  # generations of one service
-ROOM_SECONDS = 2.0  # a generation that is told to end at once has had its time then
+ROOM_SECONDS = 2.0  # a generation that was asked to end at once has had its time then
 GRACE_SECONDS = 0.15  # in which most of what is open without being used ends by itself
 ROOM_POLL_SECONDS = 0.03
 

@@ -1,8 +1,8 @@
-"""Carries over what a generation has found out and the next one would find out anew at its clients' expense.
+"""Carries over knowledge of a generation that the next one would find out anew at its clients' expense.
 
-A candidate is told what the former active knows (`knowledge` in the manifest) as soon as it answers, and is not given
-traffic before it has found out the rest by itself (`awaited`), for a bounded time. A former active that hangs or is
-dead can tell nothing: then what it said last counts, which is noted while it serves.
+A candidate is given the knowledge of the former active (`knowledge` in the manifest) as soon as it answers. It is not
+given traffic before it has found out the rest by itself (`awaited`), for a bounded time. A former active that hangs or
+is dead gives no answer: then its last one counts, which is noted while it serves.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ One = TypeVar("One", Awaited, Knowledge)
 
 log = logging.getLogger(__name__)
 
-NOTE_SECONDS = 5.0  # while a daemon serves: how often what it knows is noted
-REPAIR_SECONDS = 0.3  # nobody is served meanwhile: what is not known by then is found out with traffic
+NOTE_SECONDS = 5.0  # between two notes of the knowledge of a daemon that serves
+REPAIR_SECONDS = 0.3  # nobody is served meanwhile: the candidate finds out the rest with traffic
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class Lessons:
 
 
 def waits_for(run: HandoverRun) -> str:
-    """Pass the former's knowledge to the candidate, once; return what it still has to find out, or nothing."""
+    """Pass the former's knowledge to the candidate, once; return what it still has to find out, empty: nothing."""
     lessons = run.memory.of(Lessons)
     if not lessons.is_taught:
         lessons.is_taught = True
@@ -63,9 +63,9 @@ def _unknown(run: HandoverRun, lessons: Lessons) -> str:
         is_repair = run.handover.kind.is_repair
         if now - since >= (min(REPAIR_SECONDS, awaited.at_most) if is_repair else awaited.at_most):
             continue
-        found = _ask(run, awaited)
-        if found:
-            return f"waiting for {found}"
+        unknown_things = _ask(run, awaited)
+        if unknown_things:
+            return f"waiting for {unknown_things}"
         lessons.since[awaited] = -awaited.at_most  # known: not asked again
     return ""
 
@@ -86,29 +86,29 @@ def teach(
     router: RouterConfig,
     former: tuple[Instance, ServiceDefinition] | None,
 ) -> None:
-    """Pass to `instance` the knowledge of `former`, or its last; None: the service's last. Best effort, and logged.
+    """Pass to `instance` the knowledge of `former` (None: the service's last). Best effort: failures are logged.
 
-    Nothing is told that the instance does not have in the same way.
+    Things that the instance does not have, or has otherwise, are left out. May be repeated.
     """
-    told = 0
-    for one in definition.manifest.knowledge:
+    count = 0
+    for kind in definition.manifest.knowledge:
         try:
-            known = _known(world, one, definition, router, former)
-            own = _read(world, instance, definition, router, (one,)).get(one, "")
-            wanted = lines(one, known, own) if known else ()
-            for source in world.renderer.probes((one.source,), router, instance) if wanted else ():
+            known = _known(world, kind, definition, router, former)
+            own = _read(world, instance, definition, router, (kind,)).get(kind, "")
+            wanted = lines(kind, known, own) if known else ()
+            for source in world.renderer.probes((kind.source,), router, instance) if wanted else ():
                 refused = world.prober.send(source, wanted, target_of(world.folders, instance, definition))
                 _log_refused(instance, refused)
-                told += len(wanted)
+                count += len(wanted)
         except SupervisorError as error:
             log.warning("knowledge not carried over", extra={"service": instance.service, "reason": str(error)})
-    if told:
-        log.info("knowledge carried over", extra={"service": instance.service, "count": told})
+    if count:
+        log.info("knowledge carried over", extra={"service": instance.service, "count": count})
 
 
 def teach_again(world: World, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> bool:
-    """Give an instance that was started again its former knowledge; False: it does not listen yet."""
-    sources = [one.source for one in definition.manifest.knowledge]
+    """Give an instance that was started again the last knowledge of its service; False: it does not listen yet."""
+    sources = [kind.source for kind in definition.manifest.knowledge]
     try:
         for source in world.renderer.probes(sources[:1], router, instance):
             world.prober.read(source, target_of(world.folders, instance, definition))
@@ -125,31 +125,31 @@ def _log_refused(instance: Instance, answers: tuple[str, ...]) -> None:
 
 def _known(
     world: World,
-    one: Knowledge,
+    kind: Knowledge,
     definition: ServiceDefinition,
     router: RouterConfig,
     former: tuple[Instance, ServiceDefinition] | None,
 ) -> str:
     if former is not None:
         try:
-            found = _read(world, former[0], definition, router, (one,))
+            answers = _read(world, former[0], definition, router, (kind,))
         except SupervisorError as error:
             log.info("knowledge of earlier", extra={"service": former[0].service, "reason": str(error)})
         else:
-            world.shared.recollection.note(former[0].service, found)
-            return found.get(one, "")
+            world.shared.recollection.note(former[0].service, answers)
+            return answers.get(kind, "")
     service = definition.manifest.name
-    return world.shared.recollection.last(service).get(one, "")
+    return world.shared.recollection.last(service).get(kind, "")
 
 
 class Noting:
-    """Lives on the worker's thread: notes now and then what the instance that serves knows."""
+    """Notes the counters and the knowledge of the instance that serves now and then, on the worker's thread."""
 
     def __init__(self, world: World) -> None:
         self._world, self._due = world, 0.0
 
     def turn(self, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> None:
-        """Note the instance's knowledge if that is due; without an answer the last note stays."""
+        """Note them if that is due; without an answer the last note stays."""
         now = self._world.clock.monotonic()
         if now < self._due:
             return
@@ -158,21 +158,25 @@ class Noting:
         if not definition.manifest.knowledge:
             return
         try:
-            found = _read(self._world, instance, definition, router, definition.manifest.knowledge)
+            answers = _read(self._world, instance, definition, router, definition.manifest.knowledge)
         except SupervisorError as error:
             log.debug("knowledge not read", extra={"service": instance.service, "reason": str(error)})
         else:
-            self._world.shared.recollection.note(instance.service, found)
+            self._world.shared.recollection.note(instance.service, answers)
 
 
 def _read(
     world: World, instance: Instance, definition: ServiceDefinition, router: RouterConfig, asked: Sequence[One]
 ) -> Mapping[One, str]:
-    """What cannot be asked because its `when` says so is left out. ProbeError, NetworkError."""
-    target, texts, found = target_of(world.folders, instance, definition), dict[ResolvedProbe, str](), dict[One, str]()
-    for one in asked:
-        for source in world.renderer.probes((one.source,), router, instance):
+    """Return the answers by kind; those that `when` leaves out are missing. Raises ProbeError or NetworkError."""
+    target, texts, answers = (
+        target_of(world.folders, instance, definition),
+        dict[ResolvedProbe, str](),
+        dict[One, str](),
+    )
+    for kind in asked:
+        for source in world.renderer.probes((kind.source,), router, instance):
             if source not in texts:
                 texts[source] = world.prober.read(source, target)
-            found[one] = texts[source]
-    return found
+            answers[kind] = texts[source]
+    return answers

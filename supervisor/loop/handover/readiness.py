@@ -33,8 +33,8 @@ def check_wording(run: HandoverRun) -> None:
     manifest = run.definition.manifest
     watches = (manifest.readiness, manifest.liveness, manifest.verification)
     probes = [probe for watch in watches if watch for probe in watch.probes]
-    sources = [*(one.source for one in manifest.errors), *(one.source for one in manifest.knowledge)]
-    sources += [one.source for one in manifest.readiness.awaited]
+    sources = [*(item.source for item in manifest.errors), *(item.source for item in manifest.knowledge)]
+    sources += [item.source for item in manifest.readiness.awaited]
     run.world.renderer.probes((*probes, *sources), run.router, run.candidate)
 
 

@@ -142,7 +142,7 @@ def replay(run: HandoverRun, source: Instance, target: Side) -> int | None:
         for request in world.renderer.probes([volume.replay] if volume.replay else [], target.router, instance):
             file = request.argument("file") or ""
             try:
-                granted, known = (world.folders.read_state(one, volume, file, instance) for one in (source, instance))
+                granted, known = (world.folders.read_state(side, volume, file, instance) for side in (source, instance))
                 daemon = target_of(world.folders, instance, target.definition)
                 count = world.prober.replay(request, granted, known, daemon)
             except SupervisorError as error:

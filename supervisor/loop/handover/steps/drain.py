@@ -51,7 +51,8 @@ def drain_candidate(run: HandoverRun) -> Wait | None:
 def _finish(run: HandoverRun, side: Side) -> Wait | None:
     """Ask the daemon once to refuse new work; wait until none of its connections is left, or for the deadline.
 
-    Who still has some then is asked to end, which is how its protocol closes them, and has its stop time for that.
+    A daemon that still has some then is asked to end, which closes them in the way of its protocol, and has its stop
+    time for that.
     """
     instance, manifest = side.instance, side.definition.manifest
     notes, limit = run.memory.of(DrainNotes), _limit(run, side)

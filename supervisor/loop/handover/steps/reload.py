@@ -20,7 +20,7 @@ def apply(run: HandoverRun) -> None:
 
 
 def unapply(run: HandoverRun) -> None:
-    """Write the former files and let the daemon read them. One that cannot even be told is left to liveness."""
+    """Write the former files and let the daemon read them. One that refuses them is left to liveness."""
     files = _files(run)
     run.world.folders.write(run.candidate, run.definition.manifest, files.before)
     try:

@@ -14,6 +14,8 @@ from supervisor.values.names import ServiceName
 
 
 class Moment(StrEnum):
+    """The place of a point in its step."""
+
     BEFORE = "before"
     AFTER = "after"
 

@@ -49,8 +49,10 @@ def recorded(instances: Iterable[tuple[Instance, InstanceState]]) -> dict[Servic
 
 
 class Switchboard:
-    """The instances that serve, for all services, and the kernel's table made from them. Methods may be called from any
-    thread, and equal calls repeated."""
+    """The instances that serve, for all services, and the kernel's table made from them.
+
+    Methods may be called from any thread, and equal calls repeated.
+    """
 
     def __init__(self, traffic: Traffic, connections: Connections) -> None:
         self._traffic, self._connections = traffic, connections

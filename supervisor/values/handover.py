@@ -116,7 +116,7 @@ NO_WAIVER = Waiver()
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """Where one hand-over stands. `index` points into the table of its mode."""
+    """A hand-over and where it stands. `index` is the row in the table of its mode (`decisions/handover.py`)."""
 
     id: int
     service: ServiceName

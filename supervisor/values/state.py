@@ -25,6 +25,8 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Tmpfs:
+    """A folder in memory seen inside a container."""
+
     target: str
     size_bytes: int
     mode: int
@@ -58,6 +60,8 @@ class ContainerSpec:
 
 
 class ContainerState(StrEnum):
+    """The state of a container in words that all engines share."""
+
     CREATED = "created"
     RUNNING = "running"
     PAUSED = "paused"
@@ -79,12 +83,13 @@ class Container:
     started: float | None = field(default=None, compare=False)  # seconds since the epoch, if it runs and that is known
 
     def label(self, key: str) -> str | None:
+        """Return the value of a label; None: there is no such label."""
         return dict(self.labels).get(key)
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What all processes of a container use of the router."""
+    """The resources of the router that all processes of a container use."""
 
     memory_bytes: int
     memory_limit: int | None  # None: as much as there is
@@ -95,6 +100,8 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class ExecResult:
+    """The end of a command that was run in a container."""
+
     exit_code: int
     stdout: bytes
     stderr: bytes
@@ -111,6 +118,8 @@ NO_MAC = "02:00:00:00:00:00"  # of generations from before there was one
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
+    """An address, a protocol and a port: one end of traffic on the router."""
+
     address: IPv4Address | None  # None: any address of the router (replies of router-mode services)
     protocol: Protocol
     port: int
@@ -185,10 +194,11 @@ class Instance:
 
     @property
     def address(self) -> IPv4Address | None:
-        """Where the supervisor's probes reach it (isolated); None: the router's own addresses."""
+        """The address at which the supervisor's probes reach it (isolated); None: the router's own addresses."""
         return self.link.inner if self.link else None
 
     def port(self, name: str) -> int:
+        """Return the number of an inside port. Raises KeyError: when none is called so."""
         return dict(self.ports)[name]
 
     def guests(self, networks: Iterable[GuestNetwork]) -> tuple[Host, ...]:
@@ -205,7 +215,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class RenderedFile:
-    """A configuration file, whole. Equal digests mean nothing to do."""
+    """A configuration file, whole."""
 
     path: str  # below /config
     content: bytes
@@ -220,9 +230,10 @@ class ResolvedProbe:
     kind: str
     arguments: tuple[tuple[str, str], ...]
     timeout: float
-    alternative: int | None = None  # of those with one number, one that holds is enough
+    alternative: int | None = None  # among probes with the same number, one that holds is enough
 
     def argument(self, name: str, default: str | None = None) -> str | None:
+        """Return the text of an argument, or `default`."""
         return dict(self.arguments).get(name, default)
 
 
@@ -238,10 +249,12 @@ class ProbeTarget:
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
+    """The outcome of one probe."""
+
     is_good: bool
     message: str
     seconds: float
-    is_telling: bool = True  # False: it could not be asked, which says nothing of the daemon
+    is_telling: bool = True  # False: it could not be asked, so nothing was learnt of the daemon
 
 
 @dataclass(frozen=True, slots=True)

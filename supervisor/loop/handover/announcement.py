@@ -20,7 +20,7 @@ def record_outcome(run: HandoverRun) -> None:
 
 
 def answer(run: HandoverRun) -> None:
-    """Give everybody who waits for a hand-over that is decided its outcome."""
+    """Give the listeners of a decided hand-over its outcome, as their last progress."""
     handover, done = run.handover, verdict(run.handover)
     elapsed = run.world.clock.monotonic() - run.context.began
     error = None if done is Outcome.SUCCEEDED else handover.reason
@@ -35,12 +35,12 @@ def _outcome_of(run: HandoverRun) -> str:
 
 
 def log_event(run: HandoverRun, name: str, message: str) -> None:
-    """Write what happened in the middle of a hand-over into the audit log."""
+    """Record an event of a hand-over under way in the audit log."""
     run.world.store.log_event(EventRecord(run.world.clock.now(), run.handover.service, name, message))
 
 
 def report_step(run: HandoverRun, step: str, message: str = "") -> None:
-    """Give listeners the step that a hand-over is at, and what it waits for."""
+    """Give listeners the step that a hand-over is at; `message` is the reason to wait, empty: none."""
     elapsed = run.world.clock.monotonic() - run.context.began
     for listener in run.listeners:
         listener.put(Progress(run.handover.service, step, message, elapsed=elapsed))

@@ -22,7 +22,7 @@ ROOM_POLL_SECONDS = 0.03
 
 
 class Cleanup:
-    """Lives on the worker's thread; `runs` is read by others and replaced whole."""
+    """The decided hand-overs, on the worker's thread; `runs` is read by other threads and replaced whole."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

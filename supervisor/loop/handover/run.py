@@ -123,7 +123,7 @@ class HandoverRun:
 
     @property
     def definition(self) -> ServiceDefinition:
-        """The candidate's."""
+        """The candidate's definition."""
         return self.candidate_side.definition
 
     @property

@@ -40,7 +40,7 @@ def main(engine: str, prefix: str, rounds: int) -> None:
 
 
 def _handovers(router: Router, rounds: int) -> Table:
-    """Without load: from the request to traffic on the new version, by the journal, and as a user of vrctl waits."""
+    """Measure hand-overs without load, from the request to traffic: in the journal, and for a user of vrctl."""
     table = _table(
         "Hand-overs, seconds (min / median / max)", "service", "swap", "rollback", "rollback/swap", "vrctl to traffic"
     )
@@ -67,7 +67,7 @@ def _runs(router: Router, name: str, version: str) -> bool:
 
 
 def _of_single_services(router: Router) -> Iterator[Table]:
-    """What each service's own module measures."""
+    """Measure what single services have figures of their own for."""
     for figure in (figure for known in SERVICES.values() for figure in known.figures):
         table = _table(figure.title, *figure.headings)
         for label, seconds in figure.rows(router):
@@ -90,7 +90,7 @@ def _recovery(router: Router, rounds: int) -> Table:
 
 
 def _memory(router: Router) -> Table:
-    """PSS shares out what processes have in common: the sum over several is what they cost together."""
+    """Measure memory and CPU at rest: the sum of PSS is what processes that share memory cost together."""
     table = _table(f"At rest, {IDLE_SECONDS:g} s", "process", "RSS, MiB", "PSS, MiB", "CPU, % of one core")
     record = router.processes.find(PROGRAM)
     assert record is not None
@@ -106,7 +106,7 @@ def _memory(router: Router) -> Table:
 
 
 def _restoration(router: Router) -> Table:
-    """From the start of `nft flush ruleset` until a listing shows the table again: both commands are in the figure."""
+    """Measure from the start of `nft flush ruleset` until a listing shows the table again, both commands included."""
     table = _table("nft flush ruleset, milliseconds until the table is back", "min / median / max")
     taken = []
     listing = inside(router.lab.router, ["nft", "list", "table", "inet", "vr_supervisor"])
@@ -137,7 +137,7 @@ def _sizes() -> Table:
 
 
 def _engine_pids(router: Router) -> dict[str, list[int]]:
-    """The engine's processes by what they are: whatever names this lab's folders on its command line."""
+    """Return the engine's processes by program: those with this lab's folders on their command line."""
     programs = {
         "podman": ("podman", "conmon"),
         "docker": ("dockerd", "containerd", "containerd-shim-runc-v2"),

@@ -1,4 +1,4 @@
-"""How long a service is silent when its daemon dies or hangs, as its clients see it."""
+"""Measures how long a service is silent when its daemon dies or hangs, as its clients see it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST_HUNG = 3  # of one service in a row: after five failures within ten minutes
 
 
 def silence(router: Router, name: str, number: signal.Signals) -> float:
-    """Send the service's daemon a signal (SIGKILL, or SIGSTOP to make it hang); seconds until it serves again.
+    """Send the service's daemon a signal (SIGKILL, or SIGSTOP to make it hang); return the seconds of silence.
 
     The service is at rest before and after, with a generation that never failed: pauses between restarts grow.
     """

@@ -55,7 +55,7 @@ def stop(lab: Lab, engine: str) -> None:
 def bring_up(
     router: Router, style: str | None = None, *, say: object = print, **overrides: object
 ) -> dict[str, object]:
-    """Make everything run that does not; return the router's status."""
+    """Start everything that does not run; return the router's status when every service is ready."""
     assert callable(say)
     lab, began = router.lab, time.monotonic()
     for release in (OLDER, NEWER):

@@ -15,7 +15,7 @@ Break = Callable[[Draft], None]
 
 
 class Fails(StrEnum):
-    """Where a broken candidate is found out."""
+    """The point at which a broken candidate is noticed."""
 
     UNTOUCHED = "before anything moves"  # nobody but the candidate was started or stopped
     GATE = "at the gate"  # it ran and was not given traffic. A takeover has no other place to run than the former's
@@ -30,7 +30,7 @@ class Kind:
     breaks: Break
     fails: Fails
     reason: str  # what the hand-over must say, as a regular expression
-    is_told: bool = False  # what is wrong begins when the test says so
+    is_told: bool = False  # it begins to fail at a signal of the test
 
     def __str__(self) -> str:
         return self.name

@@ -2,7 +2,7 @@
 
     python3 -I wrapper.py WAY [ARGUMENT] -- COMMAND...
 
-What a candidate does wrong only once it serves it does on SIGUSR2: the test says when. Uses nothing but the standard
+What a candidate does wrong only once it serves it does on SIGUSR2, which the test sends. Uses nothing but the standard
 library of whichever Python the image has.
 """
 
@@ -133,8 +133,8 @@ class Broken:
         reading, writing = os.pipe()
         self.run(output=writing)
         os.close(writing)
-        with open(reading, encoding="utf-8", errors="replace") as said:
-            for line in said:
+        with open(reading, encoding="utf-8", errors="replace") as log:
+            for line in log:
                 if re.search(pattern, line):
                     self.die(line.strip())
                 sys.stderr.write(line)

@@ -58,7 +58,7 @@ def hand_over_under_load(
     to_cut = record["seconds_to_cutover"]
     from_command = facts.moment(record["started"]) + to_cut - began if to_cut else None
     expected = to_version or record["to_version"]
-    found = f"{now['version']}, {now['state']}, hand-over {record['outcome']}: {record['reason']}"
+    outcome = f"{now['version']}, {now['state']}, hand-over {record['outcome']}: {record['reason']}"
     is_there = now["version"] == expected and now["ready"] and record["outcome"] == "succeeded"
     return Report(
         service,
@@ -66,7 +66,7 @@ def hand_over_under_load(
         str(was),
         str(now["version"]),
         seen,
-        (*held, Check(f"{expected} serves", is_there, found), *afterwards()),
+        (*held, Check(f"{expected} serves", is_there, outcome), *afterwards()),
         to_cut,
         from_command,
         facts.moment(record["finished"]) - began,
@@ -105,9 +105,9 @@ def under_load(router: Router, loads: Sequence[Load], act: Action) -> tuple[tupl
         act(begin)
         early = [load.label for load in loads if load.begins_at is None and not running[load].is_running]
         late = [load.label for load in loads if load not in running]
-        found = f"ended before: {early}; never began: {late}"
+        exceptions = f"ended before: {early}; never began: {late}"
         seen = tuple(Seen(load, running[load].result()) for load in loads if load in running)
-        return seen, (Check("every client was at work throughout", not early and not late, found),)
+        return seen, (Check("every client was at work throughout", not early and not late, exceptions),)
 
 
 def follow(router: Router, words: Sequence[str], begin: Begin, *, expect_success: bool = True) -> dict[str, Any]:

@@ -36,10 +36,10 @@ SERVICES: Mapping[str, ServiceUnderTest] = MappingProxyType(_find())
 
 def busiest(*, isolated: bool) -> str:
     """Return the service with the most kinds of clients among those with (or without) namespaces of their own."""
-    overlapping = [one for one in SERVICES.values() if one.is_isolated == isolated and not one.is_takeover]
-    return max(overlapping, key=lambda one: len(one.loads(1.0))).name
+    overlapping = [known for known in SERVICES.values() if known.is_isolated == isolated and not known.is_takeover]
+    return max(overlapping, key=lambda known: len(known.loads(1.0))).name
 
 
 def takeovers() -> tuple[str, ...]:
     """Return the services of which two generations cannot run at once."""
-    return tuple(name for name, one in SERVICES.items() if one.is_takeover)
+    return tuple(name for name, known in SERVICES.items() if known.is_takeover)

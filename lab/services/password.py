@@ -17,7 +17,7 @@ URL = f"http://{ROUTER_GUEST_IP}:8080/"
 QUESTION = ("DomU_Request", "send_my_password")
 OFFERED_SECONDS = 20.0
 _ASKING = guests_of_lab()[7]  # asks again and again, and never acknowledges
-_UNACKNOWLEDGED = guests_of_lab()[151]  # has its password, and has not said so
+_UNACKNOWLEDGED = guests_of_lab()[151]  # has its password, and does not acknowledge it
 
 
 def _loads(seconds: float) -> tuple[Load, ...]:

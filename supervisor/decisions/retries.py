@@ -25,6 +25,8 @@ from tenacity import Future, RetryCallState, Retrying
 
 log = logging.getLogger(__name__)
 
+_CHANCE = random.Random()  # of its own: other decisions draw from a sequence that tests repeat  # noqa: S311
+
 T = TypeVar("T")
 Sleep = Callable[[float], bool | None]
 """Waits so many seconds at most; True ends the retrying, as `threading.Event.wait` does for one that is set."""
@@ -128,7 +130,7 @@ def retry(
         return Retrying(
             retry=is_open,
             stop=is_over,
-            wait=lambda _: policy.pause * (1 + policy.jitter * random.uniform(-1, 1)),  # noqa: S311  (not a secret)
+            wait=lambda _: policy.pause * (1 + policy.jitter * _CHANCE.uniform(-1, 1)),
             sleep=pause,
             before_sleep=note,
             retry_error_callback=lambda state: _outcome(state).result(),

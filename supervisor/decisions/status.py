@@ -14,10 +14,10 @@ from supervisor.values.release import Release, Version
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import Instance, Usage
 from supervisor.values.status import (
-    BundledServiceStatus,
-    BundleStatus,
     DrainingStatus,
     HandoverStatus,
+    ReleasedServiceStatus,
+    ReleaseStatus,
     ServiceState,
     ServiceStatus,
     UndertakingStatus,
@@ -142,15 +142,15 @@ def undertaking_status(key: UndertakingKey, course: Course, epoch: float, *, is_
     return UndertakingStatus(key[1], key[0], state, since, course.calls, course.associations, course.message)
 
 
-def bundle_status(release: Release, current: str | None) -> BundleStatus:
+def release_status(release: Release, current: str | None) -> ReleaseStatus:
     """Return the status of an imported release; `current` is the name of the one that services follow."""
-    return BundleStatus(
+    return ReleaseStatus(
         release=release.name,
         created=release.created,
         source=release.source,
         is_verified=True,  # nothing else is ever stored
         is_current=release.name == current,
         services=tuple(
-            BundledServiceStatus(name, version.version, version.image) for name, version in release.services
+            ReleasedServiceStatus(name, version.version, version.image) for name, version in release.services
         ),
     )

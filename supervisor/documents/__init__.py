@@ -9,8 +9,8 @@ A document is read whole: each fault is recorded with its path (`readiness.inter
 gets the whole list.
 """
 
-from supervisor.documents.composites import Field, ListOf, MapOf, Optional, Record, Tagged, names_twice
-from supervisor.documents.scalars import Amount, Boolean, Choice, Exactly, Number, Parsed, Quantity, Text
+from supervisor.documents.composites import Field, ListOf, MapOf, Optional, Record, Tagged, TupleOf, names_twice
+from supervisor.documents.scalars import Amount, Boolean, Choice, Exactly, Integer, Number, Parsed, Quantity, Text
 from supervisor.documents.shape import FAULTY, DocumentError, Schema, Shape, read_as
 from supervisor.documents.text import read_json, read_yaml
 
@@ -22,6 +22,7 @@ __all__ = [
     "DocumentError",
     "Exactly",
     "Field",
+    "Integer",
     "ListOf",
     "MapOf",
     "Number",
@@ -33,6 +34,7 @@ __all__ = [
     "Shape",
     "Tagged",
     "Text",
+    "TupleOf",
     "names_twice",
     "read_as",
     "read_json",

@@ -16,8 +16,8 @@ def _pair(key: Any, value: Any) -> tuple[Any, Any]:
     return key, value
 
 
-def _count(number: int, one: str, several: str) -> str:
-    return f"{number} {one if number == 1 else several}"
+def _count(number: int, singular: str, plural: str) -> str:
+    return f"{number} {singular if number == 1 else plural}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,27 @@ class ListOf:
     def schema(self) -> Schema:
         more: Schema = {"minItems": self.minimum} if self.minimum else {}
         return {"type": "array", "items": self.item.schema()} | more | ({"uniqueItems": True} if self.is_set else {})
+
+
+@dataclass(frozen=True, slots=True)
+class TupleOf:
+    """A list with an item of each of these shapes; `hint` says in words which one that is. Nothing of it is quoted."""
+
+    items: tuple[Shape, ...]
+    hint: str
+
+    def read(self, value: object, at: str, faults: list[Fault]) -> Any:
+        inner: list[Fault] = []
+        if isinstance(value, list) and len(value) == len(self.items):
+            read = tuple(shape.read(item, at, inner) for shape, item in zip(self.items, value, strict=True))
+            if not inner:
+                return read
+        faults.append(Fault(at, self.hint))
+        return FAULTY
+
+    def schema(self) -> Schema:
+        items = [shape.schema() for shape in self.items]
+        return {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ class Parsed:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A whole number from `minimum` to `maximum`."""
+    """A whole number from `minimum` to `maximum`; 3.0 is one, too."""
 
     minimum: int
     maximum: int
@@ -91,6 +91,20 @@ class Number:
 
     def schema(self) -> Schema:
         return {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
+
+
+@dataclass(frozen=True, slots=True)
+class Integer:
+    """An integer of any size; 3.0 is none, for documents that are stored as they came."""
+
+    def read(self, value: object, at: str, faults: list[Fault]) -> Any:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        faults.append(Fault(at, f"must be a whole number, not {kind_of(value)}"))
+        return FAULTY
+
+    def schema(self) -> Schema:
+        return {"type": "integer"}
 
 
 @dataclass(frozen=True, slots=True)

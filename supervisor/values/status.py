@@ -84,7 +84,7 @@ class ServiceStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class BundledServiceStatus:
+class ReleasedServiceStatus:
     """A service of a release."""
 
     name: str
@@ -93,14 +93,14 @@ class BundledServiceStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class BundleStatus:
+class ReleaseStatus:
     """A release that was imported."""
 
     release: str
     created: str
     source: str
     is_verified: bool
-    services: tuple[BundledServiceStatus, ...]
+    services: tuple[ReleasedServiceStatus, ...]
     is_current: bool  # the release that the services were last told to follow
 
 
@@ -115,7 +115,7 @@ class SupervisorStatus:
     engine_version: str
     is_ready: bool  # every service of the catalog is ready
     message: str
-    bundle: BundleStatus | None
+    bundle: ReleaseStatus | None  # the release that the services were last told to follow
     services: tuple[ServiceStatus, ...]
 
 

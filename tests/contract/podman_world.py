@@ -18,7 +18,7 @@ from supervisor.values.errors import EngineError
 
 @contextlib.contextmanager
 def podman_world() -> Iterator[tuple[Path, Path]]:
-    """A state and a runtime folder; everything that came to live in them ends with the block."""
+    """Give a state and a runtime folder; everything that came to live in them ends with the block."""
     root = Path(tempfile.mkdtemp(prefix="vrt-engine-"))
     state, runtime = root / "state", root / "run"
     try:

@@ -127,7 +127,7 @@ class SteppedWorker(Worker):
 
     @property
     def is_settled(self) -> bool:
-        """Nothing is under way, and what should serve does."""
+        """True if no hand-over is under way, and everything that should serve does."""
         agenda, exits = self.parts.agenda, self.parts.world.kernel.exits
         assert isinstance(exits, FakeExits)
         is_busy = not agenda.is_adopted or self.foreground or self.cleanup or not exits.watched
@@ -151,7 +151,7 @@ class SteppedWorker(Worker):
 
 
 class NamedConfigurations:
-    """Satisfies `ports.Intake`: a file's name says which of the known configurations it is."""
+    """Satisfies `ports.intake.Intake`: a file's name is the name of one of the configurations."""
 
     BAD = "bad"  # a file of this name is refused
 

@@ -151,7 +151,7 @@ class RouterUnderTest:
 
     def _read_version_in(self, release: str, name: str) -> str:
         with self._control() as control:
-            for bundle in control.bundles():
+            for bundle in control.releases():
                 if bundle.release == release:
                     return next(service.version for service in bundle.services if service.name == name)
         raise LabError(f"cannot find release {release}: it is not imported")

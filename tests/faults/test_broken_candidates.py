@@ -41,7 +41,7 @@ def sut() -> Iterator[RouterUnderTest]:
 
 @pytest.fixture(scope="module")
 def number() -> Iterator[int]:
-    """Every release has a name of its own."""
+    """Return numbers for the releases: each has a name of its own."""
     return itertools.count(1)
 
 

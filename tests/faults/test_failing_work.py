@@ -51,7 +51,7 @@ def number() -> Iterator[int]:
 
 
 def ask(sut: RouterUnderTest, name: str, times: int) -> None:
-    """As a guest asks; the lab's upstreams cannot be reached, so foreign names are refused by whoever serves."""
+    """Ask for a name as a guest does: foreign names are refused, for the lab's upstreams cannot be reached."""
     for _ in range(times):
         subprocess.run(
             [

@@ -114,7 +114,7 @@ class Live:
                     replace(service, memory_bytes=None, cpu_seconds=None, undertakings=())
                     for service in control.status().services
                 ),
-                control.bundles(),
+                control.releases(),
                 self.run(*TABLE).stdout,
                 self.containers(),
                 tuple(sorted(self.podman("images", "--all", "--quiet", "--no-trunc").split())),

@@ -22,7 +22,10 @@ MAX_TEMPLATE_BYTES = 1 << 20
 
 
 def load_definition(folder: Path) -> ServiceDefinition:
-    """Read `services/<name>/`; its last component is the name."""
+    """Return the definition in `services/<name>/`; the last component of `folder` is the name.
+
+    Raises ManifestError: it has faults, or a file cannot be read; all of them are listed.
+    """
     folder = Path(os.path.abspath(folder))
     files: dict[str, bytes] = {}
     faults: list[Fault] = []
@@ -44,7 +47,11 @@ def load_definition(folder: Path) -> ServiceDefinition:
 
 
 def definition_from_files(name: str, files: Mapping[str, bytes]) -> ServiceDefinition:
-    """Read a folder's files by their paths in it; others than the manifest and templates are passed over."""
+    """Return the definition in the files of a folder, by their paths in it.
+
+    Files other than the manifest and templates are passed over. Raises ManifestError: it has faults; all of them are
+    listed.
+    """
     what = f"the manifest of {name}"
     if MANIFEST_FILE not in files:
         raise ManifestError(what, [Fault("", f"there is no {MANIFEST_FILE}")])

@@ -1,4 +1,4 @@
-"""The syntax of a manifest, said once: the parser and the JSON Schema both come from here."""
+"""The syntax of a manifest, declared once: its reader and its JSON Schema both come from here."""
 
 from __future__ import annotations
 
@@ -253,11 +253,12 @@ MANIFEST = Record(
 
 
 def inside_ports(pairs: tuple[tuple[str, int | None], ...]) -> tuple[InsidePort, ...]:
+    """Return the ports that a manifest lists by name."""
     return tuple(InsidePort(name, number) for name, number in pairs)
 
 
 def json_schema() -> Schema:
-    """The syntax as JSON Schema; what it cannot say (a template exists, a name refers) is left to `rules`."""
+    """Return the syntax as JSON Schema. It has no words for what `rules` check: that a template exists, for one."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Service manifest of vr-supervisor",

@@ -1,6 +1,6 @@
 """Containers of a Docker daemon that are ours, each in a namespace of ours or in the daemon's own network.
 
-- A list of containers knows neither pids nor exit codes: each of ours is inspected.
+- A list of containers has neither pids nor exit codes: each of ours is inspected.
 - runc before 1.1.8 gives a tmpfs the mode of the image's folder below it. Docker has no step between mounting and
   starting, so the mode is put right just after the start; an image whose folder has that mode is right at once.
 """

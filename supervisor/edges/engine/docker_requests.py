@@ -1,6 +1,6 @@
 """Requests to Docker about one container of ours, and the list of all of them.
 
-The daemon learns of an exit up to a tenth of a second after the kernel: where the process is gone, it is waited for.
+The daemon notices an exit up to a tenth of a second after the kernel: where the process is gone, it is waited for.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class DockerRequests:
         self._client, self._commands, self._ownership = client, commands, ownership
 
     def path(self, name: str) -> str:
-        """Return the API's path of a container, by the name that the daemon knows."""
+        """Return the API's path of a container, by its name in the daemon."""
         return f"/containers/{self._ownership.called(name)}"
 
     def inspected(self, name: str) -> Any:
@@ -74,7 +74,10 @@ class DockerRequests:
                 raise
 
     def await_end(self, name: str, timeout: float) -> int:
-        """Return the exit code once the daemon knows it. Raises DeadlineError: not within `timeout` seconds."""
+        """Return the exit code once the daemon has it.
+
+        Raises DeadlineError: when it has none within `timeout` seconds.
+        """
         action = f"see the end of container {name}"
         with about(name):
             answer = self._client.post(

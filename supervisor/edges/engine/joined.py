@@ -1,8 +1,8 @@
 """One engine made of two, while a router moves from one to the other; with one, it only passes calls on.
 
 New containers and images go to the engine that the router moves to. A call about a container goes to the engine that
-has it, and lists show both, so that the loop hands services over one by one and need not know of the move. The two
-engines are recorded before anything is made: a supervisor that comes back finds the containers of both.
+has it, and lists show both, so that the loop hands services over one by one and need not mind the move. The two engines
+are recorded before anything is made: a supervisor that comes back finds the containers of both.
 """
 
 from __future__ import annotations

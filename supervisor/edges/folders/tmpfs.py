@@ -45,18 +45,25 @@ def release(folder: Path) -> None:
     """
     entry = _mount_of(folder)
     if entry is not None and entry.point == os.path.realpath(folder) and entry.source == _SOURCE:
-        retry(UNMOUNT, lambda: _run("umount", entry.point), on=_BusyError, sleep=time.sleep)
-
-
-class _BusyError(StateError, word="state"):
-    """The file system is still in use, by the clean-up of a container that has just ended, say."""
+        point = entry.point
+        failure = retry(
+            UNMOUNT, lambda: _failure("umount", point), until=lambda text: "busy" not in text, sleep=time.sleep
+        )
+        if failure:
+            raise StateError(failure)
 
 
 def _run(*command: str) -> None:
+    if failure := _failure(*command):
+        raise StateError(failure)
+
+
+def _failure(*command: str) -> str:
+    """Run a command; return why it failed, or nothing."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     if done.returncode:
-        text = f"cannot {command[0]} {command[-1]}: {done.stderr.strip() or f'exit code {done.returncode}'}"
-        raise (_BusyError if "busy" in done.stderr else StateError)(text)
+        return f"cannot {command[0]} {command[-1]}: {done.stderr.strip() or f'exit code {done.returncode}'}"
+    return ""
 
 
 def _mount_of(folder: Path) -> _MountEntry | None:

@@ -133,7 +133,7 @@ CHAINS = f"""
 
 
 def rule_counts() -> dict[str, int]:
-    """Return how many rules each chain has: what `verify` expects of the kernel."""
+    """Return how many rules each chain has, which `verify` compares with the kernel's table."""
     counts: dict[str, int] = {"structure": 1}
     chain = ""
     for line in map(str.strip, CHAINS.splitlines()):

@@ -1,4 +1,4 @@
-"""The elements of our nftables table, which say where traffic goes, and its text. A cut-over exchanges elements."""
+"""The elements of our nftables table, which direct traffic, and its text. A cut-over exchanges elements."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def document(wanted: Elements) -> str:
 
 
 def changes(former: Elements, wanted: Elements) -> str:
-    """Return one transaction that turns the elements of `former` into those of `wanted`; empty: nothing to do."""
+    """Return one transaction that turns the elements of `former` into those of `wanted`; empty: they are equal."""
     lines = []
     for name in SETS:
         stale = {key: data for key, data in former[name].items() if wanted[name].get(key) != data}

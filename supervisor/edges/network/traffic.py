@@ -1,4 +1,4 @@
-"""Keeps the kernel's nftables table at what was applied last; a cut-over is one transaction here."""
+"""Keeps the kernel's nftables table as it was applied last; a cut-over is one transaction here."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ class NftTraffic:
     def restore(self) -> bool:
         """Put the table back as it was applied last; False: nothing was wrong.
 
-        In one transaction, but for the connections it keeps: those may be thousands, and everybody would wait for them.
+        In one transaction, but for the connections it pins: those may be thousands, and all clients would wait for
+        them.
+        Raises NetworkError: when the kernel refuses.
         """
         with self._lock:
             if self._applied is None or self.verify():
@@ -101,5 +103,5 @@ class NftTraffic:
 
 
 def _is_ours(listing: list[dict[str, Any]]) -> bool:
-    """Has this table the structure that this version of the supervisor loads?"""
+    """Return True if the table has the structure that this version of the supervisor loads."""
     return text.read_rules(listing) == (rule_counts(), fingerprint())

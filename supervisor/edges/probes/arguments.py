@@ -1,4 +1,4 @@
-"""Reads the arguments of a resolved probe: whatever is wrong here is the manifest's fault, hence a ProbeError."""
+"""Reads the arguments of a resolved probe: a wrong one is a mistake in the manifest, hence a ProbeError."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Arguments:
         return self.number("port", 1, 65535)
 
     def address(self, target: ProbeTarget) -> IPv4Address | IPv6Address:
-        """Where to ask: as given, or the instance's own address, or the router itself."""
+        """Return the address to ask: as given, or the instance's own, or that of the router itself."""
         text = self.text("address")
         if not text:
             return target.address or LOOPBACK
@@ -86,7 +86,7 @@ class Arguments:
             raise self.error(f"expect is {text!r}, not a regular expression: {error}") from None
 
     def socket_place(self, target: ProbeTarget) -> SocketPlace:
-        """Where on the router a unix socket is, below one of the instance's runtime folders."""
+        """Return the place of a unix socket below one of the instance's runtime folders."""
         name, path = self.required("runtime"), PurePosixPath(self.required("path"))
         folder = dict(target.runtime).get(name)
         if folder is None:

@@ -1,8 +1,8 @@
-"""DHCP probe: what would this generation offer to that network card? No lease is made, nothing leaves the router.
+"""DHCP probe: the offer of this generation to one network card. No lease is made, nothing leaves the router.
 
 A generation that no client reaches yet is asked as a relay asks: a DISCOVER by unicast to its own port, from the
 router, with one of the router's guest addresses as `giaddr`. The kernel delivers it over the loopback device but to
-sockets bound to the guest interface too, since a local route keeps the interface of its address. A server answers a
+sockets bound to the guest interface too, since a local route leads to the interface of its address. A server answers a
 relay at `giaddr` and at the *server's* port (RFC 2131 4.1), so the OFFER goes to the server's own socket: we read a
 copy of it on the loopback device. A second socket on that port would take packets that clients sent to the server.
 """
@@ -42,7 +42,7 @@ _UDP_HEADER = 8
 
 
 class NotOursError(ProbeError, word="not-ours"):
-    """The relay's address is none of the router's, at least not yet."""
+    """The relay's address is not an address of the router, at least not yet."""
 
 
 def ask(probe: ResolvedProbe, target: ProbeTarget, _: Means) -> Answer:

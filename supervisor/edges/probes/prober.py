@@ -1,4 +1,4 @@
-"""Carries out any resolved probe: finds the module of its kind, measures the time, satisfies `ports.Prober`."""
+"""Carries out any resolved probe: finds the module of its kind, measures the time."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def _uncounted(container: str, port: int, servers: Sequence[str]) -> str:
 
 
 class ProtocolProber:
-    """Asks in the caller's thread and network namespace; never takes longer than the probe's `timeout`.
+    """Satisfies `ports.probes.Prober`, in the caller's thread and network namespace.
 
-    `execute` runs a command inside a container (name, command, timeout) and bounds it; `answers` returns what
-    clients of a container's port were answered, and what other servers answered us.
+    `execute` runs a command inside a container (name, command, timeout) and bounds it; `answers` returns what clients
+    of a container's port were answered, and what other servers answered us.
     """
 
     def __init__(self, execute: Execute, answers: Answers = _uncounted) -> None:

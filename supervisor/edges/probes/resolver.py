@@ -68,7 +68,7 @@ def _canonical(text: str) -> str:
 def _by_udp(
     query: dns.message.Message, address: IPv4Address | IPv6Address, port: int, timeout: float
 ) -> dns.message.Message:
-    """Connected, so that a closed port is known at once and strangers are not heard."""
+    """Ask over a connected socket, so that a closed port is noticed at once and packets of strangers are not read."""
     with inet_socket(address, socket.SOCK_DGRAM, timeout) as connection:
         connection.connect((str(address), port))
         connection.sendall(query.to_wire())

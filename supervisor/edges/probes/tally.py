@@ -1,7 +1,7 @@
 """Counts of failed work: the numbers that regular expressions find in a daemon's own counters.
 
-What was cut short is not added up: half of the counters would look like an error that went away, or like work that
-was never done.
+A text that was cut short is not added up: half of the counters would look like an error that went away, or like work
+that was never done.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def count(text: str, expressions: Count) -> tuple[Tally, ...]:
 
 
 def _sums(text: str, expression: str | None) -> defaultdict[tuple[str, str], Counter[str]]:
-    """Return the sums by name and client, and within them by what the groups are called."""
+    """Return the sums by name and client, and within them by the names of the groups."""
     sums: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     if expression is None:
         return sums

@@ -50,5 +50,5 @@ def ask(probe: ResolvedProbe, target: ProbeTarget, _: Means | None = None) -> An
 
 
 def _names(messages: Iterable[dict[str, object]]) -> set[str]:
-    """One message for each connection, with its name as the only key."""
+    """Yield one message for each connection, with its name as the only key."""
     return {str(name) for message in messages for name in message}

@@ -104,7 +104,7 @@ class Operations(WithParts):
                 self._parts.workers.employ(configuration)
             yield progress
 
-    def prune_bundles(self) -> tuple[str, ...]:
+    def prune_releases(self) -> tuple[str, ...]:
         return self._parts.library.prune()
 
     # ------------------------------------------------------------ parts

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 import supervisor
-from supervisor.decisions.status import ServiceFacts, ServiceSnapshot, bundle_status, service_status
+from supervisor.decisions.status import ServiceFacts, ServiceSnapshot, release_status, service_status
 from supervisor.loop.supervision import streams
 from supervisor.loop.supervision.choices import find_release
 from supervisor.loop.supervision.consoles import console, counted, counts
@@ -16,10 +16,10 @@ from supervisor.ports.store import Store
 from supervisor.values.errors import RequestError
 from supervisor.values.router import RouterConfig
 from supervisor.values.status import (
-    BundleStatus,
     EventRecord,
     HandoverRecord,
     PlannedStep,
+    ReleaseStatus,
     ServiceState,
     SupervisorStatus,
 )
@@ -49,7 +49,7 @@ class Queries(WithParts):
             engine_version=self._parts.startup.engine_wait.version,
             is_ready=bool(services) and all(service.is_ready for service in services),
             message="; ".join(filter(None, self._messages())),
-            bundle=next((bundle for bundle in self.bundles() if bundle.release == current), None),
+            bundle=next((status for status in self.releases() if status.release == current), None),
             services=services,
         )
 
@@ -69,10 +69,10 @@ class Queries(WithParts):
         snapshots = self._parts.workers.snapshots()
         return tuple(self._parts.planner.step(snapshot, target, router) for snapshot in snapshots)
 
-    def bundles(self) -> tuple[BundleStatus, ...]:
+    def releases(self) -> tuple[ReleaseStatus, ...]:
         store = self._parts.world.store
         current = store.current_release()
-        return tuple(bundle_status(release, current) for release in store.releases())
+        return tuple(release_status(release, current) for release in store.releases())
 
     def history(self, service: str | None, limit: int) -> tuple[HandoverRecord, ...]:
         name = self._parts.workers[service].name if service else None

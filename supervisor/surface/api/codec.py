@@ -21,7 +21,7 @@ from google.protobuf.message import Message
 
 from supervisor.surface.api import supervisor_pb2 as pb
 from supervisor.values.handover import Waiver
-from supervisor.values.status import BundleStatus, Moment, Progress, ServiceState, SupervisorStatus
+from supervisor.values.status import Moment, Progress, ReleaseStatus, ServiceState, SupervisorStatus
 from supervisor.values.undertaking import UndertakingState
 
 Value = TypeVar("Value")
@@ -242,6 +242,6 @@ def _progress_shape(shape: Shape) -> Shape:
 
 _JSON_SHAPES: dict[type, Callable[[Shape], Shape]] = {
     SupervisorStatus: _status_shape,
-    BundleStatus: _bundle_shape,
+    ReleaseStatus: _bundle_shape,
     Progress: _progress_shape,
 }

@@ -69,12 +69,12 @@ def _services(control: Calls, _context: click.Context) -> list[str]:
 
 
 def _releases(control: Calls, _context: click.Context) -> list[str]:
-    return [bundle.release for bundle in control.bundles()]
+    return [status.release for status in control.releases()]
 
 
 def _versions(control: Calls, context: click.Context) -> list[str]:
     wanted = context.params.get("service") or next(iter(context.args), None)  # not parsed yet while an option is open
-    return sorted({s.version for b in control.bundles() for s in b.services if wanted in {None, s.name}})
+    return sorted({s.version for b in control.releases() for s in b.services if wanted in {None, s.name}})
 
 
 complete_service = _candidates(_services)

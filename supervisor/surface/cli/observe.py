@@ -138,3 +138,6 @@ def events(connection: Connection, follow: bool, as_json: bool) -> None:
             moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.time))
             message = " ".join(event.message.splitlines())  # an event is one line
             click.echo(f"{moment}  {event.service:<16}  {event.name:<20}  {message}".rstrip())
+
+
+COMMANDS = (status, plan, history, logs, events)

@@ -121,3 +121,6 @@ def _show(as_json: bool, text: str, shape: dict[str, object]) -> None:
         print_json(shape)
     else:
         click.echo(text)
+
+
+COMMANDS = (swap, upgrade, rollback, restart, migrate_engine, confirm, pin, unpin)

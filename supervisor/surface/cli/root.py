@@ -41,23 +41,5 @@ def vrctl(context: click.Context, socket: str) -> None:
     context.obj = Connection(socket)
 
 
-for command in (
-    observe.status,
-    observe.plan,
-    observe.history,
-    observe.logs,
-    observe.events,
-    operate.swap,
-    operate.upgrade,
-    operate.rollback,
-    operate.restart,
-    operate.migrate_engine,
-    operate.confirm,
-    operate.pin,
-    operate.unpin,
-    bundle.bundle,
-    config.config,
-    shell.completion,
-    shell.version,
-):
+for command in (*observe.COMMANDS, *operate.COMMANDS, bundle.bundle, config.config, *shell.COMMANDS):
     vrctl.add_command(command)

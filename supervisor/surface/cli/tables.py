@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from supervisor.values.status import (
-    BundleStatus,
     HandoverRecord,
     PlannedStep,
+    ReleaseStatus,
     ServiceState,
     ServiceStatus,
     SupervisorStatus,
@@ -171,19 +171,19 @@ def _record_row(record: HandoverRecord) -> tuple[str | Text, ...]:
     )
 
 
-def bundles(values: Iterable[BundleStatus]) -> Table:
+def releases(values: Iterable[ReleaseStatus]) -> Table:
     headings = ("RELEASE", "CREATED", "VERIFIED", "CURRENT", "SOURCE", "SERVICES")
     return _table(
         headings,
         (
             (
-                bundle.release,
-                bundle.created,
-                _yes(bundle.is_verified),
-                "yes" if bundle.is_current else "",
-                bundle.source,
-                ", ".join(f"{service.name} {service.version}" for service in bundle.services),
+                release.release,
+                release.created,
+                _yes(release.is_verified),
+                "yes" if release.is_current else "",
+                release.source,
+                ", ".join(f"{service.name} {service.version}" for service in release.services),
             )
-            for bundle in values
+            for release in values
         ),
     )

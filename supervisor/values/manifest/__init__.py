@@ -1,4 +1,4 @@
-"""A service's declaration, as its `manifest.yaml` says it: what runs, what it reaches, how it is handed over.
+"""The manifest of a service, as its `manifest.yaml` declares it, by subject.
 
 Texts marked *expression* are Jinja2 expressions over `router` (RouterConfig), `instance` (see `state.Instance`) and,
 where `each` is given, `item`. Texts marked *template* are Jinja2 templates over the same names. Both are resolved at

@@ -52,7 +52,7 @@ class Ownership:
 
 @dataclass(frozen=True, slots=True)
 class StateVolume:
-    """A folder whose content outlives a generation. Never shared between services."""
+    """A folder whose content outlives a generation; no other service has it."""
 
     name: str
     mount: str  # path in the container

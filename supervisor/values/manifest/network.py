@@ -22,7 +22,7 @@ class Protocol(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InsidePort:
-    """A port the daemon listens on. In router mode the number is allocated for each generation (`number` is None)."""
+    """A port that the daemon listens on. In router mode it is allocated for each generation, and `number` is None."""
 
     name: str
     number: int | None = None

@@ -22,7 +22,7 @@ class Strategy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ServiceManifest:
-    """One service of the catalog."""
+    """A service of the catalog. docs/manifest.md says what each word means."""
 
     name: ServiceName
     summary: str

@@ -49,7 +49,7 @@ def end(daemon: Dockerd, is_killed: bool) -> None:
 
 
 def again(router: Router, *, live_restore: bool) -> Dockerd:
-    """The daemon with this setting, everything at rest.
+    """Start the daemon anew with this setting, and wait until everything is at rest.
 
     The former one is killed, not asked to end: without live-restore it would take services along, and their end may
     come after rest was seen. A new daemon without live-restore ends them as it starts.
@@ -160,7 +160,7 @@ def test_what_a_prune_takes_away_is_made_again_as_the_same_generation(router: Ro
 
 
 def with_holders(containers: Iterable[str]) -> set[str]:
-    """Those of services in a namespace of their own."""
+    """Return the containers of services in a namespace of their own."""
     return {name for name in containers if any(service in name for service in ISOLATED)}
 
 

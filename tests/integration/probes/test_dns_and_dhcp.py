@@ -126,7 +126,7 @@ def test_a_name_server_that_misbehaves_by_tcp(ask: Ask, serve: Serve, behave: ob
 
 @contextmanager
 def datagrams(address: str, port: int, answers: Callable[[bytes], list[bytes]]) -> Iterator[int]:
-    """A server over UDP that answers whatever `answers` says; call it where it shall live."""
+    """Run a server over UDP that answers as `answers` says, in the namespace of the caller."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind((address, port))
         listener.settimeout(0.05)
@@ -284,7 +284,7 @@ def test_two_probes_at_once_do_not_take_each_others_answer(router_ask: Ask, serv
 
 
 def test_a_lease_can_be_requested_with_the_same_messages(lab: Lab, server: Server) -> None:
-    """As a replay would: relayed DISCOVER and REQUEST, the answers read where a relay on this address reads them."""
+    """Do as a replay would: relayed DISCOVER and REQUEST, the answers read where a relay on this address reads them."""
     leases = server(1053, 1067, "10.1.1.20")
 
     def exchange() -> tuple[DhcpMessage, DhcpMessage]:

@@ -1,4 +1,4 @@
-"""`vrctl` asked for what does not exist or cannot be taken in."""
+"""`vrctl` refuses requests for what does not exist, and files that cannot be read."""
 
 from __future__ import annotations
 

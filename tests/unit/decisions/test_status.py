@@ -11,7 +11,7 @@ from supervisor.decisions.status import (
     ActiveSnapshot,
     ServiceFacts,
     ServiceSnapshot,
-    bundle_status,
+    release_status,
     service_status,
 )
 from supervisor.decisions.undertakings import Course
@@ -179,7 +179,7 @@ def test_times_follow_the_clock_of_now() -> None:
 
 def test_a_release_is_current_if_services_follow_it() -> None:
     release = Release("1.0", "2024-01-01", "/media/a.iso", 0.0, ((NAME, V1),))
-    status = bundle_status(release, "1.0")
+    status = release_status(release, "1.0")
     assert (status.release, status.is_current, status.is_verified) == ("1.0", True, True)
     assert [(service.name, service.version) for service in status.services] == [(NAME, V1.version)]
-    assert not bundle_status(release, "2.0").is_current
+    assert not release_status(release, "2.0").is_current

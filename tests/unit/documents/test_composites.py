@@ -20,6 +20,7 @@ from supervisor.documents import (
     Shape,
     Tagged,
     Text,
+    TupleOf,
     names_twice,
     read_as,
 )
@@ -30,12 +31,14 @@ POINT = Record(dict, (Field("x", Number(0, 9), True), Field("y", Number(0, 9), n
 OPEN = Record(dict, (Field("name", NAME, True), Field("add", Boolean())), is_open=True)
 EITHER = Record(dict, (Field("a", NAME), Field("b", NAME)), exactly_one_of=("a", "b"))
 HEADERS = Record(dict, (), extra=(Text(r"header_\w+"), NAME))
+ROW = TupleOf((NAME, Optional(NAME)), "must be a name and another or null")
 KIND = Tagged((("point", POINT), ("name", HEADERS)), lambda kind, attributes: (kind, attributes))
 
 TAKEN: list[tuple[Shape, object, object]] = [
     (Optional(NAME), None, None),
     (ListOf(NAME), [], ()),
     (ListOf(NAME, minimum=1, is_set=True), ["a", "b"], ("a", "b")),
+    (ROW, ["a", None], ("a", None)),
     (MapOf(NAME, Number(0, 9)), {"b": 1, "a": 2}, (("b", 1), ("a", 2))),
     (MapOf(NAME, POINT, lambda name, point: f"{name}{point['x']}"), {"p": {"x": 3}}, ("p3",)),
     (POINT, {"x": 1, "y": 2}, {"x": 1, "height": 2}),
@@ -51,6 +54,7 @@ REFUSED: list[tuple[Shape, object, list[str]]] = [
     (ListOf(NAME, is_set=True), ["b", "a", "b", "a"], [": lists a twice", ": lists b twice"]),
     (ListOf(NAME), ["A", "b", 1], ["[0]: must be lower", "[2]: must be a text"]),
     (ListOf(ListOf(NAME)), [[], ["A"]], ["[1][0]: must be lower"]),
+    (ListOf(ROW), [["a"], "ab", ["a", "B"]], [f"[{index}]: must be a name and another or null" for index in range(3)]),
     (MapOf(NAME, NAME), [], [": must be a mapping, not a list"]),
     (MapOf(NAME, NAME, minimum=1), {}, [": must have at least 1 entry"]),
     (MapOf(NAME, NAME), {"A": "B", 1: "c"}, ["A: must be lower", "A: must be lower", "1: must be a text"]),

@@ -8,7 +8,19 @@ from ipaddress import IPv4Address
 import jsonschema
 import pytest
 
-from supervisor.documents import FAULTY, Amount, Boolean, Choice, Exactly, Number, Parsed, Quantity, Shape, Text
+from supervisor.documents import (
+    FAULTY,
+    Amount,
+    Boolean,
+    Choice,
+    Exactly,
+    Integer,
+    Number,
+    Parsed,
+    Quantity,
+    Shape,
+    Text,
+)
 from supervisor.values.errors import Fault
 
 
@@ -32,6 +44,7 @@ TAKEN: list[tuple[Shape, object, object]] = [
     (ADDRESS, "10.0.0.1", IPv4Address("10.0.0.1")),
     (SMALL, 10, 10),
     (SMALL, 3.0, 3),
+    (Integer(), 1 << 70, 1 << 70),
     (Amount("seconds"), 3, 3.0),
     (Amount("seconds"), 0, 0.0),
     (Amount("seconds"), 0.5, 0.5),
@@ -60,6 +73,8 @@ REFUSED: list[tuple[Shape, object, str]] = [
     (SMALL, HUGE, "must be between 1 and 10, not a very large number"),
     (SMALL, 1.5, "must be a whole number, not a number"),
     (SMALL, True, "must be a whole number, not a boolean"),
+    (Integer(), 3.0, "must be a whole number, not a number"),
+    (Integer(), True, "must be a whole number, not a boolean"),
     (Amount("seconds"), -1, "must be a number of seconds, not -1"),
     (Amount("seconds"), float("nan"), "must be a number of seconds, not nan"),
     (Amount("seconds"), HUGE, "must be a number of seconds, not a very large number"),

@@ -58,13 +58,13 @@ def test_status_arrives_whole(control: FakeControl, remote: RemoteControl) -> No
 
 
 def test_answers_of_short_calls_arrive_whole(control: FakeControl, remote: RemoteControl) -> None:
-    assert remote.bundles() == (OLD, NEW)
+    assert remote.releases() == (OLD, NEW)
     assert remote.plan("2026.2") == control.plan("2026.2")
     assert remote.history(None, 10) == RECORDS
     assert remote.history("beta", 10) == RECORDS[1:]
     assert remote.show_config() == control.show_config()
     assert remote.diff_config((("a.json", b"{}"),)) == "--- now\n+++ then\n+host\n"
-    assert remote.prune_bundles() == ("2026.2",)
+    assert remote.prune_releases() == ("2026.2",)
 
 
 def test_absent_arguments_stay_absent(control: FakeControl, remote: RemoteControl) -> None:

@@ -25,6 +25,7 @@ from supervisor.values.manifest import (
 
 
 def errors_can_be_counted(draft: Draft) -> Iterator[Fault]:
+    """Each counter of failed work has a name of its own, a source in its network and expressions with groups."""
     folders, network = draft.runtime_folders, draft.value("network")
     for at, name in repeated([(at, item.name) for at, item in draft.items("errors")]):
         yield Fault(f"{at}.name", f"{name} is there twice")
@@ -56,6 +57,7 @@ def _counting_problem(text: str) -> str | None:
 
 
 def counters_can_be_added(draft: Draft) -> Iterator[Fault]:
+    """A table that is carried over has columns that are added up, besides those that identify a row."""
     counters = draft.value("counters")
     if counters is None:
         return

@@ -20,12 +20,14 @@ from supervisor.values.manifest import (
 
 
 def name_is_the_folders(draft: Draft) -> Iterator[Fault]:
+    """The name of a service is that of its folder."""
     name = draft.value("name")
     if name and name != draft.folder:
         yield Fault("name", f"is {name}, but the folder is {draft.folder}")
 
 
 def templates_render(draft: Draft) -> Iterator[Fault]:
+    """Templates exist and are templates; so are targets, and conditions are expressions."""
     for at, item in draft.items("config"):
         names = ITEM_NAMES if item.each else NAMES
         text = draft.templates.get(item.template)
@@ -42,12 +44,14 @@ def templates_render(draft: Draft) -> Iterator[Fault]:
 
 
 def targets_differ(draft: Draft) -> Iterator[Fault]:
+    """No two files that are always there have one target."""
     always = [(at, item.target) for at, item in draft.items("config") if item.when is None]
     for at, target in repeated([(at, target) for at, target in always if target is FAULTY or "{" not in target]):
         yield Fault(f"{at}.target", f"{target} is the target of another entry")
 
 
 def reload_is_said(draft: Draft) -> Iterator[Fault]:
+    """A manifest that asks for a reload declares how it is done."""
     if draft.is_given("reload"):
         return
     for at, item in draft.items("config"):

@@ -25,12 +25,14 @@ _RESERVED = ("/config", "/proc", "/sys", "/dev")
 
 
 def folders_have_names(draft: Draft) -> Iterator[Fault]:
+    """Folders of a kind have different names."""
     for key in ("state", "runtime"):
         for at, name in repeated([(at, item.name) for at, item in draft.items(key)]):
             yield Fault(f"{at}.name", f"{name} is there twice")
 
 
 def mounts_are_apart(draft: Draft) -> Iterator[Fault]:
+    """No two folders are mounted at one path, and none in a folder that the container has anyway."""
     folders = [pair for key in ("state", "runtime", "tmpfs") for pair in draft.items(key)]
     mounts = [(at, item.mount) for at, item in folders if item.mount is not FAULTY]
     for at, mount in repeated(mounts):
@@ -42,6 +44,7 @@ def mounts_are_apart(draft: Draft) -> Iterator[Fault]:
 
 
 def only_copies_are_replayed(draft: Draft) -> Iterator[Fault]:
+    """Only a copied volume is replayed: a shared one has everything."""
     for at, item in draft.items("state"):
         if isinstance(item.replay, Probe):
             if item.sharing is StateSharing.SHARED:
@@ -50,12 +53,14 @@ def only_copies_are_replayed(draft: Draft) -> Iterator[Fault]:
 
 
 def only_shared_volumes_list_what_is_spent(draft: Draft) -> Iterator[Fault]:
+    """Only a shared volume lists spent items: copies would each list their own."""
     for at, item in draft.items("state"):
         if item.has_spent is True and item.sharing is StateSharing.COPIED:
             yield Fault(f"{at}.spent", "has no meaning here: each generation has a folder of its own")
 
 
 def owners_are_written(draft: Draft) -> Iterator[Fault]:
+    """Lines end with an owner only in copied volumes, and only where the configuration always lists the owners."""
     targets = {item.target for _, item in draft.items("config") if item.each is None and item.when is None}
     for at, item in draft.items("state"):
         if not isinstance(item.owned, Ownership):

@@ -19,6 +19,7 @@ from supervisor.values.manifest import (
 
 
 def knowledge_can_be_told(draft: Draft) -> Iterator[Fault]:
+    """A fact that is passed on is found in an answer, and the line that passes it on can be filled in from it."""
     folders = draft.runtime_folders
     for at, item in draft.items("knowledge"):
         yield from source_faults(at, item.source, Use.LINES, folders)
@@ -33,6 +34,7 @@ def knowledge_can_be_told(draft: Draft) -> Iterator[Fault]:
 
 
 def awaited_can_be_read(draft: Draft) -> Iterator[Fault]:
+    """A fact that is waited for is found in an answer."""
     folders = draft.runtime_folders
     watch = draft.value("readiness")
     for index, item in enumerate(watch.awaited if watch and watch.awaited is not FAULTY else ()):
@@ -45,6 +47,7 @@ def awaited_can_be_read(draft: Draft) -> Iterator[Fault]:
 
 
 def telling_needs_an_overlap(draft: Draft) -> Iterator[Fault]:
+    """Facts are passed on, and waited for, only between generations that overlap."""
     watch = draft.value("readiness")
     if draft.value("strategy") is not Strategy.TAKEOVER:
         return

@@ -28,6 +28,7 @@ from supervisor.values.manifest import (
 
 
 def probes_make_sense(draft: Draft) -> Iterator[Fault]:
+    """Probes of every watch can be asked."""
     folders = draft.runtime_folders
     for key in ("readiness", "liveness", "verification", "survey"):
         watch = draft.value(key)
@@ -37,6 +38,7 @@ def probes_make_sense(draft: Draft) -> Iterator[Fault]:
 
 
 def cautions_can_be_asked(draft: Draft) -> Iterator[Fault]:
+    """Both probes of a caution can be asked; neither may use a runtime folder."""
     for at, item in draft.items("cautions"):
         for key in ("reference", "probe"):
             if isinstance(probe := getattr(item, key), Probe):
@@ -44,6 +46,7 @@ def cautions_can_be_asked(draft: Draft) -> Iterator[Fault]:
 
 
 def undertakings_make_sense(draft: Draft) -> Iterator[Fault]:
+    """Undertakings have different names, can be looked at and called, and wait no shorter than they pause."""
     folders = draft.runtime_folders
     undertakings = list(draft.items("undertakings"))
     plain = [(at, item) for at, item in undertakings if item.each is None and FAULTY not in {item.name, item.what}]

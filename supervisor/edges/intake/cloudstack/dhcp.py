@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
+from supervisor.documents import Field
 from supervisor.edges.intake import fields
 from supervisor.edges.intake.bags import Bags, by_address, entries, with_bag
 from supervisor.edges.intake.cloudstack.names import is_host_name, is_label
 from supervisor.edges.intake.cloudstack.owners import assigned, without
 from supervisor.edges.intake.family import Body, Command, Family
 from supervisor.edges.intake.faults import BadPartError, Faults
-from supervisor.edges.intake.fields import Field
 from supervisor.values.bounds import Bounds
 from supervisor.values.router import GuestNetwork, Host, RouterConfig
 
@@ -127,13 +127,13 @@ def _of_ipv6_only(body: Body) -> str | None:
 FAMILY = Family(
     "dhcpentry",
     fields=(
-        Field("ipv4_address", fields.address),
-        Field("mac_address", fields.mac),
-        Field("host_name", fields.text, is_required=False),
-        Field("default_gateway", fields.text, is_required=False),
-        Field("default_entry", fields.boolean, is_required=False),
-        Field("lease_time", fields.number, is_required=False),
-        Field("remove", fields.boolean, is_required=False),
+        Field("ipv4_address", fields.ADDRESS, True),
+        Field("mac_address", fields.MAC, True),
+        Field("host_name", fields.TEXT),
+        Field("default_gateway", fields.TEXT),
+        Field("default_entry", fields.BOOLEAN),
+        Field("lease_time", fields.NUMBER),
+        Field("remove", fields.BOOLEAN),
     ),
     merge=_merge,
     interpret=_interpret,

@@ -11,6 +11,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
+from supervisor.documents import Field
 from supervisor.edges.intake import fields
 from supervisor.edges.intake.bags import Bags, with_bag
 from supervisor.edges.intake.cloudstack.addresses import own_addresses
@@ -33,7 +34,6 @@ from supervisor.edges.intake.cloudstack.load_balancer.text import (
 )
 from supervisor.edges.intake.family import Command, Family
 from supervisor.edges.intake.faults import BadPartError, Faults
-from supervisor.edges.intake.fields import Field
 from supervisor.values.balancing import Listener, LoadBalancing, Statistics
 from supervisor.values.bounds import Bounds
 from supervisor.values.router import RouterConfig
@@ -139,17 +139,17 @@ def _default(line: Directive, result: LoadBalancing, bounds: Bounds) -> LoadBala
 
 
 _CERTIFICATE = (
-    Field("name", fields.text),
-    Field("cert", fields.text),
-    Field("key", fields.text),
-    Field("chain", fields.text, is_required=False),
-    Field("password", fields.text, is_required=False),
+    Field("name", fields.TEXT, True),
+    Field("cert", fields.TEXT, True),
+    Field("key", fields.TEXT, True),
+    Field("chain", fields.TEXT),
+    Field("password", fields.TEXT),
 )
-_RULES = (Field("configuration", fields.texts), Field("ssl_certs", fields.list_of(_CERTIFICATE), is_required=False))
+_RULES = (Field("configuration", fields.TEXTS, True), Field("ssl_certs", fields.objects(*_CERTIFICATE)))
 
 FAMILY = Family(
     "loadbalancer",
-    fields=(Field("rules", fields.list_of(_RULES)),),
+    fields=(Field("rules", fields.objects(*_RULES), True),),
     merge=_merge,
     interpret=_interpret,
     parts=lambda body: (PATH,),

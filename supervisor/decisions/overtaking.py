@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from supervisor.decisions.handover import advance, current
 from supervisor.values.handover import Direction, Handover, Kind, Mode, Step, StepDone
+from supervisor.values.state import Instance
 
 _ABOUT_VERSIONS = frozenset({Kind.SWAP, Kind.UPGRADE, Kind.ROLLBACK, Kind.RETRY, Kind.MIGRATE})
 
@@ -27,6 +28,16 @@ def is_soaking(handover: Handover) -> bool:
 def is_about_version(handover: Handover) -> bool:
     """True if what soaks is a version: the soak outlives a change of configuration."""
     return handover.kind in _ABOUT_VERSIONS
+
+
+def is_passed_on(soaking: Handover, candidate: Instance) -> bool:
+    """True if the soak goes on for a later candidate, with another configuration, in place of its first one.
+
+    Each candidate is made to take over from one generation, which is recorded with it: a later one from the first
+    candidate, not from the former active of the hand-over that soaks.
+    """
+    made_for = candidate.former
+    return soaking.is_reconfigured and made_for is not None and made_for != soaking.former
 
 
 def may_overtake(soaking: Handover, mode: Mode) -> bool:

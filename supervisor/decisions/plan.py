@@ -1,4 +1,4 @@
-"""The difference between what a service should be and what it is, as one next action."""
+"""Decides the next action that brings a service from what it is to what it should be."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ReloadInPlace:
 
 @dataclass(frozen=True, slots=True)
 class NewGeneration:
-    """A candidate is to take over."""
+    """A candidate of a new generation takes over."""
 
     kind: Kind
     reason: str

@@ -45,7 +45,7 @@ _TEMPLATE_FILE = "<template>"  # what the template engine calls a text in traceb
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """The names a text sees, and how to speak of it when it fails."""
+    """The names that a template sees, and how an error calls it."""
 
     names: Mapping[str, object]
     service: str
@@ -67,7 +67,7 @@ class _Scope:
             raise self._failure(place, error) from _cause(error, self.is_secret)
 
     def each(self, text: str | None, when: str | None, place: str) -> Iterator[_Scope]:
-        """One scope for every item that `when` lets through; this one alone when there is no `each`."""
+        """Yield one scope for every item that `when` admits; without `each`, this scope alone."""
         for scope in (self,) if text is None else self._items(text, f"{place}.each"):
             if when is None or scope.is_true(when, f"{place}.when"):
                 yield scope
@@ -103,7 +103,7 @@ class _Scope:
 
 
 def _cause(error: Exception, is_secret: bool) -> Exception | None:
-    """A foreign error may quote a value: beside secrets it must not even be in the traceback."""
+    """Return the cause to chain; None beside secrets: a foreign error may quote a value, and so would the traceback."""
     return None if is_secret else error
 
 
@@ -117,7 +117,7 @@ def _line_of(trace: TracebackType | None) -> int | None:
 
 
 class TemplateRenderer:
-    """The `Renderer` port. Holds nothing: compiled templates are kept by their text, whoever renders them."""
+    """Satisfies `ports.files.Renderer`. It has no state: compiled templates are cached by their text, for all."""
 
     def files(
         self, definition: ServiceDefinition, router: RouterConfig, instance: Instance
@@ -257,7 +257,7 @@ def _frontend(
 
 
 def _claims(found: ResolvedFrontend) -> Iterator[str]:
-    """What no two frontends of a service may share, each said as text."""
+    """Yield, as text, everything of a frontend that no other frontend of its service may have."""
     yield f"the name {found.name}"
     match found:
         case AddressFrontend(outside=outside, inside_port=inside):

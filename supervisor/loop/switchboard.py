@@ -121,7 +121,7 @@ class Switchboard:
                 raise
             return True
 
-    def keep(self, service: ServiceName) -> None:
+    def pin_connections(self, service: ServiceName) -> None:
         """Keep what the inactive instances of a service have open by now, and nothing that has ended. Best effort.
 
         Where nobody can tell what one has open, what it had is kept.

@@ -23,7 +23,7 @@ class EngineService(Protocol):
     def start_service(self) -> None:
         """Make the engine answer, and start it if it is the supervisor's own; nothing happens when it answers.
 
-        Raises EngineUnavailableError: when it cannot be used; the message says what is missing.
+        Raises EngineUnavailableError: when it cannot be used; the message names what is missing.
         """
 
     def stop_service(self) -> None:

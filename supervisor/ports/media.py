@@ -17,7 +17,7 @@ class OpenedBundle(Protocol):
 
     @property
     def index(self) -> BundleIndex:
-        """What the bundle contains, as its signed index says."""
+        """The contents of the bundle, as its signed index lists them."""
 
     def verify_all(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Read and hash every file; `progress` is called with the bytes read so far and the bytes of all files."""

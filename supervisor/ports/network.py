@@ -33,7 +33,7 @@ class Traffic(Protocol):
     """The nftables table that leads clients to the active generations. A change of it is one transaction."""
 
     def apply(self, table: TrafficTable) -> None:
-        """Make the kernel's table say this; an equal table changes nothing, and only changed elements are written.
+        """Make the kernel's table equal to `table`; only changed elements are written, an equal table changes nothing.
 
         A table that a former supervisor left is taken over when it has this supervisor's structure.
         """

@@ -1,7 +1,7 @@
-"""The daemons as the loop speaks to them: probes, undertakings, counters, sessions and lines.
+"""The daemons as the loop uses them: probes, undertakings, counters, sessions and lines.
 
-A `source`, `probe` or `call` says which daemon interface is used and how; its `timeout` (seconds) bounds the call.
-Nothing is sent but what the arguments say. Every method may be called from any thread.
+A `source`, `probe` or `call` names a daemon's interface and the arguments for it; its `timeout` (seconds) bounds the
+call. Only what the arguments name is sent. Every method may be called from any thread.
 """
 
 from __future__ import annotations
@@ -72,5 +72,5 @@ class Prober(Protocol):
         """Request from a daemon the leases in `granted` that are not in `known`; return how many it granted.
 
         May be repeated: a daemon grants a lease that it has granted already.
-        Raises ProbeError: when some were not granted; the message says how many.
+        Raises ProbeError: when some were not granted, with their number.
         """

@@ -1,4 +1,4 @@
-"""The memory of the supervisor by subject: what must be known again after a loss of power.
+"""The memory of the supervisor by subject: the facts that outlive a loss of power.
 
 Each protocol is one subject; `Store` is all of them. A method that writes returns when its change is on the disk; the
 change is made as a whole or not at all. Every method raises StateError when the memory cannot be read or written, and

@@ -22,11 +22,11 @@ from typing import Protocol
 
 from supervisor.values.handover import NO_WAIVER, Waiver
 from supervisor.values.status import (
-    BundleStatus,
     EventRecord,
     HandoverRecord,
     PlannedStep,
     Progress,
+    ReleaseStatus,
     SupervisorStatus,
 )
 
@@ -83,7 +83,7 @@ class ServiceOperations(Protocol):
 class ReleaseOperations(Protocol):
     """The releases that services come from. Paths are the supervisor's."""
 
-    def bundles(self) -> tuple[BundleStatus, ...]:
+    def releases(self) -> tuple[ReleaseStatus, ...]:
         """Return the imported releases; empty before the first."""
 
     def verify_bundle(self, path: str) -> Iterator[Progress]:
@@ -92,7 +92,7 @@ class ReleaseOperations(Protocol):
     def import_bundle(self, path: str, allow_downgrade: bool) -> Iterator[Progress]:
         """Verify a bundle and load its images into the engine. A release that is there already is not loaded again."""
 
-    def prune_bundles(self) -> tuple[str, ...]:
+    def prune_releases(self) -> tuple[str, ...]:
         """Forget the releases that nothing runs or may roll back to; return their names."""
 
 
@@ -166,10 +166,10 @@ METHODS = (
     Method("confirm", "Confirm", Right.OPERATE),
     Method("pin", "Pin", Right.OPERATE),
     Method("unpin", "Unpin", Right.OPERATE),
-    Method("bundles", "ListBundles", Right.VIEW),
+    Method("releases", "ListBundles", Right.VIEW),
     Method("verify_bundle", "VerifyBundle", Right.OPERATE),  # reads any path of the router
     Method("import_bundle", "ImportBundle", Right.OPERATE),
-    Method("prune_bundles", "PruneBundles", Right.OPERATE),
+    Method("prune_releases", "PruneBundles", Right.OPERATE),
     Method("show_config", "GetConfig", Right.VIEW),
     Method("apply_config", "ApplyConfig", Right.OPERATE),
     Method("diff_config", "DiffConfig", Right.VIEW),

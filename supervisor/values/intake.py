@@ -1,4 +1,4 @@
-"""What becomes of configuration files that were taken in."""
+"""Outcomes of configuration files that were taken in, file by file and part by part."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class TakenFile:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The configuration as it is kept (JSON) after files were merged into it."""
+    """The configuration in its stored form (`kept`, JSON) after files were merged into it."""
 
     kept: str
     accepted: tuple[str, ...]  # names of the files

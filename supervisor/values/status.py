@@ -1,4 +1,7 @@
-"""What others see: one status value that the command line, the API and the metrics all read."""
+"""The values that the supervisor shows: the command line, the API and the metrics all read these.
+
+`surface/api/codec.py` carries every field by its name; a new field also needs one in `supervisor.proto`.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +20,15 @@ class ServiceState(StrEnum):
     RUNNING = "running"
     DEGRADED = "degraded"  # serving, but not on the desired generation or configuration
     FAILED = "failed"  # not serving
-    STOPPED = "stopped"
+    STOPPED = "stopped"  # reserved: it is in the API and a series of the metrics, and no service is in it
 
 
 @dataclass(frozen=True, slots=True)
 class HandoverStatus:
-    """A hand-over under way. `phase` is the step of its strategy; times are seconds since the epoch."""
+    """A hand-over under way. `phase` is the step that it is at."""
 
     id: int
-    kind: str  # swap, upgrade, rollback, configure, restart, start, heal, fall-back
+    kind: str  # swap, upgrade, rollback, configure, restart, start, heal, fall-back, retry, migrate
     phase: str
     direction: str  # forward, undo
     from_version: str | None
@@ -47,7 +50,7 @@ class DrainingStatus:
 
 @dataclass(frozen=True, slots=True)
 class UndertakingStatus:
-    """The status of one thing that a service is to bring about: a tunnel, say. Times are seconds since the epoch."""
+    """The status of a thing that a service is to bring about with others: a tunnel, say."""
 
     name: str
     what: str
@@ -60,6 +63,8 @@ class UndertakingStatus:
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
+    """A service as it is now. What is None is not there: no generation is active."""
+
     name: str
     state: ServiceState
     is_ready: bool
@@ -73,30 +78,36 @@ class ServiceStatus:
     draining: tuple[DrainingStatus, ...]
     is_pinned: bool
     desired_version: str | None
-    memory_bytes: int | None  # of the active, when it was looked at last
+    memory_bytes: int | None  # of the active container, when it was last measured
     cpu_seconds: float | None  # since it was started
     undertakings: tuple[UndertakingStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class BundledServiceStatus:
+class ReleasedServiceStatus:
+    """A service of a release."""
+
     name: str
     version: str
     image: str
 
 
 @dataclass(frozen=True, slots=True)
-class BundleStatus:
+class ReleaseStatus:
+    """A release that was imported."""
+
     release: str
     created: str
     source: str
     is_verified: bool
-    services: tuple[BundledServiceStatus, ...]
+    services: tuple[ReleasedServiceStatus, ...]
     is_current: bool  # the release that the services were last told to follow
 
 
 @dataclass(frozen=True, slots=True)
 class SupervisorStatus:
+    """The supervisor as it is now, with all services that a release has brought."""
+
     version: str
     pid: int
     started: Moment
@@ -104,13 +115,13 @@ class SupervisorStatus:
     engine_version: str
     is_ready: bool  # every service of the catalog is ready
     message: str
-    bundle: BundleStatus | None
+    bundle: ReleaseStatus | None  # the release that the services were last told to follow
     services: tuple[ServiceStatus, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One line of a long operation. The last one has `is_final`; `error` is set when it did not succeed."""
+    """A line of a long operation. The last line has `is_final`; `error` is set when it did not succeed."""
 
     service: str
     phase: str
@@ -124,6 +135,8 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
+    """What an upgrade would do to a service."""
+
     service: str
     action: str  # nothing, start, swap, reload, configure
     from_version: str | None
@@ -133,7 +146,7 @@ class PlannedStep:
 
 @dataclass(frozen=True, slots=True)
 class HandoverRecord:
-    """A hand-over of the past. `phases` are (name, seconds)."""
+    """A hand-over of the journal. `phases` are its steps, as (name, seconds)."""
 
     id: int
     service: str
@@ -147,11 +160,13 @@ class HandoverRecord:
     reason: str
     seconds_to_cutover: float | None
     phases: tuple[tuple[str, float], ...]
-    waived: tuple[str, ...] = ()  # soak, judgement: what an operator let it go without
+    waived: tuple[str, ...] = ()  # soak, judgement: the safeguards that an operator let it go without
 
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
+    """An entry of the audit log. `service` is empty where the event is about the whole router."""
+
     time: Moment
     service: str
     name: str

@@ -13,7 +13,7 @@ from lab.dockerd import Dockerd
 
 @contextlib.contextmanager
 def docker_world(*, live_restore: bool = False) -> Iterator[Dockerd]:
-    """A daemon that runs; whatever came to live in it ends with the block."""
+    """Run a daemon during the block; whatever came to live in it ends with the block."""
     data = Path(tempfile.mkdtemp(prefix="vrt-docker-"))
     daemon = Dockerd(data, Path("/run") / f"{data.name}-{os.getpid()}", live_restore=live_restore)
     try:

@@ -92,7 +92,7 @@ def check_disk(engine: Engine, spec: ContainerSpec, pid: int) -> None:
 
 
 def control_group(pid: int, controller: str, first: str, second: str) -> str:
-    """The value of a limit, from either version of control groups."""
+    """Return the value of a limit, from either version of control groups."""
     for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         if controller in controllers.split(","):

@@ -18,7 +18,7 @@ from supervisor.values.errors import EngineError
 
 @contextlib.contextmanager
 def podman_world() -> Iterator[tuple[Path, Path]]:
-    """A state and a runtime folder; everything that came to live in them ends with the block."""
+    """Give a state and a runtime folder; everything that came to live in them ends with the block."""
     root = Path(tempfile.mkdtemp(prefix="vrt-engine-"))
     state, runtime = root / "state", root / "run"
     try:
@@ -46,8 +46,9 @@ def destroy(root: Path, state: Path, runtime: Path) -> None:
 
 
 def monitors(root: Path) -> list[Process]:
-    """Monitors of containers and of commands inside them, and clean-up commands, that work below `root`."""
+    """Return services, monitors of containers and of commands inside them, and clean-up commands, below `root`."""
     found = []
+    places = tuple(os.fsencode(f"{scheme}{root}/") for scheme in ("", "unix://"))
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
@@ -55,6 +56,6 @@ def monitors(root: Path) -> list[Process]:
             words = (entry / "cmdline").read_bytes().split(b"\0")
             is_engine = Path(os.fsdecode(words[0])).name in ("conmon", "podman")
             process = Process.find(int(entry.name))
-            if is_engine and any(word.startswith(os.fsencode(f"{root}/")) for word in words) and process:
+            if is_engine and any(word.startswith(places) for word in words) and process:
                 found.append(process)
     return found

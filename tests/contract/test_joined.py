@@ -225,14 +225,15 @@ def test_one_that_does_not_end_is_not_left(router: Router) -> None:
 
 
 def test_nothing_is_recorded_of_an_engine_that_never_answered(router: Router) -> None:
-    router.recorded = ("podman", "nothing yet")  # type: ignore[assignment]
+    router.recorded = ("podman", "nothing yet")
     router.engines["podman"].fail("start_service", EngineUnavailableError("cannot use it"))
     joined = JoinedEngine(router.engines.__getitem__, "podman", None, router._record)
     with pytest.raises(EngineUnavailableError):
         joined.start_service()
     assert router.recorded == ("podman", "nothing yet")
     joined.start_service()
-    assert router.recorded == ("podman", None)
+    recorded: tuple[str, str | None] = router.recorded
+    assert recorded == ("podman", None)
 
 
 def test_what_cannot_be_started_keeps_the_other_one_from_nothing(router: Router) -> None:

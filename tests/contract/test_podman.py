@@ -87,7 +87,7 @@ def test_every_field_reaches_the_kernel(engine: PodmanEngine, image: TinyImage, 
     assert "/etc/hosts" not in mounts
     assert "/etc/resolv.conf" not in mounts
 
-    inspected = engine._inspected("one")
+    inspected = engine._requests.inspected("one")
     assert inspected["HostConfig"]["LogConfig"]["Type"] == "k8s-file"
     assert inspected["HostConfig"]["LogConfig"]["Size"] == "1.049MB"
     assert inspected["HostConfig"]["RestartPolicy"]["Name"] in ("", "no")
@@ -124,7 +124,8 @@ def test_the_log_file_stays_bounded(engine: PodmanEngine, image: TinyImage) -> N
         if engine.inspect("one").state is ContainerState.EXITED:
             break
         time.sleep(0.02)
-    assert Path(engine._inspected("one")["HostConfig"]["LogConfig"]["Path"]).stat().st_size <= 1024 * 1024 + 4096
+    log = engine._requests.inspected("one")["HostConfig"]["LogConfig"]["Path"]
+    assert Path(log).stat().st_size <= 1024 * 1024 + 4096
     assert len(list(engine.logs("one", 10, follow=False))) == 10
 
 
@@ -144,7 +145,7 @@ def test_a_container_that_died_with_its_monitor_is_seen_started_and_removed(
 ) -> None:
     def kill_both() -> None:
         process = Process.find(engine.inspect("one").pid or 0)
-        monitor = Process.find(int(engine._inspected("one")["State"]["ConmonPid"]))
+        monitor = Process.find(int(engine._requests.inspected("one")["State"]["ConmonPid"]))
         assert process
         assert monitor
         for victim in (monitor, process):
@@ -166,7 +167,7 @@ def test_a_container_that_died_with_its_monitor_is_seen_started_and_removed(
 def test_a_container_that_lost_its_monitor_is_removed(engine: PodmanEngine, image: TinyImage) -> None:
     engine.create(spec_of(image))
     pid = engine.start("one").pid
-    monitor = Process.find(int(engine._inspected("one")["State"]["ConmonPid"]))
+    monitor = Process.find(int(engine._requests.inspected("one")["State"]["ConmonPid"]))
     assert monitor
     monitor.signal(signal.SIGKILL)
     assert monitor.wait(5)
@@ -312,15 +313,16 @@ def test_a_socket_path_too_long_is_refused(tmp_path: Path) -> None:
     engine.close()
 
 
-def test_a_configuration_the_engine_refuses_is_said_with_its_last_words(tmp_path: Path) -> None:
-    engine = PodmanEngine(tmp_path / "state", tmp_path / "run")
-    for folder in ("podman", "podman-2"):  # with one alone its storage would be taken for damaged, and laid aside
-        (tmp_path / "run" / folder).mkdir(parents=True)
-        (tmp_path / "run" / folder / "run").write_text("in the way")
-    with pytest.raises(EngineUnavailableError, match=r"cannot start the engine: it ended: .*not a directory"):
-        engine.start_service()
-    engine.stop_service()
-    engine.close()
+def test_a_configuration_the_engine_refuses_is_said_with_its_last_words() -> None:
+    with podman_world() as (state, runtime):
+        engine = PodmanEngine(state, runtime)
+        for folder in ("podman", "podman-2"):  # with one alone its storage would be taken for damaged, and laid aside
+            (runtime / folder).mkdir(parents=True)
+            (runtime / folder / "run").write_text("in the way")
+        with pytest.raises(EngineUnavailableError, match=r"cannot start the engine: it ended: .*not a directory"):
+            engine.start_service()
+        assert monitors(state.parent) == []
+        engine.close()
 
 
 def test_only_root_may_start_it(tmp_path: Path) -> None:

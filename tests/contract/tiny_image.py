@@ -69,7 +69,7 @@ def _layer() -> bytes:
 
 
 def _libraries(program: Path) -> list[str]:
-    """What the loader opens for it; nothing when it is static."""
+    """Return the files that the loader opens for a program; empty: it is static."""
     listing = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=False).stdout
     return sorted(set(re.findall(r"(/\S+) \(0x", listing)))
 

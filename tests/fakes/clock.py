@@ -11,7 +11,7 @@ UPTIME = 1_000.0  # monotonic clocks do not begin at nought
 
 
 class VirtualClock:
-    """Satisfies `ports.Clock`. `between` is told every stretch of time before it is over."""
+    """Satisfies `ports.system.Clock`. `between` is called with every stretch of time before it is over."""
 
     def __init__(self) -> None:
         self.elapsed = 0.0

@@ -17,14 +17,14 @@ from supervisor.values.errors import (
 )
 from supervisor.values.handover import NO_WAIVER, Waiver
 from supervisor.values.status import (
-    BundledServiceStatus,
-    BundleStatus,
     DrainingStatus,
     EventRecord,
     HandoverRecord,
     HandoverStatus,
     PlannedStep,
     Progress,
+    ReleasedServiceStatus,
+    ReleaseStatus,
     ServiceState,
     ServiceStatus,
     SupervisorStatus,
@@ -74,15 +74,15 @@ BETA = ServiceStatus(
     memory_bytes=None,
     cpu_seconds=None,
 )
-OLD = BundleStatus(
-    "2026.1", "2026-01-02T03:04:05Z", "/media/a.iso", True, (BundledServiceStatus("alpha", "1.0", IMAGE),), True
+OLD = ReleaseStatus(
+    "2026.1", "2026-01-02T03:04:05Z", "/media/a.iso", True, (ReleasedServiceStatus("alpha", "1.0", IMAGE),), True
 )
-NEW = BundleStatus(
+NEW = ReleaseStatus(
     "2026.2",
     "2026-02-02T03:04:05Z",
     "/media/b.iso",
     True,
-    (BundledServiceStatus("alpha", "2.0", IMAGE), BundledServiceStatus("beta", "2.0", IMAGE)),
+    (ReleasedServiceStatus("alpha", "2.0", IMAGE), ReleasedServiceStatus("beta", "2.0", IMAGE)),
     False,
 )
 RECORDS = (
@@ -106,11 +106,11 @@ EVENTS = (EventRecord(T0, "alpha", "cutover", "traffic moved"), EventRecord(T0 +
 
 
 class FakeControl:
-    """Satisfies Control. `busy`, `broken` and `error` make operations go wrong; `calls` says what was asked."""
+    """Satisfies Control. `busy`, `broken` and `error` make operations fail; `calls` are those made, in order."""
 
     def __init__(self) -> None:
         self.current = SupervisorStatus("0.1.0", 42, T0, "podman", "4.3.1", False, "beta is absent", OLD, (ALPHA, BETA))
-        self.imported: list[BundleStatus] = [OLD, NEW]
+        self.imported: list[ReleaseStatus] = [OLD, NEW]
         self.busy: set[str] = set()
         self.broken: set[tuple[str, str]] = set()  # (service, version) whose candidate fails
         self.error: Exception | None = None  # raised by every operation: at the call, or at the first `next`
@@ -191,10 +191,10 @@ class FakeControl:
         self._called("unpin", service)
         self._put(replace(self._service(service), is_pinned=False))
 
-    # ------------------------------------------------------------ bundles
+    # ------------------------------------------------------------ releases
 
-    def bundles(self) -> tuple[BundleStatus, ...]:
-        self._called("bundles")
+    def releases(self) -> tuple[ReleaseStatus, ...]:
+        self._called("releases")
         return tuple(self.imported)
 
     def verify_bundle(self, path: str) -> Iterator[Progress]:
@@ -210,8 +210,8 @@ class FakeControl:
             raise RequestError(f"cannot import {path}: it is older than what runs")
         yield Progress("bundle", "load", "done", is_final=True)
 
-    def prune_bundles(self) -> tuple[str, ...]:
-        self._called("prune_bundles")
+    def prune_releases(self) -> tuple[str, ...]:
+        self._called("prune_releases")
         gone = tuple(bundle.release for bundle in self.imported if not bundle.is_current)
         self.imported = [bundle for bundle in self.imported if bundle.is_current]
         return gone

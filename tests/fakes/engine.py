@@ -1,4 +1,4 @@
-"""A container engine in memory. It refuses what a real one refuses; what containers do is told to it beforehand."""
+"""A container engine in memory. It refuses what a real one refuses; `programs` are what containers do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TERMINATED = 128 + 15
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What a command does: says something, then ends with `exit_code` or (None) goes on for ever."""
+    """The behaviour of a command: it prints something, then ends with `exit_code` or (None) goes on for ever."""
 
     stdout: bytes = b""
     stderr: bytes = b""
@@ -44,11 +44,12 @@ class _Entry:
 
 
 class FakeEngine:
-    """`programs` says what commands do; unknown ones run for ever as a container and succeed silently inside one.
+    """Satisfies `ports.engine.Engine`. `programs` by command; others run for ever as a container and succeed inside
+    one.
 
-    For tests: `calls` is what was asked in order, `end` lets a container die, `hang` makes every call fail as a hung
-    service does, `lose_service` as a dead one, `fail` makes the next call of one method fail, `spoil` takes
-    away what a container needs to start.
+    For tests: `calls` are the calls made, in order; `end` lets a container die, `hang` makes every call fail as a hung
+    service does, `lose_service` as a dead one, `fail` makes the next call of one method fail, `spoil` takes away what a
+    container needs to start.
     """
 
     name = "fake"
@@ -77,7 +78,7 @@ class FakeEngine:
     # ------------------------------------------------------------ for tests
 
     def end(self, name: str, exit_code: int) -> None:
-        """The container's process ends by itself."""
+        """Let the container's process end by itself."""
         with self._lock:
             self._finish(self._entry(name), exit_code)
 
@@ -85,15 +86,15 @@ class FakeEngine:
         self.is_hung = is_hung
 
     def lose_service(self) -> None:
-        """The service is killed; containers go on."""
+        """Kill the service; containers go on."""
         self.is_running = False
 
     def fail(self, method: str, error: Exception) -> None:
-        """The next call of `method` raises `error` and does nothing."""
+        """Make the next call of `method` raise `error` and do nothing."""
         self._failures[method] = error
 
     def spoil(self, name: str) -> None:
-        """The container cannot start again: its next start removes it and says that there is none."""
+        """Make the container unable to start: its next start removes it and raises NoSuchContainerError."""
         self._spoilt.add(name)
 
     def add_image(self, image: ImageId) -> None:
@@ -122,7 +123,7 @@ class FakeEngine:
         return self.damaged
 
     def renew_storage(self) -> None:
-        """What runs goes on; what does not, and images, are gone."""
+        """Remove images and containers that do not run."""
         self._enter("renew_storage")
         with self._lock:
             self._entries = {name: entry for name, entry in self._entries.items() if _is_alive(entry)}
@@ -315,7 +316,7 @@ def _is_alive(entry: _Entry) -> bool:
 
 
 def _silence(entry: _Entry) -> Iterator[bytes]:
-    """What one who follows a log gets for each second without a line, until the container ends."""
+    """Yield an empty value for each second without a line, until the container ends."""
     while _is_alive(entry):
         yield b""
 

@@ -10,12 +10,12 @@ from supervisor.values.errors import SupervisorError
 
 
 class Died(BaseException):
-    """The supervisor was killed here. Nothing it does afterwards reaches the world, whatever its `finally` says."""
+    """The supervisor was killed here. Nothing it does afterwards reaches the world, its `finally` blocks neither."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One call that fails: the number of it, with what, and whether it had its effect (an answer that got lost)."""
+    """A call that fails: its number, its error, and whether it had its effect (an answer that got lost)."""
 
     call: int
     error: type[SupervisorError] | None = None  # None: the port's own
@@ -33,12 +33,12 @@ class Fate:
         self.is_dead = False
 
     def begin(self, *, dies_before: int | None = None, failure: Failure | None = None) -> None:
-        """A new life, counted from nought."""
+        """Begin a new life, with everything counted from zero."""
         self.calls, self.changes, self.is_dead = [], [], False
         self.dies_before, self.failure = dies_before, failure
 
     def change(self, name: str) -> None:
-        """The world is about to change."""
+        """Count a change that is about to be made, and die before it if it is the chosen one."""
         if self.dies_before == len(self.changes):
             self.is_dead = True
         self.breathe()

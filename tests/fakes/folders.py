@@ -13,7 +13,10 @@ from tests.fakes.kernel import Impossible, whole
 
 
 class FakeFolders:
-    """Satisfies `ports.Folders`. `is_running` knows containers; `tear` is told of each part of an action."""
+    """Satisfies `ports.files.Folders`.
+
+    `is_running` looks a container up; `tear` is called before each part of an action.
+    """
 
     def __init__(self, is_running: Callable[[str], bool], tear: Callable[[str], None] = whole) -> None:
         self.configs: dict[str, dict[str, RenderedFile]] = {}
@@ -125,7 +128,7 @@ class FakeFolders:
                 self.volumes.pop(path, None)
 
     def require(self, path: str) -> None:
-        """A container cannot mount what is not there. Runtime folders come with the configuration's."""
+        """Refuse a mount of a folder that is not there. Runtime folders come with that of the configuration."""
         config = path.partition("/run/")[0] if path.startswith("/state") else "/".join(path.split("/")[:4]) + "/config"
         if config not in self.configs and path not in self.volumes:
             raise StateError(f"cannot mount {path}: it does not exist")

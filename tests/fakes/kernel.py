@@ -15,15 +15,18 @@ CLIENT, ROUTER = IPv4Address("10.1.1.100"), IPv4Address("10.1.1.1")
 
 
 class Impossible(BaseException):
-    """Something was asked that a real machine has no sensible answer to. Never caught by what is tested."""
+    """A call that a real machine has no sensible answer to. Never caught by the code under test."""
 
 
 def whole(what: str) -> None:
-    """The hook of a fake whose actions are never torn."""
+    """Do nothing: the hook of a fake whose actions are never torn."""
 
 
 class FakeLinks:
-    """Satisfies `ports.Links`. Making and removing one takes several actions of the kernel; `tear` is told of each."""
+    """Satisfies `ports.network.Links`.
+
+    Each takes several actions of the kernel; `tear` is called before the later ones.
+    """
 
     def __init__(self, tear: Callable[[str], None] = whole) -> None:
         self.namespaces: set[str] = set()
@@ -108,7 +111,7 @@ class FakeConnections:
         self._break(lambda flow: flow.endpoint in endpoints)
 
     def lose(self, container: str) -> None:
-        """The container's process ended."""
+        """Break the connections of a container whose process has ended."""
         self._break(lambda flow: flow.container == container)
 
     def expire(self, now: float) -> None:
@@ -138,7 +141,7 @@ class FakeAssociations:
         self._made = 0
 
     def make(self, source: str, destination: str) -> tuple[Association, Association]:
-        """A daemon has negotiated keys: one association for each way. Every daemon numbers its requests from 1."""
+        """Make one association for each way, as a daemon that negotiated keys. Every daemon numbers requests from 1."""
         self._made += 1
         there = Association(source, destination, "esp", 2 * self._made, 1, "tunnel")
         back = Association(destination, source, "esp", 2 * self._made + 1, 1, "tunnel")

@@ -97,7 +97,7 @@ class Machine:
         self._ticks = 0
 
     def reboot(self, *, keeps_containers: bool) -> None:
-        """What is in memory is gone; an engine may still know containers, none of which runs."""
+        """Lose what is in memory; the engine may still list containers, none of which runs."""
         self.engine.power_off(forget=not keeps_containers)
         self.links.namespaces.clear()
         self.links.interfaces.clear()
@@ -142,7 +142,7 @@ class Machine:
         return ProbeResult(True, "it answers", seconds)
 
     def look(self, probe: ResolvedProbe, target: ProbeTarget) -> Sighting:
-        """A daemon knows what it brought about since its start."""
+        """Satisfies `ports.probes.Prober`. A daemon lists what it brought about since its start."""
         daemon = self.engine.daemons.get(target.container)
         self.clock.sleep(PROBE_SECONDS)
         if daemon is None or not self.is_answering(target.container):
@@ -152,7 +152,7 @@ class Machine:
         return Sighting(is_up, missing=() if is_up else (name,), associations=int(is_up))
 
     def call(self, call: ResolvedProbe, target: ProbeTarget, missing: Sequence[str], ended: Sequence[str]) -> None:
-        """The other end answers, unless it is unwilling."""
+        """Satisfies `ports.probes.Prober`. The other end answers, unless it is unwilling."""
         self.clock.sleep(PROBE_SECONDS)
         if not self.is_answering(target.container):
             raise ProbeError(f"cannot call {target.container}: it does not answer")
@@ -160,7 +160,7 @@ class Machine:
         self.engine.daemons[target.container].brought_about.update(set(missing) - self.unwilling)
 
     def tally(self, source: ResolvedProbe, counter: ErrorCounter, target: ProbeTarget) -> Reading:
-        """What the daemon counts: one piece of work each tick, of which every so many have failed."""
+        """Satisfies `ports.probes.Prober`. A daemon does one piece of work each tick, of which a share fails."""
         self.clock.sleep(PROBE_SECONDS)
         if not self.is_answering(target.container):
             raise ProbeError(f"cannot read counters of {target.container}: it does not answer")
@@ -169,7 +169,7 @@ class Machine:
         return Reading((Tally("", int(done * daemon.behaviour.fails), done),))
 
     def read(self, source: ResolvedProbe, target: ProbeTarget) -> str:
-        """What the daemon knows: `knows` of its behaviour, and what it was told since it was started."""
+        """Satisfies `ports.probes.Prober`. A daemon lists the lines that were sent to it since its start."""
         self.clock.sleep(PROBE_SECONDS)
         if not self.is_answering(target.container):
             raise ProbeError(f"cannot read {target.container}: it does not answer")
@@ -191,7 +191,7 @@ class Machine:
         return ()
 
     def replay(self, source: ResolvedProbe, granted: bytes, known: bytes, target: ProbeTarget) -> int:
-        """The daemon is asked for each, and writes it down."""
+        """Satisfies `ports.probes.Prober`. The daemon is asked for each lease, and writes it down."""
         lost = [line for line in granted.decode().splitlines() if line not in known.decode().splitlines()]
         for line in lost:
             self.clock.sleep(PROBE_SECONDS)
@@ -203,17 +203,17 @@ class Machine:
     # ------------------------------------------------------------ clients
 
     def let_clients_in(self, services: Sequence[ServiceName]) -> None:
-        """From now on somebody uses these services all the time."""
+        """Let clients use these services all the time from now on."""
         self.outage = dict.fromkeys(services, 0.0)
         self.served, self.connections.broken = [], []
         self.clock.after(TICK_SECONDS, self._tick)
 
     def send_clients_away(self) -> None:
-        """Nobody is there to be served or not."""
+        """Let nobody use any service from now on."""
         self.outage = {}
 
     def serving(self, service: ServiceName) -> Instance | None:
-        """Who answers a client now, if it does."""
+        """Return the instance that answers a client now; None: none does."""
         for instance, _ in self.store.instances(service):
             if self._gets_traffic(instance) and self.is_answering(instance.container_name):
                 return instance
@@ -352,7 +352,7 @@ class DaemonEngine(FakeEngine):
             self._read_configuration(name)
 
     def execute(self, name: str, command: Sequence[str], timeout: float) -> ExecResult:
-        """Daemons here are told only to read their configuration."""
+        """Let a daemon read its configuration, the one command that daemons here have."""
         result = super().execute(name, command, timeout)
         self._read_configuration(name)
         return result
@@ -380,7 +380,7 @@ class DaemonEngine(FakeEngine):
         self.daemons.clear()
 
     def lease(self, name: str, text: str) -> bool:
-        """The daemon grants something and writes it down. False: it keeps nothing."""
+        """Let the daemon grant something and write it down; False: it has no volume to write to."""
         daemon = self.daemons[name]
         if daemon.volume is None:
             return False
@@ -408,7 +408,7 @@ class DaemonEngine(FakeEngine):
             self._machine.exits.ended(pid)
 
     def _has_rival(self, name: str) -> bool:
-        """Does another one listen on a port of the router that this one wants?"""
+        """Return True if another container listens on a port of the router that this one needs."""
         listens: dict[int, str] = {}
         for instance, _ in self._machine.store.instances():
             if instance.link is None and (instance.container_name == name or self.runs(instance.container_name)):

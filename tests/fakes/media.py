@@ -1,4 +1,4 @@
-"""Media in memory, and a watch that tells of them when a test says so."""
+"""Media in memory, and a watch that offers them when a test does so."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ class FakeBundle:
 
 
 class FakeMedia:
-    """Satisfies `ports.Media`. `inside` says what is at a path; `opened` is what was read, in order."""
+    """Satisfies `ports.media.Media`.
+
+    `inside` is the content by path; `opened` are the paths that were read, in order.
+    """
 
     def __init__(self) -> None:
         self.inside: dict[str, FakeBundle | BundleError] = {}

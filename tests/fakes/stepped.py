@@ -8,8 +8,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
+from supervisor.loop.care.keeper import Keeper
+from supervisor.loop.handover.run import HandoverRun
 from supervisor.loop.releases.library import Library
 from supervisor.loop.service.inbox import Inbox
+from supervisor.loop.service.retry_policy import RetryPolicy
 from supervisor.loop.service.worker import Worker
 from supervisor.loop.supervision.supervision import Supervision
 from supervisor.loop.switchboard import Switchboard
@@ -89,7 +92,7 @@ class SteppedInbox(Inbox):
 
 
 class SteppedWorker(Worker):
-    """Does not start a thread of its own."""
+    """Does not start a thread of its own: its parts may be read between two turns."""
 
     def start(self) -> None:
         self._stepped.is_quiet = lambda: self.is_settled
@@ -103,12 +106,28 @@ class SteppedWorker(Worker):
         return self.parts.inbox
 
     @property
+    def keeper(self) -> Keeper | None:
+        return self.parts.keeping.keeper
+
+    @property
+    def foreground(self) -> HandoverRun | None:
+        return self.parts.under_way.run
+
+    @property
+    def cleanup(self) -> tuple[HandoverRun, ...]:
+        return self.parts.cleanup.runs
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        return self.parts.retry_policy
+
+    @property
     def soaks(self) -> bool:
         return self.parts.under_way.soaks
 
     @property
     def is_settled(self) -> bool:
-        """Nothing is under way, and what should serve does."""
+        """True if no hand-over is under way, and everything that should serve does."""
         agenda, exits = self.parts.agenda, self.parts.world.kernel.exits
         assert isinstance(exits, FakeExits)
         is_busy = not agenda.is_adopted or self.foreground or self.cleanup or not exits.watched
@@ -132,7 +151,7 @@ class SteppedWorker(Worker):
 
 
 class NamedConfigurations:
-    """Satisfies `ports.Intake`: a file's name says which of the known configurations it is."""
+    """Satisfies `ports.intake.Intake`: a file's name is the name of one of the configurations."""
 
     BAD = "bad"  # a file of this name is refused
 

@@ -1,4 +1,4 @@
-"""A power cut, as far as one machine can play it: everything of the router that is not on its disk is gone at once."""
+"""A simulated power cut: everything of the router that is not on its disk is gone at once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OCI_STATE = Path("/run/runc")  # in memory too, and shared with other engines: o
 
 
 def cut_power(router: Router) -> None:
-    """The supervisor is dead already. SIGKILL for whoever else runs; then memory, namespaces and rules."""
+    """Kill every process but the supervisor, which is dead already; then remove memory, namespaces and rules."""
     _kill_all(router)
     _unmount(router.runtime)
     _unmount(router.state / "podman")
@@ -45,7 +45,7 @@ def detach_media(router: Router) -> None:
 
 
 def _kill_all(router: Router) -> None:
-    """The engine's service first, so that it does not clean up; then monitors with all that runs below them."""
+    """Kill the engine's service first, so that it does not clean up; then monitors with all that runs below them."""
     victims = [int(json.loads((router.runtime / "engine.json").read_text())["pid"])]
     monitors = _monitors(router)
     victims += monitors
@@ -75,13 +75,13 @@ def _cleaners(router: Router) -> list[int]:
 
 
 def _running(program: bytes, place: bytes) -> list[int]:
-    found = []
+    running = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             words = _words(int(entry.name))
             if words[0].endswith(program) and any(place in word for word in words):
-                found.append(int(entry.name))
-    return found
+                running.append(int(entry.name))
+    return running
 
 
 def _words(pid: int) -> list[bytes]:
@@ -89,12 +89,12 @@ def _words(pid: int) -> list[bytes]:
 
 
 def _descendants(pid: int) -> list[int]:
-    found: list[int] = []
+    below: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*"):
         with contextlib.suppress(OSError):
             for child in map(int, (task / "children").read_text().split()):
-                found += [child, *_descendants(child)]
-    return found
+                below += [child, *_descendants(child)]
+    return below
 
 
 def _is_there(pid: int) -> bool:
@@ -105,7 +105,7 @@ def _is_there(pid: int) -> bool:
 
 
 def _unmount(folder: Path) -> None:
-    """Everything that is mounted at or below it, the deepest first."""
+    """Unmount everything that is mounted at or below the folder, the deepest first."""
     mounted = re.findall(rf"^\S+ ({re.escape(str(folder))}(?:/\S*)?) ", Path("/proc/mounts").read_text(), re.MULTILINE)
     for point in sorted(mounted, key=len, reverse=True):
         subprocess.run(["umount", "--lazy", point], capture_output=True, check=False, timeout=10)
@@ -113,4 +113,4 @@ def _unmount(folder: Path) -> None:
 
 def _interfaces(router: Router) -> list[str]:
     listed = json.loads(run(["ip", "-n", router.lab.router, "-j", "link", "show"]))
-    return [one["ifname"] for one in listed if one["ifname"].startswith("vrs")]
+    return [link["ifname"] for link in listed if link["ifname"].startswith("vrs")]

@@ -1,4 +1,4 @@
-"""A whole lab router for tests that meet the programs as their users do: started, asked, ended, and compared."""
+"""A whole lab router for tests that use the programs as operators do: started, asked, ended, and compared."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lab import network, session
+from lab import network, services, session
 from lab.processes import Record, started_at
 from lab.router import PROGRAM, Router, program
 from lab.tools import NAMESPACES, inside
 from lab.topology import Lab
 from supervisor.surface.api.client import RemoteControl
 
-SERVICES = tuple(sorted(path.parent.name for path in Path("services").glob("*/manifest.yaml")))
+SERVICES = tuple(services.SERVICES)
 TABLE = ("nft", "-s", "list", "table", "inet", "vr_supervisor")
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that a refused request must leave as it is."""
+    """Everything that a refused request must leave as it is."""
 
     services: object
     bundles: object
@@ -39,6 +39,8 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Live:
+    """A router that runs, as its operators meet it."""
+
     router: Router
 
     @property
@@ -59,7 +61,11 @@ class Live:
         """Start the daemon unless it runs, and wait until everything is well."""
         self.start()
         status = self.router.await_ready(60.0, SERVICES)
-        until("no hand-over is under way", lambda: not any(one["handover"] for one in self.services().values()), 30.0)
+        until(
+            "no hand-over is under way",
+            lambda: not any(service["handover"] for service in self.services().values()),
+            30.0,
+        )
         return status
 
     def end(self, number: int, patience: float = 20.0) -> tuple[int, float]:
@@ -80,7 +86,7 @@ class Live:
 
     def services(self) -> dict[str, dict[str, Any]]:
         status: Any = self.router.status()
-        return {one["name"]: one for one in status["services"]} if status else {}
+        return {service["name"]: service for service in status["services"]} if status else {}
 
     def run(self, *command: str, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
         """Run a program in the router's network namespace."""
@@ -105,10 +111,10 @@ class Live:
         with contextlib.closing(RemoteControl.on_socket(str(self.router.socket), 20.0)) as control:
             return Snapshot(
                 tuple(
-                    replace(one, memory_bytes=None, cpu_seconds=None, undertakings=())
-                    for one in control.status().services
+                    replace(service, memory_bytes=None, cpu_seconds=None, undertakings=())
+                    for service in control.status().services
                 ),
-                control.bundles(),
+                control.releases(),
                 self.run(*TABLE).stdout,
                 self.containers(),
                 tuple(sorted(self.podman("images", "--all", "--quiet", "--no-trunc").split())),
@@ -118,7 +124,7 @@ class Live:
 
 @contextlib.contextmanager
 def living(prefix: str, **overrides: object) -> Iterator[Live]:
-    """Bring a lab of its own up, with five ready services; remove every trace whatever happens."""
+    """Bring a lab of its own up, with every service ready; remove every trace whatever happens."""
     router = Router(Lab(f"{prefix}-{os.getpid()}"))
     try:
         session.bring_up(router, None, say=lambda _: None, **overrides)
@@ -132,7 +138,7 @@ def living(prefix: str, **overrides: object) -> Iterator[Live]:
 
 @contextlib.contextmanager
 def bare_namespace(prefix: str) -> Iterator[str]:
-    """A network namespace with nothing in it but loopback."""
+    """Make a network namespace with nothing in it but loopback."""
     name = f"{prefix}-{os.getpid()}"
     subprocess.run(["ip", "netns", "add", name], check=True)
     try:
@@ -143,7 +149,10 @@ def bare_namespace(prefix: str) -> Iterator[str]:
 
 
 def until(what: str, holds: Callable[[], object], seconds: float, step: float = 0.1) -> float:
-    """Wait until `holds`; return how long that took."""
+    """Wait until `holds`; return how many seconds that took.
+
+    Raises AssertionError: when it does not in time.
+    """
     began = time.monotonic()
     while time.monotonic() - began < seconds:
         if holds():
@@ -153,7 +162,7 @@ def until(what: str, holds: Callable[[], object], seconds: float, step: float = 
 
 
 def kill(pid: int) -> None:
-    """SIGKILL the one process that is meant."""
+    """Send SIGKILL to one process."""
     assert pid > 1
     assert started_at(pid) is not None
     os.kill(pid, signal.SIGKILL)
@@ -164,7 +173,7 @@ def mode_of(path: Path) -> int:
 
 
 def assert_one_line(text: str, *words: str) -> None:
-    """An operator's error: one line that names thing, place and reason, and no stack."""
+    """Check that an operator's error is one line that names thing, place and reason, and no stack."""
     assert "Traceback" not in text
     lines = text.strip().splitlines()
     assert len(lines) == 1, text

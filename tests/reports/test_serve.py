@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from lab import commands
+from lab.balancer_changes import balancer, change, changes
+from lab.facts import version_in
 from lab.router import NEWER
-from lab.scenarios.changes import balancer, change, changes
-from lab.scenarios.facts import version_in
 from lab.tools import inside
 from lab.topology import VIP
 from tests.integration.live_router import Live, living, until

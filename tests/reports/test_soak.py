@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.broken.draft import Draft
-from tests.faults.broken.kinds import Fails, Kind
+from lab.broken.draft import Draft
+from lab.broken.kind import Fails, Kind
 from tests.faults.broken.releases import broken_release
 from tests.integration.live_router import SERVICES, Live, living, until
 from tests.reports.outside_clients import CLIENTS, DEAD, DEAD_TCP, GOOD, balanced, clients_and_server, get

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import ssl
 import subprocess
@@ -80,6 +81,11 @@ def served(live: Live) -> str:
     return ssl.PEM_cert_to_DER_cert(text[text.index("-----BEGIN") : text.index("-----END") + 26]).hex()
 
 
+def serves_certificate(live: Live, mark: str) -> bool:
+    messages = [one["message"] for one in undertakings(live, "haproxy") if one["state"] == "up"]
+    return messages == [f"TLS at {VIP}:443: serves certificate {mark}"]
+
+
 def test_a_certificate_is_the_one_that_clients_get(live: Live, apply: Apply, tmp_path: Path) -> None:
     """A certificate that was renewed and loaded, while clients got the one before."""
     try:
@@ -89,10 +95,7 @@ def test_a_certificate_is_the_one_that_clients_get(live: Live, apply: Apply, tmp
             mark = hashlib.sha256(expected).hexdigest()[:16]
             until(
                 f"the {name} certificate is served and said",
-                lambda mark=mark: (
-                    [one["message"] for one in undertakings(live, "haproxy") if one["state"] == "up"]
-                    == [f"TLS at {VIP}:443: serves certificate {mark}"]
-                ),
+                functools.partial(serves_certificate, live, mark),
                 20.0,
             )
             assert served(live) == expected.hex()

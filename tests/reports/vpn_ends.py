@@ -19,6 +19,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+from supervisor.decisions.status import undertaking_status
 from supervisor.edges.catalog import load_definition
 from supervisor.edges.probes import ProtocolProber
 from supervisor.edges.render import TemplateRenderer
@@ -36,7 +37,7 @@ from supervisor.values.undertaking import UndertakingState
 OURS, THEIRS = "203.0.113.2", "203.0.113.200"
 KEY = "0nly-F0r-Th1s-Test"
 DAEMON = "/usr/sbin/charon-systemd"
-PROPOSALS = ("aes256-sha256-modp2048", "aes128-sha256-modp2048")
+PROPOSALS = (("aes256", "sha256", "modp2048"), ("aes128", "sha256", "modp2048"))
 DEFINITION = load_definition(Path(__file__).parents[2] / "services" / "strongswan")
 TUNNEL = SiteToSite(
     name=f"vpn-{THEIRS}",
@@ -228,7 +229,8 @@ class Ours(End):
 
     @property
     def tunnel(self) -> UndertakingStatus:
-        return self._upkeep.statuses(READY)[0]
+        key, course = next(iter(self._upkeep.courses.items()))
+        return undertaking_status(key, course, time.time() - time.monotonic(), is_answering=True)
 
     def wait(self, seconds: float, is_enough: Callable[[], bool] = lambda: False) -> float:
         """Look after it for so long, or until it is enough; return how long that took."""

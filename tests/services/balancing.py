@@ -20,6 +20,7 @@ from supervisor.edges.catalog import load_definition
 from supervisor.edges.intake import CloudStackIntake
 from supervisor.edges.render import TemplateRenderer
 from supervisor.values.router import RouterConfig
+from tests.services.bounds import BOUNDS
 from tests.services.router_sample import sample_instance
 
 SERVICES = Path(__file__).parents[2] / "services"
@@ -29,7 +30,7 @@ MEMBERS = ("10.1.1.21:8080", "10.1.1.22:8080")
 def configured(*commands: Mapping[str, Any]) -> RouterConfig:
     """The router that the commands make, of which nothing was refused or left out."""
     files = [(f"{number}.json", json.dumps(command).encode()) for number, command in enumerate(commands)]
-    intake = CloudStackIntake()
+    intake = CloudStackIntake(bounds=lambda: BOUNDS)
     taken = intake.take(None, files)
     router, faults = intake.interpret(taken.kept)
     assert (taken.refused, faults) == ((), ())

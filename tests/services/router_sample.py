@@ -8,33 +8,43 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
 
-from supervisor.values.balancing import HeaderRule, HealthCheck, StatisticsPage, Tls
+from supervisor.values.balancing import Balance, Listener, LoadBalancing, Statistics, StatisticsPage, Switch, TimeLimit
 from supervisor.values.manifest import NetworkMode, ServiceManifest
+from supervisor.values.members import (
+    Backend,
+    CheckFlag,
+    CheckKind,
+    Expectation,
+    Expected,
+    HeaderAction,
+    HeaderRule,
+    HealthCheck,
+    MemberOption,
+    Message,
+)
 from supervisor.values.names import Digest
 from supervisor.values.router import (
-    Backend,
-    Balance,
-    Certificate,
-    CookieMode,
-    CookieStickiness,
     Dns,
     DnsRecord,
     GuestNetwork,
     Host,
     IkeVersion,
-    LearnedCookieStickiness,
-    Listener,
-    LoadBalancing,
     Metadata,
     Password,
     RouterConfig,
     SiteToSite,
-    SourceStickiness,
-    Statistics,
     Vpn,
 )
 from supervisor.values.secret import Secret
 from supervisor.values.state import Instance, Link
+from supervisor.values.stickiness import (
+    CookieMode,
+    CookieOption,
+    CookieStickiness,
+    LearnedCookieStickiness,
+    SourceStickiness,
+)
+from supervisor.values.tls import Certificate, Tls, TlsVersion
 
 _GUEST, _TIER = "eth0", "eth3"
 _VIP, _OTHER_VIP = IPv4Address("203.0.113.10"), IPv4Address("203.0.113.11")
@@ -101,7 +111,15 @@ LISTENERS = (
             Backend("vm-20", IPv4Address("10.1.1.20"), 80, cookie="first"),
             Backend("vm-21", IPv4Address("10.1.1.21"), 80, cookie="second"),
         ),
-        stickiness=CookieStickiness("SERVERID", CookieMode.INSERT, ("nocache", "indirect", "domain example.org")),
+        stickiness=CookieStickiness(
+            "SERVERID",
+            CookieMode.INSERT,
+            (
+                (CookieOption.NOT_CACHED, None),
+                (CookieOption.HIDDEN_FROM_MEMBERS, None),
+                (CookieOption.DOMAIN, "example.org"),
+            ),
+        ),
     ),
     Listener("mail", _OTHER_VIP, 25, False, Balance.SOURCE, _backends(25, proxy_protocol=True)),
     Listener(
@@ -111,7 +129,7 @@ LISTENERS = (
         False,
         Balance.LEAST_CONNECTIONS,
         _backends(5432),
-        stickiness=SourceStickiness("100k", "10m"),
+        stickiness=SourceStickiness(100 * 1024, 600_000),
         allowed_sources=(IPv4Network("198.51.100.0/24"), IPv4Network("192.0.2.7/32")),
     ),
     Listener(
@@ -140,33 +158,46 @@ LISTENERS = (
         True,
         Balance.LEAST_CONNECTIONS,
         (
-            Backend("vm-20", IPv4Address("10.1.1.20"), 8080, options=("inter 5s", "rise 2", "fall 3", "maxconn 50")),
-            Backend("vm-21", IPv4Address("10.1.1.21"), 8080, is_checked=False, options=("backup",)),
+            Backend(
+                "vm-20",
+                IPv4Address("10.1.1.20"),
+                8080,
+                settings=(
+                    (MemberOption.CHECK_INTERVAL, 5000),
+                    (MemberOption.UP_AFTER, 2),
+                    (MemberOption.DOWN_AFTER, 3),
+                    (MemberOption.MAX_CONNECTIONS, 50),
+                ),
+            ),
+            Backend("vm-21", IPv4Address("10.1.1.21"), 8080, is_checked=False, settings=((MemberOption.BACKUP, None),)),
         ),
-        stickiness=LearnedCookieStickiness("JSESSIONID", 52, "3h", learns_from_requests=True, url_delimiter=";"),
+        stickiness=LearnedCookieStickiness("JSESSIONID", learns_from_requests=True, url_delimiter=";"),
         certificate=Certificate("tuned-example", Secret(_PEM)),
         tls=Tls(
-            ciphers="ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384",
-            cipher_suites="TLS_AES_256_GCM_SHA384",
-            greatest_version="TLSv1.3",
-            protocols="http/1.1",
+            ciphers=("ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384"),
+            cipher_suites=("TLS_AES_256_GCM_SHA384",),
+            greatest_version=TlsVersion.V1_3,
+            protocols=("http/1.1",),
         ),
-        timeouts=(("client", 1_800_000), ("server", 1_800_000), ("tunnel", 0)),
+        timeouts=((TimeLimit.CLIENT, 1_800_000), (TimeLimit.SERVER, 1_800_000), (TimeLimit.TUNNEL, 0)),
         retries=1,
         max_connections=500,
         full_load=250,
         health_check=HealthCheck(
-            "httpchk",
+            CheckKind.HTTP,
             ("GET", "/health?deep=1", "HTTP/1.1"),
-            headers=(HeaderRule("request", "set-header", "Host", Secret("www.example.org")),),
-            expectations=(("status", "200-299"), ("!", "string", "it's down")),
-            flags=("disable-on-404",),
+            headers=(HeaderRule(Message.REQUEST, HeaderAction.SET, "Host", Secret("www.example.org")),),
+            expectations=(
+                Expectation(Expected.STATUS, ((200, 299),)),
+                Expectation(Expected.TEXT, "it's down", is_negated=True),
+            ),
+            flags=(CheckFlag.DRAIN_ON_404,),
         ),
         header_rules=(
-            HeaderRule("request", "add-header", "X-Rule", Secret("tuned")),
-            HeaderRule("response", "del-header", "Server"),
+            HeaderRule(Message.REQUEST, HeaderAction.ADD, "X-Rule", Secret("tuned")),
+            HeaderRule(Message.RESPONSE, HeaderAction.DELETE, "Server"),
         ),
-        options=("abortonclose", "http-server-close"),
+        switches=(Switch.ABORT_WHEN_CLIENT_CLOSES, Switch.CLOSE_TO_SERVER),
         page=StatisticsPage("/admin?stats", "Statistics", "admin1", Secret("AdMiN'123$")),
     ),
 )
@@ -191,7 +222,7 @@ SAMPLE = RouterConfig(
     load_balancing=LoadBalancing(
         max_connections=5000,
         client_timeout_ms=None,
-        timeouts=(("http-request", 10_000),),
+        timeouts=((TimeLimit.REQUEST, 10_000),),
         listeners=LISTENERS,
         statistics=(
             Statistics(
@@ -238,8 +269,11 @@ SAMPLE = RouterConfig(
                 local_networks=(IPv4Network("10.1.1.0/24"),),
                 peer_address=IPv4Address("203.0.113.200"),
                 peer_networks=(IPv4Network("10.2.0.0/24"), IPv4Network("10.3.0.0/16")),
-                ike_proposals=("aes256-sha256-modp2048", "aes128-sha1-modp1536"),
-                esp_proposals=("aes256-sha256-modp2048",),
+                ike_proposals=(
+                    ("aes256", "sha256", "modp2048"),
+                    ("aes128", "sha1", "modp1536"),
+                ),
+                esp_proposals=(("aes256", "sha256", "modp2048"),),
                 ike_version=IkeVersion.ANY,
                 ike_lifetime=86400,
                 esp_lifetime=3600,
@@ -251,8 +285,8 @@ SAMPLE = RouterConfig(
                 local_networks=(IPv4Network("10.1.1.0/24"), IPv4Network("10.1.2.0/25")),
                 peer_address=IPv4Address("198.51.100.9"),
                 peer_networks=(IPv4Network("10.9.0.0/24"), IPv4Network("10.9.1.0/24")),
-                ike_proposals=("aes256gcm16-prfsha384-ecp384",),
-                esp_proposals=("aes256gcm16",),
+                ike_proposals=(("aes256gcm16", "prfsha384", "ecp384"),),
+                esp_proposals=(("aes256gcm16",),),
                 ike_version=IkeVersion.V2,
                 ike_lifetime=28800,
                 esp_lifetime=1800,
@@ -267,8 +301,8 @@ SAMPLE = RouterConfig(
                 local_networks=(IPv4Network("10.1.1.0/24"),),
                 peer_address="gw.branch-7.example",
                 peer_networks=(IPv4Network("10.12.0.0/24"),),
-                ike_proposals=("aes256-sha256-modp2048",),
-                esp_proposals=("aes256-sha256-modp2048",),
+                ike_proposals=(("aes256", "sha256", "modp2048"),),
+                esp_proposals=(("aes256", "sha256", "modp2048"),),
                 ike_version=IkeVersion.V2,
                 ike_lifetime=86400,
                 esp_lifetime=3600,

@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from supervisor.edges.catalog import load_definition
 from supervisor.edges.render import TemplateRenderer
 from supervisor.values.manifest import ServiceDefinition
-from supervisor.values.router import Certificate, RouterConfig
+from supervisor.values.router import RouterConfig
 from supervisor.values.secret import Secret
+from supervisor.values.tls import Certificate
 from tests.services.router_sample import SAMPLE, sample_instance
 
 SERVICES = Path(__file__).parents[2] / "services"
@@ -67,6 +68,7 @@ def _moved(content: bytes, folder: Path, definition: ServiceDefinition) -> bytes
     return content
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("router", [pytest.param(SAMPLE, id="sample"), pytest.param(RouterConfig(), id="empty")])
 @pytest.mark.parametrize("name", CHECKED)
 def test_the_daemon_accepts_what_is_rendered(name: str, router: RouterConfig, tmp_path: Path) -> None:

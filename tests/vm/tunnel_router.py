@@ -55,7 +55,7 @@ class TunnelRouter:
 
     def version(self, release: str) -> str:
         with self.control() as control:
-            bundle = next(one for one in control.bundles() if one.release == release)
+            bundle = next(one for one in control.releases() if one.release == release)
         return next(one.version for one in bundle.services if one.name == SERVICE)
 
     def control(self) -> contextlib.closing[RemoteControl]:

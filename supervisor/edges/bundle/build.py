@@ -1,6 +1,6 @@
 """The way out: built images and service folders become one signed, reproducible ISO. Runs where releases are made.
 
-It knows neither images nor services by name: `images.json` and the folders say what there is.
+It names neither images nor services: `images.json` and the folders list them.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _has(base: BundleIndex | None, layer: Digest) -> bool:
 
 
 def _oci_index(images: Path, bundled: list[BundledService]) -> bytes:
-    """The layout's own index, of the images that go along."""
+    """Return the layout's own index, of the images that go along."""
     document = _read_json(images / "oci" / "index.json")
     wanted = {service.manifest for service in bundled}
     document["manifests"] = [one for one in document.get("manifests", ()) if one.get("digest") in wanted]

@@ -46,7 +46,10 @@ _DAMAGE = (
 
 
 def places(stream: BinaryIO) -> dict[str, tuple[int, int]]:
-    """Return the position and the size of every file by its path; ValueError when the directories are damaged."""
+    """Return the position and the size of every file by its path.
+
+    Raises ValueError: when the directories are damaged.
+    """
     iso = pycdlib.PyCdlib()
     try:
         iso.open_fp(stream)
@@ -69,7 +72,10 @@ def main() -> int:
 
 
 def give_up_rights() -> None:
-    """Keep what reading needs, for good. OSError when the kernel refuses: then nothing is read."""
+    """Give up, for good, everything that reading does not need.
+
+    Raises OSError: when the kernel refuses; then nothing is read.
+    """
     time.strptime("2025", "%Y")  # loaded on first use, from files that may belong to root alone
     for encoding in ("ascii", "latin-1", "utf-8", "utf-16", "utf-16_be"):
         codecs.lookup(

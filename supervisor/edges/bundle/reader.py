@@ -1,4 +1,4 @@
-"""The way in: a bundle is opened, its signature and index are checked, and only then can anything be taken from it."""
+"""The way in: a bundle is opened, its signature and index are checked, and only then is anything taken from it."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Bundle:
         return self._medium.path
 
     def verify_all(self, progress: Progress | None = None) -> None:
-        """Hash every file and check that images and definitions are what the index says of them."""
+        """Hash every file and check that images and definitions are those of the index."""
         total, done = sum(file.size for file in self.index.files), 0
         for file in self.index.files:
             for chunk in verified(file.path, f"sha256:{file.sha256}", self._medium.chunks(file.path)):
@@ -108,7 +108,7 @@ class Bundle:
         return found
 
     def close(self) -> None:
-        """Close it, and the base it was opened with."""
+        """Close the bundle and the base that it was opened with; may be repeated."""
         self._medium.close()
         if self._base is not None:
             self._base.close()
@@ -136,7 +136,7 @@ class Bundle:
             raise DigestMismatchError(prefix, service.definition, digest)
 
     def _check_image(self, service: BundledService) -> None:
-        """The image's own configuration names its machine, its manifest its blobs; both must agree with the index."""
+        """Check the image's own configuration (its machine) and manifest (its blobs) against the index."""
         try:
             manifest = json.loads(b"".join(self._blob_chunks(service.manifest)))
             config = json.loads(b"".join(self._blob_chunks(service.image)))
@@ -195,7 +195,7 @@ def _check_fit(path: str, index: BundleIndex, architecture: str, supervisor_vers
 
 
 def _check_files(medium: Medium, index: BundleIndex) -> None:
-    """The medium carries what the index lists, in the right sizes, and nothing else."""
+    """Check that the medium has the files that the index lists, in the right sizes, and no others."""
     listed = {file.path: file.size for file in index.files}
     present = set(medium.files()) - {INDEX, SIGNATURE}
     for name in sorted(set(listed) - present):

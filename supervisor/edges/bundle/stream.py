@@ -33,7 +33,10 @@ def docker_archive(service: BundledService, size: Size, chunks: Chunks) -> Itera
 
 
 def verified(name: str, expected: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield `chunks`, the last of them only if all together have the digest `expected`."""
+    """Yield `chunks`, the last of them only if all together have the digest `expected`.
+
+    Raises DigestMismatchError: when they have not.
+    """
     total, held = hashlib.sha256(), b""
     for chunk in chunks:
         total.update(chunk)

@@ -9,11 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from supervisor.edges.catalog.document import DocumentError, read_document
-from supervisor.edges.catalog.knowledge_rules import KNOWLEDGE_RULES
+from supervisor.documents import FAULTY, DocumentError, read_yaml
 from supervisor.edges.catalog.rules import RULES, Draft
 from supervisor.edges.catalog.schema import MANIFEST, inside_ports
-from supervisor.edges.catalog.shapes import FAULTY
 from supervisor.values.errors import Fault, ManifestError
 from supervisor.values.manifest import ServiceDefinition, ServiceManifest
 from supervisor.values.names import ServiceName
@@ -24,7 +22,10 @@ MAX_TEMPLATE_BYTES = 1 << 20
 
 
 def load_definition(folder: Path) -> ServiceDefinition:
-    """Read `services/<name>/`; its last component is the name."""
+    """Return the definition in `services/<name>/`; the last component of `folder` is the name.
+
+    Raises ManifestError: it has faults, or a file cannot be read; all of them are listed.
+    """
     folder = Path(os.path.abspath(folder))
     files: dict[str, bytes] = {}
     faults: list[Fault] = []
@@ -46,20 +47,24 @@ def load_definition(folder: Path) -> ServiceDefinition:
 
 
 def definition_from_files(name: str, files: Mapping[str, bytes]) -> ServiceDefinition:
-    """Read a folder's files by their paths in it; others than the manifest and templates are passed over."""
+    """Return the definition in the files of a folder, by their paths in it.
+
+    Files other than the manifest and templates are passed over. Raises ManifestError: it has faults; all of them are
+    listed.
+    """
     what = f"the manifest of {name}"
     if MANIFEST_FILE not in files:
         raise ManifestError(what, [Fault("", f"there is no {MANIFEST_FILE}")])
     faults: list[Fault] = []
     templates = _templates(files, faults)
     try:
-        document = read_document(files[MANIFEST_FILE])
+        document = read_yaml(files[MANIFEST_FILE])
     except DocumentError as error:
         raise ManifestError(what, [*error.faults, *faults]) from error
     fields = MANIFEST.read_fields(document, "", faults)
     if fields is not FAULTY:
         draft = Draft(name, fields, templates)
-        faults.extend(fault for rule in (*RULES, *KNOWLEDGE_RULES) for fault in rule(draft))
+        faults.extend(fault for rule in RULES for fault in rule(draft))
     if faults:
         raise ManifestError(what, faults)
     return ServiceDefinition(_manifest(fields), tuple(sorted(templates.items())))

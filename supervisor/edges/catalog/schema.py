@@ -1,19 +1,8 @@
-"""The syntax of a manifest, said once: the parser and the JSON Schema both come from here."""
+"""The syntax of a manifest, declared once: its reader and its JSON Schema both come from here."""
 
 from __future__ import annotations
 
-from supervisor.edges.catalog.questions import (
-    CAUTIONS,
-    COUNTED,
-    ERRORS,
-    KNOWLEDGE,
-    LIVENESS,
-    READINESS,
-    REPLAY,
-    UNDERTAKING,
-    VERIFICATION,
-)
-from supervisor.edges.catalog.shapes import (
+from supervisor.documents import (
     Boolean,
     Choice,
     Exactly,
@@ -26,9 +15,20 @@ from supervisor.edges.catalog.shapes import (
     Schema,
     Text,
 )
+from supervisor.edges.catalog.questions import (
+    CAUTIONS,
+    COUNTED,
+    ERRORS,
+    KNOWLEDGE,
+    LIVENESS,
+    READINESS,
+    REPLAY,
+    UNDERTAKING,
+    VERIFICATION,
+)
 from supervisor.edges.catalog.vocabulary import (
     ABSOLUTE,
-    CAPABILITIES,
+    CAPABILITY,
     COMMAND,
     DEVICE,
     DURATION,
@@ -43,6 +43,7 @@ from supervisor.edges.catalog.vocabulary import (
     TEMPLATE,
     USER,
 )
+from supervisor.values.bounds import Bounds
 from supervisor.values.manifest import (
     Check,
     ConfigFile,
@@ -133,6 +134,11 @@ TAKEOVER = Record(
 )
 
 
+_BOUND_NAME = Text(r"[a-z][a-z0-9_]*", "must be lower case letters, digits and _")
+BOUNDS = Record(
+    Bounds,
+    (Field("most", MapOf(_BOUND_NAME, Number(0, 1 << 53))), Field("least", MapOf(_BOUND_NAME, Number(0, 1 << 53)))),
+)
 OWNERSHIP = Record(
     Ownership,
     (
@@ -205,9 +211,11 @@ MANIFEST = Record(
             ),
             True,
         ),
-        Field("capabilities", ListOf(Choice(CAPABILITIES), is_set=True)),
+        Field("capabilities", ListOf(CAPABILITY, is_set=True)),
         Field("devices", ListOf(DEVICE, is_set=True)),
-        Field("environment", MapOf(Text(r"[A-Za-z_][A-Za-z0-9_]*", "is no name of a variable"), Text(r"[^\x00]*"))),
+        Field(
+            "environment", MapOf(Text(r"[A-Za-z_][A-Za-z0-9_]*", "must be the name of a variable"), Text(r"[^\x00]*"))
+        ),
         Field("ports", MapOf(NAME, Optional(Number(1, 65535))), about="null: allocated for each generation"),
         Field("config", ListOf(CONFIG)),
         Field("state", ListOf(STATE)),
@@ -232,6 +240,7 @@ MANIFEST = Record(
         Field("counters", COUNTED, about="a table whose numbers are carried over from generation to generation"),
         Field("sync_port", Number(1, 65535), about="isolated only: where generations of the service reach each other"),
         Field("masquerades", Boolean()),
+        Field("bounds", BOUNDS, about="parts of the configuration beyond these are refused by name"),
         Field("requires", ListOf(NAME, is_set=True), about="services that must be in the same bundle"),
     ),
     conditions=(
@@ -244,11 +253,12 @@ MANIFEST = Record(
 
 
 def inside_ports(pairs: tuple[tuple[str, int | None], ...]) -> tuple[InsidePort, ...]:
+    """Return the ports that a manifest lists by name."""
     return tuple(InsidePort(name, number) for name, number in pairs)
 
 
 def json_schema() -> Schema:
-    """The syntax as JSON Schema; what it cannot say (a template exists, a name refers) is left to `rules`."""
+    """Return the syntax as JSON Schema. It has no words for what `rules` check: that a template exists, for one."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Service manifest of vr-supervisor",

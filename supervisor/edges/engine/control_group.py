@@ -1,4 +1,4 @@
-"""What a container uses, from the control groups of its first process: the kernel tells at once, no engine is asked.
+"""The use of memory, processor and pids by a container, read from the control groups of its first process.
 
 Both versions: each controller in a hierarchy of its own (v1, also beside an empty v2), or one hierarchy for all (v2).
 """
@@ -17,7 +17,7 @@ UNLIMITED = 1 << 60  # v1 has no word for it: the greatest multiple of a page
 
 
 def usage(name: str, process: Process | None, root: Path = ROOT, proc: Path = PROC) -> Usage:
-    """Of the container `name`, whose first process this is."""
+    """Return what the container `name` uses, whose first process this is. Raises EngineError: when it does not run."""
     action = f"see what container {name} uses"
     if process is None:
         raise EngineError(f"cannot {action}: it does not run")

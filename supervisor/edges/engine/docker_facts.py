@@ -24,7 +24,7 @@ def process(found: Any) -> Process | None:
 
 
 def is_alive(found: Any) -> bool:
-    """As the daemon sees it; `paused` is among it."""
+    """Return True if the daemon takes the container for running, or for paused."""
     return bool(found["State"]["Running"])
 
 
@@ -33,7 +33,7 @@ def is_paused(found: Any) -> bool:
 
 
 def is_dead(found: Any) -> bool:
-    """Its removal failed half-way: it can never start again, only be removed."""
+    """Return True if its removal failed half-way: it can never start again, only be removed."""
     return bool(found["State"]["Status"] == "dead")
 
 
@@ -46,9 +46,9 @@ def labels(found: Any) -> dict[str, str]:
 
 
 def network(found: Any) -> tuple[str, str] | None:
-    """Id of the holder and path of the namespace; None: it is in the network of its daemon.
+    """Return the id of the holder and the path of the namespace; None: it is in the network of its daemon.
 
-    The label alone does not tell: an image may have passed it on.
+    The label alone does not decide: an image may have passed it on.
     """
     mode = str(found["HostConfig"]["NetworkMode"])
     if not mode.startswith("container:"):
@@ -57,7 +57,7 @@ def network(found: Any) -> tuple[str, str] | None:
 
 
 def listed(entry: Any, name: str) -> Container:
-    """One that a list shows, and that nothing more is known of."""
+    """Return a container of which no more than the list's entry can be had."""
     return Container(
         id=entry["Id"],
         name=name,

@@ -51,7 +51,9 @@ class Holders:
 
     @contextlib.contextmanager
     def made(self, container: str, network: str, image: ImageId) -> Iterator[str]:
-        """Its id, for the container that the block makes; without that one it goes again."""
+        """Make a holder for the container that the block creates, and give its id; when the block
+        fails it is removed.
+        """
         self._in_making.add(container)
         try:
             holder = self._create(container, network, image)
@@ -102,7 +104,7 @@ class Holders:
 
     @contextlib.contextmanager
     def running(self, container: str, holder: str, network: str) -> Iterator[None]:
-        """While the block runs, the holder's network is the namespace `network`."""
+        """Run a holder during the block, in which its network is the namespace `network`."""
         try:
             with about(holder_name(container)):
                 self._client.post(f"start the holder of container {container}", f"/containers/{holder}/start")
@@ -112,11 +114,12 @@ class Holders:
             self.end(container, holder)
 
     def end(self, container: str, holder: str) -> None:
-        """Nothing happens when it has ended, or is gone; one that cannot be ended now ends by itself."""
+        """End a holder. Nothing happens when it has ended or is gone; one that cannot be ended now ends by itself."""
         with contextlib.suppress(EngineError):
             self._client.post(f"end the holder of container {container}", f"/containers/{holder}/kill", signal="KILL")
 
     def remove(self, container: str) -> None:
+        """Remove the holder of a container; nothing happens when there is none."""
         name = holder_name(container)
         try:
             found = self._client.get(
@@ -131,14 +134,17 @@ class Holders:
             self._discard(found["Id"])
 
     def remove_strays(self, listed: Mapping[str, Any]) -> None:
-        """A supervisor that was killed between making a holder and its container left it. `listed` are all of ours."""
+        """Remove holders without a container, which a supervisor that was killed in between left.
+
+        `listed` are all of ours.
+        """
         for name, entry in listed.items():
             container = held(name, entry["Labels"])
             if container is not None and container not in listed and not self._is_in_use(container):
                 self._discard(entry["Id"])
 
     def _is_in_use(self, container: str) -> bool:
-        """Another thread is about to make its container, or has made it since the list was: in that order."""
+        """Return True if a container is about to be made, or was made since the list was: in that order."""
         path = f"/containers/{self._ownership.called(container)}/json"
         return container in self._in_making or self._client.exists(f"look for container {container}", path)
 
@@ -162,14 +168,14 @@ class Holders:
 
 
 def identity(network: str) -> str | None:
-    """What the kernel calls the namespace at this path."""
+    """Return the kernel's name of the namespace at this path; None: there is none."""
     with contextlib.suppress(OSError):
         return f"net:[{os.stat(network).st_ino}]"
     return None
 
 
 def image() -> tuple[ImageId, bytes]:
-    """The holders' image: its id, and an archive to load."""
+    """Return the id of the holders' image, and an archive of it to load."""
     layer = _tar([(name, None) for name in _FOLDERS], [(name, f"usr/{name}") for name in _LINKS])
     diff = hashlib.sha256(layer).hexdigest()
     machine = platform.machine()

@@ -1,4 +1,4 @@
-"""Where the folders of a generation are, and errors that say which folder could not be used.
+"""The places of a generation's folders, and errors that name the folder which could not be used.
 
 <runtime>/<service>/<generation>/config          rendered files, mounted read-only
 <runtime>/<service>/<generation>/run/<name>      control sockets

@@ -7,11 +7,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from supervisor.documents import DocumentError, Record, read_as
 from supervisor.edges.intake.family import Body, Command, Family
-from supervisor.edges.intake.fields import fault_of
 from supervisor.values.errors import ConfigurationError
 
 MAX_BYTES = 32 * 1024 * 1024
+MOST_FAULTS = 10
 MAX_DEPTH = 32
 """Objects and lists in each other; commands have six. What is stored must be written and read again, which recurses."""
 
@@ -36,11 +37,22 @@ def parse(name: str, content: bytes, families: Mapping[str, Family], passed_over
         raise _refusal(name, f"type: {type_!r:.40} is unknown")
     family = families[type_]
     note = family.note(body)
-    if note is None and (fault := fault_of(body, family.fields)):
-        raise _refusal(name, fault)
+    if note is None:
+        _check(name, body, family)
     is_dual = note is None and any(body.get(field) for field in family.ipv6)
     remark = "IPv6, which no service here has anything for" if is_dual else None
     return Command(name, type_, body, identity, note, remark)
+
+
+def _check(name: str, body: Body, family: Family) -> None:
+    """Raise ConfigurationError: fields of the command have faults; MOST_FAULTS of them are listed."""
+    try:
+        read_as(Record(dict, family.fields, is_open=True), body)
+    except DocumentError as error:
+        faults = [str(fault) for fault in error.faults[:MOST_FAULTS]]
+        if len(error.faults) > MOST_FAULTS:
+            faults.append(f"and {len(error.faults) - MOST_FAULTS} more")
+        raise _refusal(name, "; ".join(faults)) from None
 
 
 def readable(name: str) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from supervisor.documents import Field
 from supervisor.edges.intake.bags import Bags
 from supervisor.edges.intake.faults import Faults
-from supervisor.edges.intake.fields import Field
 from supervisor.values.router import RouterConfig
 
 Body = Mapping[str, Any]

@@ -13,16 +13,21 @@ from supervisor.edges.intake.command import readable
 from supervisor.edges.intake.family import Cards, Command
 from supervisor.edges.intake.faults import Faults
 from supervisor.edges.intake.registry import FAMILIES
+from supervisor.values.bounds import NO_BOUNDS, Bounds
 from supervisor.values.errors import ConfigurationError, Fault
 from supervisor.values.intake import Taken, TakenFile
 from supervisor.values.router import RouterConfig
 
 
 class CloudStackIntake:
-    """Satisfies `ports.Intake`. `kernel` lists the network cards; without it cards are known from commands alone."""
+    """Satisfies `ports.Intake`.
 
-    def __init__(self, kernel: Callable[[], Cards] = dict) -> None:
-        self._kernel = kernel
+    `kernel` lists the network cards; without it cards are known from commands alone. `bounds` returns those of the
+    services: a part that does not keep them is left out and named.
+    """
+
+    def __init__(self, kernel: Callable[[], Cards] = dict, bounds: Callable[[], Bounds] = Bounds) -> None:
+        self._kernel, self._bounds = kernel, bounds
 
     def take(self, stored: str | None, files: Sequence[tuple[str, bytes]]) -> Taken:
         """Merge files, in order. A file that is refused changes nothing and stops no other.
@@ -58,7 +63,7 @@ class CloudStackIntake:
 
         Raises ConfigurationError: `stored` cannot be read.
         """
-        return interpret(with_owners(bags_from_json(stored)))
+        return interpret(with_owners(bags_from_json(stored)), self._bounds())
 
     def forget(self, stored: str | None, spent: Collection[str]) -> str | None:
         """Return the stored text without the offers in `spent`; None: it has none of them.
@@ -80,9 +85,9 @@ def merge(bags: Bags, command: Command) -> Bags:
     return bags if command.note else FAMILIES[command.type].merge(with_owners(bags), command)
 
 
-def interpret(bags: Bags) -> tuple[RouterConfig, tuple[Fault, ...]]:
+def interpret(bags: Bags, bounds: Bounds = NO_BOUNDS) -> tuple[RouterConfig, tuple[Fault, ...]]:
     """Return what the bags mean, and each part of them that had to be left out."""
-    faults, router = Faults(), RouterConfig()
+    faults, router = Faults(bounds), RouterConfig()
     for family in FAMILIES.values():
         router = family.interpret(bags, router, faults)
-    return router, faults.found
+    return router, faults.all

@@ -1,6 +1,6 @@
 """Waits for media that come while the supervisor runs, and offers them on its own thread, one batch after the other.
 
-While a batch is taken in, what comes next waits with the kernel; if that is too much for it, the kernel says so, and
+While a batch is handled, further messages wait with the kernel; when they are too many for it, it reports a loss, and
 everything is looked at.
 """
 
@@ -56,7 +56,7 @@ class MediaWatcher:
             self._release()
 
     def _open(self, what: str, make: Callable[[], Source]) -> Source | None:
-        """What the kernel refuses to tell is done without: a router must come up although media are not noticed."""
+        """Open a source; None: the kernel refuses, and the router runs without noticing its media."""
         try:
             source = make()
         except OSError as error:

@@ -27,7 +27,7 @@ HALF_CLOSED = "05"  # FIN_WAIT2: open as long as a process has it (an inode othe
 Outsides = Mapping[Endpoint, Endpoint]  # where an instance answers -> what its clients call that
 
 
-class _VanishedFlowError(NetworkError):
+class _VanishedFlowError(NetworkError, word="network"):
     """The tool ended early, for the flow it was about to delete was no longer there."""
 
 
@@ -49,7 +49,7 @@ class ConntrackConnections:
         return tuple(open_connections(lines, ends))
 
     def _tracked(self, ends: Outsides) -> Iterator[Connection]:
-        """One listing for an address, not for each of its ports: a balancer may have hundreds."""
+        """Yield tracked connections, with one listing for an address: a balancer may have hundreds of ports."""
         addresses = dict.fromkeys(str(end.address) for end in ends if end.address)
         asked = [
             *(("--reply-src", address) for address in addresses),
@@ -102,7 +102,7 @@ def _criteria(endpoints: Sequence[Endpoint]) -> Iterator[tuple[str, ...]]:
 
 
 def open_connections(lines: Iterable[str], ends: Outsides) -> Iterator[Connection]:
-    """Yield what the socket table tells is open with these ends (kernel: networking/proc_net_tcp.rst)."""
+    """Yield the connections with these ends in lines of a socket table (kernel: networking/proc_net_tcp.rst)."""
     for line in lines:
         _, local, remote, state, _, _, _, _, _, inode, *_ = line.split()
         if state not in OPEN_STATES and (state != HALF_CLOSED or inode == "0"):
@@ -115,7 +115,7 @@ def open_connections(lines: Iterable[str], ends: Outsides) -> Iterator[Connectio
 
 
 def _sockets() -> list[str]:
-    """Lines of the socket tables of the thread's namespace (kernel: networking/proc_net_tcp.rst)."""
+    """Return the lines of the socket tables of the thread's namespace (kernel: networking/proc_net_tcp.rst)."""
     found: list[str] = []
     for family in ("tcp", "tcp6"):
         try:
@@ -135,10 +135,10 @@ def _end(text: str) -> SocketAddress:
 
 
 def tracked_connection(line: str, ends: Outsides) -> Connection | None:
-    """Return what a line of the listing tells; None when it is over, or none of those with these ends.
+    """Return the connection in a line of the listing; None: it is over, or has none of these ends.
 
-    It names the source, the destination and the ports of the first packet, and then those of the answer. The other way
-    round when the service's packet came first after a flush. What passes through between other ends, or was sent to
+    A line names the source, the destination and the ports of the first packet, and then those of the answer. The other
+    way round when the service's packet came first after a flush. A flow that passes between other ends, or was sent to
     ours directly, was not translated as ours is.
     """
     words = line.split()

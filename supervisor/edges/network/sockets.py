@@ -52,7 +52,7 @@ class ReceiveBuffers:
 
 
 def _sockets(pid: int) -> list[int]:
-    """Descriptors of a process that are sockets; none when it has ended."""
+    """Return the descriptors of a process that are sockets; empty: it has none, or has ended."""
     found = []
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         for entry in Path(f"/proc/{pid}/fd").iterdir():

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
 
-from supervisor.edges.probes.answer import Answer, excerpt
+from supervisor.edges.probes.answer import Answer, excerpt, whole_text
 from supervisor.edges.probes.arguments import Arguments
-from supervisor.values.errors import EngineError
-from supervisor.values.state import ExecResult, ProbeTarget, ResolvedProbe
+from supervisor.edges.probes.handler import Handler, Means
+from supervisor.values.errors import EngineError, ProbeError
+from supervisor.values.manifest import ProbeKind, Use
+from supervisor.values.state import ProbeTarget, ResolvedProbe
+
+OUTPUT_LIMIT = 64 * 1024  # engines cut the output of a command here
 
 
-def ask(
-    probe: ResolvedProbe, target: ProbeTarget, execute: Callable[[str, Sequence[str], float], ExecResult]
-) -> Answer:
-    arguments = Arguments(probe, ("command", "expect"))
+def ask(probe: ResolvedProbe, target: ProbeTarget, means: Means) -> Answer:
+    arguments = Arguments(probe, Use.ASK)
     text, pattern = arguments.required("command"), arguments.pattern()
     try:
         command = shlex.split(text)
@@ -22,7 +23,7 @@ def ask(
         raise arguments.error(f"command is {text!r}, which cannot be split: {error}") from None
     question = f"command {text!r} in {target.container}"
     try:
-        result = execute(target.container, command, probe.timeout)
+        result = means.execute(target.container, command, probe.timeout)
     except EngineError as error:  # gone, stopped or hanging: that is the service failing
         return Answer(False, question, str(error))
     output = result.stdout.decode("utf-8", "replace")
@@ -32,3 +33,21 @@ def ask(
     if pattern and not pattern.search(output):
         return Answer(False, question, f"printed {excerpt(output)}, expected {pattern.pattern!r} in it")
     return Answer(True, question, "exit code 0" + (f" with {pattern.pattern!r}" if pattern else ""))
+
+
+def read(source: ResolvedProbe, target: ProbeTarget, means: Means) -> str:
+    """Return the output of the command; its exit code has to be 0."""
+    arguments = Arguments(source, Use.READ)
+    try:
+        result = means.execute(target.container, shlex.split(arguments.required("command")), source.timeout)
+    except (EngineError, ValueError) as error:
+        raise ProbeError(f"cannot read counters of {target.container}: {error}") from error
+    if result.exit_code != 0:
+        said = excerpt((result.stderr or result.stdout).decode("utf-8", "replace"))
+        raise ProbeError(f"cannot read counters of {target.container}: exit code {result.exit_code}; it said {said}")
+    if len(result.stdout) >= OUTPUT_LIMIT:
+        raise ProbeError(f"cannot read counters of {target.container}: more than {OUTPUT_LIMIT // 1024} KiB came")
+    return whole_text(result.stdout, target)
+
+
+HANDLER = Handler(ProbeKind.EXEC, ask=ask, read=read)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from supervisor.edges.probes.answer import Answer, excerpt, silence
+from supervisor.edges.probes.answer import TEXT_LIMIT, Answer, excerpt, silence, whole_text
 from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.bounded import unix_connection
+from supervisor.edges.probes.handler import Handler, Means
+from supervisor.values.manifest import ProbeKind, Use
 from supervisor.values.state import ProbeTarget, ResolvedProbe
 
 ANSWER_LIMIT = 256 * 1024
 
 
-def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
+def ask(probe: ResolvedProbe, target: ProbeTarget, _: Means) -> Answer:
     """Good as soon as the pattern is seen; a daemon that keeps its connection open need not be waited for."""
-    arguments = Arguments(probe, ("runtime", "path", "send", "expect"))
+    arguments = Arguments(probe, Use.ASK)
     place, line, pattern = arguments.socket_place(target), arguments.text("send"), arguments.pattern()
     question = f"{line or 'greeting'!r} at {place}"
     expected = f"expected {pattern.pattern!r}" if pattern else "expected an answer"
@@ -34,3 +36,19 @@ def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
         return Answer(False, question, f"{silence(error, probe.timeout)}{came}, {expected}")
     outcome = f"answered {excerpt(text)}" if received else "closed without an answer"
     return Answer(False, question, f"{outcome}, {expected}")
+
+
+def read(source: ResolvedProbe, target: ProbeTarget, _: Means) -> str:
+    """Return all that comes until the daemon closes."""
+    arguments = Arguments(source, Use.READ)
+    place, line = arguments.socket_place(target), arguments.text("send")
+    received = bytearray()
+    with unix_connection(place, source.timeout) as connection:
+        if line:
+            connection.sendall(line.encode() + b"\n")
+        while len(received) < TEXT_LIMIT and (chunk := connection.recv(65536)):
+            received += chunk
+    return whole_text(bytes(received), target)
+
+
+HANDLER = Handler(ProbeKind.SOCKET, ask=ask, read=read)

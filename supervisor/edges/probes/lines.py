@@ -8,7 +8,7 @@ from supervisor.edges.probes.answer import silence
 from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.bounded import unix_connection
 from supervisor.values.errors import ProbeError
-from supervisor.values.manifest import ProbeKind
+from supervisor.values.manifest import ProbeKind, Use
 from supervisor.values.state import ProbeTarget, ResolvedProbe
 
 ANSWER_LIMIT = 64 * 1024
@@ -18,7 +18,7 @@ def send(source: ResolvedProbe, lines: Sequence[str], target: ProbeTarget) -> tu
     """Return the answers that are not empty. Raises ProbeError: at the first line that could not be sent."""
     if source.kind != ProbeKind.SOCKET:
         raise ProbeError(f"cannot send lines to {target.container}: {source.kind} is no socket")
-    place = Arguments(source, ("runtime", "path", "send")).socket_place(target)
+    place = Arguments(source, Use.LINES).socket_place(target)
     answers = []
     for line in lines:
         try:

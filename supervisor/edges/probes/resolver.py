@@ -15,16 +15,18 @@ import dns.rdatatype
 from supervisor.edges.probes.answer import Answer, silence
 from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.bounded import BoundedSocket, inet_socket
+from supervisor.edges.probes.handler import Handler, Means
+from supervisor.values.manifest import ProbeKind, Use
 from supervisor.values.state import ProbeTarget, ResolvedProbe
 
 ANY_CODE = "ANY"
 
 
-def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
-    arguments = Arguments(probe, ("address", "port", "name", "type", "protocol", "expect", "codes", "edns"))
+def ask(probe: ResolvedProbe, target: ProbeTarget, _: Means) -> Answer:
+    arguments = Arguments(probe, Use.ASK)
     address, port = arguments.address(target), arguments.port()
     name, kind = arguments.required("name"), arguments.text("type", "A").upper()
-    protocol, expect = arguments.choice("protocol", ("udp", "tcp")), arguments.text("expect")
+    protocol, expect = arguments.word("protocol"), arguments.text("expect")
     codes = tuple(code.strip().upper() for code in arguments.text("codes", "NOERROR").split(","))
     try:
         query = dns.message.make_query(dns.name.from_text(name), dns.rdatatype.from_text(kind))
@@ -66,7 +68,7 @@ def _canonical(text: str) -> str:
 def _by_udp(
     query: dns.message.Message, address: IPv4Address | IPv6Address, port: int, timeout: float
 ) -> dns.message.Message:
-    """Connected, so that a closed port is known at once and strangers are not heard."""
+    """Ask over a connected socket, so that a closed port is noticed at once and packets of strangers are not read."""
     with inet_socket(address, socket.SOCK_DGRAM, timeout) as connection:
         connection.connect((str(address), port))
         connection.sendall(query.to_wire())
@@ -98,3 +100,6 @@ def _exactly(connection: BoundedSocket, count: int) -> bytes:
             raise ConnectionResetError
         received += chunk
     return received
+
+
+HANDLER = Handler(ProbeKind.DNS, ask=ask)

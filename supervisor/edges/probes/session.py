@@ -9,7 +9,7 @@ from supervisor.edges.probes.answer import silence
 from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.bounded import unix_connection
 from supervisor.values.errors import ProbeError
-from supervisor.values.manifest import ProbeKind
+from supervisor.values.manifest import ProbeKind, Use
 from supervisor.values.state import ProbeTarget, ResolvedProbe
 
 ANSWER_LIMIT = 1 << 20
@@ -21,7 +21,7 @@ class PromptSession:
     def __init__(self, source: ResolvedProbe, opening: Sequence[str], prompt: str, target: ProbeTarget) -> None:
         if source.kind != ProbeKind.SOCKET:
             raise ProbeError(f"cannot open a session with {target.container}: {source.kind} is no socket")
-        arguments = Arguments(source, ("runtime", "path", "send"))
+        arguments = Arguments(source, Use.LINES)
         self._line, self._prompt = arguments.required("send"), prompt.encode()
         self._container, self._timeout = target.container, source.timeout
         self._opened = ExitStack()

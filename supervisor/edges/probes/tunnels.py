@@ -14,8 +14,10 @@ from vici import Session
 from supervisor.edges.probes.answer import silence
 from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.bounded import unix_connection
-from supervisor.edges.probes.vici import NONSENSE
+from supervisor.edges.probes.handler import Handler
+from supervisor.edges.probes.vici import NONSENSE, ask
 from supervisor.values.errors import ProbeError
+from supervisor.values.manifest import ProbeKind, Use
 from supervisor.values.state import ProbeTarget, ResolvedProbe
 from supervisor.values.undertaking import Sighting
 
@@ -28,7 +30,7 @@ Association = Mapping[str, Any]
 
 
 def look(probe: ResolvedProbe, target: ProbeTarget) -> Sighting:
-    arguments = Arguments(probe, ("runtime", "path", "connection", "children"))
+    arguments = Arguments(probe, Use.LOOK)
     name = arguments.required("connection")
     children = _names(arguments.required("children"))
     with _session(arguments, probe, target) as session:
@@ -56,7 +58,7 @@ def sighting(children: Sequence[str], found: Sequence[Association]) -> Sighting:
 
 
 def call(call: ResolvedProbe, target: ProbeTarget, missing: Sequence[str], ended: Sequence[str]) -> None:
-    arguments = Arguments(call, ("runtime", "path", "connection"))
+    arguments = Arguments(call, Use.CALL)
     name = arguments.required("connection")
     with _session(arguments, call, target) as session:
         for number in ended:
@@ -101,3 +103,6 @@ def _text(one: Association, key: str) -> str:
 def _number(one: Association, key: str) -> int:
     text = _text(one, key)
     return int(text) if text.isdecimal() else 0
+
+
+HANDLER = Handler(ProbeKind.VICI, ask=ask, look=look, call=call)

@@ -11,6 +11,8 @@ from vici.exception import CommandException, DeserializationException, EventUnkn
 from supervisor.edges.probes.answer import Answer, silence
 from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.bounded import unix_connection
+from supervisor.edges.probes.handler import Means
+from supervisor.values.manifest import Use
 from supervisor.values.state import ProbeTarget, ResolvedProbe
 
 # What the library raises when the other side speaks something else, or refuses.
@@ -25,8 +27,8 @@ NONSENSE = (
 )
 
 
-def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
-    arguments = Arguments(probe, ("runtime", "path", "connections"))
+def ask(probe: ResolvedProbe, target: ProbeTarget, _: Means | None = None) -> Answer:
+    arguments = Arguments(probe, Use.ASK)
     place = arguments.socket_place(target)
     expected = [name.strip() for name in arguments.text("connections").split(",") if name.strip()]
     question = f"VICI at {place}"
@@ -48,5 +50,5 @@ def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
 
 
 def _names(messages: Iterable[dict[str, object]]) -> set[str]:
-    """One message for each connection, with its name as the only key."""
+    """Yield one message for each connection, with its name as the only key."""
     return {str(name) for message in messages for name in message}

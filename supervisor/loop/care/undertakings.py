@@ -11,7 +11,6 @@ import logging
 import math
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from supervisor.decisions import undertakings as decide
@@ -24,7 +23,7 @@ from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.names import ServiceName
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import Instance, ProbeTarget
-from supervisor.values.status import EventRecord, UndertakingStatus
+from supervisor.values.status import EventRecord
 from supervisor.values.undertaking import ResolvedUndertaking, Sighting, UndertakingState
 
 log = logging.getLogger(__name__)
@@ -37,12 +36,12 @@ Put = Callable[[Callable[[], None]], None]
 
 
 class UndertakingWatch:
-    """Lives on the worker's thread; `statuses` is read by others."""
+    """Lives on the worker's thread; `courses` is replaced whole, and may be read by others."""
 
     def __init__(self, world: World, service: ServiceName, put: Put) -> None:
         self._world, self._service, self._put = world, service, put
         self._known: Mapping[Key, ResolvedUndertaking] = {}
-        self._courses: Mapping[Key, Course] = {}  # replaced whole: others read it
+        self._courses: Mapping[Key, Course] = {}
         self._generation: int | None = None
         self._target: ProbeTarget | None = None
         self._inquiry = 0  # the number of the last question: answers to earlier ones come too late
@@ -50,13 +49,10 @@ class UndertakingWatch:
         self._not_before = 0.0
         self._reported: set[Key] = set()  # undertakings whose trouble is in the audit log
 
-    def statuses(self, keeper: Keeper | None) -> tuple[UndertakingStatus, ...]:
-        """Return the status of each undertaking; unknown while the daemon does not answer."""
-        ago = self._world.clock.now() - self._world.clock.monotonic()
-        statuses = tuple(_status(key, course, ago) for key, course in self._courses.items())
-        if keeper is not None and keeper.is_ready:
-            return statuses
-        return tuple(replace(status, state=UndertakingState.UNKNOWN, since=None) for status in statuses)
+    @property
+    def courses(self) -> Mapping[Key, Course]:
+        """The course of each undertaking, by what it is and its name."""
+        return self._courses
 
     # ------------------------------------------------------------ what there is
 
@@ -185,9 +181,3 @@ class UndertakingWatch:
 def utc(seconds: float) -> str:
     """Return a time since the epoch as people read it."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _status(key: Key, course: Course, ago: float) -> UndertakingStatus:
-    is_known = course.state is not UndertakingState.UNKNOWN
-    since = course.since + ago if is_known else None
-    return UndertakingStatus(key[1], key[0], course.state, since, course.calls, course.associations, course.message)

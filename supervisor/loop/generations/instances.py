@@ -13,8 +13,9 @@ from supervisor.loop.world import World
 from supervisor.ports.engine import Engine
 from supervisor.ports.files import Folders
 from supervisor.ports.store import Store
-from supervisor.values.errors import NoSuchContainerError, StateError
+from supervisor.values.errors import NoSuchContainerError, ReloadFailedError, StateError
 from supervisor.values.manifest import ServiceDefinition, ServiceManifest, Watch
+from supervisor.values.names import ServiceName
 from supervisor.values.release import InstanceState, Version
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import (
@@ -89,6 +90,12 @@ def is_running(engine: Engine, instance: Instance) -> bool:
         return engine.inspect(instance.container_name).state is ContainerState.RUNNING
     except NoSuchContainerError:
         return False
+
+
+def active_of(store: Store, service: ServiceName) -> Instance | None:
+    """Return the instance that the store calls active, which may be dead; None: there is none."""
+    states = store.instances(service)
+    return next((instance for instance, state in states if state is InstanceState.ACTIVE), None)
 
 
 def is_active(store: Store, instance: Instance) -> bool:
@@ -178,6 +185,21 @@ def ensure_created(world: World, instance: Instance, definition: ServiceDefiniti
         world.engine.inspect(instance.container_name)
     except NoSuchContainerError:
         world.engine.create(spec_of(world.folders, instance, definition))
+
+
+def reload_daemon(engine: Engine, instance: Instance, definition: ServiceDefinition) -> None:
+    """Let a daemon read the files that were written for it; nothing happens without `reload` in the manifest.
+
+    Raises ReloadFailedError: when its command refused them.
+    """
+    reload, name = definition.manifest.reload, instance.container_name
+    if reload and reload.signal:
+        engine.kill(name, reload.signal)
+    elif reload:
+        result = engine.execute(name, reload.command, 10.0)
+        if result.exit_code != 0:
+            said = (result.stderr + result.stdout).decode(errors="replace").strip()
+            raise ReloadFailedError(name, reload.command[0], said[-2000:])
 
 
 def enlarge_buffers(world: World, instance: Instance, definition: ServiceDefinition) -> None:

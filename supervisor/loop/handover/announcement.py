@@ -1,4 +1,4 @@
-"""Tells how a hand-over ended: the audit log, and everybody who waits for it."""
+"""Records how a hand-over goes and ends: in the audit log, and for the listeners that wait for it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def record_outcome(run: HandoverRun) -> None:
 def answer(run: HandoverRun) -> None:
     """Give everybody who waits for a hand-over that is decided its outcome."""
     handover, done = run.handover, verdict(run.handover)
-    elapsed = run.world.clock.monotonic() - run.began
+    elapsed = run.world.clock.monotonic() - run.context.began
     error = None if done is Outcome.SUCCEEDED else handover.reason
     for listener in run.listeners:
         listener.put(Progress(handover.service, done, _outcome_of(run), 1.0, elapsed, is_final=True, error=error))
@@ -34,19 +34,26 @@ def _outcome_of(run: HandoverRun) -> str:
     return f"{run.handover.kind} to {run.candidate.version} {verdict(run.handover)}{waived}"
 
 
-def note(run: HandoverRun, name: str, message: str) -> None:
+def log_event(run: HandoverRun, name: str, message: str) -> None:
     """Write what happened in the middle of a hand-over into the audit log."""
     run.world.store.log_event(EventRecord(run.world.clock.now(), run.handover.service, name, message))
 
 
+def report_step(run: HandoverRun, step: str, message: str = "") -> None:
+    """Give listeners the step that a hand-over is at, and what it waits for."""
+    elapsed = run.world.clock.monotonic() - run.context.began
+    for listener in run.listeners:
+        listener.put(Progress(run.handover.service, step, message, elapsed=elapsed))
+
+
 def announce_waiver(run: HandoverRun) -> None:
-    """Show what a hand-over goes without, before it begins."""
+    """Give listeners the safeguards that a hand-over goes without, before it begins."""
     for listener in run.listeners:
         listener.put(Progress(run.handover.service, "waived", str(run.handover.waiver)))
 
 
 def catch_up(run: HandoverRun, remember_former: Callable[[HandoverRun], None]) -> None:
-    """Do what was not done when a hand-over was decided: the supervisor ended in between, perhaps."""
+    """Repeat what follows a decided hand-over: the supervisor may have ended before it did that. May be repeated."""
     done = verdict(run.handover)
     if done is Outcome.SUCCEEDED:
         remember_former(run)

@@ -1,4 +1,4 @@
-"""Hand-overs of one service that are decided: what drains, what is retired, and what failed and is to be removed."""
+"""Carries on the decided hand-overs of one service: instances drain, are retired, or failed and are removed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROOM_POLL_SECONDS = 0.03
 
 
 class Cleanup:
-    """Lives on the worker's thread; `walks` is read by others and replaced whole."""
+    """Lives on the worker's thread; `runs` is read by others and replaced whole."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -31,15 +31,16 @@ class Cleanup:
 
     @property
     def due(self) -> float:
-        """When there is something to do (monotonic); infinity when there is nothing."""
+        """Return when the next step is due (monotonic); infinity: there is none."""
         return min(self._due.values(), default=math.inf)
 
     def add(self, run: HandoverRun) -> None:
+        """Take a hand-over that is decided; it is due at once."""
         self.runs = (*self.runs, run)
         self._due[run.handover.id] = 0.0
 
     def carry_on(self) -> None:
-        """One step of each that is due."""
+        """Carry out one step of each hand-over that is due."""
         now = self._clock.monotonic()
         for run in self.runs:
             if now < self._due[run.handover.id]:
@@ -52,34 +53,38 @@ class Cleanup:
                 self._due[run.handover.id] = now + (wait.seconds if wait else 0.0)
 
     def crowds(self, kind: Kind, soaking: int = 0) -> bool:
-        """True if one more is too many, beside these, the active and the former ones of `soaking` hand-overs.
+        """True if one more generation is too many beside these, the active and the former ones of `soaking` hand-overs.
 
-        Where nothing runs, the active is dead.
+        At a start nothing runs, so there is no active one to count.
         """
         beside = 0 if kind is Kind.START else 1
         return len(self.runs) + beside + soaking + 1 > MOST_ALIVE
 
     def make_room(self, soaking: int) -> bool:
-        """End drains, that of the fewest connections first, until a configuration has room. False: there is none."""
+        """End drains, that of the fewest connections first, until a configuration has room. False: it has none.
+
+        Blocks for `ROOM_SECONDS` at most.
+        """
         began = self._clock.monotonic()
         while self.crowds(Kind.CONFIGURE, soaking) and self._clock.monotonic() < began + ROOM_SECONDS:
             self._due = dict.fromkeys(self._due, 0.0)
             self.carry_on()  # first: what drains may have finished by now
             if not self.crowds(Kind.CONFIGURE, soaking):
                 break
-            if self._clock.monotonic() >= began + GRACE_SECONDS and not any(run.is_hurried for run in self.runs):
-                _hurry(min(self.runs, key=lambda run: run.held))
+            is_hurrying = any(run.draining.is_hurried for run in self.runs)
+            if self._clock.monotonic() >= began + GRACE_SECONDS and not is_hurrying:
+                _hurry(min(self.runs, key=lambda run: run.draining.connections))
             self._clock.sleep(ROOM_POLL_SECONDS)
         return not self.crowds(Kind.CONFIGURE, soaking)
 
     @property
-    def held(self) -> str:
-        """Which generations are not gone yet, in words."""
-        held = ", ".join(str(run.leaving.generation) for run in self.runs if run.leaving)
-        return f"generations {held} still drain or cannot be removed; at most {MOST_ALIVE} may be alive"
+    def crowd(self) -> str:
+        """The generations that are not gone yet, as the reason of a refusal."""
+        numbers = ", ".join(str(run.leaving.generation) for run in self.runs if run.leaving)
+        return f"generations {numbers} still drain or cannot be removed; at most {MOST_ALIVE} may be alive"
 
     def back_already(self, service: str) -> Listener | None:
-        """Answer whoever wants back what was reverted a moment ago, and only clears up: that is what is meant."""
+        """Return the answer for an operator who asks for the way back when it has just been gone; None: it was not."""
         back_on = self.returned_to()
         if back_on is None:
             return None
@@ -89,15 +94,16 @@ class Cleanup:
         return listener
 
     def returned_to(self) -> str | None:
-        """The version that a hand-over which was reverted a moment ago, and only clears up, went back to."""
+        """Return the version that a reverted hand-over, which only clears up, went back to; None: there is none."""
         reverted = (run.former for run in self.runs if verdict(run.handover) is Outcome.REVERTED)
         return next((former.version for former in reverted if former), None)
 
 
 def _hurry(run: HandoverRun) -> None:
     """Let a drain end early, and record the connections that are lost."""
-    run.is_hurried = True
-    if run.held and run.leaving:
-        text = f"generation {run.leaving.generation} gave way to a new configuration with {run.held} connections"
-        log.warning("drain ends early", extra={"service": run.handover.service, "connections": run.held})
+    run.draining.is_hurried = True
+    connections = run.draining.connections
+    if connections and run.leaving:
+        text = f"generation {run.leaving.generation} gave way to a new configuration with {connections} connections"
+        log.warning("drain ends early", extra={"service": run.handover.service, "connections": connections})
         run.world.store.log_event(EventRecord(run.world.clock.now(), run.handover.service, "drain ended", text))

@@ -1,4 +1,4 @@
-"""Reads what daemons count, for the ledger. Best effort: what cannot be read stops no hand-over, and is logged."""
+"""Reads the counters of daemons for the ledger. Best effort: a failure is logged and stops no hand-over."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from supervisor.loop.generations.instances import target_of
-from supervisor.loop.handover.run import HandoverRun
+from supervisor.loop.handover.run import HandoverRun, Side
 from supervisor.loop.world import World
 from supervisor.ports.probes import Session
 from supervisor.values.errors import SupervisorError
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def look(world: World, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> None:
-    """Note what an instance has counted so far."""
+    """Read the counters of an instance and note them in the ledger."""
     counters = definition.manifest.counters
     if counters is None:
         return
@@ -32,44 +32,44 @@ def look(world: World, instance: Instance, definition: ServiceDefinition, router
     _note(world, instance, definition, read)
 
 
-def last_look(run: HandoverRun, instance: Instance | None, definition: ServiceDefinition | None) -> None:
-    """Note what an instance has counted, before it is removed; the others too, to know what rows there still are."""
-    if instance is None or definition is None or definition.manifest.counters is None:
+def last_look(run: HandoverRun, side: Side) -> None:
+    """Read the counters of an instance before it is removed; the candidate's too, to know which rows exist."""
+    if side.definition.manifest.counters is None:
         return
-    look_on(run, instance, definition, is_last=True)
-    for other in (run.candidate, instance):
-        look(run.world, other, run.definition if other == run.candidate else definition, run.router)
+    look_on(run, side, is_last=True)
+    for other in (run.candidate_side, side):
+        look(run.world, other.instance, other.definition, other.router)
     with suppress(SupervisorError):
-        run.world.shared.ledger.save(run.world.store, instance.service)
+        run.world.shared.ledger.save(run.world.store, side.instance.service)
 
 
-def follow(run: HandoverRun, instance: Instance, definition: ServiceDefinition) -> None:
-    """Before an instance is asked to finish: open the session by which it still answers then."""
-    counters, world = definition.manifest.counters, run.world
+def follow(run: HandoverRun, side: Side) -> None:
+    """Open the session by which an instance still answers once it was asked to finish."""
+    instance, counters, world = side.instance, side.definition.manifest.counters, run.world
     if counters is None or not counters.session:
         return
     try:
-        for source in world.renderer.probes((counters.source,), run.router, instance):
-            target = target_of(world.folders, instance, definition)
-            run.session = world.prober.session(source, counters.session, counters.prompt, target)
-            look_on(run, instance, definition)
+        for source in world.renderer.probes((counters.source,), side.router, instance):
+            target = target_of(world.folders, instance, side.definition)
+            run.across.session = world.prober.session(source, counters.session, counters.prompt, target)
+            look_on(run, side)
     except SupervisorError as error:
         log.warning("counters not followed", extra={"service": instance.service, "reason": str(error)})
 
 
-def look_on(run: HandoverRun, instance: Instance, definition: ServiceDefinition, *, is_last: bool = False) -> None:
-    """Note what an instance that finishes has counted by now; with `is_last` its session is closed."""
-    session = run.session
+def look_on(run: HandoverRun, side: Side, *, is_last: bool = False) -> None:
+    """Read the counters of an instance that finishes; with `is_last` its session is closed."""
+    session = run.across.session
     if not isinstance(session, Session):
         return
-    _note(run.world, instance, definition, session.read)
+    _note(run.world, side.instance, side.definition, session.read)
     if is_last:
         session.close()
-        run.session = None
+        run.across.session = None
 
 
 def begin_anew(world: World, instance: Instance, definition: ServiceDefinition) -> None:
-    """The daemon of an instance is started again: it counts from zero."""
+    """Note in the ledger that the daemon of an instance is started again, and counts from zero."""
     if definition.manifest.counters:
         with suppress(SupervisorError):
             world.shared.ledger.restarted(world.store, instance.service, instance.generation)

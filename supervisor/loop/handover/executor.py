@@ -1,4 +1,4 @@
-"""Carries a hand-over on: the machine says what is next, the journal hears it first, then the step is done."""
+"""Carries a hand-over on: the next step comes from `decisions/handover.py`, is recorded, and then carried out."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from types import MappingProxyType
 
 from supervisor.decisions.handover import advance, current
 from supervisor.loop.fault_points import Moment
-from supervisor.loop.handover import forward, undo
+from supervisor.loop.handover.announcement import report_step
 from supervisor.loop.handover.readiness import ready
 from supervisor.loop.handover.run import HandoverRun, Wait
 from supervisor.loop.handover.state_transfer import catch_up
+from supervisor.loop.handover.steps import candidate, cut_over, drain, former, reload, staging
 from supervisor.values.errors import EngineError, EngineUnavailableError, NoSpaceError, SupervisorError
 from supervisor.values.handover import Event, Mode, Outcome, RevertAsked, Step, StepDone, StepFailed
-from supervisor.values.status import Progress
 
 log = logging.getLogger(__name__)
 
@@ -23,38 +23,44 @@ RETRY_SECONDS = 1.0  # after a failed undo or clearing step
 
 STEPS: Mapping[Step, Callable[[HandoverRun], Wait | None]] = MappingProxyType(
     {
-        Step.STAGE: forward.stage,
-        Step.CHECK: forward.check,
-        Step.CREATE: forward.create,
-        Step.START: forward.start,
+        # Each step is followed by the one that undoes it, if any: see the tables of `decisions/handover.py`.
+        Step.STAGE: staging.stage,
+        Step.UNSTAGE: staging.unstage,
+        Step.CHECK: staging.check,
+        Step.CREATE: candidate.create,
+        Step.START: candidate.start,
+        Step.REMOVE_CANDIDATE: candidate.remove_candidate,
         Step.READY: ready,
         Step.SYNC: catch_up,
-        Step.KILL_FORMER: forward.kill_former,
-        Step.CUT_OVER: forward.cut_over,
-        Step.VERIFY: forward.verify,
-        Step.SOAK: forward.soak,
-        Step.DRAIN: forward.drain,
-        Step.RETIRE: forward.retire,
-        Step.APPLY: forward.apply,
-        Step.SWITCH_BACK: undo.switch_back,
-        Step.REVIVE_FORMER: undo.revive_former,
-        Step.DRAIN_CANDIDATE: undo.drain_candidate,
-        Step.REMOVE_CANDIDATE: undo.remove_candidate,
-        Step.UNSTAGE: undo.unstage,
-        Step.UNAPPLY: undo.unapply,
+        Step.DRAIN_CANDIDATE: drain.drain_candidate,
+        Step.KILL_FORMER: former.kill_former,
+        Step.REVIVE_FORMER: former.revive_former,
+        Step.CUT_OVER: cut_over.cut_over,
+        Step.SWITCH_BACK: cut_over.switch_back,
+        Step.VERIFY: cut_over.verify,
+        Step.SOAK: cut_over.soak,
+        Step.DRAIN: drain.drain,
+        Step.RETIRE: former.retire,
+        Step.APPLY: reload.apply,
+        Step.UNAPPLY: reload.unapply,
     }
 )
 
 
 def carry_on(run: HandoverRun) -> Wait | None:
-    """Do the current step once; return how long to wait before the next call, None to go on at once."""
+    """Carry out the current step once; return how long to wait before the next call, None to go on at once.
+
+    A step that fails turns the hand-over round, or is tried again if it undoes or clears away.
+    Raises StateError: when the journal could not record what follows; the step is then carried out again.
+    """
     step = run.step
     if step is None:
         return None
-    is_new = run.step_began is None
+    is_new = run.memory.began is None
     if is_new:
-        run.step_began = run.world.clock.monotonic()
-        _tell(run, step)
+        run.memory.began = run.world.clock.monotonic()
+        log.debug("step", extra={"service": run.handover.service, "step": step})
+        report_step(run, step)
     try:
         wait = _do(run, step, is_new=is_new)
     except EngineUnavailableError as error:
@@ -69,7 +75,7 @@ def carry_on(run: HandoverRun) -> Wait | None:
         log.exception("unexpected failure", extra={"service": run.handover.service, "step": step})
         return _fail(run, step, f"cannot {step} {run.candidate.container_name}: {error!r}")
     if wait is None:
-        _take(run, StepDone())
+        _advance(run, StepDone())
     return wait
 
 
@@ -84,20 +90,23 @@ def _do(run: HandoverRun, step: Step, *, is_new: bool) -> Wait | None:
 
 
 def revert(run: HandoverRun, reason: str) -> None:
-    """Turn round: the former active is wanted back."""
+    """Turn the hand-over round: it goes back to the former active. `reason` is recorded.
+
+    Raises StateError: nothing has changed. Not for a hand-over that is committed or goes back already.
+    """
     log.warning("reverting", extra={"service": run.handover.service, "step": run.step, "reason": reason})
-    _take(run, RevertAsked(reason))
+    _advance(run, RevertAsked(reason))
 
 
 def _fail(run: HandoverRun, step: Step, reason: str) -> Wait | None:
     before = run.handover
     log.warning("step failed", extra={"service": before.service, "step": step, "reason": reason})
-    _take(run, StepFailed(reason))
+    _advance(run, StepFailed(reason))
     return Wait(RETRY_SECONDS) if run.handover == before else None
 
 
 def _revive_engine(run: HandoverRun, step: Step, error: EngineUnavailableError) -> Wait | None:
-    """An engine that went away is started again and the step repeated; containers did not notice."""
+    """Start an engine that went away and let the step be repeated; containers ran on meanwhile."""
     elapsed = run.elapsed
     try:
         run.world.engine.start_service()
@@ -108,23 +117,17 @@ def _revive_engine(run: HandoverRun, step: Step, error: EngineUnavailableError) 
     return _fail(run, step, str(error)) if elapsed > ENGINE_SECONDS else Wait(RETRY_SECONDS / 4)
 
 
-def _take(run: HandoverRun, event: Event) -> None:
+def _advance(run: HandoverRun, event: Event) -> None:
+    """Record where the hand-over stands after `event`, and go on from there."""
     after = advance(run.handover, event)
     if after == run.handover:
         return
     if after.mode is Mode.RELOAD and after.outcome is not Outcome.RUNNING:
         run.world.folders.remove_backup(run.candidate)
     run.world.store.record(after, current(after), run.world.clock.now())
-    run.handover, run.step_began, run.good = after, None, 0
+    run.take(after)
     if run.is_over:
         log.info(
             "hand-over ended",
             extra={"service": after.service, "outcome": after.outcome, "generation": run.candidate.generation},
         )
-
-
-def _tell(run: HandoverRun, step: Step) -> None:
-    log.debug("step", extra={"service": run.handover.service, "step": step})
-    elapsed = run.world.clock.monotonic() - run.began
-    for listener in run.listeners:
-        listener.put(Progress(run.handover.service, step, "", elapsed=elapsed))

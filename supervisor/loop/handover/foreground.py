@@ -21,16 +21,17 @@ class Foreground:
 
     @property
     def soaks(self) -> bool:
+        """True if the newest hand-over soaks."""
         return self.run is not None and self.run.step is Step.SOAK
 
     @property
     def soaks_configuration(self) -> bool:
-        """True if what soaks is no version: it is good as soon as somebody asks for more."""
+        """True if a configuration soaks: it is taken for good as soon as something else is asked for."""
         return self.run is not None and self.soaks and not is_about_version(self.run.handover)
 
     @property
     def is_configuring(self) -> bool:
-        """True while a configuration is on its way to clients: to clear away what they left can wait."""
+        """True while a configuration is on its way to clients: clearing away former generations can wait."""
         run = self.run
         if run is None or run.handover.kind is not Kind.CONFIGURE or run.handover.direction is Direction.UNDO:
             return False
@@ -38,6 +39,7 @@ class Foreground:
 
     @property
     def leaves_active_alone(self) -> bool:
+        """True while the keeper must not touch the active instance: see `decisions.handover`."""
         return self.run is not None and leaves_active_alone(self.run.handover)
 
     def begin(self, run: HandoverRun) -> None:
@@ -53,9 +55,9 @@ class Foreground:
         return soaking if soaking.is_background else None
 
     def end(self) -> None:
-        """Let go of what has ended: what soaks beside it goes on, or goes back if somebody asked for that meanwhile.
+        """Drop the hand-over that has ended: one that soaks beside it goes on, or back if that was asked for meanwhile.
 
-        StateError: nothing is let go, and this may be repeated.
+        Raises StateError: nothing is dropped, and this may be repeated.
         """
         ended, soaking = self.run, self.overtaken
         if soaking is not None and ended is not None:
@@ -66,7 +68,7 @@ class Foreground:
         self.run, self.overtaken = soaking, None
 
     def end_soak(self) -> HandoverRun | None:
-        """End the soak of a configuration, since somebody asks for more. Return the hand-over if it is decided."""
+        """End the soak of a configuration, since something else is asked for. Return the hand-over if it is decided."""
         run = self.run
         if run is not None and self.soaks_configuration:
             run.is_confirmed = True
@@ -75,7 +77,7 @@ class Foreground:
         return run if run is not None and run.is_background else None
 
     def want_back(self, listener: Listener) -> bool:
-        """Note that the version that soaks is to give way once the configuration beside it has ended. False: none."""
+        """Note that the version that soaks is to give way after the hand-over beside it. False: none soaks so."""
         if self.overtaken is None or not is_about_version(self.overtaken.handover):
             return False
         self.overtaken.is_wanted_back = True

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from supervisor.decisions.knowledge import Unknown, lines, unknown
 from supervisor.loop.generations.instances import target_of
+from supervisor.loop.handover.announcement import report_step
 from supervisor.loop.handover.counting import look
 from supervisor.loop.handover.run import HandoverRun
 from supervisor.loop.world import World
@@ -20,7 +22,6 @@ from supervisor.values.errors import SupervisorError
 from supervisor.values.manifest import Awaited, Knowledge, ServiceDefinition
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import Instance, ResolvedProbe
-from supervisor.values.status import Progress
 
 One = TypeVar("One", Awaited, Knowledge)
 
@@ -30,38 +31,42 @@ NOTE_SECONDS = 5.0  # while a daemon serves: how often what it knows is noted
 REPAIR_SECONDS = 0.3  # nobody is served meanwhile: what is not known by then is found out with traffic
 
 
+@dataclass(slots=True)
+class Lessons:
+    """The memory of READY: whether the candidate was given the former's knowledge, and since when it finds out more."""
+
+    is_taught: bool = False
+    since: dict[Awaited, float] = field(default_factory=dict)  # monotonic
+    message: str = ""  # the last that was reported
+
+
 def waits_for(run: HandoverRun) -> str:
     """Pass the former's knowledge to the candidate, once; return what it still has to find out, or nothing."""
-    if not run.lessons.is_told:
-        run.lessons.is_told = True
+    lessons = run.memory.of(Lessons)
+    if not lessons.is_taught:
+        lessons.is_taught = True
         former = (run.former, run.former_definition) if run.former and run.former_definition else None
         teach(run.world, run.candidate, run.definition, run.router, former)
-    message = _unknown(run)
-    if message != run.lessons.message:
-        run.lessons.message = message
-        _report(run, message)
+    message = _unknown(run, lessons)
+    if message != lessons.message:
+        lessons.message = message
+        if message:
+            log.info("waiting", extra={"service": run.handover.service, "reason": message})
+            report_step(run, run.step or "", message)
     return message
 
 
-def _report(run: HandoverRun, message: str) -> None:
-    if message:
-        log.info("waiting", extra={"service": run.handover.service, "reason": message})
-        elapsed = run.world.clock.monotonic() - run.began
-        for listener in run.listeners:
-            listener.put(Progress(run.handover.service, run.step or "", message, elapsed=elapsed))
-
-
-def _unknown(run: HandoverRun) -> str:
+def _unknown(run: HandoverRun, lessons: Lessons) -> str:
     now = run.world.clock.monotonic()
     for awaited in run.definition.manifest.readiness.awaited:
-        since = run.lessons.since.setdefault(awaited, now)
+        since = lessons.since.setdefault(awaited, now)
         is_repair = run.handover.kind.is_repair
         if now - since >= (min(REPAIR_SECONDS, awaited.at_most) if is_repair else awaited.at_most):
             continue
         found = _ask(run, awaited)
         if found:
             return f"waiting for {found}"
-        run.lessons.since[awaited] = -awaited.at_most  # known: not asked again
+        lessons.since[awaited] = -awaited.at_most  # known: not asked again
     return ""
 
 

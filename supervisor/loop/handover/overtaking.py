@@ -18,7 +18,10 @@ log = logging.getLogger(__name__)
 
 
 def pass_on(soaking: HandoverRun, newer: HandoverRun) -> None:
-    """The newer candidate has proved itself: record what becomes of both. Nothing happens when that is recorded."""
+    """Record what becomes of both once the newer candidate has proved itself; nothing happens when that is recorded.
+
+    Raises StateError: nothing has changed.
+    """
     if not is_soaking(soaking.handover):
         return
     world, now = newer.world, newer.world.clock.now()
@@ -30,24 +33,18 @@ def pass_on(soaking: HandoverRun, newer: HandoverRun) -> None:
         else:
             world.store.amend(former)
             world.store.record(after, current(after), now)
-    soaking.handover = former
-    if is_over:
-        soaking.step_began = None
-    else:
-        soaking.former_router = soaking.former_router or soaking.router
-        soaking.candidate, soaking.router, soaking.is_passed_on = newer.candidate, newer.router, True
-        newer.handover, newer.step_began = after, None
+    soaking.take(former)
+    if not is_over:
+        soaking.give_candidate(newer.router, newer.candidate)
+        newer.take(after)
     facts = {"service": former.service, "generation": newer.candidate.generation}
     log.info("soak ends early" if is_over else "soak goes on with another configuration", extra=facts)
 
 
 def note_configuration(soaking: HandoverRun, router: RouterConfig) -> None:
-    """The candidate of a version that soaks has been given another configuration in place."""
+    """Record that the candidate of a version that soaks was given another configuration in place."""
     if not is_about_version(soaking.handover) or not is_soaking(soaking.handover):
         return
     if not soaking.handover.is_reconfigured:
-        noted = replace(soaking.handover, is_reconfigured=True)
-        soaking.world.store.amend(noted)
-        soaking.handover = noted
-    soaking.former_router = soaking.former_router or soaking.router
-    soaking.router = router
+        soaking.amend(replace(soaking.handover, is_reconfigured=True))
+    soaking.give_candidate(router)

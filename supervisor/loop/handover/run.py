@@ -1,141 +1,191 @@
-"""One hand-over under way: where it stands, what it is about, and what its steps must remember between two calls."""
+"""One hand-over under way.
+
+Its journal value (`Handover`) is all that outlives this process. Everything else is found again by a supervisor that
+comes back, because every step may be repeated.
+"""
 
 from __future__ import annotations
 
 import queue
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from supervisor.decisions.handover import current, verdict
-from supervisor.decisions.traffic import endpoints
+from supervisor.decisions.overtaking import is_passed_on
 from supervisor.loop.generations.instances import probe_once
 from supervisor.loop.world import World
-from supervisor.ports.engine import Engine
 from supervisor.ports.probes import Session
-from supervisor.values.errors import SupervisorError
 from supervisor.values.handover import Direction, Handover, Outcome, Step
-from supervisor.values.manifest import Awaited, Protocol, ServiceDefinition, StateSharing, Watch
+from supervisor.values.manifest import ServiceDefinition, Watch
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import Instance, RenderedFile, ResolvedProbe
 from supervisor.values.status import Progress
 
 Listener = queue.SimpleQueue[Progress]
+Note = TypeVar("Note")
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing to do for so many seconds."""
+    """The result of a step that is not complete: repeat it after so many seconds."""
 
     seconds: float
 
 
-@dataclass(slots=True)
-class Lessons:
-    """The lesson of a candidate: whether it was given the former's knowledge, and since when it finds out the rest."""
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two generations of a hand-over, with the router's configuration that its daemon has or is to get."""
 
-    is_told: bool = False
-    since: dict[Awaited, float] = field(default_factory=dict)
-    message: str = ""
+    instance: Instance
+    definition: ServiceDefinition
+    router: RouterConfig
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadFiles:
+    """The files of a reload: those to be written, and those that were there before."""
+
+    wanted: tuple[RenderedFile, ...]
+    before: tuple[RenderedFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """The surroundings of a hand-over, which stay the same in its course."""
+
+    world: World
+    began: float  # monotonic
+    began_at: float  # since the epoch
+    reload: ReloadFiles | None = None  # mode reload only
+
+
+@dataclass(slots=True)
+class StepMemory:
+    """The memory of the current step between two calls; it is dropped when the step changes."""
+
+    began: float | None = None  # monotonic; None: the step was not called yet
+    good: int = 0  # readiness or verification probes that held in a row
+    _notes: dict[type, object] = field(default_factory=dict)
+
+    def of(self, kind: type[Note]) -> Note:
+        """Return the step's own notes of this type, which is made without arguments at the first call."""
+        note = self._notes.setdefault(kind, kind())
+        assert isinstance(note, kind)
+        return note
+
+
+@dataclass(slots=True)
+class AcrossSteps:
+    """Things that one step of this process leaves for a later one; a process that comes back does without them."""
+
+    proof: tuple[ResolvedProbe, ...] | None = None  # from READY to VERIFY: see `readiness`; None: not asked yet
+    session: Session | None = None  # from DRAIN to RETIRE: a daemon that finishes accepts no other one
+    held_port: int | None = None  # from KILL_FORMER to VERIFY: the supervisor's socket stands in for a daemon's
+
+
+@dataclass(slots=True)
+class Draining:
+    """The drain of the generation that lost its traffic, as status shows it."""
+
+    connections: int = 0  # when last counted
+    deadline: float = 0.0  # since the epoch
+    is_hurried: bool = False  # it gives way to a newer generation
 
 
 @dataclass(slots=True)
 class HandoverRun:
-    """What must survive this process is in the journal; the rest is found again when a step is repeated."""
+    """A hand-over under way, on its worker's thread.
 
-    world: World
+    `handover` is replaced by each value that the journal has recorded (`take`). `candidate_side` is replaced when a
+    configuration arrives in the soak, `former_side` when the former active is given it on the way back.
+    """
+
     handover: Handover
-    definition: ServiceDefinition
-    router: RouterConfig
-    candidate: Instance
-    former: Instance | None
-    former_definition: ServiceDefinition | None
-    began: float  # monotonic
-    began_at: float  # since the epoch
+    context: RunContext
+    candidate_side: Side
+    former_side: Side | None  # None: at a first start, and in a reload
     listeners: list[Listener] = field(default_factory=list)
-    files: tuple[RenderedFile, ...] = ()  # reload: what is to be written
-    former_files: tuple[RenderedFile, ...] = ()  # reload: what was there before
+    memory: StepMemory = field(default_factory=StepMemory)
+    across: AcrossSteps = field(default_factory=AcrossSteps)
+    draining: Draining = field(default_factory=Draining)
     is_confirmed: bool = False  # the operator ended the soak
-    held: int = 0  # connections of the former active, when last counted
-    is_uncounted: bool = False  # nobody could tell how many, lately
-    drain_deadline: float = 0.0  # since the epoch
-    # of the current step
-    step_began: float | None = None
-    good: int = 0  # probes that held in a row
-    is_signalled: bool = False  # who drains was asked to refuse new work
-    is_dismissed: bool = False  # and, at the deadline, to end
-    telling: tuple[ResolvedProbe, ...] | None = None  # held on the clients' path before the cut-over; None: not asked
-    session: Session | None = None  # with who finishes, which takes no new ones
-    lessons: Lessons = field(default_factory=Lessons)  # what the candidate was told and has to find out
-    # of copied state
-    copies: int = 0  # made before the cut
-    recuts: int = 0  # made after it
-    is_copied: bool = False  # the candidate was started again from a copy and is not ready yet
-    carries: int = 0  # made on the way back
-    warming: float | None = None  # when the former was started again, which is not ready yet
-    former_router: RouterConfig | None = None  # what the former active has, if another one came in the soak
-    is_passed_on: bool = False  # its soak goes on for a candidate with another configuration
-    is_refreshed: bool = False  # the former has the configuration of the candidate, or cannot have it
-    wants_space: bool = False  # it failed, and not because of what it was to do
-    is_wanted_back: bool = False  # as soon as the hand-over that runs beside it has ended
-    is_hurried: bool = False  # its drain gives way to a newer generation
-    # of a takeover
-    is_port_held: bool = False
+    is_wanted_back: bool = False  # the former version is, as soon as the hand-over beside this one has ended
+    is_refreshed: bool = False  # the former active has the newest configuration, or cannot be given it
+    wants_space: bool = False  # it failed for want of disk space, which says nothing of what it was to do
+
+    @property
+    def world(self) -> World:
+        return self.context.world
+
+    @property
+    def candidate(self) -> Instance:
+        return self.candidate_side.instance
+
+    @property
+    def definition(self) -> ServiceDefinition:
+        """The candidate's."""
+        return self.candidate_side.definition
+
+    @property
+    def router(self) -> RouterConfig:
+        """The configuration that the candidate is given: the newest that this hand-over has heard of."""
+        return self.candidate_side.router
+
+    @property
+    def former(self) -> Instance | None:
+        return self.former_side.instance if self.former_side else None
+
+    @property
+    def former_definition(self) -> ServiceDefinition | None:
+        return self.former_side.definition if self.former_side else None
 
     @property
     def step(self) -> Step | None:
+        """The step that is to be carried out now; None: the hand-over has ended."""
         return current(self.handover)
 
     @property
     def is_over(self) -> bool:
+        """True if nothing is left to do."""
         return self.handover.outcome is not Outcome.RUNNING
 
     @property
     def is_background(self) -> bool:
-        """Only clearing is left: another hand-over may begin."""
+        """True if only clearing is left: another hand-over may begin."""
         return not self.is_over and verdict(self.handover) is not Outcome.RUNNING
 
     @property
+    def is_passed_on(self) -> bool:
+        """True if its soak goes on for a later candidate, with another configuration."""
+        return is_passed_on(self.handover, self.candidate)
+
+    @property
     def leaving(self) -> Instance | None:
-        """Who finishes its connections when traffic has moved."""
+        """The instance that finishes its connections once traffic has moved; None: there is none."""
         return self.former if self.handover.direction is Direction.FORWARD else self.candidate
 
     @property
     def elapsed(self) -> float:
         """Seconds since the current step began."""
         now = self.world.clock.monotonic()
-        return now - (now if self.step_began is None else self.step_began)
+        return now - (now if self.memory.began is None else self.memory.began)
 
-    @property
-    def copies_state(self) -> bool:
-        return any(volume.sharing is StateSharing.COPIED for volume in self.definition.manifest.state)
+    def take(self, recorded: Handover) -> None:
+        """Go on from a value that the journal has recorded; the step's memory is dropped if the step has changed."""
+        before, self.handover = self.handover, recorded
+        if (before.index, before.direction, before.outcome) != (recorded.index, recorded.direction, recorded.outcome):
+            self.memory = StepMemory()
 
-    def drain_seconds(self, definition: ServiceDefinition) -> float:
-        """How long an instance may take to finish its connections."""
-        own, bound = definition.manifest.drain.deadline, self.world.settings.drain
-        return own if bound is None else min(own, bound)
-
-    def remember_copy(self, digest: str) -> None:
-        """What both know now: the journal hears it, a comparison after a restart depends on it."""
-        noted = replace(self.handover, synced=digest)
+    def amend(self, noted: Handover) -> None:
+        """Record facts that change nothing of where the hand-over stands. Raises StateError: nothing has changed."""
         self.world.store.amend(noted)
-        self.handover = noted
+        self.take(noted)
 
-    def probe(self, instance: Instance, definition: ServiceDefinition, watch: Watch | None = None) -> str:
-        """Ask the probes (readiness unless said) once; return what is wrong, or nothing."""
-        return probe_once(self.world, instance, definition, self.router, watch)
+    def probe(self, side: Side, watch: Watch | None = None) -> str:
+        """Carry out the probes of a watch (None: readiness) once; return the first failure, empty if all hold."""
+        return probe_once(self.world, side.instance, side.definition, side.router, watch)
 
-
-def forget_datagrams(run: HandoverRun, instance: Instance) -> None:
-    """Tracked datagram flows (translated ones, and the router's own) would stay with the instance that had them."""
-    run.world.kernel.connections.delete(endpoints(instance, Protocol.UDP))
-
-
-def tell_daemon(engine: Engine, instance: Instance, definition: ServiceDefinition) -> None:
-    """Let a daemon read the files that were written for it. SupervisorError: it refused them."""
-    reload, name = definition.manifest.reload, instance.container_name
-    if reload and reload.signal:
-        engine.kill(name, reload.signal)
-    elif reload:
-        result = engine.execute(name, reload.command, 10.0)
-        if result.exit_code != 0:
-            said = (result.stderr + result.stdout).decode(errors="replace").strip()
-            raise SupervisorError(f"cannot reload {name}: {reload.command[0]} ended with {said[-2000:]}")
+    def give_candidate(self, router: RouterConfig, instance: Instance | None = None) -> None:
+        """Note that the candidate, or a later `instance` in its place, has another configuration."""
+        side = self.candidate_side
+        self.candidate_side = replace(side, router=router, instance=instance or side.instance)

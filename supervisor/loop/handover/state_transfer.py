@@ -1,24 +1,26 @@
-"""State that each generation writes for itself (leases): copied, compared, copied again, carried back.
+"""Transfers state that each generation writes for itself: copied, compared, copied again, carried back.
 
-There are never two writers of one folder. The candidate reads its copy when it starts. What the other generation learns
-later is replayed, where the manifest says how; otherwise it is copied once more and the candidate started again, which
-costs nobody anything as long as the other generation has the traffic.
+There are never two writers of one folder. The candidate reads its copy when it starts. Changes that the other
+generation makes later are replayed, where the manifest says how; otherwise the state is copied once more and the
+candidate started again, which costs nobody anything as long as the other generation has the traffic.
 
-What has no owner in the configuration of the generation that is to get it (`owned`) is neither copied nor replayed.
+Items without an owner in the configuration of the generation that is to get them (`owned`) are neither copied nor
+replayed.
 """
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass, replace
 
 from supervisor.decisions.handover import is_interrupted
 from supervisor.loop.generations.instances import begin, is_active, target_of
 from supervisor.loop.handover.readiness import await_ready, ready
-from supervisor.loop.handover.run import HandoverRun, Wait
+from supervisor.loop.handover.run import HandoverRun, Side, Wait
 from supervisor.loop.switchboard import Serving
 from supervisor.values.errors import SupervisorError
 from supervisor.values.handover import Mode
-from supervisor.values.manifest import ServiceDefinition, ServiceManifest, StateSharing
+from supervisor.values.manifest import ServiceManifest, StateSharing
 from supervisor.values.state import Instance
 
 log = logging.getLogger(__name__)
@@ -29,48 +31,65 @@ RECUTS = 2
 CARRIES = 4  # back to the former, which has no traffic meanwhile: they cost time, and the connections it still has
 
 
+@dataclass(slots=True)
+class TransferNotes:
+    """The memory of a step that transfers state: SYNC, VERIFY or SWITCH_BACK."""
+
+    copies: int = 0  # made before the cut
+    is_copied: bool = False  # the candidate was started again from a copy and is not ready yet
+    recuts: int = 0  # copies made after the cut
+    carries: int = 0  # copies made on the way back
+
+
+def copies_state(run: HandoverRun) -> bool:
+    """True if each generation has a copy of its own of a volume."""
+    return any(volume.sharing is StateSharing.COPIED for volume in run.definition.manifest.state)
+
+
 def first_copy(run: HandoverRun) -> None:
-    """Let the candidate start from what the former active knows now."""
-    if run.former and run.copies_state and not is_active(run.world.store, run.candidate):
+    """Copy the former active's state for the candidate to start from, unless the candidate has had traffic."""
+    if run.former and copies_state(run) and not is_active(run.world.store, run.candidate):
         digest = _digest(run, run.former)
         run.world.folders.copy_state(run.former, run.candidate, run.definition.manifest)
-        run.remember_copy(digest)
+        _record_copy(run, digest)
 
 
 def catch_up(run: HandoverRun) -> Wait | None:
-    """Before the cut: tell the candidate what the former active has learnt since, or copy it again and start anew."""
-    former = run.former
-    if former is None or not run.copies_state:
+    """Bring the candidate's copy up to date before the cut: by a replay, or by a copy from which it starts again."""
+    former, notes = run.former, run.memory.of(TransferNotes)
+    if former is None or not copies_state(run):
         return None
-    if not run.is_copied and _is_told(run, former, run.candidate, run.definition):
+    if not notes.is_copied and _is_all_replayed(run, former, run.candidate_side):
         return None
-    if run.is_copied:
+    if notes.is_copied:
         waiting = ready(run)
         if waiting is not None:
             return waiting
-        run.is_copied = False
-    if _digest(run, former) == run.handover.synced or run.copies >= COPIES_BEFORE_CUT:
+        notes.is_copied = False
+    if _digest(run, former) == run.handover.synced or notes.copies >= COPIES_BEFORE_CUT:
         return None
-    run.copies += 1
+    notes.copies += 1
     _copy_again(run, former)
+    notes.is_copied = True
     return Wait(0.0)
 
 
 def cut_again(run: HandoverRun) -> bool:
-    """After the cut: did the former active change its state since the copy? Then go back, copy and cut again.
+    """Go back, copy and cut again if the former active changed its state between the copy and the cut. True: done.
 
-    Only while the candidate has not changed its own: from then on both know something. What can be replayed need not
-    be copied again.
+    Only while the candidate has not changed its own copy: from then on both have news. State that can be replayed
+    need not be copied again.
     """
     former, world, service = run.former, run.world, run.handover.service
-    if former is None or not run.copies_state or run.handover.synced is None or run.recuts >= RECUTS:
+    notes = run.memory.of(TransferNotes)
+    if former is None or not copies_state(run) or run.handover.synced is None or notes.recuts >= RECUTS:
         return False
     if is_replayed(run.definition.manifest) or _digest(run, former) == run.handover.synced:
         return False
     if _digest(run, run.candidate) != run.handover.synced:
         log.warning("state not carried over whole", extra={"service": service, "generation": run.candidate.generation})
         return False
-    run.recuts += 1
+    notes.recuts += 1
     alive = world.switchboard.serving(service).alive
     world.store.move_active(service, former.generation, run.candidate.generation)
     world.switchboard.serve(service, Serving(former, alive))
@@ -81,87 +100,88 @@ def cut_again(run: HandoverRun) -> bool:
     return True
 
 
-def carry_back(run: HandoverRun, former: Instance) -> bool:
-    """Give the former active what the candidate learnt since the cut, while the candidate still answers.
+def carry_back(run: HandoverRun, former: Side) -> bool:
+    """Give the former active the news of the candidate since the cut, while the candidate still answers.
 
     True: the former was started again from the copy. A candidate that is broken is not waited for.
     """
-    world, manifest = run.world, run.definition.manifest
-    has_traffic = world.switchboard.serving(former.service).active == run.candidate
-    if run.carries >= CARRIES or not run.copies_state or not has_traffic:
+    world, instance, notes = run.world, former.instance, run.memory.of(TransferNotes)
+    has_traffic = world.switchboard.serving(instance.service).active == run.candidate
+    if notes.carries >= CARRIES or not copies_state(run) or not has_traffic:
         return False
     digest = _digest(run, run.candidate)
     if digest == run.handover.synced:
         return False
-    if not _is_trusted(run) or _is_told(run, run.candidate, former, run.former_definition or run.definition):
+    if not _is_trusted(run) or _is_all_replayed(run, run.candidate, former):
         return False
-    world.engine.kill(former.container_name, "SIGKILL")
-    world.folders.copy_state(run.candidate, former, manifest)
-    run.remember_copy(digest)
-    world.engine.start(former.container_name)
-    run.carries += 1
+    world.engine.kill(instance.container_name, "SIGKILL")
+    world.folders.copy_state(run.candidate, instance, run.definition.manifest)
+    _record_copy(run, digest)
+    world.engine.start(instance.container_name)
+    notes.carries += 1
     return True
 
 
 def knows_alone(run: HandoverRun, former: Instance) -> bool:
-    """Was a supervisor killed between the store and the kernel on the way back, and has the candidate learnt since what
-    only a copy can carry over?"""
-    if not run.copies_state or is_replayed(run.definition.manifest) or not is_active(run.world.store, former):
+    """True if a supervisor was killed between the store and the kernel on the way back, and only a copy can carry over
+    the news of the candidate since."""
+    if not copies_state(run) or is_replayed(run.definition.manifest) or not is_active(run.world.store, former):
         return False
     has_learnt = _digest(run, run.candidate) != run.handover.synced == _digest(run, former)
     return has_learnt and _is_trusted(run)
 
 
-def _is_told(run: HandoverRun, source: Instance, target: Instance, definition: ServiceDefinition) -> bool:
-    """Before traffic moves: replay all there is. False: it has to be copied."""
-    if not is_replayed(definition.manifest):
-        return False
-    is_told = False
-    for _ in range(REPLAYS_BEFORE_CUT):
-        count = replay(run, source, target, definition)
-        is_told = is_told or count is not None  # what is left then is replayed after the cut
-        if count == 0:
-            break
-    return is_told
+def replay(run: HandoverRun, source: Instance, target: Side) -> int | None:
+    """Request from `target` the items that `source` has and it lacks; return how many there were, None: it failed.
 
-
-def replay(run: HandoverRun, source: Instance, target: Instance, definition: ServiceDefinition) -> int | None:
-    """Ask `target` for what `source` has learnt since it was copied; return how much that was, None: not all of it.
-
-    What is refused costs nobody anything yet: a lease that is missing in one file is granted anew, to the same guest,
-    when it is renewed (`dhcp-authoritative`, DESIGN).
+    May be repeated. An item that is refused costs nobody anything yet: its owner gets the same one when it renews it.
     """
-    world, told, total = run.world, {"service": target.service, "generation": target.generation}, 0
-    for volume in definition.manifest.state:
-        for asked in world.renderer.probes([volume.replay] if volume.replay else [], run.router, target):
-            file = asked.argument("file") or ""
+    world, instance, total = run.world, target.instance, 0
+    facts = {"service": instance.service, "generation": instance.generation}
+    for volume in target.definition.manifest.state:
+        for request in world.renderer.probes([volume.replay] if volume.replay else [], target.router, instance):
+            file = request.argument("file") or ""
             try:
-                granted, known = (world.folders.read_state(one, volume, file, target) for one in (source, target))
-                count = world.prober.replay(asked, granted, known, target_of(world.folders, target, definition))
+                granted, known = (world.folders.read_state(one, volume, file, instance) for one in (source, instance))
+                daemon = target_of(world.folders, instance, target.definition)
+                count = world.prober.replay(request, granted, known, daemon)
             except SupervisorError as error:
-                log.warning("state not replayed", extra={**told, "reason": str(error)})
+                log.warning("state not replayed", extra={**facts, "reason": str(error)})
                 return None
             total += count
     if total:
-        log.info("state replayed", extra={**told, "count": total})
+        log.info("state replayed", extra={**facts, "count": total})
     return total
 
 
+def replay_back(run: HandoverRun, former: Side) -> None:
+    """Replay to the former active the news of the candidate that came too late to be carried back."""
+    if run.handover.mode is Mode.OVERLAP and _is_trusted(run):
+        replay(run, run.candidate, former)
+
+
 def is_replayed(manifest: ServiceManifest) -> bool:
-    """Can all be replayed that a candidate starts from a copy of?"""
+    """True if every volume that a candidate starts from a copy of can be replayed, too."""
     return all(volume.replay for volume in manifest.state if volume.sharing is StateSharing.COPIED)
 
 
-def replay_back(run: HandoverRun, former: Instance) -> None:
-    """What came too late to be carried back."""
-    if run.handover.mode is Mode.OVERLAP and _is_trusted(run):
-        replay(run, run.candidate, former, run.former_definition or run.definition)
+def _is_all_replayed(run: HandoverRun, source: Instance, target: Side) -> bool:
+    """Replay, before traffic moves, until there is nothing new. False: the state has to be copied."""
+    if not is_replayed(target.definition.manifest):
+        return False
+    has_worked = False
+    for _ in range(REPLAYS_BEFORE_CUT):
+        count = replay(run, source, target)
+        has_worked = has_worked or count is not None  # what is left then is replayed after the cut
+        if count == 0:
+            break
+    return has_worked
 
 
 def _is_trusted(run: HandoverRun) -> bool:
-    """What a candidate wrote may be what broke it. One that ended with the power is as good as its last word."""
+    """True if the candidate's state is worth having: it may be what broke it, unless the power was cut."""
     liveness = run.definition.manifest.liveness  # answers sooner than readiness that a candidate hangs
-    return is_interrupted(run.handover) or not run.probe(run.candidate, run.definition, liveness)
+    return is_interrupted(run.handover) or not run.probe(run.candidate_side, liveness)
 
 
 def _copy_again(run: HandoverRun, former: Instance) -> None:
@@ -169,11 +189,16 @@ def _copy_again(run: HandoverRun, former: Instance) -> None:
     world.engine.kill(run.candidate.container_name, "SIGKILL")
     digest = _digest(run, former)
     world.folders.copy_state(former, run.candidate, run.definition.manifest)
-    run.remember_copy(digest)  # before it runs: from then on it may change its copy
+    _record_copy(run, digest)  # before it runs: from then on it may change its copy
     begin(world, run.candidate, run.definition)
-    run.is_copied, run.good, run.step_began = True, 0, world.clock.monotonic()
+    run.memory.good, run.memory.began = 0, world.clock.monotonic()
+
+
+def _record_copy(run: HandoverRun, digest: str) -> None:
+    """Record in the journal the digest of the state that both have now: a later supervisor compares with it."""
+    run.amend(replace(run.handover, synced=digest))
 
 
 def _digest(run: HandoverRun, instance: Instance) -> str:
-    """What both know is compared as the candidate would be given it: what nobody owns any more is no difference."""
+    """Return the digest of an instance's state as the candidate would be given it, without items nobody owns."""
     return run.world.folders.state_digest(instance, run.definition.manifest, run.candidate)

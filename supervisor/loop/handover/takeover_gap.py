@@ -41,7 +41,7 @@ def hold_port(run: HandoverRun) -> None:
         inside = run.world.kernel.gap_sockets.hold(port)
         if inside is not None:
             run.world.switchboard.hold(port, inside)
-            run.is_port_held = True
+            run.across.held_port = port
     except SupervisorError as error:
         log.warning("port not held", extra={"service": run.handover.service, "port": port, "reason": str(error)})
         run.world.kernel.gap_sockets.release(port)
@@ -49,26 +49,26 @@ def hold_port(run: HandoverRun) -> None:
 
 def end_gap(run: HandoverRun) -> None:
     """A daemon answers: what arrives is for it. The rule goes before the socket."""
-    port = _takeover(run).encapsulation
-    if port is not None and run.is_port_held:
+    port = run.across.held_port
+    if port is not None:
         run.world.switchboard.release(port)
         run.world.kernel.gap_sockets.release(port)
-        run.is_port_held = False
+        run.across.held_port = None
 
 
 def settle(run: HandoverRun) -> Wait | None:
     """On the way back: wait until the former answers and has replaced what was left. Not for ever."""
-    former, definition = run.former, run.former_definition
-    if former is None or definition is None:
+    former = run.former_side
+    if former is None:
         return None
-    is_waited_for = run.elapsed < definition.manifest.readiness.deadline
-    if run.is_port_held and is_waited_for and run.probe(former, definition):
+    is_waited_for = run.elapsed < former.definition.manifest.readiness.deadline
+    if run.across.held_port is not None and is_waited_for and run.probe(former):
         return Wait(0.05)
     end_gap(run)
-    return clear_associations(run, SETTLE_SECONDS)
+    return clear_leftovers(run, SETTLE_SECONDS)
 
 
-def clear_associations(run: HandoverRun, seconds: float) -> Wait | None:
+def clear_leftovers(run: HandoverRun, seconds: float) -> Wait | None:
     """Wait so long for the daemon that runs now to replace all that the killed ones left."""
     return None if _clear(run) or run.elapsed > seconds else Wait(LOOK_SECONDS)
 
@@ -103,9 +103,7 @@ def _record(run: HandoverRun) -> None:
         return
     recorded = tuple(dict.fromkeys((*run.handover.associations, *present)))
     if recorded != run.handover.associations:
-        noted = replace(run.handover, associations=recorded)
-        run.world.store.amend(noted)
-        run.handover = noted
+        run.amend(replace(run.handover, associations=recorded))
 
 
 def _takeover(run: HandoverRun) -> Takeover:

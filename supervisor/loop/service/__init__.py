@@ -1,1 +1,1 @@
-"""A service's worker: one thread for each service, on which everything that changes it happens."""
+"""The worker of a service: one thread for each service, on which everything that changes it happens."""

@@ -11,7 +11,7 @@ from supervisor.decisions.handover import current, interrupted, resume, step_ind
 from supervisor.loop.generations.instances import discard, is_active, is_running, trial_of, without_instance
 from supervisor.loop.generations.recall import recall_service
 from supervisor.loop.handover.announcement import catch_up
-from supervisor.loop.handover.run import HandoverRun
+from supervisor.loop.handover.run import HandoverRun, ReloadFiles, RunContext, Side
 from supervisor.loop.service.parts import ServiceParts
 from supervisor.loop.switchboard import Serving
 from supervisor.loop.world import World
@@ -54,7 +54,7 @@ def take_over(parts: ServiceParts) -> None:
             parts.under_way.begin(run)
     recorded = parts.opening.active()
     if recorded and parts.under_way.run is None:
-        parts.retry_policy.found(recorded, parts.world.store.desired(parts.service))
+        parts.retry_policy.adopted(recorded, parts.world.store.desired(parts.service))
     parts.agenda.is_adopted = True
 
 
@@ -112,20 +112,13 @@ def _resume(
     resumed = resume(handover, is_cut=is_active(world.store, candidate), is_running=runs)
     if resumed != handover:
         world.store.record(resumed, current(resumed), now)
-    run = HandoverRun(
-        world,
-        resumed,
-        definition_of(candidate.definition),
-        router,
-        candidate,
-        former,
-        definition_of(former.definition) if former else None,
-        began=world.clock.monotonic(),
-        began_at=now,
-    )
+    definition, reload = definition_of(candidate.definition), None
+    former_side = Side(former, definition_of(former.definition), router) if former else None
     if is_reload:
-        kept, run.files = world.folders.backup(candidate), world.folders.read(candidate, run.definition.manifest)
-        run.former_files = run.files if kept is None else kept
+        backup, written = world.folders.backup(candidate), world.folders.read(candidate, definition.manifest)
+        reload = ReloadFiles(written, written if backup is None else backup)
+    context = RunContext(world, world.clock.monotonic(), now, reload)
+    run = HandoverRun(resumed, context, Side(candidate, definition, router), former_side)
     log.info("hand-over resumed", extra={"service": handover.service, "step": run.step, "way": resumed.direction})
     return None if run.is_over else run
 

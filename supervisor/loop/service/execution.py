@@ -15,7 +15,7 @@ from supervisor.values.router import RouterConfig
 
 
 class Execution:
-    """Lives on the worker's thread. `publish` makes what is so readable by others, before somebody is answered."""
+    """Lives on the worker's thread. `publish` takes the snapshot that others read, before anybody is answered."""
 
     def __init__(self, parts: ServiceParts, publish: Callable[[], None]) -> None:
         self._service, self._world, self._publish = parts.service, parts.world, publish
@@ -28,7 +28,7 @@ class Execution:
         return self._agenda.not_before if self._under_way.run else math.inf
 
     def carry_on(self) -> None:
-        """Do steps until one has to wait, something else is more urgent, or the hand-over is decided."""
+        """Do steps until a step has to wait, something else is more urgent, or the hand-over is decided."""
         run = self._under_way.run
         if run is None:
             return
@@ -51,7 +51,7 @@ class Execution:
         self._agenda.not_before = 0.0
 
     def conclude(self, run: HandoverRun) -> None:
-        """Let go of the hand-over in the foreground, which is decided.
+        """Settle the hand-over in the foreground, which is decided; let go of it and answer those who wait for it.
 
         Raises StateError: it is not let go, and all of this may be repeated.
         """
@@ -60,7 +60,7 @@ class Execution:
         self._close(run)
 
     def _pass_on(self) -> None:
-        """Settle what soaks if a configuration beside it has proved itself, unless the soak goes on for that one."""
+        """Settle the hand-over that soaks if a configuration beside it has proved itself and ended its soak."""
         if decided := self._under_way.pass_on():
             self._settle(decided)
             self._under_way.overtaken = None
@@ -74,7 +74,7 @@ class Execution:
         return is_due or not self._inbox.is_empty
 
     def _follow(self, run: HandoverRun, *, is_proved: bool) -> None:
-        """Put the keeper on the instance that has traffic. `is_proved`: one odd answer is not yet held against it."""
+        """Put the keeper on the instance that has traffic. `is_proved`: a single odd answer is not held against it."""
         active, keeper = self._world.switchboard.serving(self._service).active, self._keeping.keeper
         is_dead = run.handover.kind is Kind.START and active == run.former  # there is nothing to start again
         if active is None or is_dead:
@@ -82,7 +82,7 @@ class Execution:
         elif is_proved or keeper is None or keeper.instance.generation != active.generation:
             is_candidate = active.generation == run.candidate.generation
             definition = run.definition if is_candidate else run.former_definition
-            if definition is not None:  # which a former one always has
+            if definition is not None:  # which a former instance always has
                 router = self._agenda.router or RouterConfig()
                 self._keeping.keep(active, definition, router, is_proved=is_proved)
 

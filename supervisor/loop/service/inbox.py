@@ -49,6 +49,7 @@ class Inbox:
 
     @property
     def is_empty(self) -> bool:
+        """True if no request waits."""
         return self._requests.empty()
 
     def get(self, timeout: float) -> Callable[[], None] | None:

@@ -1,4 +1,4 @@
-"""The one place where everything is caught: a service cannot stop the others, nor one of its duties the rest."""
+"""Catches what a service's duties raise: a service cannot stop the others, nor a duty the rest of its turn."""
 
 from __future__ import annotations
 

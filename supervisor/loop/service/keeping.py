@@ -1,4 +1,4 @@
-"""Has the keeper of what serves, and remembers which configuration each generation was given."""
+"""Puts a keeper on what serves, and remembers which configuration each generation was given."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ class Keeping:
 
     @property
     def active(self) -> tuple[Instance, ServiceDefinition] | None:
+        """The instance that serves; None while nothing does."""
         keeper = self.keeper
         return (keeper.instance, keeper.definition) if keeper else None
 
     def given(self, generation: int) -> RouterConfig | None:
-        """Return the configuration that a generation was given; None: an earlier supervisor gave it one, or nobody."""
+        """Return the configuration that a generation was given; None: this supervisor gave it none."""
         return self._given.get(generation)
 
     def serves(self, router: RouterConfig) -> bool:
@@ -74,7 +75,7 @@ class Keeping:
     def keep(
         self, instance: Instance, definition: ServiceDefinition, router: RouterConfig, *, is_proved: bool = False
     ) -> None:
-        """Keep this instance running from now on. It is taken to have `router` unless it was given another one."""
+        """Keep this instance running from now on. It is taken to have `router` unless it was given something else."""
         self.let_go()
         given = self._given.get(instance.generation)
         self.keeper = Keeper(self._world, instance, definition, given or router, self._on_exit, is_proved=is_proved)

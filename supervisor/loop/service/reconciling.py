@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Reconciling:
-    """Lives on the worker's thread."""
+    """Compares desired and observed, on the worker's thread, and begins what closes the gap."""
 
     def __init__(self, parts: ServiceParts) -> None:
         self._service, self._world, self._agenda = parts.service, parts.world, parts.agenda
@@ -124,7 +124,7 @@ class Reconciling:
         return self._cleanup.crowds(kind) and not (kind is Kind.CONFIGURE and self._cleanup.make_room(soaking=0))
 
     def _wanted(self, desired: Version) -> Version:
-        """Return the desired version, or the one that serves in its place for the time being because it failed."""
+        """Return the desired version, or while that is held back the version that serves in its place."""
         active = self._opening.active()
         return version_of(active) if active and self._retry_policy.holds_back(desired) else desired
 

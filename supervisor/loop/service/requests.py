@@ -22,7 +22,7 @@ from supervisor.values.status import Progress
 
 
 class Requests:
-    """Lives on the worker's thread."""
+    """Carries out requests, on the worker's thread."""
 
     def __init__(self, parts: ServiceParts, execution: Execution, reconciling: Reconciling) -> None:
         self._service, self._world, self._agenda = parts.service, parts.world, parts.agenda
@@ -35,7 +35,7 @@ class Requests:
         self._execution, self._reconciling = execution, reconciling
 
     def configure(self, router: RouterConfig, number: int) -> None:
-        """Take the router's configuration as the desired one. Equal ones only get their number."""
+        """Take a configuration of the router as the desired one. An equal one only gets its number."""
         self._agenda.number = number
         if router == self._agenda.router:
             return
@@ -45,7 +45,7 @@ class Requests:
         self._retry_policy.forgive()
 
     def begin(self, kind: Kind, version: Version | None, waiver: Waiver) -> Listener:
-        """Begin a hand-over to `version` (None: the one that runs); return where its steps and its end are put.
+        """Begin a hand-over to `version` (None: that which runs); return where its steps and its end are put.
 
         Raises RequestError: nothing runs, or the candidate is refused. Raises BusyError: another one is under way.
         """
@@ -65,9 +65,9 @@ class Requests:
         return listener
 
     def revert(self) -> Listener | None:
-        """Turn the hand-over that is under way round; None: there is none, or it is not about the version.
+        """Turn the hand-over that is under way round; None: there is none, or it is about a configuration.
 
-        Raises BusyError: it goes back already, or is one that is not turned round.
+        Raises BusyError: it goes back already, or is of a kind that is not turned round.
         """
         run = self._under_way.run
         listener: Listener = queue.SimpleQueue()
@@ -109,4 +109,4 @@ class Requests:
                 f"{run.handover.kind} to {run.candidate.version} (hand-over {run.handover.id}) is at {run.step}",
             )
         if self._cleanup.crowds(Kind.SWAP):
-            raise BusyError(self._service, self._cleanup.held)
+            raise BusyError(self._service, self._cleanup.crowd)

@@ -12,7 +12,7 @@ from supervisor.values.handover import Kind
 
 
 class Tending:
-    """Lives on the worker's thread."""
+    """Looks after what serves, on the worker's thread."""
 
     def __init__(self, parts: ServiceParts, reconciling: Reconciling) -> None:
         self._clock, self._agenda, self._inbox, self._isolation = (

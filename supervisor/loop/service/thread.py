@@ -21,6 +21,7 @@ class ServiceThread(ABC):
         return self._thread.is_alive()
 
     def start(self) -> None:
+        """Begin the thread. Only once."""
         self._thread.start()
 
     def ask_to_stop(self) -> None:
@@ -29,6 +30,7 @@ class ServiceThread(ABC):
         self.parts.inbox.put(lambda: None)
 
     def join(self, timeout: float) -> None:
+        """Wait until the thread has ended, for `timeout` seconds at most."""
         self._thread.join(timeout)
 
     def run(self) -> None:
@@ -61,7 +63,7 @@ class ServiceThread(ABC):
 
     @abstractmethod
     def publish(self) -> None:
-        """Make what is so readable by other threads."""
+        """Publish what other threads may read of the service. On the worker's thread."""
 
     @abstractmethod
     def _let_go(self) -> None:

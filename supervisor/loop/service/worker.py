@@ -9,18 +9,17 @@ import math
 from collections.abc import Callable
 from typing import TypeVar
 
-from supervisor.decisions.plan import Next, Nothing
+from supervisor.decisions.configured import Configured
+from supervisor.decisions.status import ServiceSnapshot
 from supervisor.loop.care.healing import Healer
-from supervisor.loop.care.keeper import Keeper
 from supervisor.loop.care.undertakings import UndertakingWatch
 from supervisor.loop.generations.allocation import Allocator
 from supervisor.loop.generations.definitions import Definitions
 from supervisor.loop.handover.cleanup import Cleanup
 from supervisor.loop.handover.foreground import Foreground
 from supervisor.loop.handover.opening import Opening
-from supervisor.loop.handover.run import HandoverRun, Listener
+from supervisor.loop.handover.run import Listener
 from supervisor.loop.service.adoption import take_over
-from supervisor.loop.service.configured import Configured, log_recovery
 from supervisor.loop.service.duties import Duty, do_due, due_in
 from supervisor.loop.service.execution import Execution
 from supervisor.loop.service.inbox import Inbox
@@ -30,6 +29,7 @@ from supervisor.loop.service.parts import Agenda, ServiceParts
 from supervisor.loop.service.reconciling import Reconciling
 from supervisor.loop.service.requests import Requests
 from supervisor.loop.service.retry_policy import RetryPolicy
+from supervisor.loop.service.snapshot import snapshot_of
 from supervisor.loop.service.tending import Tending
 from supervisor.loop.service.thread import ServiceThread
 from supervisor.loop.world import World
@@ -37,12 +37,13 @@ from supervisor.values.handover import NO_WAIVER, Kind, Waiver
 from supervisor.values.names import ServiceName
 from supervisor.values.release import Version
 from supervisor.values.router import RouterConfig
+from supervisor.values.status import EventRecord
 
 T = TypeVar("T")
 
 
 class Worker(ServiceThread):
-    """See the module. Public methods but `publish` may be called from any thread."""
+    """Public methods but `publish` may be called from any thread; `snapshot` is all that others read of the service."""
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class Worker(ServiceThread):
     ) -> None:
         inbox = inbox or Inbox(name)
         isolation = Isolation(name, world.clock, world.engine, world.shared.damage_reports, self._degrade)
-        self.undertaking_watch = UndertakingWatch(
+        self._undertaking_watch = UndertakingWatch(
             world, name, lambda take: inbox.put(lambda: isolation.guard("upkeep", take))
         )
         definition_of = Definitions(world.store, world.read_definition, name)
@@ -65,10 +66,10 @@ class Worker(ServiceThread):
             agenda=Agenda(router),
             inbox=inbox,
             isolation=isolation,
-            retry_policy=RetryPolicy(world, name),
+            retry_policy=RetryPolicy(name, world.store, world.clock, world.shared.damage_reports),
             definition_of=definition_of,
             opening=Opening(world, name, allocator, definition_of),
-            keeping=Keeping(world, isolation, digest, self._on_exit, self.undertaking_watch.follow),
+            keeping=Keeping(world, isolation, digest, self._on_exit, self._undertaking_watch.follow),
             under_way=Foreground(),
             cleanup=Cleanup(world.clock),
             healer=Healer(world.store, world.clock, name),
@@ -86,34 +87,17 @@ class Worker(ServiceThread):
             Duty("upkeep", self._upkeep_due, self._keep_up, rides_along=True),
             Duty("reconcile", reconciling.due, reconciling.turn),
         )
-        self.retry_policy, self.configured = parts.retry_policy, Configured()
+        self._configured = Configured()
+        self.snapshot = ServiceSnapshot(name, router)  # replaced whole
 
     # ------------------------------------------------------------ from other threads
 
-    @property
-    def keeper(self) -> Keeper | None:
-        return self.parts.keeping.keeper
-
-    @property
-    def foreground(self) -> HandoverRun | None:
-        return self.parts.under_way.run
-
-    @property
-    def cleanup(self) -> tuple[HandoverRun, ...]:
-        """Hand-overs that are decided and not cleared away yet."""
-        return self.parts.cleanup.runs
-
-    def plan(self, desired: Version | None) -> Next:
-        """What would be done for `desired`; may be asked from any thread."""
-        router = self.parts.agenda.router
-        return Nothing() if router is None else self.parts.keeping.compare(desired, router)[1]
-
     def configure(self, router: RouterConfig, number: int = 0) -> None:
-        """Give the worker the router's new configuration; `configured` shows what becomes of it."""
+        """Give the worker the router's new configuration; `snapshot.configured` shows what becomes of it."""
         self.parts.inbox.put(lambda: self._requests.configure(router, number))
 
     def begin(self, kind: Kind, version: Version | None, waiver: Waiver = NO_WAIVER) -> Listener:
-        """Begin a hand-over to `version` (None: the one that runs). The listener gets each step and a final Progress.
+        """Begin a hand-over to `version` (None: that which runs). The listener gets each step and a final Progress.
 
         Raises RequestError or BusyError: it is refused, and nothing has changed.
         """
@@ -154,7 +138,7 @@ class Worker(ServiceThread):
         do_due(self._due, self.parts.isolation, self.parts.world.clock)
 
     def _look_back(self) -> None:
-        """Record whether the router's configuration serves; one that was refused, for want of space say, may later."""
+        """Record whether the router's configuration serves; what was refused for want of space, say, may later."""
         parts, router = self.parts, self.parts.agenda.router
         if router is None or not parts.agenda.is_adopted:
             return
@@ -162,13 +146,19 @@ class Worker(ServiceThread):
         if not parts.agenda.is_dirty and (parts.under_way.run is None or parts.under_way.soaks):
             serves = parts.keeping.serves(router)
             refusal = refusal or ("" if serves else parts.retry_policy.refusal_of(router))
-        former = self.configured
-        self.configured = former.after(parts.agenda.number, serves=serves, refusal=refusal)
-        if self.configured.recovers(former):
-            parts.isolation.guard("event", lambda: log_recovery(parts.world, self.name))
+        former = self._configured
+        self._configured = former.after(parts.agenda.number, serves=serves, refusal=refusal)
+        if self._configured.recovers(former):
+            parts.isolation.guard("event", self._log_recovery)
+
+    def _log_recovery(self) -> None:
+        """Record that a configuration serves which was refused, for want of space say."""
+        world, text = self.parts.world, "what was refused serves now"
+        world.store.log_event(EventRecord(world.clock.now(), self.name, "configuration live", text))
 
     def publish(self) -> None:
-        pass
+        """Replace the snapshot. On the worker's thread."""
+        self.snapshot = snapshot_of(self.parts, self._undertaking_watch.courses, self._configured)
 
     def _let_go(self) -> None:
         self.parts.keeping.let_go()
@@ -194,7 +184,7 @@ class Worker(ServiceThread):
         keeper = self.parts.keeping.keeper
         if keeper is None or self.parts.under_way.leaves_active_alone:
             return math.inf
-        return self.parts.world.clock.monotonic() + self.undertaking_watch.due_in(keeper)
+        return self.parts.world.clock.monotonic() + self._undertaking_watch.due_in(keeper)
 
     def _keep_up(self) -> None:
-        self.undertaking_watch.turn(self.parts.keeping.keeper)
+        self._undertaking_watch.turn(self.parts.keeping.keeper)

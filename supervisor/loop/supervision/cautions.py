@@ -1,4 +1,4 @@
-"""Asks, before a version is brought, whether others get on with the way it works (`cautions` of a manifest)."""
+"""Asks, before a version is brought, whether its clients get on with the way it works (`cautions` of a manifest)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from supervisor.values.state import Instance
 
 
 def cautions(world: World, version: Version, active: Instance, router: RouterConfig) -> tuple[str, ...]:
-    """Return what would not work with `version` and works without; what cannot be asked is passed over."""
+    """Return a text for each thing that works now and would not with `version`; what cannot be asked is passed over."""
     candidate = replace(active, version=version.version, release=version.release)
     try:
         definition = Definitions(world.store, world.read_definition, active.service)(version.definition)
-        found = (_ask(world, caution, definition, candidate, router) for caution in definition.manifest.cautions)
-        return tuple(text for texts in found for text in texts)
+        answers = (_ask(world, caution, definition, candidate, router) for caution in definition.manifest.cautions)
+        return tuple(text for texts in answers for text in texts)
     except SupervisorError:
         return ()
 

@@ -33,7 +33,10 @@ Follow = Callable[[Listener], Iterator[Progress]]
 
 
 def refuse_settings(to: str, engine: str) -> None:
-    """A move that is turned round ends on the former engine: only `auto` allows for both ends. RequestError."""
+    """Refuse a move unless the settings allow for both ends: if it is turned round it ends on the former engine.
+
+    Raises RequestError: `engine` of the settings is not `auto`.
+    """
     if engine != "auto":
         raise RequestError(
             f"cannot move to {to}: the settings file says engine: {engine}, which a later start would insist on, "
@@ -42,9 +45,9 @@ def refuse_settings(to: str, engine: str) -> None:
 
 
 class EngineMigration:
-    """One move. `closing` is set when the supervisor ends; `follow` tells of a hand-over until that is decided.
+    """Carries out one move. `closing` is set when the supervisor ends; `follow` yields the progress of a hand-over.
 
-    `images` is held while images are carried or removed: nobody imports or prunes then.
+    `images` is locked while images are carried or removed: nobody imports or prunes then.
     """
 
     def __init__(
@@ -64,16 +67,19 @@ class EngineMigration:
         self._began = world.clock.monotonic()
 
     def begin(self, to: str) -> None:
-        """Make new containers there from now on. RequestError, EngineError: all is as before."""
+        """Make new containers on the engine `to` from now on. Raises RequestError, EngineError: all is as before."""
         refuse_settings(to, self._world.settings.engine)
         with self._images:
             self._move.move_to(to)
 
     def carry_out(self) -> Iterator[Progress]:
-        """From the engine that is left to the one in use. EngineError: what is done stays done."""
+        """Move images and services from the engine that is left to the one in use. May be repeated.
+
+        Raises EngineError: what is done stays done.
+        """
         to, left = self._world.engine.name, self._move.leaving
         if left is None:
-            yield self._told("nothing", f"the router runs on {to} already", is_final=True)
+            yield self._progress("nothing", f"the router runs on {to} already", is_final=True)
             return
         try:
             yield from self._carry_out(to, left)
@@ -89,40 +95,40 @@ class EngineMigration:
         yield from self._wait_for_clearing(left)
         if self._closing.is_set():
             text = f"the supervisor ends; the move to {to} is carried on when it is asked for again"
-            yield self._told("interrupted", text, is_final=True, error=text)
+            yield self._progress("interrupted", text, is_final=True, error=text)
             return
         remaining = self._remaining()
         if remaining:
             reasons = "; ".join(f"{name}: {self._stayed.get(name, 'it still drains')}" for name in sorted(remaining))
             text = f"not everything moved from {left} to {to}: {reasons}; ask again when that is mended"
             self._remember("move-incomplete", text)
-            yield self._told("failed", text, is_final=True, error=text)
+            yield self._progress("failed", text, is_final=True, error=text)
             return
         with self._images:
             self._move.leave()
         text = f"the router runs on {to}; nothing of ours is left in {left}"
         self._remember("moved", text)
-        yield self._told("succeeded", text, 1.0, is_final=True)
+        yield self._progress("succeeded", text, 1.0, is_final=True)
 
     def _carry_images(self, to: str, left: str) -> Iterator[Progress]:
         try:
             for done, total in self._move.carry_images():
-                yield self._told("images", f"image {done + 1} of {total} to {to}", done / total)
+                yield self._progress("images", f"image {done + 1} of {total} to {to}", done / total)
         except EngineError:
             self._turn_round(to, left)
             raise
 
     def _turn_round(self, to: str, left: str) -> None:
-        """Images cannot be carried over (no space, say): as long as nothing runs there, nothing shall be made there."""
+        """Go back to the former engine because images cannot be carried over, unless something runs on the new one."""
         try:
             if not self._move.arrived():
                 self._move.move_to(left)
                 self._move.leave()
-        except EngineError as error:  # the one that came before it is the one to tell
+        except EngineError as error:  # the caller raises the error that came before it
             log.error("move not turned round", extra={"to": to, "left": left, "reason": str(error)})
 
     def _hand_over(self, worker: Worker, fraction: float) -> Iterator[Progress]:
-        """One service, unless its active is there already or nothing of it runs: its next start is there too."""
+        """Hand a service over, unless its active has moved or nothing of it runs: then its next start is there."""
         try:
             listener = retry(
                 replace(MIGRATION_BUSY, pause=self._turn_seconds),
@@ -152,20 +158,26 @@ class EngineMigration:
         return self._is_left_behind(worker) and not self._closing.is_set()
 
     def _is_left_behind(self, worker: Worker) -> bool:
-        """Its active is; as long as nobody knows which one that is, whatever there is of it."""
-        keeper = worker.keeper
-        if keeper is None:
+        """True if the service's active container is still on the engine being left.
+
+        If it is not known yet which one that is, true if any of its containers is.
+        """
+        active = worker.snapshot.active
+        if active is None:
             return worker.name in self._remaining()
-        return keeper.instance.container_name in {container.name for container in self._left_behind()}
+        return active.instance.container_name in {container.name for container in self._left_behind()}
 
     def _remaining(self) -> frozenset[ServiceName]:
-        """Services that still have containers with the former engine."""
+        """Return the services that still have containers on the former engine."""
         return frozenset(
             ServiceName(container.label(SERVICE_LABEL) or container.name) for container in self._left_behind()
         )
 
     def _left_behind(self) -> tuple[Container, ...]:
-        """An engine that does not answer is started, and given time to."""
+        """Return the containers on the former engine, which is started if it does not answer.
+
+        Raises EngineUnavailableError: it did not come in time.
+        """
 
         def revive(seconds: float) -> bool:
             if not self._closing.is_set():
@@ -182,24 +194,24 @@ class EngineMigration:
         )
 
     def _wait_for_clearing(self, left: str) -> Iterator[Progress]:
-        """Until former generations have finished their connections and are gone."""
-        keepers = [worker.keeper for worker in self._workers.values() if worker.keeper]
-        longest = max((keeper.definition.manifest.drain.deadline for keeper in keepers), default=0.0)
+        """Wait until former generations have finished their connections and are gone, for as long as that may take."""
+        actives = [active for worker in self._workers.values() if (active := worker.snapshot.active)]
+        longest = max((active.definition.manifest.drain.deadline for active in actives), default=0.0)
         deadline = self._world.clock.monotonic() + longest + CLEARING_SECONDS
-        told: frozenset[ServiceName] = frozenset()
+        reported: frozenset[ServiceName] = frozenset()
         while waited := self._remaining() - set(self._stayed):
             if self._world.clock.monotonic() > deadline or self._closing.is_set():
                 return
-            if waited != told:
-                told = waited
-                yield self._told("drain", f"{', '.join(sorted(waited))} still end in {left}", 1.0)
+            if waited != reported:
+                reported = waited
+                yield self._progress("drain", f"{', '.join(sorted(waited))} still end in {left}", 1.0)
             self._closing.wait(self._turn_seconds)
 
     @property
     def _elapsed(self) -> float:
         return self._world.clock.monotonic() - self._began
 
-    def _told(
+    def _progress(
         self, phase: str, text: str, fraction: float | None = None, *, is_final: bool = False, error: str | None = None
     ) -> Progress:
         return Progress("", phase, text, fraction, self._elapsed, is_final=is_final, error=error)

@@ -1,7 +1,7 @@
-"""The engine at the beginning of a supervisor's life: after a boot, a daemon of the router's may come later than we do.
+"""Waits for the engine when a supervisor starts: after a boot the engine's daemon may come later than the supervisor.
 
 Often it must: it waits for the network to be online, which is so once the supervisor is up. So the supervisor begins
-without it, with its rules, its configuration and its interfaces, and goes on with the rest once an engine answers.
+without it, with its rules, its configuration and its interfaces, and goes on with the rest once the engine answers.
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ log = logging.getLogger(__name__)
 
 
 class EngineWait:
-    """`message` says what is waited for; it is empty once the engine answers."""
+    """The wait for the engine; `message` is why it does not answer, and empty once it does."""
 
     def __init__(self, engine: Engine, closing: threading.Event, retries: Policy = ENGINE_START) -> None:
         self._engine, self._closing, self._retries = engine, closing, retries
         self.version = self.message = ""
 
     def begin(self) -> None:
-        """EngineUnavailableError: it never comes by itself, or it is ours to start and does not."""
+        """Start the engine, or begin to wait for one that comes by itself.
+
+        Raises EngineUnavailableError: it never comes by itself, or it is ours to start and does not.
+        """
         try:
             self._start()
         except EngineDownError as error:
@@ -47,7 +50,7 @@ class EngineWait:
     def _is_here(self) -> bool:
         try:
             self._start()
-        except EngineError as error:  # also one that came and cannot be used: somebody may put that right
+        except EngineError as error:  # also an engine that came and cannot be used: somebody may put that right
             self._wait_for(error)
             return False
         return True

@@ -1,4 +1,4 @@
-"""What has to be done when a supervisor begins, and is no reason not to begin when it cannot be done yet."""
+"""Start-up tasks: work of a supervisor's start which, if it cannot be done yet, is repeated beside everything else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 class StartupTasks:
-    """What failed is said in `message`, and tried again in the background until it is done or the supervisor ends."""
+    """Repeats each task that fails until it is done or the supervisor ends. May be used from any thread."""
 
     def __init__(self, closing: threading.Event, retries: Policy = STARTUP_TASK) -> None:
         self._closing, self._retries = closing, retries
@@ -23,10 +23,14 @@ class StartupTasks:
 
     @property
     def message(self) -> str:
+        """The reasons why tasks could not be done yet; empty: all are done."""
         return "; ".join(dict.fromkeys(self._failed.values()))
 
     def do(self, name: str, act: Callable[[], None]) -> None:
-        """Do it now; where that fails, from another thread later. Repeating it must do no harm."""
+        """Do the task of that name now; if it fails, from another thread later. `act` may be called repeatedly.
+
+        A task that is repeated already is replaced by this one.
+        """
         if self._is_done(name, act):
             return
         with self._lock:
@@ -41,10 +45,10 @@ class StartupTasks:
             return self._is_done(name, act) and self._ends(name, act)
 
         if poll(self._retries, is_done, sleep=self._closing.wait, waits_first=True):
-            log.info("made up for", extra={"what": name})
+            log.info("start-up task done", extra={"what": name})
 
     def _ends(self, name: str, act: Callable[[], None]) -> bool:
-        """False if somebody asked for something newer meanwhile."""
+        """Forget a task that is done. False: another one of its name has replaced it meanwhile."""
         with self._lock:
             if self._repeated[name] is not act:
                 return False
@@ -64,4 +68,4 @@ class StartupTasks:
 
     def _note(self, failed: dict[str, str], without: str | None = None) -> None:
         with self._lock:  # replaced whole: others read it
-            self._failed = {one: why for one, why in {**self._failed, **failed}.items() if one != without}
+            self._failed = {task: why for task, why in {**self._failed, **failed}.items() if task != without}

@@ -1,4 +1,4 @@
-"""Keeps two copies of the memory beside it that are as new as it is, but for some seconds."""
+"""Writes two copies of the store beside it, which are never older than it by more than some seconds."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ COPIES = 2
 
 
 class StoreCopies:
-    """After a change both copies are renewed, one after the other: what was removed is in neither of them for long."""
+    """Renews both copies after a change, one after the other: what was removed is in neither of them for long."""
 
     def __init__(self, store: Store) -> None:
         self._store, self._closing = store, threading.Event()
         self._thread = threading.Thread(target=self._run, name="copies", daemon=True)
-        self._said = ""
+        self._failure = ""
 
     def start(self) -> None:
+        """Begin the thread that writes the copies."""
         self._thread.start()
 
     def close(self) -> None:
@@ -48,9 +49,9 @@ class StoreCopies:
         try:
             self._store.save_copy()
         except StateError as error:
-            if str(error) != self._said:  # once, however long the disk is full
+            if str(error) != self._failure:  # once, however long the disk is full
                 log.error("memory not copied", extra={"reason": str(error)})
-            self._said = str(error)
+            self._failure = str(error)
             return False
-        self._said = ""
+        self._failure = ""
         return True

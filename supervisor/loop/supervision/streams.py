@@ -1,4 +1,4 @@
-"""What those hear who follow something: a hand-over until it ends, or the events as they come."""
+"""Streams for those who follow something: a hand-over until it ends, or the events as they come."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import threading
 from collections.abc import Iterator
 
 from supervisor.loop.handover.run import Listener
-from supervisor.loop.world import World
+from supervisor.ports.store import Audit
+from supervisor.ports.system import Clock
 from supervisor.values.status import EventRecord, Progress
 
 HEARTBEAT_SECONDS = 2.0
 
 
 def follow(listener: Listener, closing: threading.Event, *, is_revert: bool) -> Iterator[Progress]:
-    """Everything that is told of a hand-over, until its end or the supervisor's."""
+    """Yield the progress of a hand-over, until its end or the supervisor's.
+
+    `is_revert`: it was asked to go back, so that its own failure is the success of the request.
+    """
     while True:
         try:
             progress = listener.get(timeout=HEARTBEAT_SECONDS)
@@ -32,11 +36,11 @@ def follow(listener: Listener, closing: threading.Event, *, is_revert: bool) -> 
             return
 
 
-def events(world: World, closing: threading.Event, *, waits: bool) -> Iterator[EventRecord]:
-    """What was recorded, and if it `waits` what is from now on; an event without a name is a heartbeat."""
+def events(store: Audit, clock: Clock, closing: threading.Event, *, waits: bool) -> Iterator[EventRecord]:
+    """Yield the events that were recorded, and with `waits` those to come; one without a name is a heartbeat."""
     last, quiet = 0, 0.0
     while True:
-        for number, event in world.store.events(last):
+        for number, event in store.events(last):
             last, quiet = number, 0.0
             yield event
         if not waits or closing.is_set():
@@ -45,4 +49,4 @@ def events(world: World, closing: threading.Event, *, waits: bool) -> Iterator[E
         quiet += 0.25
         if quiet >= HEARTBEAT_SECONDS:
             quiet = 0.0
-            yield EventRecord(world.clock.now(), "", "", "")
+            yield EventRecord(clock.now(), "", "", "")

@@ -1,7 +1,7 @@
 """Asks for single items (guests, say) in turns, beside everything else: what fails is named, and changes nothing.
 
-A service is judged by itself; one item's trouble costs that item, and is said in status and events. One thread asks for
-all services, slowly: whoever waits for a worker never waits for this.
+A service is judged by itself; the trouble of a single item costs that item alone, and is shown in status and events.
+One thread asks for all services, slowly: nobody who waits for a worker waits for this.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from supervisor.decisions import survey
+from supervisor.decisions.status import ServiceSnapshot
 from supervisor.decisions.survey import Findings
 from supervisor.loop.generations.instances import target_of
-from supervisor.loop.service.worker import Worker
 from supervisor.loop.world import World
 from supervisor.values.errors import SupervisorError
 from supervisor.values.manifest import ServiceDefinition
@@ -41,12 +41,12 @@ class Subject:
     router: RouterConfig
 
 
-def subject_of(worker: Worker) -> Subject | None:
+def subject_of(snapshot: ServiceSnapshot) -> Subject | None:
     """Return None while there is nothing to ask for: it is not ready, or a hand-over is under way."""
-    keeper = worker.keeper
-    if keeper is None or keeper.definition.manifest.survey is None or not keeper.is_ready or worker.foreground:
+    active = snapshot.active
+    if active is None or active.definition.manifest.survey is None or not active.is_ready or snapshot.is_handing_over:
         return None
-    return Subject(worker.name, keeper.instance, keeper.definition, keeper.router)
+    return Subject(snapshot.service, active.instance, active.definition, active.router)
 
 
 @dataclass(slots=True)
@@ -63,21 +63,25 @@ class _Round:
 
 
 class ItemSurvey:
-    """Only `message` is called by other threads."""
+    """Has a thread of its own; only `message` is called by others."""
 
-    def __init__(self, world: World, workers: Callable[[], Iterable[Worker]], closing: threading.Event) -> None:
-        self._world, self._workers, self._closing = world, workers, closing
+    def __init__(
+        self, world: World, snapshots: Callable[[], Iterable[ServiceSnapshot]], closing: threading.Event
+    ) -> None:
+        self._world, self._snapshots, self._closing = world, snapshots, closing
         self._rounds: dict[ServiceName, _Round] = {}
         self._findings: dict[ServiceName, Findings] = {}
-        self._unasked: dict[ServiceName, str] = {}  # why, when it was said last
+        self._failures: dict[ServiceName, str] = {}  # why a service could not be asked, as logged last
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
+        """Begin the thread, which ends when `closing` is set. May be repeated."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="surveyor", daemon=True)
             self._thread.start()
 
     def join(self, timeout: float) -> None:
+        """Wait until the thread has ended, for `timeout` seconds at most."""
         if self._thread:
             self._thread.join(timeout)
 
@@ -86,31 +90,33 @@ class ItemSurvey:
         return survey.summary(self._findings.get(service, Findings()))
 
     def _run(self) -> None:
-        told = ""
+        failure = ""  # logged last
         while not self._closing.wait(TICK_SECONDS):
             try:
                 self.turn()
             except Exception as error:  # nobody else looks after this thread, and nothing depends on it
-                if told != (told := repr(error)):
+                if failure != (failure := repr(error)):
                     log.exception("survey failed")
 
     def turn(self) -> None:
         """Ask the next few items of every service for which it is due."""
-        for worker in self._workers():
-            subject = subject_of(worker)
+        for snapshot in self._snapshots():
+            subject = subject_of(snapshot)
             if subject is None:
                 continue
             try:
                 self._look_at(subject)
-            except SupervisorError as error:  # one service's words are no reason to leave the others alone
-                if self._unasked.get(subject.service) != (told := str(error)):
-                    log.warning("survey failed", extra={"service": subject.service, "reason": told})
-                self._unasked[subject.service] = told
+            except (
+                SupervisorError
+            ) as error:  # what cannot be rendered for a service is no reason to leave the others alone
+                if self._failures.get(subject.service) != (failure := str(error)):
+                    log.warning("survey failed", extra={"service": subject.service, "reason": failure})
+                self._failures[subject.service] = failure
 
     def _look_at(self, subject: Subject) -> None:
         round_ = self._rounds.get(subject.service)
         if round_ and round_.subject.instance != subject.instance:
-            self._keep(subject.service, Findings())  # the former one's are not its own
+            self._note(subject.service, Findings())  # those of the former instance are not its own
             round_ = None
         if round_ is None or self._is_due_anew(round_, subject):
             round_ = self._rounds[subject.service] = self._begin(subject)
@@ -127,7 +133,7 @@ class ItemSurvey:
         return _Round(subject, self._world.renderer.each_probe(probes, subject.router, subject.instance))
 
     def _ask_some(self, round_: _Round, subject: Subject) -> None:
-        """Ask up to the first that fails: each of these costs its time-out."""
+        """Ask the next items up to the first that fails: each of these costs its time-out."""
         watch = round_.subject.definition.manifest.survey
         if watch is None:
             return
@@ -140,7 +146,7 @@ class ItemSurvey:
             self._conclude(round_, subject.service)
 
     def _next(self, round_: _Round) -> Iterator[ResolvedProbe]:
-        """One in doubt, some new ones, one in trouble."""
+        """Yield the next items of a round: one in doubt, some new ones, one in trouble."""
         known = self._known(round_.subject.service)
         yield from [probe for probe in known.doubts if probe in round_.asked][:1]
         for _ in range(MOST_A_TURN):
@@ -155,24 +161,24 @@ class ItemSurvey:
         yield from [troubled[round_.turns % len(troubled)]] if troubled else []
 
     def _ask(self, round_: _Round, subject: Subject, probe: ResolvedProbe, threshold: int) -> bool:
-        """Return False if it fails."""
+        """Ask for an item and note the result. False: it fails."""
         result = self._world.prober.ask(probe, target_of(self._world.folders, subject.instance, subject.definition))
         if not result.is_good and round_.subject.router is not subject.router:
-            return True  # asked with words that may not be true any more: the next round says
-        self._keep(subject.service, survey.after(self._known(subject.service), probe, result, threshold))
+            return True  # asked as a former configuration words it: the next round says
+        self._note(subject.service, survey.after(self._known(subject.service), probe, result, threshold))
         return result.is_good or not result.is_telling
 
     def _conclude(self, round_: _Round, service: ServiceName) -> None:
         round_.is_over = True
         known = survey.only(self._known(service), frozenset(round_.asked))
-        self._keep(service, Findings(known.troubles))
+        self._note(service, Findings(known.troubles))
         rest = TROUBLED_REST_SECONDS if self._known(service).troubles else REST_SECONDS
         round_.due = self._world.clock.monotonic() + rest
 
     def _known(self, service: ServiceName) -> Findings:
         return self._findings.get(service, Findings())
 
-    def _keep(self, service: ServiceName, now: Findings) -> None:
+    def _note(self, service: ServiceName, now: Findings) -> None:
         before, self._findings[service] = self._known(service), now
         for name, text in survey.news(before, now):
             log.warning("survey", extra={"service": service, "event": name, "reason": text})

@@ -2,7 +2,7 @@
 
 The dataclasses of `values.status` say what a value has. The API and the JSON have fields of the same names, without
 `is_`; a `Moment` is a timestamp there, and what is None is absent (in JSON: null). The tables below hold every
-exception. `tests/unit/surface/api/test_codec.py` finds a field that one of the two sides lacks.
+exception. `tests/unit/surface/api/test_codec.py` fails for a field that one of the two sides lacks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from google.protobuf.message import Message
 
 from supervisor.surface.api import supervisor_pb2 as pb
 from supervisor.values.handover import Waiver
-from supervisor.values.status import BundleStatus, Moment, Progress, ServiceState, SupervisorStatus
+from supervisor.values.status import Moment, Progress, ReleaseStatus, ServiceState, SupervisorStatus
 from supervisor.values.undertaking import UndertakingState
 
 Value = TypeVar("Value")
@@ -135,7 +135,7 @@ def to_value(message: Message, kind: type[Value]) -> Value:
 
 
 def contents_of(message: Message, kind: Any) -> Shape:
-    """Return what a message says of a dataclass's fields, or of a method's parameters, by their names."""
+    """Return the contents of a dataclass's fields, or of a method's parameters, by their names."""
     return {field.name: _read(message, field) for field in fields_of(kind)}
 
 
@@ -204,7 +204,7 @@ def to_result(reply: Message, hint: Any) -> Any:
 
 
 def to_json(value: Any) -> Shape:
-    """Return what `--json` prints of a value. These shapes are promises: add keys, never rename or remove one."""
+    """Return the object that `--json` prints for a value. Its keys are promises: they may be added, never removed."""
     contents = _contents(value)
     shape = {f.name.removeprefix("is_"): _shaped(contents[f.name], f.hint, f.name) for f in fields_of(value.__class__)}
     return _JSON_SHAPES.get(type(value), dict)(shape)
@@ -242,6 +242,6 @@ def _progress_shape(shape: Shape) -> Shape:
 
 _JSON_SHAPES: dict[type, Callable[[Shape], Shape]] = {
     SupervisorStatus: _status_shape,
-    BundleStatus: _bundle_shape,
+    ReleaseStatus: _bundle_shape,
     Progress: _progress_shape,
 }

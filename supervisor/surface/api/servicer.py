@@ -25,7 +25,7 @@ Context = grpc.ServicerContext
 
 
 def service_handler(control: Control, slots: Slots) -> grpc.GenericRpcHandler[Any, Any]:
-    """Return what a gRPC server needs to answer every call from the control."""
+    """Return the handler of the service, which answers every call from the control. A stream takes a slot each."""
     handlers = {call.method.call: _handler(call, control, slots) for call in CALLS}
     return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
@@ -43,7 +43,7 @@ def _handler(call: Call, control: Control, slots: Slots) -> grpc.RpcMethodHandle
     def stream(request: Message, context: Context) -> Iterator[Message]:
         """Take a slot when the call starts, and give it back however it ends."""
         try:
-            with slots.one():
+            with slots.taken():
                 yield from carry(ask(request), call.to_reply, context)
         except Exception as error:
             _refuse(context, error)
@@ -70,7 +70,7 @@ def _refuse(context: Context, error: Exception) -> NoReturn:
 
 
 def _bounded(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments with those in bounds that a caller may leave out or exaggerate."""
+    """Return the arguments, bounded where a caller may leave them out or exaggerate."""
     return {name: _BOUNDS.get((call.method.name, name), _same)(value) for name, value in arguments.items()}
 
 
@@ -79,7 +79,7 @@ def _same(value: Any) -> Any:
 
 
 def _seconds(asked: float) -> float:
-    """Return how long to follow a call: its client may leave, and it is followed all the same."""
+    """Return for how long a call is followed: it is, even when its client has left."""
     return min(asked, MOST_APPLY_SECONDS) if asked > 0 else APPLY_SECONDS
 
 
@@ -88,7 +88,7 @@ def _count(asked: int) -> int:
 
 
 def _line(said: str) -> str:
-    """Return what a caller says of itself as one line of an audit log can have it."""
+    """Return the name that a caller gives itself as a line of the audit log can have it."""
     return "".join(letter for letter in said if letter.isprintable())[:MOST_OF_A_NAME]
 
 

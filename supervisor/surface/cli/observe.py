@@ -1,4 +1,4 @@
-"""Commands that look: status, plan, history, logs, events."""
+"""Commands that show and change nothing: status, plan, history, logs, events."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from supervisor.surface.api.codec import to_json
 from supervisor.surface.cli import tables
 from supervisor.surface.cli.common import (
     Connection,
-    complete_release,
     complete_service,
     json_option,
     pass_connection,
     print_json,
     print_json_line,
+    release_option,
     service_argument,
 )
 from supervisor.values.status import SupervisorStatus
@@ -65,7 +65,7 @@ def _every_status(connection: Connection) -> Iterator[SupervisorStatus]:
 
 
 @click.command()
-@click.option("--bundle", "release", metavar="RELEASE", shell_complete=complete_release, help="Instead of the newest.")
+@release_option
 @json_option
 @pass_connection
 def plan(connection: Connection, release: str | None, as_json: bool) -> None:
@@ -138,3 +138,6 @@ def events(connection: Connection, follow: bool, as_json: bool) -> None:
             moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.time))
             message = " ".join(event.message.splitlines())  # an event is one line
             click.echo(f"{moment}  {event.service:<16}  {event.name:<20}  {message}".rstrip())
+
+
+COMMANDS = (status, plan, history, logs, events)

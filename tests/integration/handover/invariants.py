@@ -1,4 +1,4 @@
-"""What must be true of a router at rest: read from the engine, the kernel and the supervisor, and compared."""
+"""Invariants of a router at rest: read from the engine, the kernel and the supervisor, and compared."""
 
 from __future__ import annotations
 
@@ -6,28 +6,26 @@ import json
 import re
 import time
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 from lab.router import Router
-from lab.session import SERVICES
+from lab.services import SERVICES
 from lab.tools import NAMESPACES, run, run_inside
 from supervisor.decisions.traffic import traffic_table
 from supervisor.edges.engine import make_engine
-from supervisor.edges.network import table
+from supervisor.edges.network import structure, table
 from supervisor.edges.store import SqliteStore
 from supervisor.values.release import InstanceState
 
-ISOLATED = ("apache-metadata", "haproxy", "password")
-__all__ = ["SERVICES", "await_rest", "containers", "pids", "versions", "violations"]
+ISOLATED = tuple(name for name, service in SERVICES.items() if service.is_isolated)
 
 
 def await_rest(router: Router, limit: float = 60.0) -> None:
-    """Until all services are ready, no hand-over is under way and nothing drains."""
+    """Wait until all services are ready, no hand-over is under way and nothing drains."""
     deadline = time.monotonic() + limit
     while True:
-        services: list[dict[str, Any]] = router.await_ready(30.0, SERVICES)["services"]  # type: ignore[assignment]
-        busy = [one["name"] for one in services if one["handover"] or one["draining"]]
+        services: list[dict[str, Any]] = router.await_ready(30.0, tuple(SERVICES))["services"]  # type: ignore[assignment]
+        busy = [service["name"] for service in services if service["handover"] or service["draining"]]
         if not busy:
             return
         assert time.monotonic() < deadline, f"{busy} do not come to rest in {limit:g} s: {services}"
@@ -38,44 +36,45 @@ def versions(router: Router) -> dict[str, str]:
     status = router.status()
     assert status is not None
     services: list[dict[str, Any]] = status["services"]  # type: ignore[assignment]
-    return {one["name"]: one["version"] for one in services}
+    return {service["name"]: service["version"] for service in services}
 
 
 def violations(router: Router) -> list[str]:
-    """Nothing when there is exactly what five generations need: no more, no less."""
+    """Return what differs from exactly what one generation of each service needs; nothing if the router is clean."""
     status = router.status()
     if status is None:
         return ["the supervisor does not answer"]
     services: list[dict[str, Any]] = status["services"]  # type: ignore[assignment]
-    generation = {one["name"]: one["generation"] for one in services}
+    generation = {service["name"]: service["generation"] for service in services}
     wanted = {f"vrs-{name}-{number}" for name, number in generation.items()}
     isolated = {f"{name}-{generation[name]}" for name in ISOLATED}
-    found = [f"{one['name']} is {one['state']}: {one['message']}" for one in services if one["state"] != "running"]
-    found += _differ("containers", {one["name"] for one in containers(router)}, wanted)
-    found += _differ("namespaces", _namespaces(router), isolated)
+    different = [f"{one['name']} is {one['state']}: {one['message']}" for one in services if one["state"] != "running"]
+    different += _differ("containers", {container["name"] for container in containers(router)}, wanted)
+    different += _differ("namespaces", _namespaces(router), isolated)
     interfaces = _interfaces(router)
     if len(interfaces) != len(ISOLATED):
-        found.append(f"interfaces of the supervisor: {sorted(interfaces)}")
-    found += _differ("runtime folders", _folders(router), {f"{name}/{number}" for name, number in generation.items()})
-    found += _stale_elements(router, interfaces)
-    found += _missing_elements(router)
-    found += _stale_volumes(router, generation)
-    found += _stale_images(router)
-    found += [f"history: {one}" for one in _history(router) if one["outcome"] == "running" or one["finished"] is None]
-    return found
+        different.append(f"interfaces of the supervisor: {sorted(interfaces)}")
+    folders = {f"{name}/{number}" for name, number in generation.items()}
+    different += _differ("runtime folders", _folders(router), folders)
+    different += _stale_addresses(router, interfaces)
+    different += _wrong_elements(router)
+    different += _stale_volumes(router, generation)
+    different += _stale_images(router)
+    unfinished = [record for record in _history(router) if record["outcome"] == "running" or not record["finished"]]
+    return different + [f"history: {record}" for record in unfinished]
 
 
 def containers(router: Router) -> list[dict[str, Any]]:
-    """Every container of ours, running or not: name, pid."""
+    """Return every container of ours, running or not: name, pid, state."""
     engine = make_engine(router.engine, router.state, router.runtime, router.dockerd.socket, router.namespaces)
     try:
-        return [{"name": one.name, "pid": one.pid, "state": one.state.value} for one in engine.containers()]
+        return [{"name": known.name, "pid": known.pid, "state": known.state.value} for known in engine.containers()]
     finally:
         engine.close()
 
 
 def pids(router: Router) -> dict[str, int]:
-    return {one["name"]: one["pid"] for one in containers(router)}
+    return {container["name"]: container["pid"] for container in containers(router)}
 
 
 def _namespaces(router: Router) -> set[str]:
@@ -84,65 +83,59 @@ def _namespaces(router: Router) -> set[str]:
 
 
 def _interfaces(router: Router) -> dict[str, str]:
-    """The supervisor's interfaces in the router's namespace with the other end's address."""
+    """Return the supervisor's interfaces in the router's namespace, each with its address."""
     listed = json.loads(run(["ip", "-n", router.lab.router, "-4", "-j", "addr", "show"]))
     return {
-        one["ifname"]: one["addr_info"][0]["local"]
-        for one in listed
-        if one["ifname"].startswith("vrs") and one.get("addr_info")
+        link["ifname"]: link["addr_info"][0]["local"]
+        for link in listed
+        if link["ifname"].startswith("vrs") and link.get("addr_info")
     }
 
 
 def _folders(router: Router) -> set[str]:
-    found = set()
-    for name in SERVICES:
-        folder: Path = router.runtime / name
-        found |= {f"{name}/{one.name}" for one in folder.iterdir()} if folder.is_dir() else set()
-    return found
+    folders = [router.runtime / name for name in SERVICES]
+    return {f"{folder.name}/{path.name}" for folder in folders if folder.is_dir() for path in folder.iterdir()}
 
 
-def _stale_elements(router: Router, interfaces: dict[str, str]) -> list[str]:
-    """Map elements that lead to an inside address nobody has, or to a second inside port of a router's service."""
+def _stale_addresses(router: Router, interfaces: dict[str, str]) -> list[str]:
+    """Return map elements that lead to an inside address that no interface has."""
     text = run_inside(router.lab.router, ["nft", "list", "table", "inet", "vr_supervisor"])
     inside = set(re.findall(r"\b198\.1[89]\.\d+\.\d+\b", text))
     outer = {address.rpartition(".") for address in interfaces.values()}
     living = {f"{net}.{int(last) + 1}" for net, _, last in outer}
-    found = [f"map elements lead to {address}" for address in sorted(inside - living)]
-    for name in ("udp_inside", "tcp_inside"):
-        block = re.search(rf"set {name} {{.*?elements = {{ ([^}}]*)}}", text, re.DOTALL)
-        ports = re.findall(r"\d+", block[1]) if block else []
-        expected = 2 if name == "udp_inside" else 1  # DNS and DHCP; DNS
-        if len(ports) != expected:
-            found.append(f"{name} has {ports}")
-    return found
+    return [f"map elements lead to {address}" for address in sorted(inside - living)]
 
 
-def _missing_elements(router: Router) -> list[str]:
-    """Map elements that frontends of what serves need, and that are not there or lead elsewhere."""
+def _wrong_elements(router: Router) -> list[str]:
+    """Return map elements that frontends of the active instances need and the kernel lacks, and excess inside ports."""
     with closing(SqliteStore(router.state)) as store:
         active = [instance for instance, state in store.instances() if state is InstanceState.ACTIVE]
-    listing = json.loads(run_inside(router.lab.router, ["nft", "-j", "list", "table", table.FAMILY, table.NAME]))
-    present = table.read_elements(listing["nftables"])
-    return [
+    listing = json.loads(
+        run_inside(router.lab.router, ["nft", "-j", "list", "table", structure.FAMILY, structure.NAME])
+    )
+    present, wanted = table.read_elements(listing["nftables"]), table.elements(traffic_table(active, active))
+    missing = [
         f"{name} lacks {key} leading to {leads}"
-        for name, wanted in table.elements(traffic_table(active, active)).items()
-        for key, leads in wanted.items()
+        for name, elements in wanted.items()
+        for key, leads in elements.items()
         if present.get(name, {}).get(key) != leads
     ]
+    ports = {name: set(present.get(name, {})) - set(wanted.get(name, {})) for name in ("udp_inside", "tcp_inside")}
+    return missing + [f"{name} has {sorted(more)} too many" for name, more in ports.items() if more]
 
 
 def _stale_volumes(router: Router, generation: dict[str, int]) -> list[str]:
-    """State that belongs to a generation that is no more."""
-    found = []
+    """Return folders of state whose generation is no more."""
+    stale = []
     for path in sorted((router.state / "volumes").glob("*/*.*")):
         number = path.suffix.removeprefix(".")
         if number.isdigit() and int(number) != generation.get(path.parent.name):
-            found.append(f"state is left of a former generation: {path}")
-    return found
+            stale.append(f"state is left of a former generation: {path}")
+    return stale
 
 
 def _stale_images(router: Router) -> list[str]:
-    """Images that came with no release that is known."""
+    """Return images that came with no release that is known."""
     releases: list[dict[str, Any]] = json.loads(router.vrctl("bundle", "list", "--json").stdout)
     known = {service["image"] for release in releases for service in release["services"].values()}
     engine = make_engine(router.engine, router.state, router.runtime, router.dockerd.socket, router.namespaces)
@@ -153,11 +146,11 @@ def _stale_images(router: Router) -> list[str]:
 
 
 def _history(router: Router) -> list[dict[str, Any]]:
-    told: list[dict[str, Any]] = json.loads(router.vrctl("history", "--limit", "50", "--json").stdout)
-    return told
+    records: list[dict[str, Any]] = json.loads(router.vrctl("history", "--limit", "50", "--json").stdout)
+    return records
 
 
-def _differ(what: str, found: set[str], wanted: set[str]) -> list[str]:
-    if found == wanted:
+def _differ(what: str, present: set[str], wanted: set[str]) -> list[str]:
+    if present == wanted:
         return []
-    return [f"{what}: {sorted(found - wanted)} too many, {sorted(wanted - found)} missing"]
+    return [f"{what}: {sorted(present - wanted)} too many, {sorted(wanted - present)} missing"]

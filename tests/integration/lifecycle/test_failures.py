@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from lab.services import busiest
 from tests.integration.live_router import SERVICES, Live, kill, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
@@ -26,11 +27,12 @@ def test_services_outlive_the_engine_and_the_next_operation_works(live: Live) ->
     before, services = live.containers(), live.services()
     first = engine_pid(live)
     kill(first)
-    done = live.router.vrctl("restart", "password", check=False)
+    restarted = SERVICES[0]
+    done = live.router.vrctl("restart", restarted, check=False)
     assert done.returncode == 0, done.stderr
     live.ready()
     after = live.containers()
-    others = {name: pid for name, pid in before.items() if "-password-" not in name}
+    others = {name: pid for name, pid in before.items() if f"-{restarted}-" not in name}
     assert {name: after.get(name) for name in others} == others
     assert engine_pid(live) != first
     changed = {name: one["restarts"] for name, one in live.services().items()}
@@ -56,7 +58,7 @@ def test_a_killed_daemon_serves_again(live: Live, service: str, request: pytest.
     assert json.loads(events)["supervisor"]["ready"] is True
 
 
-@pytest.mark.parametrize("service", ["haproxy", "dnsmasq"])
+@pytest.mark.parametrize("service", [busiest(isolated=True), busiest(isolated=False)])
 def test_a_container_removed_by_hand_is_replaced(live: Live, service: str, request: pytest.FixtureRequest) -> None:
     """By one of the same generation, or of a new one: what counts is that it serves, and that nobody else moved."""
     before = live.services()[service]

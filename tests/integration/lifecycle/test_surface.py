@@ -77,7 +77,7 @@ def test_what_everybody_may_read_holds_no_secret(live: Live) -> None:
 
 
 def is_secret(path: Path) -> bool:
-    """Rendered files only: containers' own file systems are not looked into."""
+    """True if a rendered file has a secret in it: containers' own file systems are not looked into."""
     if not path.is_file() or path.is_symlink() or "config" not in path.parts or path.stat().st_size > 1 << 20:
         return False
     content = path.read_bytes()
@@ -85,7 +85,7 @@ def is_secret(path: Path) -> bool:
 
 
 def open_to_others(root: Path) -> Iterator[Path]:
-    """Regular files that everybody may open: their mode says so, and those of the folders above them."""
+    """Yield the regular files that everybody may open: their mode says so, and those of the folders above them."""
     if not root.is_dir() or not mode_of(root) & stat.S_IXOTH:
         return
     waiting = [root]

@@ -1,4 +1,4 @@
-"""What the probe tests share: a router in two namespaces, and servers that misbehave."""
+"""The fixtures that probe tests share: a router in two namespaces, and servers that misbehave."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Namespace:
         return f"/run/netns/{self.name}"
 
     def inside(self, function: Callable[[], T]) -> T:
-        """Call it in a thread of its own that lives in the namespace."""
+        """Call a function in a thread of its own that lives in the namespace."""
 
         def enter() -> T:
             handle = os.open(self.path, os.O_RDONLY)
@@ -136,7 +136,7 @@ def say(answer: bytes) -> Callable[[socket.socket, threading.Event], None]:
 
 
 def drip(answer: bytes, pause: float = 0.1) -> Callable[[socket.socket, threading.Event], None]:
-    """One byte after another, each well within any time-out per read."""
+    """Send one byte after another, each well within any time-out per read."""
 
     def behave(connection: socket.socket, ended: threading.Event) -> None:
         connection.recv(4096)

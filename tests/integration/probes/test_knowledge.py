@@ -1,4 +1,4 @@
-"""The load balancer's words on knowledge, counters and sessions in its manifest, tried on the daemon itself."""
+"""The parts of the load balancer's manifest about knowledge, counters and sessions, tried on the daemon itself."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def balancer(run: Run, folder: Path, port: int, last: str, silent: int = 9) -> i
 
 @pytest.fixture
 def silent() -> Iterator[int]:
-    """A port at which nobody is refused, and nobody accepted: its queue is full."""
+    """Return a port that neither refuses nor accepts connections: its queue is full."""
     with ExitStack() as opened:
         listening = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):

@@ -1,4 +1,4 @@
-"""A router with five services that must not notice what is refused, and a workshop for bundles that are wrong."""
+"""A router whose services must not change by what is refused, and a workshop for bundles that are wrong."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def test_a_release_of_rivals_is_refused(place: Place) -> None:
 
 
 def test_two_services_turn_out_to_claim_one_frontend(place: Place) -> None:
-    """Before the router has networks nobody claims anything."""
+    """Before the router has networks no service claims anything."""
     with daemon(place.namespace, place.settings(media=[str(two_of_a_kind(place.folder))])):
         answer_awaited(place)
         done = place.vrctl("config", "apply", str(place.commands))  # which waits until the release is imported

@@ -43,7 +43,7 @@ class Bare:
         )
 
     def status_once(self, is_so: Callable[[dict[str, Any]], bool], patience: float = 30.0) -> dict[str, Any]:
-        """What the supervisor says of itself, as soon as that is so."""
+        """Wait until the supervisor reports this of itself; return it."""
         words = [program("vrctl"), "--socket", str(self.folder / "run" / "api.sock"), "status", "--json"]
         limit, done = time.monotonic() + patience, None
         while time.monotonic() < limit:
@@ -68,7 +68,7 @@ def namespace() -> Iterator[str]:
 
 @pytest.fixture
 def bare(namespace: str) -> Iterator[Bare]:
-    """Below /run, which everybody may look into: a test as nobody has to fail for the right reason."""
+    """Return a folder below /run, which every user may open: a test as nobody has to fail for the right reason."""
     folder = Path("/run") / namespace
     folder.mkdir()
     try:
@@ -126,7 +126,7 @@ def test_teardown_not_root(bare: Bare) -> None:
     ],
 )
 def test_the_engine_is_not_installed(bare: Bare, engine: str, hidden: tuple[str, ...], words: tuple[str, ...]) -> None:
-    """Seen from a mount namespace where the program is not one."""
+    """The program is missing in the mount namespace of the supervisor."""
     hide = "".join(f'mount --bind /dev/null "$(command -v {one})"; ' for one in hidden)
     settings = bare.settings(engine=engine, engine_socket=str(bare.folder / "docker.sock"))
     assert_refused(bare.run(settings, "unshare", "--mount", "sh", "-c", f'{hide} exec "$@"', "sh"), *words)

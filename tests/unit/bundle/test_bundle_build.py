@@ -19,6 +19,7 @@ from supervisor.values.errors import BundleBuildError, BundleError
 from tests.unit.bundle.bundle_workshop import CREATED, Workshop
 
 
+@pytest.mark.programs
 def test_the_same_inputs_give_the_same_iso(workshop: Workshop) -> None:
     first = workshop.build(output="first.iso").read_bytes()
     for path in workshop.services.rglob("*"):
@@ -99,6 +100,7 @@ def test_releases_are_ordered_by_number_then_time(older: tuple[str, str], newer:
     assert not first.is_older_than(first)
 
 
+@pytest.mark.programs
 def test_the_commands_make_a_key_a_bundle_and_verify_it(workshop: Workshop) -> None:
     run, folder = CliRunner(), workshop.folder
     made = run.invoke(bundle, ["keygen", f"{folder}/new.key", f"{folder}/new/new.pub"])
@@ -117,6 +119,7 @@ def test_the_commands_make_a_key_a_bundle_and_verify_it(workshop: Workshop) -> N
     assert "cannot trust" in refused.output
 
 
+@pytest.mark.programs
 def test_a_delta_is_verified_beside_its_base(workshop: Workshop) -> None:
     run, trusted = CliRunner(), ["--trusted-keys", str(workshop.trusted)]
     whole = workshop.build()
@@ -130,6 +133,7 @@ def test_a_delta_is_verified_beside_its_base(workshop: Workshop) -> None:
     assert "release 1.1" in verified.output
 
 
+@pytest.mark.programs
 def test_what_a_service_requires_has_to_be_in_the_bundle(workshop: Workshop) -> None:
     manifest = workshop.services / "alpha" / "manifest.yaml"
     manifest.write_text("name: alpha\nrequires: [beta]\n")

@@ -37,6 +37,8 @@ from supervisor.values.errors import (
 )
 from tests.unit.bundle.bundle_workshop import Workshop, sha256
 
+pytestmark = pytest.mark.programs  # xorriso writes the bundles
+
 OTHER = "riscv64"
 
 
@@ -262,9 +264,14 @@ def set_(path: str, value: Any) -> Callable[[Any], None]:
         pytest.param(set_("architecture", OTHER), OtherArchitectureError, f"built for {OTHER}", id="architecture"),
         pytest.param(set_("supervisor", "99.0"), SupervisorTooOldError, "needs supervisor 99.0", id="supervisor"),
         pytest.param(set_("base", "0.9"), MissingBaseError, "delta to release 0.9", id="delta without its base"),
-        pytest.param(set_("surprise", 1), InvalidIndexError, "surprise: is unknown", id="unknown key"),
-        pytest.param(set_("release", "../13"), InvalidIndexError, "release: '../13'", id="release is no name"),
-        pytest.param(set_("services", {}), InvalidIndexError, "services: is missing or empty", id="no service"),
+        pytest.param(set_("surprise", 1), InvalidIndexError, "surprise: is not a known key", id="unknown key"),
+        pytest.param(
+            set_("release", "../13"),
+            InvalidIndexError,
+            "release: must be letters, .*, not '../13'",
+            id="release is no name",
+        ),
+        pytest.param(set_("services", {}), InvalidIndexError, "services: must have at least 1 entry", id="no service"),
         pytest.param(
             set_("services/alpha/requires", ["gamma"]),
             InvalidIndexError,
@@ -275,7 +282,7 @@ def set_(path: str, value: Any) -> Callable[[Any], None]:
         pytest.param(
             set_("services/alpha/image", f"sha256:{0:064}"), InvalidIndexError, "not among the files", id="no such blob"
         ),
-        pytest.param(set_("format", "1"), InvalidIndexError, "format: '1' is not a number", id="format is a text"),
+        pytest.param(set_("format", "1"), InvalidIndexError, "format: must be 1", id="format is a text"),
     ],
 )
 def test_an_index_that_does_not_fit_is_refused(
@@ -293,7 +300,7 @@ def test_an_index_that_does_not_fit_is_refused(
 def test_a_name_that_leaves_the_bundle_is_refused(workshop: Workshop, name: str) -> None:
     index = workshop.index()
     index["files"][name] = {"sha256": "0" * 64, "size": 1}
-    with pytest.raises(InvalidIndexError, match="not a plain path below oci or services"):
+    with pytest.raises(InvalidIndexError, match="must be a plain path below oci or services"):
         Bundle.open(workshop.variant({}, index=index), workshop.trusted)
 
 

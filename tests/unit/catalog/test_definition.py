@@ -297,7 +297,7 @@ REFERENCES: list[tuple[Break, str, str]] = [
         "split",
     ),
     (put("errors", [counter(source={"exec": {"command": "'"}})]), "errors[0].source.exec.command", "split"),
-    (put("errors", [counter(source=socket(expect="x"))]), "errors[0].source.socket.expect", "no meaning"),
+    (put("errors", [counter(source=socket(expect="x"))]), "errors[0].source.socket.expect", "not a known key"),
     (put("errors", [counter(source=socket(each="[1]"))]), "errors[0].source.socket.each", "no meaning"),
     (put("errors", [counter(source=socket(runtime="no"))]), "errors[0].source.socket.runtime", "not one of"),
     (put("readiness.probes.1.socket.send", "{% if %}"), "readiness.probes[1].socket.send", "Expected an expression"),

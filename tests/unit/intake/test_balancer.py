@@ -8,18 +8,32 @@ from typing import Any
 import pytest
 
 from supervisor.edges.intake import interpret
-from supervisor.values.balancing import HeaderRule, HealthCheck, StatisticsPage, Tls
-from supervisor.values.router import CookieMode, CookieStickiness, Listener, LoadBalancing, SourceStickiness
+from supervisor.values.balancing import Balance, Listener, LoadBalancing, StatisticsPage, Switch, TimeLimit
+from supervisor.values.members import (
+    CheckFlag,
+    CheckKind,
+    Expectation,
+    Expected,
+    HeaderAction,
+    HeaderRule,
+    HealthCheck,
+    MemberOption,
+    Message,
+)
 from supervisor.values.secret import Secret
+from supervisor.values.stickiness import CookieMode, CookieOption, CookieStickiness, SourceStickiness
+from supervisor.values.tls import Tls, TlsVersion
+from tests.services.bounds import BOUNDS
 from tests.unit.intake.keys import key_and_certificate
 
 RULE = ("listen a-80", "\tbind 203.0.113.23:80", "\tmode http", "\tserver a_0 10.1.1.21:80 check")
+SECURE = ((CookieOption.SECURE, None), (CookieOption.HTTP_ONLY, None))
 TCP = ("listen a-80", "\tbind 203.0.113.23:80", "\tserver a_0 10.1.1.21:80 check")
 
 
 def balanced(*lines: str, **rules: Any) -> tuple[LoadBalancing, list[str]]:
     """Return what the text means, and the problems of what was left out, with their lines."""
-    router, faults = interpret({"loadbalancer": {"config": [{"configuration": list(lines), **rules}]}})
+    router, faults = interpret({"loadbalancer": {"config": [{"configuration": list(lines), **rules}]}}, BOUNDS)
     return router.load_balancing, [f"{fault.path.rpartition(' ')[2]}: {fault.problem}" for fault in faults]
 
 
@@ -33,21 +47,21 @@ def test_a_rules_own_time_limits_count(head: tuple[str, ...]) -> None:
     """apache/cloudstack#14131, #12574, #3789: connections were cut after 50 s, whatever their rule said."""
     listener, problems = rule("timeout client 30m", "timeout server 1800000", "timeout tunnel 0", head=head)
     assert problems == []
-    assert listener.timeouts == (("client", 1_800_000), ("server", 1_800_000), ("tunnel", 0))
+    assert listener.timeouts == ((TimeLimit.CLIENT, 1_800_000), (TimeLimit.SERVER, 1_800_000), (TimeLimit.TUNNEL, 0))
 
 
 def test_time_limits_and_tries_of_all_rules() -> None:
     found, problems = balanced("defaults", "\ttimeout queue 5s", "\ttimeout client 7s", "\tretries 1", *RULE)
     assert problems == []
-    assert (found.timeouts, found.client_timeout_ms, found.retries) == ((("queue", 5000),), 7000, 1)
+    assert (found.timeouts, found.client_timeout_ms, found.retries) == (((TimeLimit.QUEUE, 5000),), 7000, 1)
 
 
 @pytest.mark.parametrize(
     ("lines", "check"),
     [
-        (("option httpchk",), HealthCheck("httpchk")),
-        (("option httpchk /health",), HealthCheck("httpchk", ("OPTIONS", "/health"))),
-        (("option httpchk GET /health HTTP/1.1",), HealthCheck("httpchk", ("GET", "/health", "HTTP/1.1"))),
+        (("option httpchk",), HealthCheck(CheckKind.HTTP)),
+        (("option httpchk /health",), HealthCheck(CheckKind.HTTP, ("OPTIONS", "/health"))),
+        (("option httpchk GET /health HTTP/1.1",), HealthCheck(CheckKind.HTTP, ("GET", "/health", "HTTP/1.1"))),
         (
             (
                 "option httpchk GET /",
@@ -57,15 +71,18 @@ def test_time_limits_and_tries_of_all_rules() -> None:
                 "http-check disable-on-404",
             ),
             HealthCheck(
-                "httpchk",
+                CheckKind.HTTP,
                 ("GET", "/", "HTTP/1.1"),
-                (HeaderRule("request", "set-header", "Host", Secret("www.example.org")),),
-                (("!", "rstatus", "^5"), ("string", "up and running")),
-                ("disable-on-404",),
+                (HeaderRule(Message.REQUEST, HeaderAction.SET, "Host", Secret("www.example.org")),),
+                (
+                    Expectation(Expected.STATUS_PATTERN, "^5", is_negated=True),
+                    Expectation(Expected.TEXT, "up and running"),
+                ),
+                (CheckFlag.DRAIN_ON_404,),
             ),
         ),
-        (("option redis-check",), HealthCheck("redis-check")),
-        (("option pgsql-check user probe",), HealthCheck("pgsql-check", ("user", "probe"))),
+        (("option redis-check",), HealthCheck(CheckKind.REDIS)),
+        (("option pgsql-check user probe",), HealthCheck(CheckKind.POSTGRESQL, ("user", "probe"))),
         (("option redis-check", "no option redis-check"), None),
         (("option tcp-check",), None),
     ],
@@ -98,23 +115,23 @@ def test_a_check_that_cannot_be_carried_out_is_named(line: str, problem: str) ->
 def test_a_word_of_a_check_that_is_not_known_is_named_and_the_rest_asked(what: str) -> None:
     listener, problems = rule("option httpchk GET /", f"http-check {what}")
     assert len(problems) == 1
-    assert listener.health_check == HealthCheck("httpchk", ("GET", "/"))
+    assert listener.health_check == HealthCheck(CheckKind.HTTP, ("GET", "/"))
 
 
 def test_words_of_members() -> None:
     words = "check inter 5s fastinter 1s rise 2 fall 3 weight 20 maxconn 50 backup send-proxy-v2 port 81"
     listener, problems = rule(f"server a_1 10.1.1.22:80 {words}", "server a_2 10.1.1.23:80")
     assert problems == []
-    assert listener.backends[1].options == (
-        "inter 5s",
-        "fastinter 1s",
-        "rise 2",
-        "fall 3",
-        "weight 20",
-        "maxconn 50",
-        "backup",
-        "send-proxy-v2",
-        "port 81",
+    assert listener.backends[1].settings == (
+        (MemberOption.CHECK_INTERVAL, 5000),
+        (MemberOption.CHECK_CHANGING_INTERVAL, 1000),
+        (MemberOption.UP_AFTER, 2),
+        (MemberOption.DOWN_AFTER, 3),
+        (MemberOption.WEIGHT, 20),
+        (MemberOption.MAX_CONNECTIONS, 50),
+        (MemberOption.BACKUP, None),
+        (MemberOption.PROXY_PROTOCOL_2, None),
+        (MemberOption.CHECK_PORT, 81),
     )
     assert [member.is_checked for member in listener.backends] == [True, True, False]
 
@@ -129,9 +146,9 @@ def test_what_is_said_of_all_members_counts_from_there_on() -> None:
         "\tserver a_1 10.1.1.21:80 inter 1s enabled",
     )
     assert problems == []
-    assert [(one.is_checked, one.options) for one in found.listeners[0].backends] == [
-        (True, ("inter 9s",)),
-        (True, ("rise 5", "inter 1s")),
+    assert [(member.is_checked, member.settings) for member in found.listeners[0].backends] == [
+        (True, ((MemberOption.CHECK_INTERVAL, 9000),)),
+        (True, ((MemberOption.UP_AFTER, 5), (MemberOption.CHECK_INTERVAL, 1000))),
     ]
 
 
@@ -192,24 +209,36 @@ def test_a_cookie_without_mode_http_is_named(line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "left", "problems"),
     [
-        ("srv insert indirect preserve", ("indirect", "preserve"), []),
-        ("srv prefix indirect nocache", ("indirect", "nocache"), []),
-        ("srv insert maxidle 30m maxlife 8h secure httponly", ("maxidle 30m", "maxlife 8h", "secure", "httponly"), []),
+        ("srv insert indirect preserve", (CookieOption.HIDDEN_FROM_MEMBERS, CookieOption.PRESERVED), []),
+        ("srv prefix indirect nocache", (CookieOption.HIDDEN_FROM_MEMBERS, CookieOption.NOT_CACHED), []),
+        (
+            "srv insert maxidle 30m maxlife 8h secure httponly",
+            ((CookieOption.MAX_IDLE, 1_800_000), (CookieOption.MAX_LIFE, 28_800_000), *SECURE),
+            [],
+        ),
         (
             "srv rewrite indirect nocache",
-            ("nocache",),
+            (CookieOption.NOT_CACHED,),
             ["indirect of a cookie has no meaning with rewrite: left out"],
         ),
-        ("srv insert" + " nocache" * 70 + " maxidle 1m maxidle 2m", ("nocache", "maxidle 2m"), []),
+        (
+            "srv insert" + " nocache" * 70 + " maxidle 1m maxidle 2m",
+            (CookieOption.NOT_CACHED, (CookieOption.MAX_IDLE, 120_000)),
+            [],
+        ),
         ("srv prefix preserve", (), ["preserve of a cookie has no meaning with prefix: left out"]),
     ],
 )
 def test_options_of_a_cookie_that_would_cost_all_listeners_are_named(
-    line: str, left: tuple[str, ...], problems: list[str]
+    line: str, left: tuple[Any, ...], problems: list[str]
 ) -> None:
     listener, found = rule(f"cookie {line}")
     assert found == problems
-    assert listener.stickiness == CookieStickiness("srv", CookieMode(line.split()[1]), left)
+    assert listener.stickiness == CookieStickiness(
+        "srv",
+        CookieMode(line.split()[1]),
+        tuple(setting if isinstance(setting, tuple) else (setting, None) for setting in left),
+    )
 
 
 @pytest.mark.parametrize(
@@ -224,7 +253,7 @@ def test_options_of_a_cookie_that_would_cost_all_listeners_are_named(
 def test_words_of_stick_tables_are_carried_out_or_named(lines: tuple[str, ...], problems: list[str]) -> None:
     listener, found = rule(*lines)
     assert [problem.removesuffix(": left out") for problem in found] == problems
-    assert listener.stickiness == (SourceStickiness("1k", "1m") if "stick on src" in lines else None)
+    assert listener.stickiness == (SourceStickiness(1024, 60_000) if "stick on src" in lines else None)
 
 
 def test_switches_and_limits() -> None:
@@ -238,7 +267,7 @@ def test_switches_and_limits() -> None:
         "fullconn 8",
     )
     assert problems == []
-    assert listener.options == ("clitcpka", "http-no-delay")
+    assert listener.switches == (Switch.CLIENT_TCP_KEEP_ALIVE, Switch.NO_HTTP_DELAY)
     assert (listener.max_connections, listener.full_load) == (9, 8)
 
 
@@ -273,7 +302,9 @@ def test_what_needs_mode_http_is_named_without_it(line: str) -> None:
 def test_words_may_be_quoted(text: str) -> None:
     listener, problems = rule("option httpchk", f"http-check expect string {text}")
     assert problems == []
-    assert listener.health_check == HealthCheck("httpchk", expectations=(("string", "up and running"),))
+    assert listener.health_check == HealthCheck(
+        CheckKind.HTTP, expectations=(Expectation(Expected.TEXT, "up and running"),)
+    )
 
 
 @pytest.mark.parametrize("password", ["it's", 'a"b', "a'b'c", "p#q", "$HOME", "%x", "\\", '"', "a:b"])
@@ -291,9 +322,9 @@ def test_headers() -> None:
     )
     assert problems == []
     assert listener.header_rules == (
-        HeaderRule("request", "add-header", "X-Forwarded-Proto", Secret("https")),
-        HeaderRule("response", "del-header", "Server"),
-        HeaderRule("request", "set-header", "A", Secret("b c")),
+        HeaderRule(Message.REQUEST, HeaderAction.ADD, "X-Forwarded-Proto", Secret("https")),
+        HeaderRule(Message.RESPONSE, HeaderAction.DELETE, "Server"),
+        HeaderRule(Message.REQUEST, HeaderAction.SET, "A", Secret("b c")),
     )
 
 
@@ -331,7 +362,7 @@ def test_mode_and_balance_of_all_rules() -> None:
         "defaults", "\tmode http", "\tbalance leastconn", *TCP, "listen b", "\tbind 203.0.113.23:81"
     )
     assert problems == []
-    assert [(one.is_http, str(one.balance)) for one in found.listeners] == [(True, "leastconn")] * 2
+    assert [(one.is_http, one.balance) for one in found.listeners] == [(True, Balance.LEAST_CONNECTIONS)] * 2
 
 
 @pytest.mark.parametrize("line", ["stats uri ''", "stats realm ''", "stats realm a\x01b", "stats auth u:a\x7fb"])
@@ -384,7 +415,7 @@ def test_how_a_listener_speaks_tls() -> None:
     words = "alpn http/1.1 ssl-min-ver TLSv1.3 ssl-max-ver TLSv1.3 ciphers ECDHE+AESGCM no-sslv3 name x"
     (listener,), problems = _tls(words)
     assert problems == []
-    assert listener.tls == Tls("ECDHE+AESGCM", None, "TLSv1.3", "TLSv1.3", "http/1.1")
+    assert listener.tls == Tls(("ECDHE+AESGCM",), (), TlsVersion.V1_3, TlsVersion.V1_3, ("http/1.1",))
 
 
 @pytest.mark.parametrize(

@@ -143,20 +143,36 @@ _ENTRY = {"type": "dhcpentry", "ipv4_address": "10.1.1.21", "mac_address": "02:0
         ('{"type": 5}', "type: is missing"),
         ('{"type": "surprise"}', "type: 'surprise' is unknown"),
         ('{"type": "vmpassword", "ip_address": "10.1.1.21"}', "password: is missing"),
-        ('{"type": "vmpassword", "ip_address": "10.1.1", "password": "x"}', "ip_address: '10.1.1' is not an IPv4"),
-        (json.dumps(_ENTRY | {"ipv4_address": "../../x"}), "ipv4_address: '../../x' is not an IPv4 address"),
-        (json.dumps(_ENTRY | {"mac_address": "02:00\n"}), "mac_address: '02:00\\n' is not an Ethernet address"),
+        (
+            '{"type": "vmpassword", "ip_address": "10.1.1", "password": "x"}',
+            "ip_address: must be an IPv4 address, not '10.1.1'",
+        ),
+        (json.dumps(_ENTRY | {"ipv4_address": "../../x"}), "ipv4_address: must be an IPv4 address, not '../../x'"),
+        (json.dumps(_ENTRY | {"mac_address": "02:00\n"}), "mac_address: must be an Ethernet address, not '02:00\\n'"),
+        (
+            json.dumps(_ENTRY | {"ipv4_address": "x", "lease_time": 3.0}),
+            "ipv4_address: must be an IPv4 address, not 'x'; lease_time: must be a whole number, not a number",
+        ),
         (json.dumps(_ENTRY | {"remove": "yes"}), "remove: must be true or false, not a text"),
-        (json.dumps(_ENTRY | {"lease_time": True}), "lease_time: must be a number, not true or false"),
-        ('{"type": "vmdata", "vm_ip_address": "10.1.1.21", "vm_metadata": [["metadata", "a"]]}', "vm_metadata[0] must"),
-        ('{"type": "ips", "ip_address": [{"public_ip": "x"}]}', "ip_address[0].public_ip: 'x' is not an IPv4 address"),
+        (json.dumps(_ENTRY | {"lease_time": True}), "lease_time: must be a whole number, not a boolean"),
+        (
+            '{"type": "vmdata", "vm_ip_address": "10.1.1.21", "vm_metadata": [["metadata", "a"]]}',
+            "vm_metadata[0]: must be a folder, a file and",
+        ),
+        (
+            '{"type": "ips", "ip_address": [{"public_ip": "x"}]}',
+            "ip_address[0].public_ip: must be an IPv4 address, not 'x'",
+        ),
         (json.dumps({"type": "monitorservice", "x": "\ud800"}), "has half a character"),
         (json.dumps(_PASSWORD | {"password": "\ud800"}), "has half a character"),
         (json.dumps(_PASSWORD | {"\udcff": 1}), "has half a character"),
         (json.dumps(_PASSWORD)[:-1] + ', "x": ' + "[" * 990 + "]" * 990 + "}", "is n"),  # not JSON, or nested too deep
         (json.dumps(_PASSWORD)[:-1] + ', "x": ' + '{"a":' * 40 + "1" + "}" * 41, "is nested more than 32 deep"),
-        ('{"type": "cmdline", "cmd_line": {"name": 1}}', "cmd_line: name must be a text, not a number"),
-        ('{"type": "loadbalancer", "rules": [{"configuration": "x"}]}', "rules[0].configuration: must be a list of"),
+        ('{"type": "cmdline", "cmd_line": {"name": 1}}', "cmd_line.name: must be a text, not a number"),
+        (
+            '{"type": "loadbalancer", "rules": [{"configuration": "x"}]}',
+            "rules[0].configuration: must be a list, not a text",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_with_field_and_reason_and_changes_nothing(text: str, reason: str) -> None:
@@ -201,3 +217,10 @@ def test_every_accepted_file_names_the_parts_that_it_speaks_of_or_why_it_is_pass
     assert parts["cmd_load_balancer.json"] == ("loadbalancer",)
     assert parts["cmd_vm_dhcp_entry_default_nic.json"][0].startswith("dhcpentry.")
     assert len(parts["cmd_ip_associations.json"]) == len(json.loads(content("cmd_ip_associations"))["ip_address"])
+
+
+def test_a_file_with_many_faults_lists_ten() -> None:
+    body = {"type": "vmdata", "vm_ip_address": "10.1.1.21", "vm_metadata": [3] * 12}
+    (fault,) = CloudStackIntake().take(None, [("a.json", json.dumps(body).encode())]).refused
+    assert fault.problem.count("must be a folder, a file and a value or null") == 10
+    assert fault.problem.endswith("; and 2 more")

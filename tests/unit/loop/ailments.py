@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from supervisor.decisions.status import service_status
 from supervisor.loop.care.keeper import Keeper
-from supervisor.loop.service.report import service_status
+from supervisor.loop.supervision.queries import facts_of
 from supervisor.values.names import ServiceName
 from supervisor.values.release import Version
 from supervisor.values.state import Connection
@@ -44,7 +45,8 @@ class Ward:
 
     @property
     def status(self) -> ServiceStatus:
-        return service_status(self.worker, self.machine.store)
+        snapshot, clock = self.worker.snapshot, self.machine.clock
+        return service_status(snapshot, facts_of(snapshot, self.machine.store), clock.now() - clock.monotonic())
 
     @property
     def runs(self) -> str:

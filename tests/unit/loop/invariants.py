@@ -69,7 +69,7 @@ def _machine(router: Router, active: Instance) -> Iterator[str]:
 def _content(router: Router, active: Instance) -> Iterator[str]:
     machine = router.machine
     definition = read_definition(active.service, machine.store.definition(active.definition) or {})
-    configured, _ = router.life.supervision._configuration._intake.interpret(machine.store.configuration())
+    configured, _ = router.life.supervision._parts.configuration._intake.interpret(machine.store.configuration())
     wanted = {file.path: file for file in RENDERER.files(definition, configured, active)}
     if machine.folders.configs[machine.folders.config(active)] != wanted:
         yield "what is written is not what is configured"

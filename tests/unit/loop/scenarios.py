@@ -131,7 +131,7 @@ def until_live(router: Router, service: ServiceName) -> None:
 
     def is_live() -> bool:
         is_idle = not worker.parts.agenda.is_dirty and (worker.foreground is None or worker.soaks)
-        return is_idle and worker.parts.agenda.router is supervision._configuration.router
+        return is_idle and worker.parts.agenda.router is supervision._parts.configuration.router
 
     worker.run_until(is_live)
 

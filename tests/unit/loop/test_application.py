@@ -21,10 +21,15 @@ overlapping = pytest.mark.parametrize("service", OVERLAPPING)
 def apply(patient: Ward, name: str, seconds: float = 10.0) -> list[Progress]:
     """Take it in, let the worker do what it does in that time, and ask what a caller is told then."""
     supervision = patient.router.life.supervision
-    application = supervision._configuration.take(((name, b""),))
+    application = supervision._parts.configuration.take(((name, b""),))
     patient.wait(seconds)
+    parts = supervision._parts
     watching = ApplicationWatch(
-        supervision._world, supervision._configuration._intake, lambda: supervision._workers, application
+        parts.world,
+        parts.configuration._intake,
+        parts.audit_log,
+        lambda: {snapshot.service: snapshot for snapshot in parts.workers.snapshots()},
+        application,
     )
     return list(watching.follow(0.1, lambda: False))
 
@@ -122,7 +127,7 @@ def test_what_is_refused_for_want_of_space_is_applied_when_there_is_some(service
         def full(*_: Any) -> None:
             raise NoSpaceError("cannot write the files of it: No space left on device")
 
-        patient.machine.folders.write = full  # type: ignore[method-assign]
+        patient.machine.folders.write = full  # type: ignore[method-assign, assignment]
         told = apply(patient, name, 1.0)
         assert last(told)[0] == "refused"
         assert "No space left on device" in str(last(told)[1])
@@ -142,13 +147,13 @@ def test_what_cannot_be_recorded_is_refused_and_taken_in_later(service: ServiceN
         def full(*_: Any) -> None:
             raise StateError("cannot write state.db: database or disk is full")
 
-        store.save_configuration = full  # type: ignore[method-assign]
+        store.save_configuration = full  # type: ignore[method-assign, assignment]
         told = list(supervision.apply_config((("instance", b""),)))
         assert last(told)[0] == "refused"
         assert "disk is full; they are taken in as soon as they can be" in str(last(told)[1])
         assert "disk is full" in supervision.status().message
         store.save_configuration = save  # type: ignore[method-assign]
-        supervision._configuration.take_postponed()
+        supervision._parts.configuration.take_postponed()
         patient.wait(10.0)
         assert b"name two\n" in patient.daemon.configuration
         assert events(patient, "configuration kept")

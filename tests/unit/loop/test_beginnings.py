@@ -132,7 +132,7 @@ def test_services_are_employed_after_a_medium_that_cannot_be_used(
 ) -> None:
     library = Reader(router.life, error)
     made, employed = begun(router, library, ("/media/a.iso",))
-    made._workers = {}  # as if it were the first boot
+    made._parts.workers.by_name = {}  # as if it were the first boot
     monkeypatch.setattr(router.machine.store, "log_event", lambda event: (_ for _ in ()).throw(StateError("disk full")))
     library.goes_on.set()
     assert awaited(lambda: employed == [SERVICE, SERVICE])

@@ -11,9 +11,9 @@ BOOT = (("plain", b"there at boot"),)
 def test_those_of_the_boot_folder_stay_known() -> None:
     with prepared(ALL[0]) as router:
         supervision, store = router.life.supervision, router.machine.store
-        supervision._configuration.take_boot_commands(BOOT)
+        supervision._parts.configuration.take_boot_commands(BOOT)
         for number in range(2):
             files = tuple(("plain", b"%d %d" % (number, one)) for one in range(KEPT_COMMANDS - 1))
             list(supervision.apply_config(files, wait=False))
         assert len(store.taken_commands()) == KEPT_COMMANDS
-        assert supervision._configuration.identity(*BOOT[0]) in store.taken_commands()
+        assert supervision._parts.configuration.identity(*BOOT[0]) in store.taken_commands()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from supervisor.decisions.traffic import MOST_KEPT, endpoints, is_end_of
-from supervisor.loop.handover.forward import KEEP_SECONDS
+from supervisor.loop.handover.steps.cut_over import SOAK_POLL_SECONDS
 from supervisor.values.errors import NetworkError
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import ServiceName
@@ -95,7 +95,7 @@ def test_what_has_ended_is_not_kept(service: ServiceName) -> None:
         patient.until(lambda: patient.keeper.instance != former)
         first = machine.traffic.table.kept[0]
         machine.connections.flows = [one for one in machine.connections.flows if one.client_port != first.client[1]]
-        patient.wait(KEEP_SECONDS + 0.1)
+        patient.wait(SOAK_POLL_SECONDS + 0.1)
         assert first not in machine.traffic.table.kept
 
 
@@ -149,5 +149,5 @@ def test_what_was_kept_stays_so_where_nobody_can_tell_what_is_open_any_more(serv
         kept = machine.traffic.table.kept
         assert kept
         machine.connections.open = refuse  # type: ignore[method-assign]
-        patient.wait(KEEP_SECONDS + 0.1)
+        patient.wait(SOAK_POLL_SECONDS + 0.1)
         assert machine.traffic.table.kept == kept

@@ -104,9 +104,9 @@ def test_what_the_kernel_cannot_do_stops_no_takeover(scenario: Scenario, missing
         machine = router.machine
         match missing:
             case "socket":
-                machine.encapsulation.hold = lambda port: None  # type: ignore[method-assign, assignment]
+                machine.encapsulation.hold = lambda port: None  # type: ignore[method-assign]
             case "rule":
-                machine.traffic.apply = refusing_held_ports(machine.traffic)  # type: ignore[method-assign]
+                machine.traffic.apply = refusing_held_ports(machine.traffic)  # type: ignore[method-assign, assignment]
             case "list":
                 machine.associations.present = refuse  # type: ignore[method-assign]
             case "delete":

@@ -83,9 +83,10 @@ def test_what_a_daemon_knew_is_told_to_the_one_that_heals_it() -> None:
 
 def total(patient: Ward) -> int:
     """As the console says it, and as metrics say no more than that."""
-    table = console(patient.worker, patient.router.life.world, RouterConfig(), "counters")
+    snapshot, world = patient.worker.snapshot, patient.router.life.world
+    table = console(snapshot, world, RouterConfig(), "counters")
     answered = int(table.splitlines()[1].split(",")[1])
-    published = [count for _, _, _, count in counted(patient.worker, patient.router.life.world)]
+    published = [count for _, _, _, count in counted(snapshot, world.shared.ledger, world.store)]
     assert published == [answered]
     return answered
 

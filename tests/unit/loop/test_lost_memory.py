@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from supervisor.edges.store import SqliteStore
 from supervisor.values.names import ServiceName
+from tests.fakes.stepped import SteppedWorker
 from tests.unit.loop.scenarios import ALL, Router, prepared, settle, swap
 
 each = pytest.mark.parametrize("service", [ServiceName("isolated"), ServiceName("takeover")])
@@ -42,9 +44,12 @@ def restart(router: Router, damage: Callable[[Path], object]) -> None:
     machine.store = SqliteStore(folder)
     router.boot()
     for worker in router.life.workers.values():
-        worker.run_until(
-            lambda worker=worker: worker.parts.agenda.is_adopted and worker.keeper and worker.keeper.is_ready
-        )
+        worker.run_until(functools.partial(is_ready, worker))
+
+
+def is_ready(worker: SteppedWorker) -> bool:
+    """True if what runs was adopted and its probes hold."""
+    return bool(worker.parts.agenda.is_adopted and worker.keeper and worker.keeper.is_ready)
 
 
 def everything(folder: Path) -> None:

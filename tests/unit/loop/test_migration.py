@@ -197,7 +197,7 @@ def test_a_service_that_was_not_looked_at_yet_is_waited_for(router: Router) -> N
             worker.run_until_settled()
             raise
 
-    worker.begin = begin_at_last  # type: ignore[method-assign]
+    worker.begin = begin_at_last  # type: ignore[method-assign, assignment]
     told = carry_out(router, move)
     assert (told[-1].phase, active(router)) == ("succeeded", before + 1)
 

@@ -158,3 +158,20 @@ def test_a_change_in_place_is_noted_of_the_soak_even_if_the_memory_refuses_at_fi
         patient.until(lambda: bool(refused))
         patient.until(lambda: patient.worker.foreground.handover.kind is Kind.SWAP)
         assert patient.worker.foreground.handover.is_reconfigured
+
+
+@each
+@pytest.mark.parametrize(("name", "is_passed_on"), [("instance", True), ("reload", False)])
+def test_a_supervisor_that_comes_back_knows_for_whom_a_soak_goes_on(
+    service: ServiceName, name: str, is_passed_on: bool
+) -> None:
+    with ward(service, has_clients=True) as patient:
+        swap(patient.router, service)
+        until_soak(patient.router, service)
+        configure(name)(patient.router, service)
+        patient.until(lambda: patient.worker.foreground.handover.is_reconfigured)
+        assert patient.worker.foreground.is_passed_on == is_passed_on
+        patient.restart_supervisor()
+        patient.until(lambda: bool(patient.worker.foreground))
+        run = patient.worker.foreground
+        assert (run.handover.kind, run.step, run.is_passed_on) == (Kind.SWAP, "soak", is_passed_on)

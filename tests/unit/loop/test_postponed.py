@@ -39,7 +39,7 @@ def test_a_bad_file_that_was_postponed_unread_is_refused_later_and_nobody_else_i
 ) -> None:
     with ward(SERVICES[0]) as patient:
         supervision = patient.router.life.supervision
-        configuration, store = supervision._configuration, patient.machine.store
+        configuration, store = supervision._parts.configuration, patient.machine.store
 
         def refuse() -> str:
             raise StateError("cannot read the state: it is away")

@@ -48,7 +48,8 @@ def test_an_upgrade_leaves_alone_what_did_not_change(service: ServiceName) -> No
         def hand_over(name: ServiceName, wanted):  # type: ignore[no-untyped-def]
             yield patient.worker.begin(Kind.UPGRADE, wanted).get_nowait()
 
-        told: list[Progress] = list(upgrade(patient.router.life.world, target, hand_over))
+        world = patient.router.life.world
+        told: list[Progress] = list(upgrade(world.store, world.clock, target, hand_over))
         assert [one.phase for one in told] == ["nothing", "succeeded"]
         patient.wait(MINUTE)
         assert patient.story(before) == []

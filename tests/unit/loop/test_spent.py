@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,10 +22,10 @@ def test_they_are_forgotten_and_then_taken_off_the_list() -> None:
         volume = StateVolume("store", "/state/store", StateSharing.SHARED, User(0, 0), has_spent=True)
         keeper = worker.keeper
         manifest = replace(keeper.definition.manifest, state=(volume,))
-        stand_in: Any = SimpleNamespace(
-            keeper=SimpleNamespace(instance=keeper.instance, definition=replace(keeper.definition, manifest=manifest))
-        )
-        folders = router.machine.folders
+        active = worker.snapshot.active
+        counting = replace(active, definition=replace(active.definition, manifest=manifest))
+        snapshots = (replace(worker.snapshot, active=counting),)
+        folders, store = router.machine.folders, router.machine.store
         folders.spent_items[keeper.instance.service, "store"] = {"a", "b"}
         seen: list[object] = []
 
@@ -37,9 +36,9 @@ def test_they_are_forgotten_and_then_taken_off_the_list() -> None:
             raise StateError("cannot write: the disk is full")
 
         with pytest.raises(StateError):
-            SpentItems(router.life.world, lambda: [stand_in], refuse, threading.Event()).turn()
+            SpentItems(folders, store, lambda: snapshots, refuse, threading.Event()).turn()
         assert folders.spent(keeper.instance, volume) == ("a", "b")
-        items = SpentItems(router.life.world, lambda: [stand_in], forget, threading.Event())
+        items = SpentItems(folders, store, lambda: snapshots, forget, threading.Event())
         items.turn()
         assert seen == [(frozenset("ab"), ("a", "b"))]
         assert folders.spent(keeper.instance, volume) == ()
@@ -58,7 +57,7 @@ def test_what_goes_on_failing_is_logged_once(monkeypatch: pytest.MonkeyPatch, ca
             closing.set()
         raise StateError("cannot write: the disk is full")
 
-    world: Any = None
-    SpentItems(world, refuse, lambda _: None, closing)._run()
+    nothing: Any = None
+    SpentItems(nothing, nothing, refuse, lambda _: None, closing)._run()
     assert len(tries) == 10
     assert caplog.text.count("used-up items not forgotten") == 1

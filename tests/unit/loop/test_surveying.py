@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from supervisor.decisions.status import ServiceSnapshot
 from supervisor.loop.supervision import survey as surveying
 from supervisor.loop.supervision.survey import ItemSurvey
 from supervisor.values.errors import RenderError
@@ -45,7 +45,11 @@ class Survey:
         manifest = replace(keeper.definition.manifest, survey=Watch((ITEMS,), 1.0, 3))
         keeper.definition = replace(keeper.definition, manifest=manifest)
         self.has(COUNT)
-        self.surveyor = ItemSurvey(patient.worker.parts.world, lambda: [patient.worker], threading.Event())
+        self.surveyor = ItemSurvey(patient.worker.parts.world, self.snapshots, threading.Event())
+
+    def snapshots(self) -> list[ServiceSnapshot]:
+        self.patient.worker.publish()  # what is put in its place here has no turn of its own
+        return [self.patient.worker.snapshot]
 
     def has(self, count: int) -> None:
         records = tuple(DnsRecord(f"item-{number}", LAN.gateway) for number in range(count))
@@ -133,8 +137,8 @@ def test_a_guest_that_fails_while_others_are_added_is_named_all_the_same(survey:
 
 
 def test_what_cannot_be_worded_for_one_service_stops_no_other(survey: Survey) -> None:
-    world, worker = survey.patient.worker.parts.world, survey.patient.worker
-    other = SimpleNamespace(name=ServiceName("other"), keeper=worker.keeper, foreground=None)
+    world, (snapshot,) = survey.patient.worker.parts.world, survey.snapshots()
+    other = replace(snapshot, service=ServiceName("other"))
     each_probe = world.renderer.each_probe
     calls: list[int] = []
 
@@ -145,6 +149,6 @@ def test_what_cannot_be_worded_for_one_service_stops_no_other(survey: Survey) ->
         return each_probe(*arguments)
 
     survey.patient.worker.parts.world.renderer.each_probe = refuse_first
-    surveyor = ItemSurvey(world, lambda: [other, worker], threading.Event())
+    surveyor = ItemSurvey(world, lambda: [other, snapshot], threading.Event())
     surveyor.turn()
     assert survey.asked

@@ -75,9 +75,9 @@ def test_a_worker_that_has_ended_is_noticed() -> None:
     scenario = next(one for one in ALL if one.service == ISOLATED)
     with prepared(scenario) as router:
         life = router.life
-        supervision, allocator = life.supervision, life.supervision._allocator
+        supervision, allocator = life.supervision, life.supervision._parts.workers._allocator
         worker = OneRequest(ISOLATED, life.world, allocator, str, None, Inbox(str(ISOLATED)))
-        supervision._workers = {ISOLATED: worker}
+        supervision._parts.workers.by_name = {ISOLATED: worker}
         worker.start()
         assert supervision.is_whole
         worker.ask_to_stop()

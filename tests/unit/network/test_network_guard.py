@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import cast
 
@@ -19,7 +18,8 @@ class Table:
         return False
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="watching nftables needs root")
+@pytest.mark.root
+@pytest.mark.programs
 def test_rules_that_cannot_be_read_keep_no_guard_from_watching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))  # no iptables there
     guard = NftGuard(cast(NftTraffic, Table()), admit=True)

@@ -12,6 +12,7 @@ import pytest
 from supervisor.edges.network import table as text
 from supervisor.edges.network.admission import RULE, amendments
 from supervisor.edges.network.guard import LONGEST_PAUSE, pause_before
+from supervisor.edges.network.structure import fingerprint, rule_counts
 from supervisor.values.errors import NetworkError
 from supervisor.values.manifest import Protocol
 from supervisor.values.state import AddressSwitch, Connection, Endpoint, HeldPort, PortSwitch, SyncPath, TrafficTable
@@ -105,6 +106,8 @@ def test_two_outside_endpoints_cannot_share_an_inside_one() -> None:
         text.elements(TrafficTable(active_addresses=(AddressSwitch(VIP, inner(0)), AddressSwitch(other, inner(0)))))
 
 
+@pytest.mark.root
+@pytest.mark.programs
 @pytest.mark.parametrize(
     "wanted",
     [
@@ -119,7 +122,7 @@ def test_nft_accepts_the_document_and_lists_it_back(wanted: TrafficTable) -> Non
     done = subprocess.run(command, input=document, capture_output=True, text=True, check=True)
     listing = json.loads(done.stdout)["nftables"]
     assert text.read_elements(listing) == text.elements(wanted)
-    assert text.read_rules(listing) == (text.rule_counts(), text.fingerprint())
+    assert text.read_rules(listing) == (rule_counts(), fingerprint())
 
 
 def filter_table(*rules: str) -> str:

@@ -221,6 +221,7 @@ def test_shared_memory_of_junk_is_made_anew(folder: Path, again: Callable[[], Sq
     assert (store.losses, is_whole(store)) == ((), True)
 
 
+@pytest.mark.root
 def test_modes_are_put_right(folder: Path, again: Callable[[], SqliteStore]) -> None:
     path_of(folder).chmod(0o444)
     store = again()

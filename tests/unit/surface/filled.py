@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from supervisor.values.errors import SupervisorError
 from supervisor.values.handover import NO_WAIVER, Waiver
 from supervisor.values.status import (
-    BundledServiceStatus,
-    BundleStatus,
     DrainingStatus,
     EventRecord,
     HandoverRecord,
     HandoverStatus,
     PlannedStep,
     Progress,
+    ReleasedServiceStatus,
+    ReleaseStatus,
     ServiceState,
     ServiceStatus,
     SupervisorStatus,
@@ -89,23 +89,23 @@ def _bare(state: ServiceState) -> ServiceStatus:
     )
 
 
-CURRENT = BundleStatus(
+CURRENT = ReleaseStatus(
     release="2026.1",
     created="2026-01-02T03:04:05Z",
     source="/media/a.iso",
     is_verified=True,
     is_current=True,
-    services=(BundledServiceStatus(name="alpha", version="1.0", image=IMAGE),),
+    services=(ReleasedServiceStatus(name="alpha", version="1.0", image=IMAGE),),
 )
-OTHER = BundleStatus(
+OTHER = ReleaseStatus(
     release="2026.2",
     created="2026-02-02T03:04:05Z",
     source="/media/b.iso",
     is_verified=False,
     is_current=False,
     services=(
-        BundledServiceStatus(name="alpha", version="2.0", image=IMAGE),
-        BundledServiceStatus(name="beta", version="2.0", image=IMAGE),
+        ReleasedServiceStatus(name="alpha", version="2.0", image=IMAGE),
+        ReleasedServiceStatus(name="beta", version="2.0", image=IMAGE),
     ),
 )
 STATUS = SupervisorStatus(
@@ -241,7 +241,7 @@ class FilledControl:
     def unpin(self, service: str) -> None:
         self._given()
 
-    def bundles(self) -> tuple[BundleStatus, ...]:
+    def releases(self) -> tuple[ReleaseStatus, ...]:
         self._given()
         return (CURRENT, OTHER)
 
@@ -251,7 +251,7 @@ class FilledControl:
     def import_bundle(self, path: str, allow_downgrade: bool) -> Iterator[Progress]:
         return self._operation()
 
-    def prune_bundles(self) -> tuple[str, ...]:
+    def prune_releases(self) -> tuple[str, ...]:
         self._given()
         return ("2025.1", "2025.2")
 

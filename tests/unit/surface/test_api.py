@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -57,13 +58,13 @@ def test_status_arrives_whole(control: FakeControl, remote: RemoteControl) -> No
 
 
 def test_answers_of_short_calls_arrive_whole(control: FakeControl, remote: RemoteControl) -> None:
-    assert remote.bundles() == (OLD, NEW)
+    assert remote.releases() == (OLD, NEW)
     assert remote.plan("2026.2") == control.plan("2026.2")
     assert remote.history(None, 10) == RECORDS
     assert remote.history("beta", 10) == RECORDS[1:]
     assert remote.show_config() == control.show_config()
     assert remote.diff_config((("a.json", b"{}"),)) == "--- now\n+++ then\n+host\n"
-    assert remote.prune_bundles() == ("2026.2",)
+    assert remote.prune_releases() == ("2026.2",)
 
 
 def test_absent_arguments_stay_absent(control: FakeControl, remote: RemoteControl) -> None:
@@ -276,10 +277,11 @@ def test_health_and_reflection_answer(server: ApiServer, socket_path: Path) -> N
 def test_a_client_that_leaves_ends_the_iterator(
     control: FakeControl, remote: RemoteControl, eventually: Eventually
 ) -> None:
-    for stream in (remote.logs("alpha", 1, True), remote.events(True)):
+    streams: tuple[Any, ...] = (remote.logs("alpha", 1, True), remote.events(True))
+    for stream in streams:
         next(stream)
         eventually(lambda: control.open_streams == 1)
-        stream.close()  # type: ignore[union-attr]
+        stream.close()
         eventually(lambda: control.open_streams == 0)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 Words = dict[str, list[str]]
+PAIRED = {"item-in-trouble", "item-out-of-trouble"}  # events that a decision returns with their texts
 LEVELS = ("debug", "info", "warning", "error", "exception", "critical")
 
 
@@ -31,11 +32,13 @@ def vocabulary(package: Path) -> Words:
     """Return the words by their kind, sorted."""
     sources = {path: ast.parse(path.read_text()) for path in sorted(package.rglob("*.py")) if "_pb2" not in path.name}
     kinds = {
-        "events": [Sink("EventRecord", 2, "name"), Sink("_log_event", 1, "name")],
+        "events": [Sink("EventRecord", 2, "name"), Sink("_log_event", 1, "name"), Sink("tell", 1, "name")],
         "log lines": [Sink(level, 0, "msg", owner="log") for level in LEVELS],
         "progress phases": [Sink("Progress", 1, "phase")],
     }
-    return {kind: sorted(set(_words(sources, sinks))) for kind, sinks in kinds.items()}
+    words = {kind: set(_words(sources, sinks)) for kind, sinks in kinds.items()}
+    words["events"] |= constants(package) & PAIRED
+    return {kind: sorted(names) for kind, names in words.items()}
 
 
 def constants(package: Path) -> frozenset[str]:

@@ -363,7 +363,7 @@ def shown() -> str:
             tables.status(BARE_STATUS, T0),
             tables.plan(STEPS),
             tables.history(RECORDS),
-            tables.bundles(FilledControl().bundles()),
+            tables.releases(FilledControl().releases()),
         ]
         out = io.StringIO()
         console = Console(

@@ -7,22 +7,22 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Any
 
+from supervisor.documents import Field
 from supervisor.edges.intake import fields
 from supervisor.edges.intake.bags import Bags, entries, with_bag
 from supervisor.edges.intake.cloudstack.cards import placed
 from supervisor.edges.intake.family import Body, Command, Family
 from supervisor.edges.intake.faults import Faults
-from supervisor.edges.intake.fields import Field
 from supervisor.values.router import RouterConfig
 
 _ADDRESS = (
-    Field("public_ip", fields.address),
-    Field("netmask", fields.netmask),
-    Field("add", fields.boolean),
-    Field("nic_dev_id", fields.device_number, is_required=False),
-    Field("vif_mac_address", fields.text, is_required=False),
-    Field("nw_type", fields.text, is_required=False),
-    Field("source_nat", fields.boolean, is_required=False),
+    Field("public_ip", fields.ADDRESS, True),
+    Field("netmask", fields.NETMASK, True),
+    Field("add", fields.BOOLEAN, True),
+    Field("nic_dev_id", fields.DEVICE_NUMBER),
+    Field("vif_mac_address", fields.TEXT),
+    Field("nw_type", fields.TEXT),
+    Field("source_nat", fields.BOOLEAN),
 )
 
 
@@ -99,7 +99,7 @@ def _parts(body: Body) -> tuple[str, ...]:
 
 FAMILY = Family(
     "ips",
-    fields=(Field("ip_address", fields.list_of(_ADDRESS)),),
+    fields=(Field("ip_address", fields.objects(*_ADDRESS), True),),
     merge=_merge,
     interpret=_interpret,
     parts=_parts,

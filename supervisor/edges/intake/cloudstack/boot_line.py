@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, ip_address
 
+from supervisor.documents import Field
 from supervisor.edges.intake import fields
 from supervisor.edges.intake.bags import Bags, with_bag
 from supervisor.edges.intake.cloudstack.addresses import address_item, with_address
 from supervisor.edges.intake.cloudstack.names import domain, is_label
 from supervisor.edges.intake.family import Command, Family
 from supervisor.edges.intake.faults import BadPartError, Faults
-from supervisor.edges.intake.fields import Field
 from supervisor.values.router import Dns, IPAddress, RouterConfig
 
 DEFAULT_DOMAIN = "cloudnine.internal"
@@ -118,7 +118,7 @@ def _is_interface(address: str, netmask: str) -> bool:
 
 FAMILY = Family(
     "cmdline",
-    fields=(Field("cmd_line", fields.map_of_texts),),
+    fields=(Field("cmd_line", fields.MAP_OF_TEXTS, True),),
     merge=_merge,
     interpret=_interpret,
     parts=lambda body: ("cmdline",),

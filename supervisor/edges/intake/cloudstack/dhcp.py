@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
+from supervisor.documents import Field
 from supervisor.edges.intake import fields
 from supervisor.edges.intake.bags import Bags, by_address, entries, with_bag
 from supervisor.edges.intake.cloudstack.names import is_host_name, is_label
 from supervisor.edges.intake.cloudstack.owners import assigned, without
 from supervisor.edges.intake.family import Body, Command, Family
 from supervisor.edges.intake.faults import BadPartError, Faults
-from supervisor.edges.intake.fields import Field
+from supervisor.values.bounds import Bounds
 from supervisor.values.router import GuestNetwork, Host, RouterConfig
 
 TAKEN_NAMES = ("localhost", "data-server")
@@ -62,7 +63,7 @@ def _host(key: str, entry: Body, router: RouterConfig, ours: set[IPv4Address], f
         mac=entry["mac_address"].lower(),
         address=address,
         name=_name(entry.get("host_name") or "", router.name, f"dhcpentry.{key}.host_name", faults),
-        lease_seconds=_lease(entry.get("lease_time")),
+        lease_seconds=_lease(entry.get("lease_time"), faults.bounds),
         is_default=entry.get("default_entry", True),
         interface=network.interface,
         gateway=_gateway(entry.get("default_gateway"), network, f"dhcpentry.{key}.default_gateway", faults),
@@ -108,13 +109,13 @@ def _gateway(text: str | None, network: GuestNetwork, path: str, faults: Faults)
     return None
 
 
-def _lease(seconds: int | None) -> int | None:
+def _lease(seconds: int | None, bounds: Bounds) -> int | None:
     """Return how long an address is leased; None: for ever, which is also what 0 means."""
     if not seconds:
         return None
     if not 0 < seconds < _INFINITE:
         raise BadPartError(f"lease_time {seconds} is not a number of seconds")
-    return max(120, seconds)
+    return max(bounds.least_of("lease_seconds"), seconds)
 
 
 def _of_ipv6_only(body: Body) -> str | None:
@@ -126,13 +127,13 @@ def _of_ipv6_only(body: Body) -> str | None:
 FAMILY = Family(
     "dhcpentry",
     fields=(
-        Field("ipv4_address", fields.address),
-        Field("mac_address", fields.mac),
-        Field("host_name", fields.text, is_required=False),
-        Field("default_gateway", fields.text, is_required=False),
-        Field("default_entry", fields.boolean, is_required=False),
-        Field("lease_time", fields.number, is_required=False),
-        Field("remove", fields.boolean, is_required=False),
+        Field("ipv4_address", fields.ADDRESS, True),
+        Field("mac_address", fields.MAC, True),
+        Field("host_name", fields.TEXT),
+        Field("default_gateway", fields.TEXT),
+        Field("default_entry", fields.BOOLEAN),
+        Field("lease_time", fields.NUMBER),
+        Field("remove", fields.BOOLEAN),
     ),
     merge=_merge,
     interpret=_interpret,

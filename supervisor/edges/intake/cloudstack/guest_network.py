@@ -7,6 +7,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Any
 
+from supervisor.documents import Field
 from supervisor.edges.intake import fields
 from supervisor.edges.intake.bags import Bags, entries, with_bag
 from supervisor.edges.intake.cloudstack.addresses import address_item, addresses_for, with_address
@@ -21,7 +22,6 @@ from supervisor.edges.intake.cloudstack.names import domain
 from supervisor.edges.intake.cloudstack.owners import without_network
 from supervisor.edges.intake.family import Body, Command, Family
 from supervisor.edges.intake.faults import BadPartError, Faults
-from supervisor.edges.intake.fields import Field
 from supervisor.values.router import GuestNetwork, IPAddress, RouterConfig
 
 _SMALLEST_MTU, _LARGEST_MTU = 68, 65535  # RFC 791
@@ -137,15 +137,15 @@ def _parts(body: Body) -> tuple[str, ...]:
 FAMILY = Family(
     "guestnetwork",
     fields=(
-        Field("add", fields.boolean),
-        Field("device", fields.device),
-        Field("router_guest_ip", fields.address),
-        Field("router_guest_netmask", fields.netmask),
-        Field("router_guest_gateway", fields.address, is_required=False),
-        Field("dns", fields.text, is_required=False),
-        Field("domain_name", fields.text, is_required=False),
-        Field("is_vr_guest_gateway", fields.boolean, is_required=False),
-        Field("mtu", fields.number, is_required=False),
+        Field("add", fields.BOOLEAN, True),
+        Field("device", fields.DEVICE, True),
+        Field("router_guest_ip", fields.ADDRESS, True),
+        Field("router_guest_netmask", fields.NETMASK, True),
+        Field("router_guest_gateway", fields.ADDRESS),
+        Field("dns", fields.TEXT),
+        Field("domain_name", fields.TEXT),
+        Field("is_vr_guest_gateway", fields.BOOLEAN),
+        Field("mtu", fields.NUMBER),
     ),
     merge=_merge,
     interpret=_interpret,

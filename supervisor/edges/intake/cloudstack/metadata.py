@@ -10,12 +10,12 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
+from supervisor.documents import Field
 from supervisor.edges.intake import fields
 from supervisor.edges.intake.bags import Bags, by_address, with_bag
 from supervisor.edges.intake.cloudstack.owners import claimed
 from supervisor.edges.intake.family import Command, Family
 from supervisor.edges.intake.faults import BadPartError, Faults
-from supervisor.edges.intake.fields import Field
 from supervisor.values.router import Metadata, RouterConfig
 
 Rows = Sequence[Sequence[Any]]
@@ -65,7 +65,7 @@ def _items(listed: Rows, path: str, faults: Faults) -> tuple[tuple[str, str | No
 
 FAMILY = Family(
     "vmdata",
-    fields=(Field("vm_ip_address", fields.address), Field("vm_metadata", fields.rows)),
+    fields=(Field("vm_ip_address", fields.ADDRESS, True), Field("vm_metadata", fields.ROWS, True)),
     merge=_merge,
     interpret=_interpret,
     parts=lambda body: (f"vmdata.{body['vm_ip_address']}",),

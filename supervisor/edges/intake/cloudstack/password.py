@@ -6,12 +6,12 @@ from collections.abc import Collection
 from dataclasses import replace
 from ipaddress import IPv4Address
 
+from supervisor.documents import Field
 from supervisor.edges.intake import fields
 from supervisor.edges.intake.bags import Bags, by_address, with_bag
 from supervisor.edges.intake.cloudstack.owners import claimed
 from supervisor.edges.intake.family import Command, Family
 from supervisor.edges.intake.faults import BadPartError, Faults
-from supervisor.edges.intake.fields import Field
 from supervisor.values.router import Password, RouterConfig
 from supervisor.values.secret import Secret
 
@@ -44,7 +44,7 @@ def _interpret(bags: Bags, router: RouterConfig, faults: Faults) -> RouterConfig
 
 FAMILY = Family(
     "vmpassword",
-    fields=(Field("ip_address", fields.address), Field("password", fields.text)),
+    fields=(Field("ip_address", fields.ADDRESS, True), Field("password", fields.TEXT, True)),
     merge=_merge,
     interpret=_interpret,
     parts=lambda body: (f"vmpassword.{body['ip_address']}",),

@@ -6,12 +6,12 @@ import re
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
+from supervisor.documents import Field
 from supervisor.edges.intake import fields
 from supervisor.edges.intake.bags import Bags, entries, with_bag
 from supervisor.edges.intake.family import Body, Command, Family
 from supervisor.edges.intake.faults import BadPartError, Faults
-from supervisor.edges.intake.fields import Field
-from supervisor.values.router import IkeVersion, RouterConfig, SiteToSite, Vpn
+from supervisor.values.router import IkeVersion, Proposal, RouterConfig, SiteToSite, Vpn
 from supervisor.values.secret import Secret
 
 _PROPOSAL = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
@@ -38,8 +38,8 @@ def _interpret(bags: Bags, router: RouterConfig, faults: Faults) -> RouterConfig
 
 def _peer(text: str) -> IPv4Address | str:
     """Return an address, or a name in the form in which names are compared."""
-    if fault := fields.address_or_name(text):
-        raise BadPartError(f"peer_gateway_ip {fault}")
+    if not fields.is_address_or_name(text):
+        raise BadPartError(f"peer_gateway_ip {text!r:.80} is neither an IPv4 address nor a host name")
     try:
         return IPv4Address(text)
     except ValueError:
@@ -81,15 +81,15 @@ def _networks(text: str) -> tuple[IPv4Network, ...]:
     return networks
 
 
-def _proposals(text: str) -> tuple[str, ...]:
-    """`aes256-sha256;modp2048` separates the key exchange group; the daemon wants dashes only."""
-    found = tuple(part.strip().replace(";", "-") for part in text.split(",") if part.strip())
-    for proposal in found:
+def _proposals(text: str) -> tuple[Proposal, ...]:
+    """Return the proposals of a policy: `aes256-sha256;modp2048` separates the key exchange group from the others."""
+    proposals = tuple(part.strip().replace(";", "-") for part in text.split(",") if part.strip())
+    for proposal in proposals:
         if not _PROPOSAL.fullmatch(proposal):
             raise BadPartError(f"{proposal!r:.60} is not a proposal")
-    if not found:
+    if not proposals:
         raise BadPartError("has an empty policy")
-    return found
+    return tuple(tuple(proposal.split("-")) for proposal in proposals)
 
 
 def _lifetime(seconds: int) -> int:
@@ -101,20 +101,20 @@ def _lifetime(seconds: int) -> int:
 FAMILY = Family(
     "site2sitevpn",
     fields=(
-        Field("peer_gateway_ip", fields.address_or_name),
-        Field("create", fields.boolean),
-        Field("local_public_ip", fields.address),
-        Field("local_guest_cidr", fields.text),
-        Field("peer_guest_cidr_list", fields.text),
-        Field("ike_policy", fields.text),
-        Field("esp_policy", fields.text),
-        Field("ipsec_psk", fields.text),
-        Field("ike_lifetime", fields.number, is_required=False),
-        Field("esp_lifetime", fields.number, is_required=False),
-        Field("ike_version", fields.text, is_required=False),
-        Field("dpd", fields.boolean, is_required=False),
-        Field("encap", fields.boolean, is_required=False),
-        Field("split_connections", fields.boolean, is_required=False),
+        Field("peer_gateway_ip", fields.ADDRESS_OR_NAME, True),
+        Field("create", fields.BOOLEAN, True),
+        Field("local_public_ip", fields.ADDRESS, True),
+        Field("local_guest_cidr", fields.TEXT, True),
+        Field("peer_guest_cidr_list", fields.TEXT, True),
+        Field("ike_policy", fields.TEXT, True),
+        Field("esp_policy", fields.TEXT, True),
+        Field("ipsec_psk", fields.TEXT, True),
+        Field("ike_lifetime", fields.NUMBER),
+        Field("esp_lifetime", fields.NUMBER),
+        Field("ike_version", fields.TEXT),
+        Field("dpd", fields.BOOLEAN),
+        Field("encap", fields.BOOLEAN),
+        Field("split_connections", fields.BOOLEAN),
     ),
     merge=_merge,
     interpret=_interpret,

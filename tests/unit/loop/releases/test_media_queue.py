@@ -37,7 +37,7 @@ def told(router: Router, name: str) -> list[str]:
 
 
 def releases(router: Router) -> list[str]:
-    return [one.release for one in router.life.supervision.bundles()]
+    return [one.release for one in router.life.supervision.releases()]
 
 
 def test_a_medium_that_comes_is_imported_once_and_changes_nothing_that_runs(router: Router) -> None:

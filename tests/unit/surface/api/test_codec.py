@@ -19,8 +19,8 @@ from supervisor.values.undertaking import UndertakingState
 from tests.unit.surface.filled import BARE_STATUS, CURRENT, EVENTS, FULL, LINES, OTHER, RECORDS, STATUS, STEPS
 
 MESSAGES: dict[type, Any] = {
-    status.BundledServiceStatus: pb.BundledService,
-    status.BundleStatus: pb.Bundle,
+    status.ReleasedServiceStatus: pb.BundledService,
+    status.ReleaseStatus: pb.Bundle,
     status.DrainingStatus: pb.DrainingStatus,
     status.EventRecord: pb.Event,
     status.HandoverRecord: pb.HandoverRecord,

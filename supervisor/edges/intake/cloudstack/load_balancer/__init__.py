@@ -1,7 +1,7 @@
-"""Load balancing: sections of text become listeners. What of them is not carried out is named.
+"""Load balancing (`loadbalancer`): sections of text become listeners. What of them is not carried out is named.
 
-text -> sections (balancer_text) -> listeners (balancer_listener), which read their words by what they are about:
-_servers, _tls, _checks, _sticky, _options.
+text -> sections (`text`) -> a `listener` or a page of `statistics`; a listener's words are read by what they are about:
+`servers`, `tls`, `checks`, `sticky`, `options`.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
+from supervisor.documents import Field
 from supervisor.edges.intake import fields
 from supervisor.edges.intake.bags import Bags, with_bag
 from supervisor.edges.intake.cloudstack.addresses import own_addresses
 from supervisor.edges.intake.cloudstack.load_balancer.listener import (
     Known,
-    Place,
     inherited,
-    is_statistics,
     listener,
     place_of,
-    statistics,
 )
 from supervisor.edges.intake.cloudstack.load_balancer.options import INHERITED, check_option, with_timeout
+from supervisor.edges.intake.cloudstack.load_balancer.statistics import is_statistics, statistics
 from supervisor.edges.intake.cloudstack.load_balancer.text import (
     PATH,
     Directive,
+    Place,
     Section,
     milliseconds,
     number,
@@ -34,8 +34,9 @@ from supervisor.edges.intake.cloudstack.load_balancer.text import (
 )
 from supervisor.edges.intake.family import Command, Family
 from supervisor.edges.intake.faults import BadPartError, Faults
-from supervisor.edges.intake.fields import Field
-from supervisor.values.router import Listener, LoadBalancing, RouterConfig, Statistics
+from supervisor.values.balancing import Listener, LoadBalancing, Statistics
+from supervisor.values.bounds import Bounds
+from supervisor.values.router import RouterConfig
 
 _OURS = {  # the supervisor's to decide, with no effect on what clients see
     "log": "what is logged, and where",
@@ -84,14 +85,14 @@ def _read(
                     raise BadPartError(f"section {kind!r:.40} is unknown: left out")
     return replace(
         result,
-        listeners=tuple(one for one in there.values() if isinstance(one, Listener)),
-        statistics=tuple(one for one in there.values() if isinstance(one, Statistics)),
+        listeners=tuple(item for item in there.values() if isinstance(item, Listener)),
+        statistics=tuple(item for item in there.values() if isinstance(item, Statistics)),
     )
 
 
 def _add(there: dict[Place, Listener | Statistics], section: Section, known: Known, faults: Faults) -> None:
     place = place_of(section, known)
-    if section.name in {one.name for one in there.values()}:
+    if section.name in {item.name for item in there.values()}:
         raise BadPartError(f"{section.name!r:.60}: another listener has this name")
     if place in there:
         raise BadPartError(f"{section.name}: {place[0]}:{place[1]} is bound already")
@@ -102,53 +103,53 @@ def _add(there: dict[Place, Listener | Statistics], section: Section, known: Kno
 
 
 def _global(section: Section, result: LoadBalancing, faults: Faults) -> LoadBalancing:
-    for one in section.directives:
-        with faults.part(one.path):
-            if one.words[0] == "maxconn" and len(one.words) == 2:
-                result = replace(result, max_connections=number(one.words[1], 1, 1_000_000))
-            elif one.words[0] not in _OURS:
-                raise BadPartError(f"{one.words[0]!r:.40} is unknown: left out")
+    for line in section.directives:
+        with faults.part(line.path):
+            if line.words[0] == "maxconn" and len(line.words) == 2:
+                result = replace(result, max_connections=number(line.words[1], 1, faults.bounds.most_of("connections")))
+            elif line.words[0] not in _OURS:
+                raise BadPartError(f"{line.words[0]!r:.40} is unknown: left out")
     return result
 
 
 def _defaults(section: Section, result: LoadBalancing, faults: Faults) -> LoadBalancing:
-    for one in section.directives:
-        with faults.part(one.path):
-            result = _default(one, result)
+    for line in section.directives:
+        with faults.part(line.path):
+            result = _default(line, result, faults.bounds)
     return result
 
 
-def _default(one: Directive, result: LoadBalancing) -> LoadBalancing:
-    match one.words:
+def _default(line: Directive, result: LoadBalancing, bounds: Bounds) -> LoadBalancing:
+    match line.words:
         case ("timeout", "connect", value):
-            return replace(result, connect_timeout_ms=milliseconds(value) or 5000)
+            return replace(result, connect_timeout_ms=milliseconds(value, bounds) or 5000)
         case ("timeout", "client", value):
-            return replace(result, client_timeout_ms=milliseconds(value))
+            return replace(result, client_timeout_ms=milliseconds(value, bounds) or None)
         case ("timeout", "server", value):
-            return replace(result, server_timeout_ms=milliseconds(value))
+            return replace(result, server_timeout_ms=milliseconds(value, bounds) or None)
         case ("timeout", *_):
-            return replace(result, timeouts=with_timeout(result.timeouts, one))
+            return replace(result, timeouts=with_timeout(result.timeouts, line, bounds))
         case ("retries", count):
             return replace(result, retries=number(count, 0, 100))
         case ("option" | "no", *_):
-            check_option(one, is_http=True)  # whether they fit a rule's mode is the rule's affair
+            check_option(line, is_http=True)  # whether they fit a rule's mode is the rule's affair
         case (word, *_) if word not in INHERITED and word != "log":
             raise BadPartError(f"{word!r:.40} is unknown: left out")  # the rest may be a password
     return result
 
 
 _CERTIFICATE = (
-    Field("name", fields.text),
-    Field("cert", fields.text),
-    Field("key", fields.text),
-    Field("chain", fields.text, is_required=False),
-    Field("password", fields.text, is_required=False),
+    Field("name", fields.TEXT, True),
+    Field("cert", fields.TEXT, True),
+    Field("key", fields.TEXT, True),
+    Field("chain", fields.TEXT),
+    Field("password", fields.TEXT),
 )
-_RULES = (Field("configuration", fields.texts), Field("ssl_certs", fields.list_of(_CERTIFICATE), is_required=False))
+_RULES = (Field("configuration", fields.TEXTS, True), Field("ssl_certs", fields.objects(*_CERTIFICATE)))
 
 FAMILY = Family(
     "loadbalancer",
-    fields=(Field("rules", fields.list_of(_RULES)),),
+    fields=(Field("rules", fields.objects(*_RULES), True),),
     merge=_merge,
     interpret=_interpret,
     parts=lambda body: (PATH,),

@@ -1,7 +1,7 @@
-"""A certificate, its chain and its key become one text that a daemon can load.
+"""Certificates of load-balancing rules: certificate, chain and key become one text that can be loaded.
 
-One that it cannot load would cost every listener, not only its own. Keys are decrypted here if their password came
-along: no daemon in the bundles asks for one.
+One that cannot be loaded would cost every listener, not only its own. Keys are decrypted here if their password came
+along: nobody can be asked for it later.
 """
 
 from __future__ import annotations
@@ -27,28 +27,32 @@ from cryptography.x509 import Certificate, load_pem_x509_certificates
 
 from supervisor.edges.intake.faults import BadPartError
 
-_LEVEL = "ALL:@SECLEVEL=2"
 _KEY = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----\s.*?-----END \1-----", re.DOTALL)
 _MOST_WORK = 2**28
 """Rounds times length of the key that a password is stretched to: some seconds of this processor."""
 
 
-def certificate_text(name: str, certificate: str, chain: str, key: str, password: str) -> str:
-    """BadPartError says what is wrong, and quotes nothing of it."""
-    text, problem = _joined(certificate, chain, key, password)
+def certificate_text(
+    name: str, certificate: str, chain: str, key: str, password: str, *, security_level: int = 0
+) -> str:
+    """Return the text of certificate, chain and key. `security_level` is OpenSSL's, from 0 to 5: see `_try`.
+
+    Raises BadPartError, which quotes nothing of them: the text could not be loaded.
+    """
+    text, problem = _joined(certificate, chain, key, password, security_level)
     if problem:
         raise BadPartError(problem.format(name=f"certificate {name}") + ": listener refused")
     return text
 
 
 @functools.lru_cache(maxsize=256)  # asked at every change of the configuration, and passwords are slow by intention
-def _joined(certificate: str, chain: str, key: str, password: str) -> tuple[str, str]:
-    """Return the text, or what is wrong."""
+def _joined(certificate: str, chain: str, key: str, password: str, security_level: int) -> tuple[str, str]:
+    """Return the text, or the problem with it; the other one is empty."""
     try:
         key_text, public = _key(key, password)
         certificates = _ordered(_certificates(certificate) + _certificates(chain, may_be_none=True), public)
         text = "".join([*(one.public_bytes(Encoding.PEM).decode() for one in certificates), key_text])
-        _try(text)
+        _try(text, security_level)
     except BadPartError as error:
         return "", str(error)
     except UnsupportedAlgorithm:
@@ -56,13 +60,13 @@ def _joined(certificate: str, chain: str, key: str, password: str) -> tuple[str,
     return text, ""
 
 
-def _try(text: str) -> None:
-    """Let OpenSSL load it with the security level of Debian's daemons: weak keys and weak signatures are refused."""
+def _try(text: str, security_level: int) -> None:
+    """Let OpenSSL load a text: a security level refuses weaker keys and signatures."""
     with open(os.memfd_create("certificate"), "w+", encoding="ascii") as file:  # no disk ever sees it
         file.write(text)
         file.flush()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.set_ciphers(_LEVEL)
+        context.set_ciphers(f"ALL:@SECLEVEL={security_level}")
         try:
             context.load_cert_chain(f"/proc/self/fd/{file.fileno()}")
         except ssl.SSLError as error:

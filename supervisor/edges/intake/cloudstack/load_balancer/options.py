@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from supervisor.edges.intake.cloudstack.load_balancer.checks import HEADER, KINDS, header_value
 from supervisor.edges.intake.cloudstack.load_balancer.text import Directive, checked, milliseconds
 from supervisor.edges.intake.faults import BadPartError, Faults
-from supervisor.values.balancing import HeaderRule
+from supervisor.values.balancing import Switch, TimeLimit
+from supervisor.values.bounds import Bounds
+from supervisor.values.members import HeaderAction, HeaderRule, Message
 
-_SWITCHES = (
-    "abortonclose",
-    "allbackups",
-    "clitcpka",
-    "independent-streams",
-    "nolinger",
-    "persist",
-    "tcp-smart-accept",
-    "tcp-smart-connect",
-)
-_HTTP_SWITCHES = (
-    "http-buffer-request",
-    "http-no-delay",
-    "http-pretend-keepalive",
-    "http-server-close",
-    "prefer-last-server",
-)
+_SWITCHES: Mapping[str, Switch] = {
+    "abortonclose": Switch.ABORT_WHEN_CLIENT_CLOSES,
+    "allbackups": Switch.ALL_BACKUPS,
+    "clitcpka": Switch.CLIENT_TCP_KEEP_ALIVE,
+    "independent-streams": Switch.INDEPENDENT_DIRECTIONS,
+    "nolinger": Switch.NO_LINGER,
+    "persist": Switch.PERSIST_TO_DOWN_MEMBERS,
+    "tcp-smart-accept": Switch.DELAY_ACCEPT_ACK,
+    "tcp-smart-connect": Switch.DELAY_CONNECT_ACK,
+    "tcpka": Switch.CLIENT_TCP_KEEP_ALIVE,  # towards members it is always on
+}
+_HTTP_SWITCHES: Mapping[str, Switch] = {
+    "http-buffer-request": Switch.BUFFER_REQUEST,
+    "http-no-delay": Switch.NO_HTTP_DELAY,
+    "http-pretend-keepalive": Switch.PRETEND_KEEP_ALIVE,
+    "http-server-close": Switch.CLOSE_TO_SERVER,
+    "prefer-last-server": Switch.PREFER_LAST_SERVER,
+}
+_ALL_SWITCHES = {**_SWITCHES, **_HTTP_SWITCHES}
 _LOGGING = (  # what is logged, and where, is the supervisor's
     "dontlog-normal",
     "dontlognull",
@@ -43,19 +47,22 @@ _CLOSING = {  # read by `keeps_alive`; forceclose no longer exists, and that it 
     "http-keep-alive",
     "httpclose",
 }
-_TIMEOUTS = (
-    "check",
-    "client",
-    "client-fin",
-    "connect",
-    "http-keep-alive",
-    "http-request",
-    "queue",
-    "server",
-    "server-fin",
-    "tarpit",
-    "tunnel",
-)
+_TIMEOUTS: Mapping[str, TimeLimit] = {
+    "check": TimeLimit.CHECK,
+    "client": TimeLimit.CLIENT,
+    "client-fin": TimeLimit.CLIENT_CLOSING,
+    "connect": TimeLimit.CONNECT,
+    "http-keep-alive": TimeLimit.KEEP_ALIVE,
+    "http-request": TimeLimit.REQUEST,
+    "queue": TimeLimit.QUEUE,
+    "server": TimeLimit.SERVER,
+    "server-fin": TimeLimit.SERVER_CLOSING,
+    "tarpit": TimeLimit.TARPIT,
+    "tunnel": TimeLimit.TUNNEL,
+}
+TimeLimits = tuple[tuple[TimeLimit, int], ...]
+_HEADERS = {"add-header": HeaderAction.ADD, "set-header": HeaderAction.SET, "del-header": HeaderAction.DELETE}
+_MESSAGES = {"http-request": Message.REQUEST, "http-response": Message.RESPONSE}
 INHERITED = (
     "balance",
     "default-server",
@@ -71,10 +78,10 @@ INHERITED = (
 
 
 def keeps_alive(directives: Sequence[Directive]) -> bool:
-    """The last word on it counts; none is the daemon's default."""
+    """True if connections of clients are kept after a response: the last word on it counts; none is the default."""
     result = True
-    for one in directives:
-        match one.words:
+    for line in directives:
+        match line.words:
             case ("option", "httpclose" | "forceclose", *_):
                 result = False
             case ("option", "http-keep-alive" | "http-server-close", *_) | ("no", "option", "httpclose", *_):
@@ -82,30 +89,26 @@ def keeps_alive(directives: Sequence[Directive]) -> bool:
     return result
 
 
-def switches(directives: Sequence[Directive], is_http: bool) -> tuple[str, ...]:
-    """The daemon's switches that are on at the end, each once."""
-    found: dict[str, None] = {}
-    for one in directives:
-        match one.words:
-            case ("option", name) if (plain := _plain(name)) in (*_SWITCHES, *_HTTP_SWITCHES):
-                found[plain] = None
+def switches(directives: Sequence[Directive], is_http: bool) -> tuple[Switch, ...]:
+    """Return the switches that are on at the end, each once."""
+    on: dict[Switch, None] = {}
+    for line in directives:
+        match line.words:
+            case ("option", name) if name in _ALL_SWITCHES:
+                on[_ALL_SWITCHES[name]] = None
             case ("option", "httpclose" | "forceclose" | "http-keep-alive", *_):
-                found.pop("http-server-close", None)
-            case ("no", "option", name, *_):
-                found.pop(_plain(name), None)
-    return tuple(name for name in found if is_http or name not in _HTTP_SWITCHES)
+                on.pop(Switch.CLOSE_TO_SERVER, None)
+            case ("no", "option", name, *_) if name in _ALL_SWITCHES:
+                on.pop(_ALL_SWITCHES[name], None)
+    return tuple(switch for switch in on if is_http or switch not in _HTTP_SWITCHES.values())
 
 
-def _plain(name: str) -> str:
-    return "clitcpka" if name == "tcpka" else name  # towards members it is always on
-
-
-def check_option(one: Directive, is_http: bool) -> None:
-    """Raise BadPartError for an `option` or `no option` line that is not carried out in full."""
-    match one.words:
-        case ("option", name) if _plain(name) in _HTTP_SWITCHES and not is_http:
+def check_option(line: Directive, is_http: bool) -> None:
+    """Look at an `option` or `no option` line. Raises BadPartError: it is not carried out in full."""
+    match line.words:
+        case ("option", name) if name in _HTTP_SWITCHES and not is_http:
             raise BadPartError(f"option {name} needs mode http: left out")
-        case ("option", name) if _plain(name) in (*_SWITCHES, *_HTTP_SWITCHES, "tcp-check"):
+        case ("option", name) if name in (*_ALL_SWITCHES, "tcp-check"):
             pass  # tcp-check alone is a connection that opens, as any check
         case ("option", name, *_) if name in (*_LOGGING, *_QUICKNESS, *_CLOSING, *KINDS):
             pass  # those of checks are read elsewhere
@@ -113,49 +116,49 @@ def check_option(one: Directive, is_http: bool) -> None:
             pass
         case ("no", "option", name, *_) if name in _ALWAYS:
             raise BadPartError(f"option {name} cannot be turned off: left out")
-        case ("no", "option", name, *_) if _plain(name) in _known():
+        case ("no", "option", name, *_) if name in _known():
             pass
         case ("no", "log", *_):
             pass
-        case ("option", name, *more) if more and _plain(name) in _known():
+        case ("option", name, *more) if more and name in _known():
             raise BadPartError(f"option {name} with more words is unknown: left out")
         case _:
-            raise BadPartError(f"{' '.join(one.words[:3])!r:.60} is unknown: left out")
+            raise BadPartError(f"{' '.join(line.words[:3])!r:.60} is unknown: left out")
 
 
 def _known() -> tuple[str, ...]:
-    return (*_SWITCHES, *_HTTP_SWITCHES, *_LOGGING, *_QUICKNESS, *_CLOSING, *_ALWAYS, *KINDS, "tcp-check")
+    return (*_ALL_SWITCHES, *_LOGGING, *_QUICKNESS, *_CLOSING, *_ALWAYS, *KINDS, "tcp-check")
 
 
-def with_timeout(before: tuple[tuple[str, int], ...], one: Directive) -> tuple[tuple[str, int], ...]:
-    """Return the time limits, in milliseconds, with that of a line; 0 is no limit."""
-    match one.words:
+def with_timeout(before: TimeLimits, line: Directive, bounds: Bounds) -> TimeLimits:
+    """Return the time limits, in milliseconds, with that of a line. Raises BadPartError: it is none."""
+    match line.words:
         case ("timeout", name, text) if name in _TIMEOUTS:
-            return (*(item for item in before if item[0] != name), (name, milliseconds(text) or 0))
-    raise BadPartError(f"{' '.join(one.words[:2])!r:.60} is unknown: left out")
+            limit = _TIMEOUTS[name]
+            return (*(item for item in before if item[0] is not limit), (limit, milliseconds(text, bounds)))
+    raise BadPartError(f"{' '.join(line.words[:2])!r:.60} is unknown: left out")
 
 
-def does_headers(one: Directive) -> bool:
+def does_headers(line: Directive) -> bool:
     """True if a line does nothing but write headers, so that nobody comes in without it who should not."""
-    return one.words[0] in ("http-request", "http-response") and one.words[1:2] in (
-        ("add-header",),
-        ("set-header",),
-        ("del-header",),
-    )
+    return line.words[0] in _MESSAGES and line.words[1:2] in tuple((action,) for action in _HEADERS)
 
 
-def header_rule(one: Directive) -> HeaderRule:
-    match one.words[1:]:
+def header_rule(line: Directive) -> HeaderRule:
+    """Return the rule of a line that writes headers. Raises BadPartError: it has a condition, or cannot be written."""
+    match line.words[1:]:
         case ("add-header" | "set-header" as action, name, value):
-            return HeaderRule(one.words[0][5:], action, checked(name, HEADER, "a header"), header_value(value))
+            return HeaderRule(
+                _MESSAGES[line.words[0]], _HEADERS[action], checked(name, HEADER, "a header"), header_value(value)
+            )
         case ("del-header" as action, name):
-            return HeaderRule(one.words[0][5:], action, checked(name, HEADER, "a header"))
-    raise BadPartError(f"{one.words[0]} with these words is unknown: left out")
+            return HeaderRule(_MESSAGES[line.words[0]], _HEADERS[action], checked(name, HEADER, "a header"))
+    raise BadPartError(f"{line.words[0]} with these words is unknown: left out")
 
 
 def name_faults(directives: Sequence[Directive], is_http: bool, faults: Faults) -> None:
     """Name each switch that is not carried out in full."""
-    for one in directives:
-        if one.words[0] in ("option", "no"):
-            with faults.part(one.path):
-                check_option(one, is_http)
+    for line in directives:
+        if line.words[0] in ("option", "no"):
+            with faults.part(line.path):
+                check_option(line, is_http)

@@ -5,15 +5,29 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 from supervisor.edges.intake.faults import BadPartError
+from supervisor.values.bounds import Bounds
 
-_LONGEST_MS, _LARGEST_TABLE = 2**31 - 1, 2**24
-"""More is more than the daemon counts, and it would refuse all listeners for that."""
 _WORDS = re.compile(r"""(?<!\S)(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)')(?!\S)|(?P<plain>(?:\\ |\S)+)""")
 
 
 PATH = "loadbalancer"
+Place = tuple[IPv4Address, int]
+NARROWING = (
+    "acl",
+    "block",
+    "disabled",
+    "http-request",
+    "http-response",
+    "redirect",
+    "tcp-request",
+    "tcp-response",
+    "use_backend",
+)
+"""Words of lines that narrow who may come in, and to what: none of them is ever left out."""
+LOGGED = ("log",)  # what is logged, and where, is the supervisor's
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,72 +61,72 @@ class Section:
         return self.head.words[1] if len(self.head.words) > 1 else ""
 
     def all(self, *words: str) -> tuple[Directive, ...]:
-        return tuple(one for one in self.directives if one.starts(*words))
+        return tuple(line for line in self.directives if line.starts(*words))
 
     def last(self, *words: str) -> Directive | None:
         return next(iter(self.all(*words)[::-1]), None)
 
 
 def sections(fragments: Sequence[str]) -> tuple[Section, ...]:
-    """A fragment may have several lines; a line that is not indented starts a section."""
-    found: list[tuple[Directive, list[Directive]]] = []
+    """Return the sections of a text: a fragment may have several lines; one that is not indented starts a section."""
+    parts: list[tuple[Directive, list[Directive]]] = []
     for number, line in enumerate("\n".join(fragments).split("\n"), 1):
         words = _words(line)
         if not words or words[0].startswith("#"):
             continue
         directive = Directive(number, words)
-        if not line[0].isspace() or not found:
-            found.append((directive, []))
+        if not line[0].isspace() or not parts:
+            parts.append((directive, []))
         else:
-            found[-1][1].append(directive)
-    return tuple(Section(head, tuple(directives)) for head, directives in found)
+            parts[-1][1].append(directive)
+    return tuple(Section(head, tuple(directives)) for head, directives in parts)
 
 
 def _words(line: str) -> tuple[str, ...]:
-    """A word that begins and ends with the same quote may have blanks; any other quote is a letter of a password."""
+    """Return the words of a line: one in quotes may have blanks; any other quote is a letter of a password."""
     return tuple(
         match["double"] or match["single"] or (match["plain"] or "").replace("\\ ", " ")
         for match in _WORDS.finditer(line)
     )
 
 
-def milliseconds(text: str) -> int | None:
-    """0 means no limit."""
+def milliseconds(text: str, bounds: Bounds) -> int:
+    """Return a time in milliseconds. Raises BadPartError: it is no time, or too long."""
     match = re.fullmatch(r"([0-9]{1,10})(ms|s|m|h|d)?", text)
     if not match:
         raise BadPartError(f"{text!r:.40} is not a time")
-    found = int(match[1]) * {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}[match[2] or "ms"]
-    if found > _LONGEST_MS:
+    duration = int(match[1]) * {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}[match[2] or "ms"]
+    if duration > bounds.most_of("milliseconds"):
         raise BadPartError(f"{text!r:.40} is too long")
-    return found or None
+    return duration
 
 
-def duration(text: str) -> str:
-    milliseconds(text)
-    return text
-
-
-def interval(text: str) -> str:
-    """A duration that is not nothing: the daemon takes no other one between two deeds."""
-    if not milliseconds(text):
+def interval(text: str, bounds: Bounds) -> int:
+    """Return a time between two deeds, in milliseconds. Raises BadPartError: it is none, or nothing at all."""
+    duration = milliseconds(text, bounds)
+    if not duration:
         raise BadPartError(f"{text!r:.40} is no time at all")
-    return text
+    return duration
 
 
-def size(text: str) -> str:
+def size(text: str, bounds: Bounds) -> int:
+    """Return a number of entries. Raises BadPartError: it is none, or too large."""
     match = re.fullmatch(r"([0-9]{1,9})([kmg]?)", text)
-    if not match or not 0 < int(match[1]) * 1024 ** " kmg".index(match[2] or " ") <= _LARGEST_TABLE:
+    count = int(match[1]) * 1024 ** " kmg".index(match[2] or " ") if match else 0
+    if not 0 < count <= bounds.most_of("table_entries"):
         raise BadPartError(f"{text!r:.40} is not a size")
-    return text
+    return count
 
 
 def number(text: str, least: int, most: int) -> int:
+    """Return a number. Raises BadPartError: it is none, or not between these."""
     if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
         raise BadPartError(f"{text!r:.40} is not a number between {least} and {most}")
     return int(text)
 
 
 def checked(text: str, pattern: re.Pattern[str], what: str) -> str:
+    """Return a text of this pattern. Raises BadPartError: it is another one, and no `what`."""
     if not pattern.fullmatch(text):
         raise BadPartError(f"{text!r:.60} is not {what}")
     return text

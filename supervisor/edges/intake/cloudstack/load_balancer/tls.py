@@ -14,11 +14,11 @@ from typing import Any
 
 from supervisor.edges.intake.cloudstack.load_balancer.text import Directive
 from supervisor.edges.intake.faults import BadPartError, Faults
-from supervisor.values.balancing import Tls
-from supervisor.values.router import Certificate
+from supervisor.values.bounds import Bounds
 from supervisor.values.secret import Secret
+from supervisor.values.tls import Certificate, Tls, TlsVersion
 
-_VERSIONS = ("TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3")
+_VERSIONS = {f"TLSv{version}": version for version in TlsVersion}
 _CIPHERS = re.compile(r"[A-Za-z0-9:!+@=_.-]{1,2000}")
 _SUITES = (
     "TLS_AES_128_CCM_8_SHA256",
@@ -39,28 +39,31 @@ _LEFT_OUT_VALUES = ("backlog", "mss", "nice", "tcp-ut")
 
 @dataclass(slots=True)
 class _Words:
-    """The words of a bind line that are about TLS."""
+    """Words of a bind line that are about TLS, as far as they are read."""
 
     is_tls: bool = False
     paths: list[str] = field(default_factory=list)  # of certificates
     tls: Tls = field(default_factory=Tls)
 
 
-def version(text: str) -> str:
+def version(text: str) -> TlsVersion:
+    """Return a version of TLS. Raises BadPartError: it is none."""
     if text not in _VERSIONS:
         raise BadPartError(f"{text!r:.40} is not one of {', '.join(_VERSIONS)}")
-    return text
+    return _VERSIONS[text]
 
 
-def protocols(text: str) -> str:
-    if not _PROTOCOLS.fullmatch(text) or not all(0 < len(name) < 256 for name in text.split(",")):
+def protocols(text: str) -> tuple[str, ...]:
+    """Return names of protocols for ALPN. Raises BadPartError: they cannot be some."""
+    names = tuple(text.split(","))
+    if not _PROTOCOLS.fullmatch(text) or not all(0 < len(name) < 256 for name in names):
         raise BadPartError(f"{text!r:.60} is not a list of protocols")
-    return text
+    return names
 
 
 @functools.lru_cache(maxsize=64)  # every rule says the same, and each of its servers once more
-def cipher_list(text: str) -> str:
-    """One of them must be known: the daemon would refuse all listeners otherwise."""
+def cipher_list(text: str) -> tuple[str, ...]:
+    """Return ciphers up to TLS 1.2, in OpenSSL's names. Raises BadPartError: OpenSSL knows none of them."""
     import ssl  # noqa: PLC0415  (a daemon without certificates needs none of it)
 
     try:
@@ -69,52 +72,57 @@ def cipher_list(text: str) -> str:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ciphers(text)
     except ssl.SSLError:
         raise BadPartError(f"none of the ciphers {text!r:.60} is known") from None
-    return text
+    return tuple(text.split(":"))
 
 
-def cipher_suites(text: str) -> str:
-    unknown = next((name for name in text.split(":") if name not in _SUITES), None)
+def cipher_suites(text: str) -> tuple[str, ...]:
+    """Return cipher suites. Raises BadPartError: one of them is none of TLS 1.3."""
+    names = tuple(text.split(":"))
+    unknown = next((name for name in names if name not in _SUITES), None)
     if unknown is not None:
         raise BadPartError(f"{unknown!r:.60} is not a cipher suite of TLS 1.3")
-    return text
+    return names
 
 
 def tls_of(
     name: str, bind: Directive, certificates: Mapping[str, Mapping[str, Any]], faults: Faults
 ) -> tuple[Certificate | None, Tls | None]:
-    """BadPartError: the listener would not be what its bind line says."""
-    said = _Words()
+    """Return the certificate of a bind line and how TLS is spoken; None: the line asks for no TLS.
+
+    Raises BadPartError: the listener would be another one than its bind line asks for.
+    """
+    words = _Words()
     rest = iter(bind.words[2:])
     for word in rest:
         try:
-            _take(said, word, rest, bind, faults)
+            _take(words, word, rest, bind, faults)
         except BadPartError as error:
             raise BadPartError(f"{name}: {word}: {error}: listener refused") from None
-    if not said.is_tls and not said.paths:
+    if not words.is_tls and not words.paths:
         return None, None
-    if not said.is_tls or len(said.paths) != 1:
+    if not words.is_tls or len(words.paths) != 1:
         raise BadPartError(f"{name}: TLS needs the words ssl and crt, and one certificate: listener refused")
-    if said.tls.greatest_version and said.tls.greatest_version < said.tls.least_version:
+    if words.tls.greatest_version and words.tls.greatest_version < words.tls.least_version:
         raise BadPartError(f"{name}: the greatest version of TLS is below the least one: listener refused")
-    return _certificate(name, said.paths[0], certificates), said.tls
+    return _certificate(name, words.paths[0], certificates, faults.bounds), words.tls
 
 
-def _take(said: _Words, word: str, rest: Iterator[str], bind: Directive, faults: Faults) -> None:
+def _take(words: _Words, word: str, rest: Iterator[str], bind: Directive, faults: Faults) -> None:
     match word:
         case "ssl":
-            said.is_tls = True
+            words.is_tls = True
         case "crt":
-            said.paths.append(next(rest, ""))
+            words.paths.append(next(rest, ""))
         case "alpn":
-            said.tls = replace(said.tls, protocols=protocols(next(rest, "")))
+            words.tls = replace(words.tls, protocols=protocols(next(rest, "")))
         case "ciphers":
-            said.tls = replace(said.tls, ciphers=cipher_list(next(rest, "")))
+            words.tls = replace(words.tls, ciphers=cipher_list(next(rest, "")))
         case "ciphersuites":
-            said.tls = replace(said.tls, cipher_suites=cipher_suites(next(rest, "")))
+            words.tls = replace(words.tls, cipher_suites=cipher_suites(next(rest, "")))
         case "ssl-min-ver":
-            said.tls = replace(said.tls, least_version=version(next(rest, "")))
+            words.tls = replace(words.tls, least_version=version(next(rest, "")))
         case "ssl-max-ver":
-            said.tls = replace(said.tls, greatest_version=version(next(rest, "")))
+            words.tls = replace(words.tls, greatest_version=version(next(rest, "")))
         case _ if word in _NEEDLESS:
             pass
         case _ if word in _NEEDLESS_VALUES:
@@ -127,7 +135,7 @@ def _take(said: _Words, word: str, rest: Iterator[str], bind: Directive, faults:
             raise BadPartError("is unknown")
 
 
-def _certificate(name: str, path: str, certificates: Mapping[str, Mapping[str, Any]]) -> Certificate:
+def _certificate(name: str, path: str, certificates: Mapping[str, Mapping[str, Any]], bounds: Bounds) -> Certificate:
     of = path.rpartition("/")[2].removesuffix(".pem")
     entry = certificates.get(of)
     if entry is None:
@@ -135,5 +143,6 @@ def _certificate(name: str, path: str, certificates: Mapping[str, Mapping[str, A
     # Only now: what it needs would stay in the memory of a daemon that has no certificates.
     from supervisor.edges.intake.cloudstack.load_balancer.certificates import certificate_text  # noqa: PLC0415
 
-    text = certificate_text(of, entry["cert"], entry.get("chain") or "", entry["key"], entry.get("password") or "")
+    parts = (entry["cert"], entry.get("chain") or "", entry["key"], entry.get("password") or "")
+    text = certificate_text(of, *parts, security_level=bounds.least_of("tls_security_level"))
     return Certificate(of, Secret(text))

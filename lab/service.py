@@ -56,6 +56,7 @@ class Check:
     name: str
     is_good: bool
     found: str = ""
+    needs_success: bool = False  # it holds only if another generation took over: not if the hand-over was undone
 
 
 Afterwards = Callable[[], tuple[Check, ...]]

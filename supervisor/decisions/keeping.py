@@ -126,7 +126,7 @@ def advance(process: Process, event: Event, now: float) -> Process:
 
 
 def seen(container: Container, watched: int | None) -> Event:
-    """Return the event that a container is, seen by whoever watches the process `watched` (None: none yet)."""
+    """Return the event that a look at a container is, while its process `watched` is watched (None: none yet)."""
     if container.state is ContainerState.RUNNING and container.pid:
         return Event.SEEN_AGAIN if container.pid == watched else Event.SEEN_NEW
     return Event.SEEN_PAUSED if container.state is ContainerState.PAUSED else Event.SEEN_ENDED

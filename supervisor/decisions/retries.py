@@ -70,7 +70,7 @@ ENGINE_ANSWER = Policy("engine-answer", pause=0.02, attempts=1001)
 ENGINE_CLEAN_UP = Policy("engine-clean-up", pause=0.05, seconds=5.0)
 """Monitors of ended containers, and the commands they leave behind, until they have ended. 5 s."""
 MONITOR_REPORT = Policy("monitor-report", pause=0.02, attempts=51)
-"""A container whose process is gone, until its monitor has told the engine. 1 s."""
+"""A container whose process is gone, until its monitor has reported that to the engine. 1 s."""
 NAMESPACE_ENTRY = Policy("namespace-entry", pause=0.002, attempts=2501)
 """The holder of a namespace, until it has entered that. 5 s, or until it ends."""
 DAMAGE_CONFIRMATION = Policy("damage-confirmation", pause=1.0, attempts=2)
@@ -79,7 +79,7 @@ DAMAGE_CONFIRMATION = Policy("damage-confirmation", pause=1.0, attempts=2)
 # ------------------------------------------------------------ the kernel and files
 
 UNMOUNT = Policy("unmount", pause=0.1, seconds=5.0)
-"""A file system that is busy: whoever cleans up after a container may still be in there. 5 s."""
+"""A file system that is busy: a command that cleans up after a container may still be in there. 5 s."""
 VANISHED_FLOW = Policy("vanished-flow", pause=0.0, attempts=20)
 """A tracked connection that ended between being listed and being deleted ends the tool early. 20 times, no pause."""
 SETTLED_FILE = Policy("settled-file", pause=0.003, attempts=51)

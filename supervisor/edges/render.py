@@ -153,12 +153,12 @@ class TemplateRenderer:
         for index, frontend in enumerate(manifest.frontends):
             place = f"frontends[{index}]"
             for scope in base.each(frontend.each, None, place):
-                found = _frontend(manifest, instance, frontend, scope, place)
-                for claim in _claims(found):
+                resolved_frontend = _frontend(manifest, instance, frontend, scope, place)
+                for claim in _claims(resolved_frontend):
                     if claim in claims:
-                        raise scope.refuse(place, f"{found.name} wants {claim}, which {claims[claim]} has")
-                    claims[claim] = found.name
-                resolved.append(found)
+                        raise scope.refuse(place, f"{resolved_frontend.name} wants {claim}, which {claims[claim]} has")
+                    claims[claim] = resolved_frontend.name
+                resolved.append(resolved_frontend)
         return tuple(resolved)
 
     def probes(self, probes: Sequence[Probe], router: RouterConfig, instance: Instance) -> tuple[ResolvedProbe, ...]:
@@ -179,9 +179,9 @@ class TemplateRenderer:
         for index, declared in enumerate(manifest.undertakings):
             place = f"undertakings[{index}]"
             for scope in base.each(declared.each, declared.when, place):
-                found = _undertaking(declared, scope, place)
-                if resolved.setdefault((found.what, found.name), found) is not found:
-                    raise scope.refuse(f"{place}.name", f"{found.name} is there already")
+                undertaking = _undertaking(declared, scope, place)
+                if resolved.setdefault((undertaking.what, undertaking.name), undertaking) is not undertaking:
+                    raise scope.refuse(f"{place}.name", f"{undertaking.name} is there already")
         return tuple(resolved.values())
 
     def gap_port(self, manifest: ServiceManifest, router: RouterConfig, instance: Instance) -> int | None:
@@ -262,10 +262,10 @@ def _frontend(
     return PortFrontend(name, frontend.protocol, port, ports[frontend.inside], interfaces, item, is_open)
 
 
-def _claims(found: ResolvedFrontend) -> Iterator[str]:
+def _claims(frontend: ResolvedFrontend) -> Iterator[str]:
     """Yield, as text, everything of a frontend that no other frontend of its service may have."""
-    yield f"the name {found.name}"
-    match found:
+    yield f"the name {frontend.name}"
+    match frontend:
         case AddressFrontend(outside=outside, inside_port=inside):
             yield f"{outside}"
             yield f"inside port {inside}/{outside.protocol}"

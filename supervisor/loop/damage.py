@@ -1,4 +1,4 @@
-"""Passes on the loop's suspicions that something on the disk is damaged, to `mending`."""
+"""Passes reports of damage to the engine's storage from the loop to the storage repair."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ class DamageReports:
 
     def __init__(self) -> None:
         self._raised = threading.Event()
-        self.reason = ""  # the newest
-        self.mended = 0  # how often something was: what failed before may be tried again
+        self.reason = ""  # of the newest report
+        self.mended = 0  # repairs so far: what failed before one of them may be tried again
 
     def note(self, reason: str) -> None:
-        """Record that the engine refused something, or that what it started ended at once."""
+        """Report that the engine refused something, or that what it started ended at once. May be repeated."""
         self.reason = reason
         self._raised.set()
 
     def wait(self, seconds: float) -> bool:
-        """Return whether there is a doubt, after so many seconds at most; it is taken note of."""
+        """Wait for a report, for so many seconds at most; return whether there was one since the last call."""
         is_raised = self._raised.wait(seconds)
         self._raised.clear()
         return is_raised

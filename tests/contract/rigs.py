@@ -16,6 +16,7 @@ from supervisor.edges.engine.podman import PodmanEngine
 from supervisor.edges.engine.processes import Process
 from supervisor.ports.engine import Engine
 from supervisor.values.errors import EngineError
+from tests.contract.kernel import freeze
 from tests.fakes.engine import FakeEngine
 
 HASTE = 0.5  # deadline of `hasty`
@@ -80,7 +81,7 @@ class PodmanRig:
         assert process.wait(5)
 
     def hang(self) -> None:
-        self._service().signal(signal.SIGSTOP)
+        freeze(self._service())
 
     def recover(self) -> None:
         self.engine.start_service()
@@ -108,7 +109,7 @@ class DockerRig:
         self.daemon.kill()
 
     def hang(self) -> None:
-        self._daemon().signal(signal.SIGSTOP)
+        freeze(self._daemon())
 
     def recover(self) -> None:
         process = self._daemon()

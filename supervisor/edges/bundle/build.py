@@ -109,7 +109,7 @@ def _oci_index(images: Path, bundled: list[BundledService]) -> bytes:
     """Return the layout's own index, of the images that go along."""
     document = _read_json(images / "oci" / "index.json")
     wanted = {service.manifest for service in bundled}
-    document["manifests"] = [one for one in document.get("manifests", ()) if one.get("digest") in wanted]
+    document["manifests"] = [manifest for manifest in document.get("manifests", ()) if manifest.get("digest") in wanted]
     return json.dumps(document, sort_keys=True).encode()
 
 

@@ -63,11 +63,11 @@ def main() -> int:
     with open(0, "rb", closefd=False) as stream:
         stream.seek(0)
         try:
-            found = places(stream)
+            files = places(stream)
         except ValueError as error:
             sys.stdout.write(str(error))
             return os.EX_DATAERR
-    json.dump(found, sys.stdout)
+    json.dump(files, sys.stdout)
     return 0
 
 

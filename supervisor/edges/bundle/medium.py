@@ -98,16 +98,16 @@ class Medium:
         if volume != VOLUME_ID:
             raise NotABundleError(str(self.path), f"its volume id is {volume!r}, not {VOLUME_ID!r}")
         self._expected: int = struct.unpack_from("<I", descriptor, 80)[0] * SECTOR
-        found = os.lseek(self._handle, 0, os.SEEK_END)
-        if found < self._expected:
-            raise TruncatedBundleError(str(self.path), self._expected, found)
+        length = os.lseek(self._handle, 0, os.SEEK_END)
+        if length < self._expected:
+            raise TruncatedBundleError(str(self.path), self._expected, length)
 
     def _locate(self) -> Places:
-        found = find_files(str(self.path), self._handle)
-        for name, (offset, size) in found.items():
+        places = find_files(str(self.path), self._handle)
+        for name, (offset, size) in places.items():
             if offset + size > self._expected:
                 raise TruncatedBundleError(f"{name} on {self.path}", size, max(0, self._expected - offset))
-        return found
+        return places
 
     def _read_at(self, offset: int, length: int) -> bytes:
         try:

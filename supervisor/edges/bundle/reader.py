@@ -96,16 +96,16 @@ class Bundle:
         """Return the files of the service's definition by their path below `services/<name>/`."""
         bundled = self._service(service)
         prefix = f"services/{service}/"
-        found = {
+        files = {
             file.path.removeprefix(prefix): b"".join(
                 verified(file.path, f"sha256:{file.sha256}", self._medium.chunks(file.path))
             )
             for file in self.index.files
             if file.path.startswith(prefix)
         }
-        if (digest := definition_digest(found)) != bundled.definition:
+        if (digest := definition_digest(files)) != bundled.definition:
             raise DigestMismatchError(prefix, bundled.definition, digest)
-        return found
+        return files
 
     def close(self) -> None:
         """Close the bundle and the base that it was opened with; may be repeated."""
@@ -124,7 +124,7 @@ class Bundle:
     def _service(self, name: str) -> BundledService:
         service = self.index.service(name)
         if service is None:
-            raise UnknownServiceError(name, [one.name for one in self.index.services])
+            raise UnknownServiceError(name, [service.name for service in self.index.services])
         return service
 
     def _check_definition(self, service: BundledService) -> None:
@@ -141,15 +141,15 @@ class Bundle:
             manifest = json.loads(b"".join(self._blob_chunks(service.manifest)))
             config = json.loads(b"".join(self._blob_chunks(service.image)))
             blobs = (manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"]))
-            found = str(config["architecture"])
+            architecture = str(config["architecture"])
         except (ValueError, LookupError, TypeError) as error:
             fault = Fault(f"services.{service.name}.image", f"is not an image ({error!r})")
             raise InvalidIndexError(str(self.path), [fault]) from error
         if blobs != (service.image, *service.layers):
             fault = Fault(f"services.{service.name}.manifest", "names other blobs than the index")
             raise InvalidIndexError(str(self.path), [fault])
-        if found != self.index.architecture:
-            raise OtherArchitectureError(f"the image of {service.name}", found, self.index.architecture)
+        if architecture != self.index.architecture:
+            raise OtherArchitectureError(f"the image of {service.name}", architecture, self.index.architecture)
 
     def _holder(self, digest: Digest) -> Medium:
         if self.index.file(blob_path(digest)) is not None:

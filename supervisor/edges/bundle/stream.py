@@ -43,9 +43,9 @@ def verified(name: str, expected: str, chunks: Iterator[bytes]) -> Iterator[byte
         if held:
             yield held
         held = chunk
-    found = f"sha256:{total.hexdigest()}"
-    if found != expected:
-        raise DigestMismatchError(name, expected, found)
+    digest = f"sha256:{total.hexdigest()}"
+    if digest != expected:
+        raise DigestMismatchError(name, expected, digest)
     if held:
         yield held
 

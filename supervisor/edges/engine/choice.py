@@ -57,13 +57,13 @@ def leaving(state_dir: Path) -> str | None:
 
 def record(state_dir: Path, kind: str, left: str | None = None) -> None:
     """Record the engine in use from now on, and the one being left; an equal call changes nothing."""
-    engines = tuple(one for one in (kind, left) if one)
+    engines = tuple(engine for engine in (kind, left) if engine)
     if _read(state_dir) == engines:
         return
     state_dir.mkdir(parents=True, exist_ok=True)
     temporary = state_dir / f"{RECORD}.new"
     with temporary.open("w") as file:
-        file.write("".join(f"{one}\n" for one in engines))
+        file.write("".join(f"{engine}\n" for engine in engines))
         file.flush()
         os.fsync(file.fileno())  # without it containers of one of them would be nobody's
     temporary.replace(state_dir / RECORD)

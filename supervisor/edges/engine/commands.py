@@ -92,14 +92,14 @@ class Commands:
         """
         deadline = time.monotonic() + CODE_DEADLINE
         while time.monotonic() < deadline:
-            found = self._client.get(action, f"/exec/{session}/json")
-            if not found["Running"] and found["ExitCode"] is not None:
-                return int(found["ExitCode"])
+            report = self._client.get(action, f"/exec/{session}/json")
+            if not report["Running"] and report["ExitCode"] is not None:
+                return int(report["ExitCode"])
         raise EngineError(f"cannot {action}: the engine does not say how it ended")
 
     def _end_session(self, action: str, session: str, init: Process) -> None:
-        found: Any = self._client.get(action, f"/exec/{session}/json")
-        process = Process.find(int(found["Pid"])) if found["Running"] else None
+        report: Any = self._client.get(action, f"/exec/{session}/json")
+        process = Process.find(int(report["Pid"])) if report["Running"] else None
         if process is not None and process.namespace("pid") == init.namespace("pid"):
             process.signal(signal.SIGKILL)
 

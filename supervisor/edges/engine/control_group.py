@@ -23,19 +23,19 @@ def usage(name: str, process: Process | None, root: Path = ROOT, proc: Path = PR
         raise EngineError(f"cannot {action}: it does not run")
     try:
         groups = _groups((proc / str(process.pid) / "cgroup").read_text())
-        found = _separate(root, groups) if "memory" in groups else _unified(root / groups[""])
+        measured = _separate(root, groups) if "memory" in groups else _unified(root / groups[""])
     except (OSError, KeyError, ValueError) as error:
         raise EngineError(f"cannot {action}: its control group cannot be read: {error}") from error
-    return found
+    return measured
 
 
 def _groups(text: str) -> dict[str, str]:
     """Path of the group by controller, relative to the hierarchy's root; v2 has the controller ``."""
-    found = {}
+    groups = {}
     for line in text.splitlines():
         _, controllers, path = line.split(":", 2)
-        found.update(dict.fromkeys(controllers.split(","), path.removeprefix("/")))
-    return found
+        groups.update(dict.fromkeys(controllers.split(","), path.removeprefix("/")))
+    return groups
 
 
 def _separate(root: Path, groups: dict[str, str]) -> Usage:

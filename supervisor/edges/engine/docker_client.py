@@ -80,8 +80,8 @@ class DockerClient(EngineClient):
     def _is_understood(self) -> bool:
         """Return True if the daemon still speaks our version: it may have been upgraded behind the same socket."""
         with contextlib.suppress(EngineError):
-            found = self.version("ask Docker's version")
-            oldest, newest = numbers(str(found["MinAPIVersion"])), numbers(str(found["ApiVersion"]))
+            version = self.version("ask Docker's version")
+            oldest, newest = numbers(str(version["MinAPIVersion"])), numbers(str(version["ApiVersion"]))
             return oldest <= numbers(self._api or OLDEST_API) <= newest
         return True
 

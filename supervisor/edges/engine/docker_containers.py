@@ -78,17 +78,17 @@ class DockerContainers:
             log.warning("engine does less", extra={"container": spec.name, "reason": warning})
 
     def start(self, name: str) -> Container:
-        found = self._requests.unfrozen(name)
-        network = facts.network(found)
-        if not facts.is_alive(found):
-            self._start(name, found, network)
+        report = self._requests.unfrozen(name)
+        network = facts.network(report)
+        if not facts.is_alive(report):
+            self._start(name, report, network)
         elif network:  # a supervisor that was killed while it started this one left the holder running
             self._holders.end(name, network[0])
         self._settle(name, network)
         return self.inspect(name)
 
-    def _start(self, name: str, found: Any, network: tuple[str, str] | None) -> None:
-        if facts.is_dead(found):
+    def _start(self, name: str, report: Any, network: tuple[str, str] | None) -> None:
+        if facts.is_dead(report):
             self.remove(name)
             raise NoSuchContainerError(name)
         if network is None:
@@ -111,8 +111,8 @@ class DockerContainers:
 
         Raises EngineError: when the container is in another network; it is ended.
         """
-        found = self._requests.asked(name)
-        process = facts.process(found)
+        report = self._requests.asked(name)
+        process = facts.process(report)
         if process is None:
             return
         is_in = process.namespace("net")
@@ -122,7 +122,7 @@ class DockerContainers:
             where = network[1] if network else "the supervisor's; is its daemon in another namespace?"
             raise EngineError(f"cannot start container {name}: its network is {is_in}, not {where}")
         try:
-            apply_modes(name, process, found["HostConfig"].get("Tmpfs") or {})
+            apply_modes(name, process, report["HostConfig"].get("Tmpfs") or {})
         except EngineError:
             if not process.wait(END_DEADLINE):  # a process that is ending shows nothing any more
                 raise
@@ -130,11 +130,11 @@ class DockerContainers:
     def stop(self, name: str, timeout: float) -> None:
         # Not the API's stop: it counts whole seconds.
         with contextlib.suppress(NoSuchContainerError):
-            found = self._requests.unfrozen(name)
-            process = facts.process(found)
-            if not facts.is_alive(found) or process is None:
+            report = self._requests.unfrozen(name)
+            process = facts.process(report)
+            if not facts.is_alive(report) or process is None:
                 return
-            self._requests.signal(name, signal_number(found["Config"]["StopSignal"]))
+            self._requests.signal(name, signal_number(report["Config"]["StopSignal"]))
             if not process.wait(timeout):
                 self._requests.signal(name, signals.SIGKILL)
                 if not process.wait(self._deadline):
@@ -145,14 +145,14 @@ class DockerContainers:
         number = signal_number(signal)
         with contextlib.suppress(NoSuchContainerError):
             look = self._requests.unfrozen if number == signals.SIGKILL else self._requests.inspected
-            found = look(name)
-            if facts.is_alive(found) and not facts.is_paused(found):
+            report = look(name)
+            if facts.is_alive(report) and not facts.is_paused(report):
                 self._requests.signal(name, number)
 
     def pause(self, name: str) -> None:
         with contextlib.suppress(NoSuchContainerError):
-            found = self._requests.inspected(name)
-            if facts.is_alive(found) and not facts.is_paused(found):
+            report = self._requests.inspected(name)
+            if facts.is_alive(report) and not facts.is_paused(report):
                 self._commands.freeze(name)
 
     def unpause(self, name: str) -> None:
@@ -162,11 +162,11 @@ class DockerContainers:
 
     def remove(self, name: str) -> None:
         with contextlib.suppress(NoSuchContainerError):
-            found = self._requests.unfrozen(name)
-            if facts.is_alive(found):
+            report = self._requests.unfrozen(name)
+            if facts.is_alive(report):
                 self._requests.signal(name, signals.SIGKILL)
             with about(name):
-                self._client.delete(f"remove container {name}", f"/containers/{found['Id']}", force="true", v="true")
+                self._client.delete(f"remove container {name}", f"/containers/{report['Id']}", force="true", v="true")
         self._holders.remove(name)
 
     def inspect(self, name: str) -> Container:

@@ -60,7 +60,7 @@ class Holders:
             try:
                 yield holder
             except EngineError:
-                with contextlib.suppress(EngineError):  # the first error is the one to tell
+                with contextlib.suppress(EngineError):  # the first error is the one to raise
                     self._discard(holder)
                 raise
         finally:
@@ -122,16 +122,16 @@ class Holders:
         """Remove the holder of a container; nothing happens when there is none."""
         name = holder_name(container)
         try:
-            found = self._client.get(
+            report = self._client.get(
                 f"look for the holder of {container}", f"/containers/{self._ownership.called(name)}/json"
             )
         except RefusedError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
             return
-        labels = facts.labels(found)
-        if self._ownership.name_of(facts.called(found), labels) == name and held(name, labels) == container:
-            self._discard(found["Id"])
+        labels = facts.labels(report)
+        if self._ownership.name_of(facts.called(report), labels) == name and held(name, labels) == container:
+            self._discard(report["Id"])
 
     def remove_strays(self, listed: Mapping[str, Any]) -> None:
         """Remove holders without a container, which a supervisor that was killed in between left.
@@ -153,8 +153,8 @@ class Holders:
             self._client.delete("remove a holder", f"/containers/{holder}", force="true", v="true")
 
     def _await_entry(self, container: str, holder: str, network: str) -> None:
-        found = self._client.get(f"look at the holder of {container}", f"/containers/{holder}/json")
-        process = facts.process(found)
+        report = self._client.get(f"look at the holder of {container}", f"/containers/{holder}/json")
+        process = facts.process(report)
         if process is not None and poll(
             NAMESPACE_ENTRY,
             lambda: process.namespace("net") == identity(network),

@@ -36,32 +36,32 @@ class DockerRequests:
 
         Raises NoSuchContainerError: when there is none, or it is not ours.
         """
-        found = self.asked(name)
-        if facts.is_alive(found) and facts.process(found) is None:
+        report = self.asked(name)
+        if facts.is_alive(report) and facts.process(report) is None:
             with contextlib.suppress(DeadlineError):
                 self.await_end(name, END_DEADLINE)
-            found = self.asked(name)
-        return found
+            report = self.asked(name)
+        return report
 
     def asked(self, name: str) -> Any:
         """Return the daemon's facts about a container as they are. Raises NoSuchContainerError: it is none of ours."""
         with about(name):
-            found = self._client.get(f"inspect container {name}", f"{self.path(name)}/json")
+            report = self._client.get(f"inspect container {name}", f"{self.path(name)}/json")
         # The API also takes the beginning of an id for a name, and a container that is not ours does not exist here.
-        labels = facts.labels(found)
-        is_ours = self._ownership.name_of(facts.called(found), labels) == name and held(name, labels) is None
+        labels = facts.labels(report)
+        is_ours = self._ownership.name_of(facts.called(report), labels) == name and held(name, labels) is None
         if not is_ours:
             raise NoSuchContainerError(name)
-        return found
+        return report
 
     def unfrozen(self, name: str) -> Any:
         """Unpause a container if it is paused, for a frozen process gets no signal; return the facts about it."""
-        found = self.inspected(name)
-        if facts.is_paused(found):
+        report = self.inspected(name)
+        if facts.is_paused(report):
             with contextlib.suppress(RefusedError):  # it was unpaused meanwhile
                 self._commands.thaw(name)
-            found = self.inspected(name)
-        return found
+            report = self.inspected(name)
+        return report
 
     def signal(self, name: str, number: int) -> None:
         """Send a signal; nothing happens when the container has ended meanwhile."""
@@ -88,12 +88,12 @@ class DockerRequests:
     def refuse_taken(self, name: str) -> None:
         """Raise NameTakenError if there is a container of this very name: the API takes the beginning of an id too."""
         try:
-            found = self._client.get(f"look for container {name}", f"{self.path(name)}/json")
+            report = self._client.get(f"look for container {name}", f"{self.path(name)}/json")
         except RefusedError as error:
             if error.status != _NOT_FOUND:
                 raise
             return
-        if facts.called(found) == self._ownership.called(name):
+        if facts.called(report) == self._ownership.called(name):
             raise NameTakenError(name)
 
     def listed(self) -> dict[str, Any]:

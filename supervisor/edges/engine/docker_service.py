@@ -62,8 +62,8 @@ def warn_of(information: Any) -> None:
 
 def security_options(information: Any) -> dict[str, str]:
     """Return the security profiles by kind; Docker lists them as name=seccomp,profile=builtin."""
-    found = {}
+    profiles = {}
     for option in information.get("SecurityOptions") or ():
         words = dict(word.partition("=")[::2] for word in str(option).split(","))
-        found[words.get("name", "")] = words.get("profile", "")
-    return found
+        profiles[words.get("name", "")] = words.get("profile", "")
+    return profiles

@@ -61,12 +61,12 @@ class PodmanContainers:
     def start(self, name: str) -> Container:
         if orphan := orphans.find(self._files, name):
             return orphans.container_of(self._files, orphan)
-        found = self._requests.unfrozen(name)
-        if found["State"]["Status"] == "stopped":
+        report = self._requests.unfrozen(name)
+        if report["State"]["Status"] == "stopped":
             # Ended, and the engine's clean-up (a process of its own) is still to come: it must not meet the new run.
             self._requests.await_cleanup(name)
-        if not found["State"]["Running"]:
-            self._start(name, found["HostConfig"].get("Tmpfs") or {})
+        if not report["State"]["Running"]:
+            self._start(name, report["HostConfig"].get("Tmpfs") or {})
         return self.inspect(name)
 
     def stop(self, name: str, timeout: float) -> None:
@@ -75,12 +75,12 @@ class PodmanContainers:
             return
         # Not the API's stop: it holds the container's lock while it waits, and counts whole seconds only.
         with contextlib.suppress(NoSuchContainerError):
-            found = self._requests.unfrozen(name)
-            if not found["State"]["Running"]:
+            report = self._requests.unfrozen(name)
+            if not report["State"]["Running"]:
                 return
-            process = facts.process(found)
+            process = facts.process(report)
             if process is not None:
-                self._requests.signal(name, int(found["Config"]["StopSignal"]))
+                self._requests.signal(name, int(report["Config"]["StopSignal"]))
             if process is not None and not process.wait(timeout):
                 self._requests.signal(name, signals.SIGKILL)
                 if not process.wait(self._deadline):
@@ -95,8 +95,8 @@ class PodmanContainers:
             return
         with contextlib.suppress(NoSuchContainerError):
             look = self._requests.unfrozen if number == signals.SIGKILL else self._requests.inspected
-            found = look(name)
-            if found["State"]["Running"]:
+            report = look(name)
+            if report["State"]["Running"]:
                 self._requests.signal(name, number)
 
     def pause(self, name: str) -> None:

@@ -47,13 +47,13 @@ def orphans(files: PodmanFiles, *, all_of_them: bool = False) -> tuple[Orphan, .
     """Return the containers of storages that were laid aside; `all_of_them`: those of the present storage too."""
     if not all_of_them and not files.laid_aside():
         return ()
-    found = (_orphan(files, int(entry)) for entry in os.listdir("/proc") if entry.isdigit())
-    return tuple(one for one in found if one and (all_of_them or one.storage != files.storage))
+    candidates = (_orphan(files, int(entry)) for entry in os.listdir("/proc") if entry.isdigit())
+    return tuple(orphan for orphan in candidates if orphan and (all_of_them or orphan.storage != files.storage))
 
 
 def find(files: PodmanFiles, name: str) -> Orphan | None:
     """Return the orphan of this name; None: there is none."""
-    return next((one for one in orphans(files) if one.name == name), None)
+    return next((orphan for orphan in orphans(files) if orphan.name == name), None)
 
 
 def container_of(files: PodmanFiles, orphan: Orphan) -> Container:
@@ -142,13 +142,13 @@ def log_lines(orphan: Orphan, tail: int) -> Iterator[bytes]:
 
 def unknown(files: PodmanFiles, known: Collection[str]) -> str:
     """Return the name of a container that runs from the present storage without being in it; empty: there is none."""
-    of_present = (one for one in orphans(files, all_of_them=True) if one.storage == files.storage)
-    return next((one.name for one in of_present if one.identity not in known), "")
+    of_present = (orphan for orphan in orphans(files, all_of_them=True) if orphan.storage == files.storage)
+    return next((orphan.name for orphan in of_present if orphan.identity not in known), "")
 
 
 def tidy(files: PodmanFiles) -> None:
     """Remove storages that were laid aside and that nothing runs from any more."""
-    used = {one.storage for one in orphans(files)}
+    used = {orphan.storage for orphan in orphans(files)}
     for storage in files.laid_aside():
         if storage not in used:
             remove_folders(storage, files.volatile_of(storage))

@@ -38,19 +38,19 @@ class PodmanRequests:
 
         Raises NoSuchContainerError: when there is none, or it is not ours.
         """
-        found: Any = None
+        report: Any = None
 
         def ask() -> Any:
-            nonlocal found
-            found = self._asked(name)
-            return found
+            nonlocal report
+            report = self._asked(name)
+            return report
 
         def await_report(seconds: float) -> None:
             # The process is gone and the engine does not know yet: its monitor is about to report it, or is gone too.
             # Then nobody would, and the container could be neither started nor removed: report it in its place.
-            monitor = Process.find(int(found["State"]["ConmonPid"] or 0))
+            monitor = Process.find(int(report["State"]["ConmonPid"] or 0))
             if monitor is None:
-                self._files.write_exit_code(found["Id"], UNKNOWN_EXIT_CODE)
+                self._files.write_exit_code(report["Id"], UNKNOWN_EXIT_CODE)
             else:
                 monitor.wait(seconds)
 
@@ -58,12 +58,12 @@ class PodmanRequests:
 
     def unfrozen(self, name: str) -> Any:
         """Unpause a container if it is paused, for a frozen process gets no signal; return the facts about it."""
-        found = self.inspected(name)
-        if found["State"]["Paused"]:
+        report = self.inspected(name)
+        if report["State"]["Paused"]:
             with contextlib.suppress(RefusedError):  # it was unpaused meanwhile
                 self._commands.thaw(name)
-            found = self.inspected(name)
-        return found
+            report = self.inspected(name)
+        return report
 
     def signal(self, name: str, number: int) -> None:
         """Send a signal; nothing happens when the container has ended meanwhile."""
@@ -100,7 +100,7 @@ class PodmanRequests:
     def _asked(self, name: str) -> Any:
         try:
             with about(name):
-                found = self._client.get(
+                report = self._client.get(
                     f"inspect container {name}", f"/containers/{name}/json", deadline=self.look_deadline
                 )
         except RefusedError as error:
@@ -110,6 +110,6 @@ class PodmanRequests:
             raise NoSuchContainerError(name) from error
         key, _, value = self._label.partition("=")
         # The API also takes the beginning of an id for a name, and a container that is not ours does not exist here.
-        if found["Name"] != name or (found["Config"].get("Labels") or {}).get(key) != value:
+        if report["Name"] != name or (report["Config"].get("Labels") or {}).get(key) != value:
             raise NoSuchContainerError(name)
-        return found
+        return report

@@ -222,18 +222,18 @@ def require_programs(path: str = PATH, conmon_places: str = CONMON_PLACES) -> st
     """Return the path of podman. Raises EngineUnavailableError: with everything that is missing, and its package."""
     if os.geteuid() != 0:
         raise EngineUnavailableError("cannot start the engine: it needs root; start the supervisor as root")
-    found = {
+    places = {
         "podman": shutil.which("podman", path=path),
         "runc": shutil.which("runc", path=path),
         "conmon": shutil.which("conmon", path=f"{path}:{conmon_places}"),
     }
-    missing = [program for program, path in found.items() if path is None]
+    missing = [program for program, path in places.items() if path is None]
     if missing:
         packages = " ".join(PACKAGES[program] for program in missing)
         raise EngineUnavailableError(
             f"cannot start the engine: {', '.join(missing)} not found; install with: apt-get install {packages}"
         )
-    return str(found["podman"])
+    return str(places["podman"])
 
 
 def _end(process: Process, first: int) -> None:

@@ -24,8 +24,8 @@ def apply_modes(container: str, process: Process, options: Mapping[str, str]) ->
     """
     devices = _tmpfs_devices(process.pid) if options else {}
     for target, words in options.items():
-        if found := re.search(r"\bmode=([0-7]+)", words):
-            _apply(container, process, target, int(found[1], 8), devices.get(target))
+        if mode := re.search(r"\bmode=([0-7]+)", words):
+            _apply(container, process, target, int(mode[1], 8), devices.get(target))
 
 
 def _apply(container: str, process: Process, target: str, mode: int, device: str | None) -> None:

@@ -48,7 +48,7 @@ def holds_medium(path: Path) -> bool:
     """Return False if a drive is empty; its tray is not closed, as an ordinary open would."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:  # the same error is told when it is looked at
+    except OSError:  # the error is reported when the medium is opened
         return True
     try:
         is_empty = fcntl.ioctl(handle, CDROM_DRIVE_STATUS, CURRENT_SLOT) in (NO_DISC, TRAY_OPEN)

@@ -72,12 +72,12 @@ class MediaFolder:
     def _is_fresh(self, name: str) -> bool:
         path = self._path / name
         try:
-            found = path.lstat()
+            status = path.lstat()
         except OSError:  # gone again
             return False
         # The time of change is new after every write, rename and copy, so what comes back is looked at again.
-        mark = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-        is_regular = stat.S_ISREG(found.st_mode)
+        mark = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        is_regular = stat.S_ISREG(status.st_mode)
         if mark == self._seen.get(name) or (is_regular and is_being_written(path)):
             return False
         self._seen[name] = mark
@@ -101,7 +101,7 @@ def is_being_written(path: Path) -> bool:
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:  # why it cannot be opened is told when it is looked at
+    except OSError:  # the error is reported when the medium is opened
         return False
     try:
         fcntl.fcntl(handle, fcntl.F_SETSIG, signal.SIGURG)

@@ -43,10 +43,10 @@ class MediaWatcher:
             self._drives = self._open("drives", functools.partial(Drives, self._media))
         if self._path:
             self._folder = self._open(str(self._path), functools.partial(MediaFolder, self._path))
-        found = self._folder.look() if self._folder else ()
+        paths = self._folder.look() if self._folder else ()
         self._thread = threading.Thread(target=self._watch, args=(offer,), name="media-watch", daemon=True)
         self._thread.start()
-        return found
+        return paths
 
     def close(self) -> None:
         os.eventfd_write(self._wake, 1)

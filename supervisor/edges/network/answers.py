@@ -82,7 +82,7 @@ class AnswerCounters:
     def _count(self, port: int, servers: Iterable[str]) -> None:
         if self._table is None:
             self._table = OwnedTable(TABLE, _structure())
-        wanted = {f"ports {{ {port} }}", *(f"servers{ip_address(one).version} {{ {one} }}" for one in servers)}
+        wanted = {f"ports {{ {port} }}", *(f"servers{ip_address(server).version} {{ {server} }}" for server in servers)}
         if missing := wanted - self._counted:
             self._table.run("".join(f"add element {TABLE} {element}\n" for element in sorted(missing)))
             self._counted |= missing
@@ -107,10 +107,10 @@ def _elements(listed: Iterable[object]) -> Iterator[tuple[str, int, int]]:
 
 
 def _lines(kind: str, sums: Sums) -> Iterator[str]:
-    found: dict[str, dict[str, int]] = defaultdict(dict)
+    by_address: dict[str, dict[str, int]] = defaultdict(dict)
     for (address, _, word), count in sums.items():
-        found[address][word] = count
-    for address, counts in sorted(found.items()):
+        by_address[address][word] = count
+    for address, counts in sorted(by_address.items()):
         yield f"{kind} {address} " + " ".join(f"{word} {counts.get(word, 0)}" for word in WORDS) + "\n"
 
 

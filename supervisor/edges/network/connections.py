@@ -117,14 +117,14 @@ def open_connections(lines: Iterable[str], ends: Outsides) -> Iterator[Connectio
 
 def _sockets() -> list[str]:
     """Return the lines of the socket tables of the thread's namespace (kernel: networking/proc_net_tcp.rst)."""
-    found: list[str] = []
+    lines: list[str] = []
     for family in ("tcp", "tcp6"):
         try:
             with suppress(FileNotFoundError):  # a kernel without IPv6
-                found += Path(f"/proc/thread-self/net/{family}").read_text(encoding="ascii").splitlines()[1:]
+                lines += Path(f"/proc/thread-self/net/{family}").read_text(encoding="ascii").splitlines()[1:]
         except OSError as error:
             raise NetworkError(f"cannot list open connections: {error}") from error
-    return found
+    return lines
 
 
 def _end(text: str) -> SocketAddress:
@@ -148,9 +148,9 @@ def tracked_connection(line: str, ends: Outsides) -> Connection | None:
     told = [word.partition("=")[2] for word in words if word.startswith(("src=", "dst=", "sport=", "dport="))]
     asking, asked = _ends(*told[:4])
     answering, answered = _ends(*told[4:8])
-    for found in (Connection(asking, asked, answering), Connection(answering, answered, asking)):
-        if outside_of(found.inside, ends) == found.outside:
-            return found
+    for connection in (Connection(asking, asked, answering), Connection(answering, answered, asking)):
+        if outside_of(connection.inside, ends) == connection.outside:
+            return connection
     return None
 
 

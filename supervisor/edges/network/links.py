@@ -187,5 +187,5 @@ def _networks(entry: Mapping[str, Any]) -> Iterator[str]:
 
 def _has(entry: Mapping[str, Any], address: str) -> bool:
     """Return True if the interface is up, with exactly this IPv4 address."""
-    found = [f"{a['local']}/{a['prefixlen']}" for a in entry.get("addr_info", ()) if a["family"] == "inet"]
-    return "UP" in entry.get("flags", ()) and found == [address]
+    addresses = [f"{a['local']}/{a['prefixlen']}" for a in entry.get("addr_info", ()) if a["family"] == "inet"]
+    return "UP" in entry.get("flags", ()) and addresses == [address]

@@ -43,9 +43,9 @@ class NftTraffic:
 
     def insides(self) -> frozenset[str]:
         with self._lock:
-            found = text.read_elements(self._list())
-        addresses = (data[0] for data in found.get("front", {}).values())
-        ports = (data[0] for name in ("udp_in", "tcp_in") for data in found.get(name, {}).values())
+            elements = text.read_elements(self._list())
+        addresses = (data[0] for data in elements.get("front", {}).values())
+        ports = (data[0] for name in ("udp_in", "tcp_in") for data in elements.get(name, {}).values())
         return frozenset(map(str, (*addresses, *ports)))
 
     def restore(self) -> bool:

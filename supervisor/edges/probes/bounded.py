@@ -90,16 +90,16 @@ def unix_connection(place: SocketPlace, timeout: float) -> Iterator[BoundedSocke
     """
     with BoundedSocket(socket.AF_UNIX, socket.SOCK_STREAM, timeout) as connection:
         with ExitStack() as opened:
-            found = _opened(opened, place.folder, None)
+            descriptor = _opened(opened, place.folder, None)
             for name in place.path.parts:
-                found = _opened(opened, name, found)
-            if not stat.S_ISSOCK(os.fstat(found).st_mode):
+                descriptor = _opened(opened, name, descriptor)
+            if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
                 raise OSError(errno.ENOTSOCK, os.strerror(errno.ENOTSOCK))
-            connection.connect(f"/proc/self/fd/{found}")  # also shorter than a path may be
+            connection.connect(f"/proc/self/fd/{descriptor}")  # also shorter than a path may be
         yield connection
 
 
 def _opened(opened: ExitStack, name: str, folder: int | None) -> int:
-    found = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-    opened.callback(os.close, found)
-    return found
+    descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    opened.callback(os.close, descriptor)
+    return descriptor

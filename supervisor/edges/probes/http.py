@@ -103,7 +103,7 @@ def _judge(question: str, response: HTTPResponse, status: int, pattern: Pattern[
     if pattern is None:
         return Answer(True, question, f"answered {status}")
     content = response.read(BODY_LIMIT)
-    if response.length and len(content) < BODY_LIMIT:  # a read with a limit does not complain of a short body
+    if response.length and len(content) < BODY_LIMIT:  # a read with a limit raises nothing for a short body
         return Answer(False, question, f"closed {response.length} bytes before the end of its answer")
     body = content.decode("utf-8", "replace")
     if pattern.search(body):

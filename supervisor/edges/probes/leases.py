@@ -57,10 +57,10 @@ class Lease:
 def parse(content: bytes) -> Iterator[Lease]:
     """Yield the leases in a file; lines of another kind (IPv6, other hardware) are passed over."""
     for line in content.splitlines():
-        found = _LINE.fullmatch(line)
-        if found is None:
+        match = _LINE.fullmatch(line)
+        if match is None:
             continue
-        expiry, mac, address, name, client = (part.decode() for part in found.groups())
+        expiry, mac, address, name, client = (part.decode() for part in match.groups())
         try:
             ip = IPv4Address(address)
         except ValueError:

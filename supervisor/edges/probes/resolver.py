@@ -49,9 +49,9 @@ def ask(probe: ResolvedProbe, target: ProbeTarget, _: Means) -> Answer:
 
 def _judge(question: str, response: dns.message.Message, expect: str, codes: tuple[str, ...]) -> Answer:
     code = dns.rcode.to_text(response.rcode())
-    found = [record.to_text() for records in response.answer for record in records]
-    came = f"answered {code}" if code != "NOERROR" else f"answered {', '.join(found) or 'nothing'}"
-    if expect and _canonical(expect) not in map(_canonical, found):
+    texts = [record.to_text() for records in response.answer for record in records]
+    came = f"answered {code}" if code != "NOERROR" else f"answered {', '.join(texts) or 'nothing'}"
+    if expect and _canonical(expect) not in map(_canonical, texts):
         return Answer(False, question, f"{came}, expected {expect}")
     if code not in codes and codes != (ANY_CODE,):
         return Answer(False, question, f"{came}, expected {' or '.join(codes)}")

@@ -47,10 +47,10 @@ def _first_certificate(arguments: Arguments, target: ProbeTarget) -> bytes:
         raise arguments.error(f"file is {text!r}, not below the configuration folder")
     try:
         content = (Path(target.config) / path).read_text(encoding="ascii", errors="replace")
-        found = _CERTIFICATE.search(content)
-        if found is None:
+        match = _CERTIFICATE.search(content)
+        if match is None:
             raise arguments.error(f"{text} holds no certificate")
-        return base64.b64decode("".join(found[1].split()), validate=True)
+        return base64.b64decode("".join(match[1].split()), validate=True)
     except OSError as error:
         raise arguments.error(f"{text} cannot be read: {error.strerror}") from error
     except ValueError:

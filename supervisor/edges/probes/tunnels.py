@@ -34,26 +34,30 @@ def look(probe: ResolvedProbe, target: ProbeTarget) -> Sighting:
     name = arguments.required("connection")
     children = _names(arguments.required("children"))
     with _session(arguments, probe, target) as session:
-        found = [one[name] for one in list(session.list_sas({"ike": name})) if name in one]
-    return sighting(children, found)
+        associations = [message[name] for message in list(session.list_sas({"ike": name})) if name in message]
+    return sighting(children, associations)
 
 
-def sighting(children: Sequence[str], found: Sequence[Association]) -> Sighting:
+def sighting(children: Sequence[str], associations: Sequence[Association]) -> Sighting:
     """Read what the daemon lists of one connection: its IKE_SAs, with their children and what they are doing."""
-    kept = [child for one in found for child in one.get("child-sas", {}).values()]
+    kept = [child for association in associations for child in association.get("child-sas", {}).values()]
     ages = {_text(child, "name"): _number(child, "install-time") for child in kept if _text(child, "state") in _CARRIES}
     missing = tuple(name for name in children if name not in ages)
-    attempts = tuple(_text(one, "uniqueid") for one in found if _text(one, "state") in _BEGINS)
+    attempts = tuple(
+        _text(association, "uniqueid") for association in associations if _text(association, "state") in _BEGINS
+    )
     return Sighting(
         is_up=not missing,
-        message=_message(children, missing, found) if missing else "",
+        message=_message(children, missing, associations) if missing else "",
         missing=missing,
         attempts=attempts,
-        is_busy=any(_makes_children(one) for one in found if _text(one, "state") not in _BEGINS),
+        is_busy=any(
+            _makes_children(association) for association in associations if _text(association, "state") not in _BEGINS
+        ),
         associations=len(kept),
         newest=str(max((_number(child, "uniqueid") for child in kept), default="")),
         parts=len(children),
-        age=None if missing else float(max(_number(one, "established") for one in found)),
+        age=None if missing else float(max(_number(association, "established") for association in associations)),
     )
 
 
@@ -79,13 +83,13 @@ def _session(arguments: Arguments, probe: ResolvedProbe, target: ProbeTarget) ->
         raise ProbeError(f"cannot ask VICI at {place}: {type(error).__name__}: {error}") from error
 
 
-def _makes_children(one: Association) -> bool:
-    tasks = {bytes(task).decode() for key in ("tasks-active", "tasks-queued") for task in one.get(key, ())}
+def _makes_children(association: Association) -> bool:
+    tasks = {bytes(task).decode() for key in ("tasks-active", "tasks-queued") for task in association.get(key, ())}
     return bool(tasks & _MAKES_CHILDREN)
 
 
-def _message(children: Sequence[str], missing: Sequence[str], found: Sequence[Association]) -> str:
-    states = sorted({_text(one, "state").lower() for one in found})
+def _message(children: Sequence[str], missing: Sequence[str], associations: Sequence[Association]) -> str:
+    states = sorted({_text(association, "state").lower() for association in associations})
     with_peer = f"IKE_SA {', '.join(states)}" if states else "no IKE_SA"
     if len(children) == 1:
         return f"no CHILD_SA; {with_peer}"
@@ -96,12 +100,12 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def _text(one: Association, key: str) -> str:
-    return bytes(one.get(key, b"")).decode("utf-8", "replace")
+def _text(association: Association, key: str) -> str:
+    return bytes(association.get(key, b"")).decode("utf-8", "replace")
 
 
-def _number(one: Association, key: str) -> int:
-    text = _text(one, key)
+def _number(association: Association, key: str) -> int:
+    text = _text(association, key)
     return int(text) if text.isdecimal() else 0
 
 

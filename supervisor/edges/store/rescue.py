@@ -34,8 +34,8 @@ def rescue(path: Path) -> tuple[str, ...]:
     try:
         _refuse_newer(path)
         reason, number = examine(path)
-        copies = [(found, place) for place in copies_of(path) if (found := examine(place)[1]) is not None]
-        newest = max(copies, key=lambda one: one[0], default=None)
+        copies = [(last, place) for place in copies_of(path) if (last := examine(place)[1]) is not None]
+        newest = max(copies, key=lambda copy: copy[0], default=None)
         said = []
         if number is not None and newest and newest[0] > number:
             reason = f"its newest changes are gone: it ends at {number}, a copy at {newest[0]}"
@@ -49,7 +49,7 @@ def rescue(path: Path) -> tuple[str, ...]:
 
 def _refuse_newer(path: Path) -> None:
     """Raises StateError: when a newer supervisor wrote the file; unlike damage, its copies are newer too."""
-    formats = [found for place in (path, *copies_of(path)) if (found := _format(place)) > len(MIGRATIONS)]
+    formats = [version for place in (path, *copies_of(path)) if (version := _format(place)) > len(MIGRATIONS)]
     if len(formats) > 1 and _format(path) > len(MIGRATIONS):
         raise StateError(f"cannot use {path}: its format {formats[0]} and its copy's are newer than this supervisor")
 
@@ -96,13 +96,13 @@ def sync_folder(folder: Path) -> None:
 
 
 def _examined(database: sqlite3.Connection) -> tuple[str, int | None]:
-    (found,) = database.execute("PRAGMA user_version").fetchone()
-    if found > len(MIGRATIONS):
-        return f"its format {found} is newer than this supervisor", None
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        return f"its format {version} is newer than this supervisor", None
     (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         return str(verdict), None
-    if found == 0:
+    if version == 0:
         return "", None  # made, and not filled yet
     tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if missing := sorted(set(KEYS) - tables):
@@ -150,11 +150,11 @@ def _forget_oldest(path: Path) -> None:
     """Remove the oldest files that were laid aside: secrets are in them, and room is scarce."""
     marked = (place for place in path.parent.glob(f"{path.name}.damaged-*") if not place.name.endswith(_COMPANIONS))
     for place in sorted(marked, key=lambda place: place.name)[:-KEPT_ASIDE]:
-        for one in (place, *(place.with_name(place.name + companion) for companion in _COMPANIONS)):
-            if one.is_dir() and not one.is_symlink():
-                shutil.rmtree(one, ignore_errors=True)
+        for file in (place, *(place.with_name(place.name + companion) for companion in _COMPANIONS)):
+            if file.is_dir() and not file.is_symlink():
+                shutil.rmtree(file, ignore_errors=True)
             else:
-                one.unlink(missing_ok=True)
+                file.unlink(missing_ok=True)
 
 
 def _mend_rows(path: Path) -> tuple[str, ...]:

@@ -100,10 +100,10 @@ def _faulty_in(database: sqlite3.Connection, table: str) -> Iterator[FaultyRow]:
 
 def _faulty_definitions(database: sqlite3.Connection) -> Iterator[FaultyRow]:
     """Yield the rows of definitions whose files have another digest: all rows of one are used, or none."""
-    found: dict[Any, dict[Any, tuple[int, Any]]] = {}
+    definitions: dict[Any, dict[Any, tuple[int, Any]]] = {}
     for rowid, digest, path, content in database.execute("SELECT rowid, digest, path, content FROM definitions"):
-        found.setdefault(digest, {})[path] = (rowid, content)
-    for digest, files in found.items():
+        definitions.setdefault(digest, {})[path] = (rowid, content)
+    for digest, files in definitions.items():
         with contextlib.suppress(TypeError, AttributeError):
             if definition_digest({path: content for path, (_, content) in files.items()}) == digest:
                 continue
@@ -139,12 +139,12 @@ def _row_of(copy: sqlite3.Connection, row: FaultyRow) -> Row | None:
     if not keys:
         return None
     with contextlib.suppress(sqlite3.Error):
-        if any((one.table, one.key) == (row.table, row.key) for one in _faulty_in(copy, row.table)):
+        if any((faulty.table, faulty.key) == (row.table, row.key) for faulty in _faulty_in(copy, row.table)):
             return None
         where = " AND ".join(f"{key} = ?" for key in keys)
         cursor = copy.execute(f"SELECT * FROM {row.table} WHERE {where}", row.key)  # noqa: S608
-        found = cursor.fetchone()
-        return None if found is None else dict(zip((one[0] for one in cursor.description), found, strict=True))
+        values = cursor.fetchone()
+        return None if values is None else dict(zip((column[0] for column in cursor.description), values, strict=True))
     return None
 
 

@@ -1,4 +1,7 @@
-"""Heals the active instance of one service: what hangs is replaced beside itself, what keeps failing gives way."""
+"""Heals the active instance of one service: one that hangs is replaced, one that fails too often gives way.
+
+Its place is taken by a fresh generation of the same version, or by the version before.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from supervisor.decisions.healing import NEXT_FALL_BACK_SECONDS, TOO_OFTEN, Pati
 from supervisor.loop.care.keeper import Keeper
 from supervisor.loop.generations.instances import version_of
 from supervisor.loop.handover.run import HandoverRun
-from supervisor.loop.world import World
+from supervisor.ports.store import Store
+from supervisor.ports.system import Clock
 from supervisor.values.handover import Kind
 from supervisor.values.names import ServiceName
 from supervisor.values.release import Version
@@ -32,16 +36,20 @@ class Cure:
 class Healer:
     """Lives on the worker's thread; asked whenever no hand-over is under way."""
 
-    def __init__(self, world: World, service: ServiceName) -> None:
-        self._world, self._service = world, service
+    def __init__(self, store: Store, clock: Clock, service: ServiceName) -> None:
+        self._store, self._clock, self._service = store, clock, service
         self._failed = backoff.Backoff()  # hangs, and starts from nothing; the keeper counts ends
-        self._version: Version | None = None  # which failed so
+        self._version: Version | None = None  # that failed so
         self._replaced = 0  # the generation whose replacement was tried last
         self._fell_back = -NEXT_FALL_BACK_SECONDS
 
     def cure(self, keeper: Keeper, *, is_crowded: bool) -> Cure | None:
-        """Do what can be done in place, or return the hand-over that is needed."""
-        now = self._world.clock.monotonic()
+        """Do what can be done in place, or return the hand-over that is needed; None: none is.
+
+        `is_crowded`: there is no room for one more generation. Raises EngineError: when what hangs was not killed.
+        Raises StateError: when the event could not be recorded; it is tried again.
+        """
+        now = self._clock.monotonic()
         self._count_for(version_of(keeper.instance))
         self._failed = backoff.observe(self._failed, keeper.is_ready, now)
         if not keeper.is_down and not keeper.is_hung:
@@ -63,7 +71,7 @@ class Healer:
             case Remedy.REPLACE:
                 self._failed = backoff.fail(self._failed, now, random.random())  # noqa: S311  (jitter, not a secret)
                 self._replaced = keeper.instance.generation
-                self._tell("hung", f"{keeper.instance.container_name} does not answer: {keeper.liveness.message}")
+                self._record("hung", f"{keeper.instance.container_name} does not answer: {keeper.liveness.message}")
                 return Cure(Kind.HEAL, version_of(keeper.instance))
             case Remedy.FALL_BACK if former:
                 self._fall_back(version_of(keeper.instance), now)
@@ -72,9 +80,9 @@ class Healer:
                 pass
         return None
 
-    def starts(self, wanted: Version) -> Version:
-        """What is started when nothing runs: the version before, if the wanted one failed too often."""
-        now = self._world.clock.monotonic()
+    def version_to_start(self, wanted: Version) -> Version:
+        """Return what is started when nothing runs: the version before, if the wanted one failed too often."""
+        now = self._clock.monotonic()
         self._count_for(wanted)
         former = self._former(wanted, now)
         if former is None or backoff.recent_failures(self._failed, now) < TOO_OFTEN:
@@ -83,27 +91,27 @@ class Healer:
         return former
 
     def undone(self, run: HandoverRun) -> None:
-        """A start that failed counts as an end does."""
+        """Count a start that failed, as an end is counted; other hand-overs that were undone change nothing."""
         if run.handover.kind is Kind.START and not is_interrupted(run.handover):
             self._count_for(version_of(run.candidate))
-            self._failed = backoff.fail(self._failed, self._world.clock.monotonic(), random.random())  # noqa: S311
+            self._failed = backoff.fail(self._failed, self._clock.monotonic(), random.random())  # noqa: S311
 
     def _count_for(self, version: Version) -> None:
-        """Another version is another story."""
+        """Begin to count anew if another version than before is concerned."""
         if self._version is None or not version.is_same_as(self._version):
             self._version, self._failed = version, backoff.Backoff()
 
     def _former(self, version: Version, now: float) -> Version | None:
-        """The version that was good before, if another one, and if it may be tried now."""
-        former = self._world.store.previous(self._service)
+        """Return the version that was good before, if it is another one and may be tried now."""
+        former = self._store.previous(self._service)
         if former is None or former.is_same_as(version) or now < self._fell_back + NEXT_FALL_BACK_SECONDS:
             return None
         return former
 
     def _fall_back(self, failed: Version, now: float) -> None:
         self._fell_back = now
-        self._tell("falls back", f"{failed.version} failed {TOO_OFTEN} times in 10 minutes")
+        self._record("falls back", f"{failed.version} failed {TOO_OFTEN} times in 10 minutes")
 
-    def _tell(self, name: str, message: str) -> None:
+    def _record(self, name: str, message: str) -> None:
         log.warning(name, extra={"service": self._service, "reason": message})
-        self._world.store.log_event(EventRecord(self._world.clock.now(), self._service, name, message))
+        self._store.log_event(EventRecord(self._clock.now(), self._service, name, message))

@@ -8,6 +8,7 @@ held once: perhaps it never could.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 from supervisor.decisions import asking, health
@@ -35,6 +36,12 @@ def watch_of(manifest: ServiceManifest, question: Question) -> Watch:
     return manifest.readiness if question is Question.READINESS else manifest.liveness
 
 
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    target: ProbeTarget
+    probes: Mapping[Question, tuple[ResolvedProbe, ...]]
+
+
 class ProbeSet:
     """Lives on the worker's thread; `blind` is read by others."""
 
@@ -53,8 +60,7 @@ class ProbeSet:
         self._renderer, self._prober, self._clock, self._find_target = renderer, prober, clock, target
         self._router = RouterConfig()
         self._rendered_at = 0.0
-        self._target: ProbeTarget
-        self._probes: Mapping[Question, tuple[ResolvedProbe, ...]] = {}
+        self._rendered: _Rendered | None = None
         self._is_doubtful = False
         self._unproven: set[ResolvedProbe] = set()
 
@@ -66,21 +72,22 @@ class ProbeSet:
     def doubt(self) -> None:
         """Take the configuration for a guess: probes say nothing until they have held."""
         self._is_doubtful = True
-        self._unproven = {probe for probes in self._probes.values() for probe in probes}
+        probes = self._rendered.probes if self._rendered else {}
+        self._unproven = {probe for asked in probes.values() for probe in asked}
 
     def render(self) -> None:
         """Render the probes once more for the same configuration."""
         self._rendered_at = self._clock.monotonic()
         try:
-            self._target = self._find_target()
-            self._probes = {
+            target = self._find_target()
+            probes = {
                 question: self._renderer.probes(watch_of(self._manifest, question).probes, self._router, self._instance)
                 for question in Question
             }
         except SupervisorError as error:
-            self._probes, self.blind = {}, f"cannot watch {self._instance.container_name}: {error}"
+            self._rendered, self.blind = None, f"cannot watch {self._instance.container_name}: {error}"
         else:
-            self.blind = ""
+            self._rendered, self.blind = _Rendered(target, probes), ""
         self._unproven = set()
         if self._is_doubtful:
             self.doubt()
@@ -92,11 +99,13 @@ class ProbeSet:
 
     def ask(self, question: Question) -> ProbeResult | None:
         """Ask until the answer is settled; None: nothing that was asked said anything. Only while it is not blind."""
+        assert self._rendered, "nothing is asked while it is blind"
+        target, probes = self._rendered.target, self._rendered.probes[question]
         asked: list[tuple[ResolvedProbe, ProbeResult]] = []
-        for probe in self._probes[question]:
+        for probe in probes:
             if not asking.is_needed(probe, asked):
                 continue
-            result = self._prober.ask(probe, self._target)
+            result = self._prober.ask(probe, target)
             is_late = result.seconds > probe.timeout + LATE_SECONDS  # we were, not the daemon: that says nothing
             if not result.is_good and (is_late or probe in self._unproven):
                 continue
@@ -105,4 +114,4 @@ class ProbeSet:
             asked.append((probe, result))
             if asking.is_settled(asked):
                 break
-        return health.merge(asking.results(asked), is_asked=bool(self._probes[question]))
+        return health.merge(asking.results(asked), is_asked=bool(probes))

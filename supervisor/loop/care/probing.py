@@ -45,7 +45,7 @@ class Probing:
         return self._probes.blind
 
     def configure(self, router: RouterConfig) -> None:
-        """Render the probes for this configuration; what they found of liveness was found with other ones."""
+        """Render the probes for this configuration; findings about liveness were those of other ones."""
         self._probes.configure(router)
         self.liveness = health.presumed(self._clock.monotonic())
 

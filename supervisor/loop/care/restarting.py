@@ -83,7 +83,7 @@ class Restarting:
         return True
 
     def observe(self, now: float, *, is_ready: bool) -> None:
-        """Record whether it is ready: once it was for a while, the next end is a new story."""
+        """Record whether it is ready: once it was for a while, its pauses begin anew."""
         self._backoff = backoff.observe(self._backoff, is_ready, now)
         self._forgiven = 0 if backoff.is_stable(self._backoff, now) else self._forgiven
 

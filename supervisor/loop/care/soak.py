@@ -1,17 +1,18 @@
-"""Watches the candidate while it soaks: what fails then is reverted, not retried.
+"""Watches the candidate of a hand-over while it soaks: one that fails then is reverted, not retried.
 
 The reasons are the keeper's (down, hung, not ready), processes that the kernel ended because the memory limit was
-reached, and the daemon's own counters of failed work. What the former active failed is read a few times a minute while
-no hand-over is under way, and once more when the soak begins: whatever was broken before the cut-over is no reason to
-go back. The engine is not asked here: one that hangs must not keep the worker from hearing that the candidate ended.
+reached, and the daemon's own counters of failed work, compared with those of the former active: whatever was broken
+before the cut-over is no reason to go back. The engine is not asked here: one that hangs must not keep the worker from
+noticing that the candidate has ended.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 
 from supervisor.decisions.keeping import Condition
-from supervisor.loop.care.failures import Failures
+from supervisor.loop.care.failures import Failures, read_counters
 from supervisor.loop.care.keeper import Keeper
 from supervisor.loop.handover.executor import revert
 from supervisor.loop.handover.run import HandoverRun
@@ -24,26 +25,29 @@ class SoakWatch:
     """Lives on the worker's thread."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
-        self._failures = Failures(world)
+        self._failures = Failures(world.clock, functools.partial(read_counters, world))
 
     def due_in(self, run: HandoverRun | None) -> float:
-        """Seconds until the counters of a candidate want to be read."""
+        """Return the seconds until the counters of a candidate are to be read; infinite while none soaks."""
         if run is None or run.step is not Step.SOAK or not _is_judged(run):
             return math.inf
         return self._failures.due_in()
 
     def turn(self, run: HandoverRun | None, keeper: Keeper, router: RouterConfig | None) -> bool:
-        """Turn a hand-over round whose candidate fails while it soaks. True: so it was."""
+        """Revert a hand-over whose candidate fails while it soaks; return whether that was so.
+
+        Between hand-overs what the active instance has failed is noted, if that is due.
+        """
         if run is None:
             if router is not None:
                 self._failures.remember(keeper, router)
-        elif run.step is Step.SOAK and run.former and (fault := self._fault(run, keeper)):
-            revert(run, fault)
+        elif run.step is Step.SOAK and run.former and (reason := self._reason(run, keeper)):
+            revert(run, reason)
             return True
         return False
 
-    def _fault(self, run: HandoverRun, keeper: Keeper) -> str | None:
+    def _reason(self, run: HandoverRun, keeper: Keeper) -> str | None:
+        """Return why the candidate is reverted, or nothing."""
         name = keeper.instance.container_name
         match keeper.condition:
             case Condition.GONE | Condition.DOWN:
@@ -55,7 +59,7 @@ class SoakWatch:
         return None if run.handover.waiver.judgement else self._judge(run, keeper)
 
     def _judge(self, run: HandoverRun, keeper: Keeper) -> str | None:
-        """Return what is wrong with a candidate that runs and answers."""
+        """Return what is wrong with a candidate that runs and answers, or nothing."""
         name = keeper.instance.container_name
         if keeper.condition is Condition.UNREADY:
             return f"{name} stopped being ready: {keeper.readiness.message}"
@@ -67,7 +71,7 @@ class SoakWatch:
 
 
 def _is_judged(run: HandoverRun) -> bool:
-    """A new configuration may fail more because it was told to: only versions are judged by what they count."""
+    """True if the candidate is judged by its counters: a new configuration may make it fail more, a new version not."""
     is_soaking = run.former is not None and not run.is_confirmed and not run.is_passed_on
     is_soaking = is_soaking and not run.handover.waiver.judgement
     return is_soaking and bool(run.definition.manifest.errors) and run.handover.kind is not Kind.CONFIGURE

@@ -1,4 +1,4 @@
-"""Refuses a release whose services would claim the same frontend, before anything of it is loaded."""
+"""Refuses a release of which two services ask for the same frontend, before anything of it is loaded."""
 
 from __future__ import annotations
 
@@ -14,29 +14,32 @@ from supervisor.values.names import Digest
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import Instance
 
-NOTHING = Digest("sha256:" + "0" * 64)
+NO_DIGEST = Digest("sha256:" + "0" * 64)
 
 
 def refuse_conflicts(
     world: World, release: str, definitions: Iterable[ServiceDefinition], router: RouterConfig
 ) -> None:
-    """BundleError when two services ask for one endpoint on a router that is configured as this one is now.
+    """Check that no two services of a release ask for one endpoint on a router configured as this one is now.
 
-    What a service of it asks for on another configuration is seen when it is to be given traffic.
+    Conflicts on another configuration are seen when a service is to be given traffic.
+    Raises BundleError: with all conflicts.
     """
-    found = conflicts([one for definition in definitions if (one := _imagined(world, definition, router))])
-    if found:
-        raise BundleError(f"cannot import release {release}: " + "; ".join(str(conflict) for conflict in found))
+    imagined = (_imagined(world, definition, router) for definition in definitions)
+    if clashes := conflicts([instance for instance in imagined if instance]):
+        raise BundleError(f"cannot import release {release}: " + "; ".join(map(str, clashes)))
 
 
 def _imagined(world: World, definition: ServiceDefinition, router: RouterConfig) -> Instance | None:
-    """A generation that will never be, with the frontends it would have; None where they cannot be told yet."""
+    """Return a generation that will never be, with the frontends it would have; None: they are not known yet."""
     manifest, settings = definition.manifest, world.settings
     is_isolated = manifest.network is NetworkMode.ISOLATED
     try:
         link = allocate_link(manifest.name, 0, (), (), settings.pool, settings.namespaces) if is_isolated else None
         ports = tuple((port.name, port.number or 0) for port in manifest.ports)
-        imagined = Instance(manifest.name, 0, "", release="", image=NOTHING, definition=NOTHING, link=link, ports=ports)
+        imagined = Instance(
+            manifest.name, 0, "", release="", image=NO_DIGEST, definition=NO_DIGEST, link=link, ports=ports
+        )
         return with_frontends(world.renderer, definition, router, imagined)
     except (NetworkError, RenderError):
         return None

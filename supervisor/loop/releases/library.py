@@ -1,4 +1,4 @@
-"""Releases: taken in from a medium, kept in the engine and the store, forgotten when nothing needs them."""
+"""The releases of a router: imported from a medium into the engine and the store, removed when nothing needs them."""
 
 from __future__ import annotations
 
@@ -30,27 +30,38 @@ class Refilled:
 
 
 class Library:
+    """May be used from any thread.
+
+    `images` is locked while images are loaded or removed: there is one import at a time, and no image that is loaded
+    and not yet recorded is pruned, or left behind by a router that moves to another engine.
+    """
+
     def __init__(self, world: World, media: Media) -> None:
         self._world, self._media = world, media
-        # Held by who changes which images there are: one import at a time, and none that is loaded and not yet
-        # recorded is pruned, or left behind by a router that moves to another engine.
         self.images = threading.Lock()
 
     def by_age(self) -> list[Release]:
-        """Releases, oldest first by their own numbers, whenever they were imported."""
+        """Return the releases, oldest first by their own numbers, whenever they were imported."""
         return sorted(self._world.store.releases(), key=lambda release: age(release.name, release.created))
 
     def verify(self, path: str) -> Iterator[Progress]:
+        """Read a medium, check its signature and every file, and change nothing.
+
+        Raises BundleError: when the medium is not a good bundle.
+        """
         bundle = self._media.open(path, self._source_of)
         try:
-            yield from self._verify(bundle)
+            yield from _verify(bundle)
         finally:
             bundle.close()
         text = f"release {bundle.index.release}: signature and {len(bundle.index.files)} files are good"
         yield Progress("", "verified", text, 1.0, is_final=True)
 
     def attach(self, path: str, router: RouterConfig) -> Iterator[Progress]:
-        """Take in a medium that is there at boot, unless it is the very file that was taken in before."""
+        """Import a medium that is there at boot, unless it is the very file that was imported before.
+
+        Raises BundleError: when the medium cannot be used. Raises EngineError, StateError: as `take_in`.
+        """
         mark, store = self._media.fingerprint(path), self._world.store
         held = set(self._world.engine.images())
         is_whole = all(version.image in held for release in store.releases() for _, version in release.services)
@@ -61,7 +72,12 @@ class Library:
             store.set_medium_fingerprint(path, mark)
 
     def take_in(self, path: str, router: RouterConfig, *, allow_downgrade: bool) -> Iterator[Progress]:
-        """Verify everything, then load images, then record: a medium that is bad anywhere changes nothing."""
+        """Verify everything, then load images, then record: a medium that is bad anywhere changes nothing.
+
+        May be repeated; a release that is there already is only reported. Raises BundleError: when the medium is bad,
+        older than what runs, or its services conflict. Raises EngineError, StateError: when an image cannot be loaded
+        or the release not be recorded.
+        """
         bundle = self._media.open(path, self._source_of)
         try:
             index = bundle.index
@@ -73,7 +89,7 @@ class Library:
                 return
             if not allow_downgrade:
                 self._refuse_older(index)
-            yield from self._verify(bundle)
+            yield from _verify(bundle)
             definitions, read = {}, []
             for service in index.services:
                 files = bundle.definition(service.name)
@@ -90,7 +106,10 @@ class Library:
         yield Progress("", "imported", f"release {index.release} is imported", 1.0, is_final=True)
 
     def refill(self, media: Sequence[str]) -> Refilled:
-        """Load what the engine lacks of the releases that are known. EngineError, StateError."""
+        """Load the images that the engine lacks of the releases that are known. May be repeated.
+
+        Raises EngineError, StateError: when the lacking images cannot be determined.
+        """
         loaded: list[str] = []
         failed: list[str] = []
         with self.images:
@@ -106,7 +125,7 @@ class Library:
         return Refilled(tuple(loaded), tuple(failed))
 
     def unavailable(self, media: Sequence[str]) -> str:
-        """Return what no medium has of what the services run or are to run; nothing: all of it can be loaded again."""
+        """Return, in words, which images of what runs or is to run no medium has; empty: all can be loaded again."""
         store = self._world.store
         needed = {instance.image for instance, state in store.instances() if state is InstanceState.ACTIVE}
         for release in store.releases():
@@ -161,7 +180,10 @@ class Library:
             bundle.close()
 
     def prune(self) -> tuple[str, ...]:
-        """Forget releases that nothing runs or may go back to; return their names."""
+        """Remove releases that nothing runs or may go back to, and images of none; return the releases' names.
+
+        May be repeated. Raises EngineUnavailableError, StateError: when it is not finished.
+        """
         with self.images:
             return self._prune()
 
@@ -191,7 +213,7 @@ class Library:
             self._world.engine.remove_image(image)
         except EngineUnavailableError:
             raise
-        except EngineError as error:  # somebody else's container was made of it: the others go nevertheless
+        except EngineError as error:  # another program's container was made of it: the other images are removed
             log.warning("image stays", extra={"image": image, "reason": str(error)})
 
     def _source_of(self, release: str) -> str | None:
@@ -213,30 +235,6 @@ class Library:
                     "use --allow-downgrade if that is meant"
                 )
 
-    def _verify(self, bundle: OpenedBundle) -> Iterator[Progress]:
-        """Yield progress from a verification that reports by callback: it runs on a thread of its own."""
-        reports: queue.SimpleQueue[tuple[int, int] | Exception | None] = queue.SimpleQueue()
-
-        def verify() -> None:
-            try:
-                bundle.verify_all(lambda done, total: reports.put((done, total)))
-            except Exception as error:  # whatever it is, somebody waits for it
-                reports.put(error)
-            else:
-                reports.put(None)
-
-        thread = threading.Thread(target=verify, name="verify", daemon=True)
-        thread.start()
-        told = -1.0
-        while (report := reports.get()) is not None:
-            if isinstance(report, Exception):
-                raise report
-            fraction = report[0] / max(1, report[1])
-            if fraction - told >= 0.05:
-                told = fraction
-                yield Progress("", "verify", f"{report[0] >> 20} of {report[1] >> 20} MiB hashed", fraction)
-        thread.join()
-
     def _load(self, bundle: OpenedBundle) -> Iterator[Progress]:
         held = set(self._world.engine.images())
         services = bundle.index.services
@@ -250,6 +248,31 @@ class Library:
         image = self._world.engine.load(bundle.image_stream(service.name))
         if image != service.image:
             raise BundleError(f"cannot import {service.name}: the engine made {image} of image {service.image}")
+
+
+def _verify(bundle: OpenedBundle) -> Iterator[Progress]:
+    """Yield progress from a verification that reports by callback: it runs on a thread of its own."""
+    reports: queue.SimpleQueue[tuple[int, int] | Exception | None] = queue.SimpleQueue()
+
+    def verify() -> None:
+        try:
+            bundle.verify_all(lambda done, total: reports.put((done, total)))
+        except Exception as error:  # the caller waits for any of them
+            reports.put(error)
+        else:
+            reports.put(None)
+
+    thread = threading.Thread(target=verify, name="verify", daemon=True)
+    thread.start()
+    reported = -1.0
+    while (report := reports.get()) is not None:
+        if isinstance(report, Exception):
+            raise report
+        fraction = report[0] / max(1, report[1])
+        if fraction - reported >= 0.05:
+            reported = fraction
+            yield Progress("", "verify", f"{report[0] >> 20} of {report[1] >> 20} MiB hashed", fraction)
+    thread.join()
 
 
 def _lacks(release: Release, services: Iterable[ServiceName]) -> str:

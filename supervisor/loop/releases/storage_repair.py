@@ -1,8 +1,9 @@
-"""Mends what the engine keeps: images that are missing are loaded again, a damaged storage is replaced by a new one.
+"""Repairs the engine's storage: images that are missing are loaded again, a damaged storage is replaced by a new one.
 
-It looks at every start, and whenever the loop doubts (`Doubts`): the engine refused something, or what it started ended
-at once. Images come from the media that their releases were imported from, or from any other that is attached, and are
-verified as always. A storage is given up only if what the services need can be loaded again.
+The storage is examined at every start, and whenever the loop reports damage (`DamageReports`): the engine refused
+something, or what it started ended at once. Images come from the media that their releases were imported from, or from
+any other that is attached, and are verified as always. A storage is given up only if all images that the services need
+can be loaded again.
 """
 
 from __future__ import annotations
@@ -25,28 +26,32 @@ CLOSE_SECONDS = 3.0
 
 
 class StorageRepair:
-    """Mends the engine's storage; `message` names damage that cannot be mended yet, `tell` records an event."""
+    """Has a thread of its own; `message` names damage that cannot be repaired yet, and is empty otherwise.
+
+    `media` returns the paths of attached media; `record` writes an event to the audit log.
+    """
 
     def __init__(
         self,
         world: World,
         library: Library,
         media: Callable[[], Sequence[str]],
-        tell: Callable[[str, str, str], None],
+        record: Callable[[str, str, str], None],
         closing: threading.Event,
         confirmation: Policy = DAMAGE_CONFIRMATION,
     ) -> None:
-        self._world, self._library, self._media, self._tell = world, library, media, tell
+        self._world, self._library, self._media, self._record = world, library, media, record
         self._closing, self._confirmation = closing, confirmation
         self._read_at = float("-inf")
         self._thread = threading.Thread(target=self._run, name="mending", daemon=True)
         self.message = ""
 
     def start(self) -> None:
+        """Examine the storage on a thread from now on."""
         self._thread.start()
 
     def close(self) -> None:
-        """End it where it is: a load that is broken off is begun anew by the next supervisor."""
+        """End the repair where it is: a load that is broken off is begun anew by the next supervisor."""
         self._world.shared.damage_reports.note("the supervisor ends")
         if self._thread.ident is not None:
             self._thread.join(CLOSE_SECONDS)
@@ -63,15 +68,18 @@ class StorageRepair:
     def _guarded(self, *, is_thorough: bool) -> None:
         try:
             self.look(is_thorough=is_thorough)
-        except EngineUnavailableError as error:  # it is being started again by whoever needs it
+        except EngineUnavailableError as error:  # the workers start it again
             self._world.shared.damage_reports.note(str(error))
         except SupervisorError as error:
-            self._said(str(error))
+            self._report(str(error))
         except Exception:
             log.exception("unexpected failure", extra={"part": "mending"})
 
     def look(self, *, is_thorough: bool) -> None:
-        """Look once, and mend what is found. EngineError, StateError: it could not be looked at, or not be mended."""
+        """Examine the storage once, and repair it; `is_thorough`: images are read, unless that was done a moment ago.
+
+        May be repeated. Raises EngineError, StateError: when it could not be examined, or not be repaired.
+        """
         now = self._world.clock.monotonic()
         reads = is_thorough and now - self._read_at >= THOROUGH_SECONDS
         damage = retry(
@@ -87,28 +95,29 @@ class StorageRepair:
             self._world.shared.damage_reports.note(self._world.shared.damage_reports.reason)
         missing = self._library.refill(self._media())
         for text in missing.loaded:
-            self._tell("", "image-loaded-again", text)
+            self._record("", "image-loaded-again", text)
         if missing.loaded:
             self._world.shared.damage_reports.mended += 1
-        self._said("; ".join(missing.failed))
+        self._report("; ".join(missing.failed))
 
     def _pause(self, seconds: float) -> None:
         """Wait; when the supervisor ends the second look comes at once, for one look alone decides nothing."""
         self._closing.wait(seconds)
 
     def _replace_storage(self, damage: str) -> bool:
-        """True if there is a new one."""
+        """Make a new storage if all images that are needed can be loaded into it; return whether there is one."""
         lacking = self._library.unavailable(self._media())
         if lacking:
-            self._said(f"the engine's storage is damaged ({damage}) and {lacking}; attach the medium of that release")
+            self._report(f"the engine's storage is damaged ({damage}) and {lacking}; attach the medium of that release")
             return False
         self._world.engine.renew_storage()
         log.warning("engine storage replaced", extra={"reason": damage})
-        self._tell("", "engine-storage-replaced", f"the engine's storage was damaged and is made anew: {damage}")
+        self._record("", "engine-storage-replaced", f"the engine's storage was damaged and is made anew: {damage}")
         return True
 
-    def _said(self, message: str) -> None:
+    def _report(self, message: str) -> None:
+        """Publish what cannot be repaired yet, if anything, and record it when it changes."""
         if message and message != self.message:
             log.error("not mended", extra={"reason": message})
-            self._tell("", "not-mended", message)
+            self._record("", "not-mended", message)
         self.message = message

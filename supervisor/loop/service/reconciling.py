@@ -84,7 +84,7 @@ class Reconciling:
             case NewGeneration(kind=kind) if self._is_crowded(kind):
                 self._agenda.is_dirty, self._agenda.not_before = True, self._world.clock.monotonic() + PAUSE_SECONDS
             case NewGeneration(kind=Kind.START):
-                self.open(Wish(Kind.START, self._healer.starts(wanted)), [])
+                self.open(Wish(Kind.START, self._healer.version_to_start(wanted)), [])
             case NewGeneration(kind=kind):
                 self.open(Wish(Kind.RETRY if kind is Kind.SWAP else kind, wanted), [])
             case Write(changed=changed):

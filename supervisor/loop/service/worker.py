@@ -72,7 +72,7 @@ class Worker(ServiceThread):
             keeping=Keeping(world, isolation, digest, self._on_exit, self._undertaking_watch.follow),
             under_way=Foreground(),
             cleanup=Cleanup(world.clock),
-            healer=Healer(world, name),
+            healer=Healer(world.store, world.clock, name),
         )
         super().__init__(parts)
         reconciling, execution = Reconciling(parts), Execution(parts, self.publish)

@@ -20,6 +20,7 @@ REWORDED = {
     "a service is looked after no more: the service manager is to start the supervisor again": (
         "a worker thread has died; the watchdog is withheld so that the service manager restarts us"
     ),
+    "made up for": "start-up task done",
 }
 """Messages for people that became clearer: from what the former commit had, to what there is now."""
 

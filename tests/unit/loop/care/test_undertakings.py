@@ -140,4 +140,4 @@ def test_what_is_gone_leaves_nothing_behind() -> None:
         patient.until(lambda: states(patient) == [State.UP, State.DOWN])
         patient.configure("plain")
         patient.until(lambda: tunnels(patient) == ())
-        assert patient.worker._undertaking_watch._told == set()
+        assert patient.worker._undertaking_watch._reported == set()

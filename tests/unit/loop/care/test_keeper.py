@@ -1,4 +1,4 @@
-"""What the active of a service uses is in its status; nothing depends on it."""
+"""What the keeper shows of an instance: what it uses is in its status, and nothing depends on it."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from lab.services import SERVICES
 from lab.tools import LabError
 
 WARM_UP = 2.0
-CUT = 5.0  # generous: other work on the machine makes a cut late
+CUT = {"podman": 5.0, "docker": 10.0}  # generous: other work on the machine makes a cut late, Docker's most of all
 TAIL = 1.5
 
 Begin = Callable[[str], None]
@@ -40,7 +40,7 @@ def hand_over_under_load(
 
     `part` chooses some of the clients; `seconds` is how long they work, by default as long as the hand-over needs.
     """
-    length = seconds or WARM_UP + CUT + facts.soak_of(router) + TAIL
+    length = seconds or WARM_UP + CUT[router.engine] + facts.soak_of(router) + TAIL
     loads = loads_of(service, length, part)
     was = facts.service(router, service)["version"]
     afterwards = SERVICES[service].prepare(router, loads)

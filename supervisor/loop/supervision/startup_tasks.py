@@ -45,7 +45,7 @@ class StartupTasks:
             return self._is_done(name, act) and self._ends(name, act)
 
         if poll(self._retries, is_done, sleep=self._closing.wait, waits_first=True):
-            log.info("made up for", extra={"what": name})
+            log.info("start-up task done", extra={"what": name})
 
     def _ends(self, name: str, act: Callable[[], None]) -> bool:
         """Forget a task that is done. False: another one of its name has replaced it meanwhile."""

@@ -32,7 +32,9 @@ def switch_back(walk: Walk) -> Wait | None:
         return None
     is_dead = walk.handover.kind is Kind.START  # it was before the hand-over began
     if walk.handover.mode is Mode.OVERLAP and not is_dead:
-        if knows_alone(walk, former):  # it serves until that is carried back
+        # A supervisor that came back put traffic where the store says. The candidate serves until the former can again.
+        is_led_too_early = serving.active == former and not is_running(walk.world, former)
+        if is_led_too_early or knows_alone(walk, former):
             walk.world.switchboard.serve(service, Serving(walk.candidate, serving.alive))
         former = refresh(walk, former, walk.former_definition or walk.definition, starts=True)
         waiting = _warm(walk, former)

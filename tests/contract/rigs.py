@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lab.dockerd import PROGRAM, Dockerd
+from lab.processes import freeze
 from supervisor.edges.engine.docker import DockerEngine
 from supervisor.edges.engine.docker_ownership import Ownership
 from supervisor.edges.engine.podman import PodmanEngine
@@ -80,7 +81,7 @@ class PodmanRig:
         assert process.wait(5)
 
     def hang(self) -> None:
-        self._service().signal(signal.SIGSTOP)
+        freeze(self._service().pid)
 
     def recover(self) -> None:
         self.engine.start_service()
@@ -108,7 +109,7 @@ class DockerRig:
         self.daemon.kill()
 
     def hang(self) -> None:
-        self._daemon().signal(signal.SIGSTOP)
+        freeze(self._daemon().pid)
 
     def recover(self) -> None:
         process = self._daemon()

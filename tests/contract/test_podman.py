@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.processes import freeze
 from supervisor.edges.engine import make_engine
 from supervisor.edges.engine.podman import PodmanEngine
 from supervisor.edges.engine.podman_service import require_programs
@@ -185,7 +186,7 @@ def test_a_hung_service_is_an_error_in_time_and_is_replaced(
     hasty.start_service()
     service = hasty.service.process()
     assert service is not None
-    service.signal(signal.SIGSTOP)
+    freeze(service.pid)
     for call in (
         hasty.ping,
         hasty.containers,

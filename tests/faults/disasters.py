@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from lab import firewall, network
+from lab.processes import freeze
 from lab.scenarios import Loss
 from lab.session import SERVICES
 from lab.tools import run, run_inside
@@ -63,8 +64,8 @@ def _engine_killed(subject: Subject) -> Iterator[None]:
 @contextlib.contextmanager
 def _engine_hung(subject: Subject) -> Iterator[None]:
     pid = engine_pid(subject)
-    os.kill(pid, signal.SIGSTOP)
     try:
+        freeze(pid)
         yield
     finally:
         with contextlib.suppress(ProcessLookupError):

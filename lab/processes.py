@@ -38,6 +38,27 @@ def started_at(pid: int) -> int | None:
     return None if fields[0] in "ZX" else int(fields[19])
 
 
+def freeze(pid: int, seconds: float = 5.0) -> None:
+    """Stop a process with SIGSTOP; return once each of its threads has stopped: one that still runs may answer.
+
+    Raises LabError: when one still runs after `seconds`. The process goes on with SIGCONT.
+    """
+    os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + seconds
+    while any(state not in "TZX" for state in _thread_states(pid)):
+        if time.monotonic() > deadline:
+            raise LabError(f"cannot freeze process {pid}: a thread of it still runs after {seconds:g} s")
+        time.sleep(0.005)
+
+
+def _thread_states(pid: int) -> list[str]:
+    states = []
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+            states.append(stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0])
+    return states
+
+
 class Processes:
     """The processes of one lab, recorded in one folder."""
 

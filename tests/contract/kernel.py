@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
-import time
 from pathlib import Path
 
 from supervisor.edges.engine.conventions import capability
-from supervisor.edges.engine.processes import Process
 from supervisor.ports.engine import Engine
 from supervisor.values.state import ContainerSpec, Mount, Tmpfs
 
 CAPABILITIES = {"CAP_SETUID": 7, "CAP_NET_BIND_SERVICE": 10, "CAP_NET_ADMIN": 12}
-
-
-def freeze(process: Process) -> None:
-    """Stop a process with SIGSTOP; return once all of its threads have stopped: one that still runs may answer."""
-    process.signal(signal.SIGSTOP)
-    for _ in range(500):
-        threads = Path(f"/proc/{process.pid}/task").glob("*/stat")
-        if all(thread.read_text().rpartition(")")[2].split()[0] == "T" for thread in threads):
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"process {process.pid} does not stop")
 
 
 def full_spec(base: ContainerSpec, namespace: str, folder: Path) -> dict[str, object]:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Protocol
 
 from lab.dockerd import PROGRAM, Dockerd
+from lab.processes import freeze
 from supervisor.edges.engine.docker import DockerEngine
 from supervisor.edges.engine.docker_ownership import Ownership
 from supervisor.edges.engine.podman import PodmanEngine
 from supervisor.edges.engine.processes import Process
 from supervisor.ports.engine import Engine
 from supervisor.values.errors import EngineError
-from tests.contract.kernel import freeze
 from tests.fakes.engine import FakeEngine
 
 HASTE = 0.5  # deadline of `hasty`
@@ -81,7 +81,7 @@ class PodmanRig:
         assert process.wait(5)
 
     def hang(self) -> None:
-        freeze(self._service())
+        freeze(self._service().pid)
 
     def recover(self) -> None:
         self.engine.start_service()
@@ -109,7 +109,7 @@ class DockerRig:
         self.daemon.kill()
 
     def hang(self) -> None:
-        freeze(self._daemon())
+        freeze(self._daemon().pid)
 
     def recover(self) -> None:
         process = self._daemon()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.processes import freeze
 from supervisor.edges.engine import make_engine
 from supervisor.edges.engine.podman import PodmanEngine
 from supervisor.edges.engine.podman_service import require_programs
@@ -22,7 +23,7 @@ from supervisor.edges.engine.processes import Process
 from supervisor.values.errors import EngineError, EngineUnavailableError
 from supervisor.values.names import Digest
 from supervisor.values.state import ContainerSpec, ContainerState, Tmpfs
-from tests.contract.kernel import CAPABILITIES, check_disk, check_process, freeze, full_spec, mounts_of
+from tests.contract.kernel import CAPABILITIES, check_disk, check_process, full_spec, mounts_of
 from tests.contract.podman_world import monitors, podman_world
 from tests.contract.tiny_image import TinyImage, build
 
@@ -186,7 +187,7 @@ def test_a_hung_service_is_an_error_in_time_and_is_replaced(
     hasty.start_service()
     service = hasty.service.process()
     assert service is not None
-    freeze(service)
+    freeze(service.pid)
     for call in (
         hasty.ping,
         hasty.containers,

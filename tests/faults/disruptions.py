@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from lab import firewall, network
+from lab.processes import freeze
 from lab.scenarios import Loss
 from lab.services import SERVICES, takeovers
 from lab.tools import run, run_inside
@@ -61,8 +62,8 @@ def _engine_killed(sut: RouterUnderTest) -> Iterator[None]:
 @contextlib.contextmanager
 def _engine_hung(sut: RouterUnderTest) -> Iterator[None]:
     pid = engine_pid(sut)
-    os.kill(pid, signal.SIGSTOP)
     try:
+        freeze(pid)
         yield
     finally:
         with contextlib.suppress(ProcessLookupError):

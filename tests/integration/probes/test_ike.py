@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.processes import freeze
 from tests.integration.probes.probe_servers import Ask, Lab, Run, Serve, close, drip, hang, say, wait_until
 
 pytestmark = pytest.mark.integration
@@ -63,7 +64,7 @@ def test_an_ike_daemon(ask: Ask, run: Run, lab: Lab, tmp_path: Path) -> None:
     assert message.endswith(" has 2 of 2 expected connections")
     assert ike("depot,elsewhere") == (False, "connections loaded are depot, office, expected also elsewhere")
 
-    daemon.send_signal(signal.SIGSTOP)  # it hangs: connections are accepted by the kernel, nobody answers
+    freeze(daemon.pid)  # it hangs: connections are accepted by the kernel, nobody answers
     try:
         result = ask("vici", timeout=0.4, runtime="run", path="charon.vici", connections="office")
         assert (result.is_good, result.message.rpartition(": ")[2]) == (False, "no answer within 0.4 s")

@@ -36,6 +36,15 @@ def test_killed_anywhere_and_once_more_while_it_comes_back(scenario: Scenario, s
     assert not wrong
 
 
+@pytest.mark.parametrize("scenario", [one for one in ALL if one.name == "revert-after-reload"], ids=str)
+def test_a_former_that_does_not_run_yet_gets_no_clients_from_a_supervisor_that_comes_back(scenario: Scenario) -> None:
+    """The journal calls it the active already: killed there, and killed again while it is started once more."""
+    cut = walked(scenario).changes.index("store.move_active")
+    points = [(first, second) for first in range(cut, cut + 4) for second in range(16)]
+    wrong = {point: found for point in points if (found := dies(scenario, point[0], again=point[1]))}
+    assert wrong == {}
+
+
 @pytest.mark.parametrize("scenario", [one for one in ALL if one.service == "router"], ids=str)
 def test_killed_anywhere_whenever_a_client_changes_the_state(scenario: Scenario, sample: Sample) -> None:
     points = [(phase, n) for phase in PHASES for n in range(len(walked(scenario, phase).changes) + 1)]

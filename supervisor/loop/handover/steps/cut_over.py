@@ -53,7 +53,9 @@ def switch_back(run: HandoverRun) -> Wait | None:
         return None
     is_dead = run.handover.kind is Kind.START  # it was before the hand-over began
     if run.handover.mode is Mode.OVERLAP and not is_dead:
-        if knows_alone(run, former.instance):  # it serves until that is carried back
+        # A supervisor that came back put traffic where the store says. The candidate serves until the former can again.
+        is_led_too_early = serving.active == former.instance and not is_running(run.world.engine, former.instance)
+        if is_led_too_early or knows_alone(run, former.instance):
             run.world.switchboard.serve(service, Serving(run.candidate, serving.alive))
         former = refresh(run, former, starts=True)
         waiting = _warm(run, former)

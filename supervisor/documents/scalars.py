@@ -141,7 +141,7 @@ class Boolean:
 
 @dataclass(frozen=True, slots=True)
 class Exactly:
-    """One number only, the version of a syntax."""
+    """A certain number and no other: the version of a syntax."""
 
     number: int
 

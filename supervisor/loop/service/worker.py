@@ -81,7 +81,7 @@ class Worker(ServiceThread):
         self._adoption = (Duty("adopt", lambda: 0.0, lambda: take_over(parts)),)
         self._duties = (
             Duty("renew", lambda: parts.retry_policy.retry_at, self._renew),
-            Duty("walk", execution.due, execution.carry_on),
+            Duty("hand-over", execution.due, execution.carry_on),
             Duty("clear", self._clearing_due, parts.cleanup.carry_on),
             Duty("keeper", self._tending.due, self._tending.turn, rides_along=True),
             Duty("upkeep", self._upkeep_due, self._keep_up, rides_along=True),
@@ -128,7 +128,7 @@ class Worker(ServiceThread):
 
     @property
     def _due(self) -> tuple[Duty, ...]:
-        """The duties of a turn: nothing is done for a service before what runs of it was taken over."""
+        """The duties of a turn: nothing is done for a service before what runs of it is adopted."""
         return self._duties if self.parts.agenda.is_adopted else self._adoption
 
     def _due_in(self) -> float:

@@ -51,7 +51,7 @@ def subject_of(snapshot: ServiceSnapshot) -> Subject | None:
 
 @dataclass(slots=True)
 class _Round:
-    """One pass over the items of a service, as its configuration had them when the pass began."""
+    """A pass over the items of a service, as its configuration had them when the pass began."""
 
     subject: Subject
     left: Iterator[ResolvedProbe]

@@ -43,7 +43,7 @@ class Workers:
 
     @property
     def is_whole(self) -> bool:
-        """True if every service is looked after."""
+        """True if the worker of every service lives."""
         return all(worker.is_alive for worker in self.by_name.values())
 
     def employ(self, configuration: Configuration) -> None:

@@ -239,7 +239,7 @@ class ResolvedProbe:
 
 @dataclass(frozen=True, slots=True)
 class ProbeTarget:
-    """Where a probe finds the instance it is about."""
+    """The place where a probe finds its instance."""
 
     container: str
     address: IPv4Address | None  # None: the router's own namespace

@@ -36,7 +36,10 @@ Read = Callable[[Instance, ServiceDefinition, RouterConfig], Readings]
 
 
 class Failures:
-    """Lives on the worker's thread. What it holds of a soak does not grow with its length."""
+    """Compares, in a soak, the failed work of the candidate with that of the former active.
+
+    Lives on the worker's thread. What it holds of a soak does not grow with its length.
+    """
 
     def __init__(self, clock: Clock, read: Read) -> None:
         self._clock, self._read = clock, read

@@ -43,7 +43,10 @@ class _Rendered:
 
 
 class ProbeSet:
-    """Lives on the worker's thread; `blind` is read by others."""
+    """The probes of one active instance, as they are rendered now.
+
+    Lives on the worker's thread; `blind` is read by others.
+    """
 
     def __init__(
         self,
@@ -94,7 +97,7 @@ class ProbeSet:
 
     @property
     def render_due(self) -> float:
-        """When probes that cannot be rendered are to be rendered once more, in monotonic seconds."""
+        """The time when probes that cannot be rendered are to be rendered once more, in monotonic seconds."""
         return self._rendered_at + RENDER_AGAIN_SECONDS
 
     def ask(self, question: Question) -> ProbeResult | None:

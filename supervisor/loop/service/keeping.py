@@ -17,7 +17,10 @@ from supervisor.values.state import Instance, RenderedFile
 
 
 class Keeping:
-    """Lives on the worker's thread. There is no keeper while nothing serves."""
+    """Puts a keeper on the instance that serves.
+
+    Lives on the worker's thread. There is no keeper while nothing serves.
+    """
 
     def __init__(
         self,

@@ -43,7 +43,10 @@ T = TypeVar("T")
 
 
 class Worker(ServiceThread):
-    """Public methods but `publish` may be called from any thread; `snapshot` is all that others read of the service."""
+    """The worker of one service.
+
+    Public methods but `publish` may be called from any thread; `snapshot` is all that others read of the service.
+    """
 
     def __init__(
         self,

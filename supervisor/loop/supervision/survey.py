@@ -63,7 +63,7 @@ class _Round:
 
 
 class ItemSurvey:
-    """Has a thread of its own; only `message` is called by others."""
+    """Asks for single items of services, in turns. It has a thread of its own; only `message` is called by others."""
 
     def __init__(
         self, world: World, snapshots: Callable[[], Iterable[ServiceSnapshot]], closing: threading.Event

@@ -23,7 +23,7 @@ NewWorker = Callable[[ServiceName, World, Allocator, Callable[[bytes], str], Rou
 
 
 class Workers:
-    """May be used from any thread: `by_name` is replaced whole."""
+    """The workers of all services, by name. May be used from any thread: `by_name` is replaced whole."""
 
     def __init__(self, world: World, library: Library, digest: Callable[[bytes], str], new_worker: NewWorker) -> None:
         self._world, self._library, self._digest, self._new_worker = world, library, digest, new_worker

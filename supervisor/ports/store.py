@@ -175,7 +175,7 @@ class Configuration(Protocol):
 
     @property
     def configuration_lost(self) -> float | None:
-        """The time when the configuration was lost, in seconds since the epoch; None: it was not, or it has come back."""
+        """The time when the configuration was lost, in seconds since the epoch; None: it was not, or has come back."""
 
     def await_configuration(self, lost: float | None) -> None:
         """Record when the configuration was lost, in seconds since the epoch; None: it has come back."""

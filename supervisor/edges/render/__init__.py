@@ -7,19 +7,14 @@ that names the template, the line and the service, and nothing is written.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
-from types import TracebackType
 
-from jinja2 import StrictUndefined, TemplateError
-
-from supervisor.decisions.printed import Printed
 from supervisor.edges.render.scope import Scope, scope_of
-from supervisor.edges.templating import RAW_SUFFIX, compile_expression, compile_template, token
+from supervisor.edges.templating import RAW_SUFFIX, token
 from supervisor.values.errors import RenderError
 from supervisor.values.manifest import (
-    PRINTED_SCHEMA,
     ConfigFile,
     Frontend,
     Needs,

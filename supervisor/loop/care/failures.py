@@ -107,7 +107,7 @@ def read_counters(world: World, instance: Instance, definition: ServiceDefinitio
     for counter in definition.manifest.errors:
         try:
             target = target_of(world.folders, instance, definition)
-            sources = world.renderer.probes((counter.source,), router, instance)
+            sources = world.renderer.probes(definition.manifest, (counter.source,), router, instance)
             if sources:  # there is none where its `when` says so
                 readings[counter.name] = world.prober.tally(sources[0], counter, target)
         except SupervisorError as error:

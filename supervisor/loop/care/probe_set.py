@@ -83,10 +83,7 @@ class ProbeSet:
         self._rendered_at = self._clock.monotonic()
         try:
             target = self._find_target()
-            probes = {
-                question: self._renderer.probes(watch_of(self._manifest, question).probes, self._router, self._instance)
-                for question in Question
-            }
+            probes = {question: self._render(watch_of(self._manifest, question)) for question in Question}
         except SupervisorError as error:
             self._rendered, self.blind = None, f"cannot watch {self._instance.container_name}: {error}"
         else:
@@ -94,6 +91,9 @@ class ProbeSet:
         self._unproven = set()
         if self._is_doubtful:
             self.doubt()
+
+    def _render(self, watch: Watch) -> tuple[ResolvedProbe, ...]:
+        return self._renderer.probes(self._manifest, watch.probes, self._router, self._instance)
 
     @property
     def render_due(self) -> float:

@@ -14,7 +14,7 @@ from tests.integration.refusals.bad_bundles import BadBundles
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 BAD_MANIFEST = """\
-schema: 1
+schema: 2
 name: alpha
 colour: green
 network: sideways

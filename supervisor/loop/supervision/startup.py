@@ -32,7 +32,7 @@ class Startup:
         self.engine_wait.begin()
         store = self._world.store
         for loss in store.losses:
-            log.error("store damaged", extra={"reason": loss})
+            log.error("memory damaged", extra={"reason": loss})
             self._audit_log.record("", "memory-damaged", loss)
         if not self.engine_wait.message:
             self.tasks.do("memory", functools.partial(recall_all, self._world))

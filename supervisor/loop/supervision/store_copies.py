@@ -50,7 +50,7 @@ class StoreCopies:
             self._store.save_copy()
         except StateError as error:
             if str(error) != self._failure:  # once, however long the disk is full
-                log.error("store not copied", extra={"reason": str(error)})
+                log.error("memory not copied", extra={"reason": str(error)})
             self._failure = str(error)
             return False
         self._failure = ""

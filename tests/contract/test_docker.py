@@ -21,9 +21,9 @@ from supervisor.edges.engine.processes import Process
 from supervisor.values.errors import EngineError, EngineUnavailableError, NameTakenError, NoSuchContainerError
 from supervisor.values.names import Digest
 from supervisor.values.state import ContainerSpec, ContainerState, Tmpfs
-from tests.contract.docker_world import docker_world
 from tests.contract.kernel import check_disk, check_process, full_spec
-from tests.contract.tiny_image import TinyImage, build
+from tests.kit.live.docker import docker_world
+from tests.kit.live.tiny_image import TinyImage, build
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 

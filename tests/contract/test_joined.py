@@ -23,10 +23,10 @@ from supervisor.values.errors import (
 from supervisor.values.names import Digest
 from supervisor.values.settings import Settings
 from supervisor.values.state import ContainerSpec, ContainerState
-from tests.contract.docker_world import docker_world
-from tests.contract.podman_world import podman_world
-from tests.contract.tiny_image import build
-from tests.fakes.engine import FakeEngine
+from tests.kit.fakes.engine import FakeEngine
+from tests.kit.live.docker import docker_world
+from tests.kit.live.podman import podman_world
+from tests.kit.live.tiny_image import build
 
 ARCHIVE = b"an image"
 SPEC = ContainerSpec(

@@ -18,8 +18,8 @@ from supervisor.edges.engine.podman import PodmanEngine
 from supervisor.edges.engine.processes import Process
 from supervisor.values.errors import NoSuchContainerError
 from supervisor.values.state import Container, ContainerSpec, ContainerState
-from tests.contract.podman_world import podman_world
-from tests.contract.tiny_image import TinyImage, build
+from tests.kit.live.podman import podman_world
+from tests.kit.live.tiny_image import TinyImage, build
 
 pytestmark = pytest.mark.integration
 

@@ -21,7 +21,7 @@ from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.router import RouterConfig
 from supervisor.values.secret import Secret
 from supervisor.values.tls import Certificate
-from tests.services.router_sample import SAMPLE, sample_instance
+from tests.kit.samples.router import SAMPLE, sample_instance
 
 SERVICES = Path(__file__).parents[2] / "services"
 PASSWORD_SOURCE = Path(__file__).parents[2] / "images/password/files/usr/lib/vr-password"

@@ -13,7 +13,7 @@ from supervisor.values.errors import RenderError
 from supervisor.values.manifest import ServiceManifest
 from supervisor.values.router import RouterConfig, Vpn
 from supervisor.values.undertaking import ResolvedUndertaking
-from tests.services.router_sample import SAMPLE, sample_instance
+from tests.kit.samples.router import SAMPLE, sample_instance
 
 SERVICES = Path(__file__).parents[2] / "services"
 WITH_UNDERTAKINGS = {

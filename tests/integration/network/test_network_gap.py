@@ -19,7 +19,7 @@ from supervisor.edges.network.traffic import NftTraffic
 from supervisor.values.association import Association
 from supervisor.values.traffic import HeldPort, TrafficTable
 from tests.integration.network.network_peers import SO_NO_CHECK
-from tests.integration.network.network_router import Router, entered, tool
+from tests.kit.live.network_router import Router, entered, tool
 
 pytestmark = pytest.mark.integration
 

@@ -29,7 +29,7 @@ from supervisor.values.names import Digest, ServiceName
 from supervisor.values.state import AddressFrontend, Endpoint, Instance, Link, PortFrontend, ResolvedFrontend
 from supervisor.values.traffic import Connection
 from tests.integration.network.network_peers import Server, TcpClient, UdpClient, closing
-from tests.integration.network.network_router import Router, entered, tool
+from tests.kit.live.network_router import Router, entered, tool
 
 pytestmark = pytest.mark.integration
 

@@ -19,7 +19,7 @@ from supervisor.edges.probes.prober import ProtocolProber
 from supervisor.values.errors import ProbeError
 from supervisor.values.manifest import Probe
 from supervisor.values.state import ExecResult, ProbeTarget, ResolvedProbe
-from tests.integration.probes.probe_servers import Run, Serve, close, hang, wait_until
+from tests.kit.live.probe_servers import Run, Serve, close, hang, wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -23,8 +23,8 @@ from supervisor.values.members import (
 from supervisor.values.secret import Secret
 from supervisor.values.stickiness import CookieMode, CookieOption, CookieStickiness, SourceStickiness
 from supervisor.values.tls import Tls, TlsVersion
-from tests.services.bounds import BOUNDS
-from tests.unit.intake.keys import key_and_certificate
+from tests.kit.samples.bounds import BOUNDS
+from tests.kit.samples.certificates import key_and_certificate
 
 RULE = ("listen a-80", "\tbind 203.0.113.23:80", "\tmode http", "\tserver a_0 10.1.1.21:80 check")
 SECURE = ((CookieOption.SECURE, None), (CookieOption.HTTP_ONLY, None))

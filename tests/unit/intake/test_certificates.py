@@ -15,7 +15,7 @@ from cryptography.x509 import load_pem_x509_certificates
 
 from supervisor.edges.intake.cloudstack.load_balancer.certificates import certificate_text
 from supervisor.edges.intake.faults import BadPartError
-from tests.unit.intake.keys import Key, certificate, pem
+from tests.kit.samples.certificates import Key, certificate, pem
 
 RSA = rsa.generate_private_key(65537, 2048)
 EC = ec.generate_private_key(ec.SECP384R1())

@@ -28,7 +28,7 @@ from supervisor.values.stickiness import (
     SourceStickiness,
 )
 from supervisor.values.tls import TlsVersion
-from tests.services.bounds import BOUNDS
+from tests.kit.samples.bounds import BOUNDS
 
 SAMPLES = Path(__file__).parents[2] / "data" / "cloudstack"
 LINE = json.loads((SAMPLES / "bag_cmdline_router.json").read_text())

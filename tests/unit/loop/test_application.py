@@ -11,18 +11,18 @@ from supervisor.loop.supervision.application import ApplicationWatch
 from supervisor.values.errors import NoSpaceError, StateError
 from supervisor.values.names import ServiceName
 from supervisor.values.status import Progress
-from tests.unit.loop.ailments import OVERLAPPING, Ward, ward
-from tests.unit.loop.loop_samples import SERVICES
+from tests.kit.simulation.samples import SERVICES
+from tests.kit.simulation.service import OVERLAPPING, SimulatedService, simulated_service
 
 every = pytest.mark.parametrize("service", SERVICES)
 overlapping = pytest.mark.parametrize("service", OVERLAPPING)
 
 
-def apply(patient: Ward, name: str, seconds: float = 10.0) -> list[Progress]:
+def apply(subject: SimulatedService, name: str, seconds: float = 10.0) -> list[Progress]:
     """Take it in, let the worker do what it does in that time, and ask what a caller is told then."""
-    supervision = patient.router.life.supervision
+    supervision = subject.router.supervisor.supervision
     application = supervision._parts.configuration.take(((name, b""),))
-    patient.wait(seconds)
+    subject.wait(seconds)
     parts = supervision._parts
     watching = ApplicationWatch(
         parts.world,
@@ -43,105 +43,105 @@ def parts(told: Sequence[Progress]) -> dict[str, str]:
     return {one.part: one.phase for one in told if one.part}
 
 
-def events(patient: Ward, name: str) -> list[str]:
-    return [event.message for _, event in patient.machine.store.events(0) if event.name == name]
+def events(subject: SimulatedService, name: str) -> list[str]:
+    return [event.message for _, event in subject.machine.store.events(0) if event.name == name]
 
 
 @every
 @pytest.mark.parametrize("name", ["instance", "reload"])
 def test_what_serves_is_live(service: ServiceName, name: str) -> None:
-    with ward(service) as patient:
-        told = apply(patient, name)
+    with simulated_service(service) as subject:
+        told = apply(subject, name)
         assert last(told) == ("live", None)
         assert parts(told) == {name: "live"}
-        assert events(patient, "configuration live")
+        assert events(subject, "configuration live")
 
 
 @every
 def test_what_serves_already_is_live_at_once(service: ServiceName) -> None:
-    with ward(service) as patient:
-        assert last(apply(patient, "plain", 0.05)) == ("live", None)
+    with simulated_service(service) as subject:
+        assert last(apply(subject, "plain", 0.05)) == ("live", None)
 
 
 @every
 @pytest.mark.parametrize("name", ["instance", "reload"])
 def test_what_the_daemon_refuses_is_refused_with_its_words(service: ServiceName, name: str) -> None:
-    with ward(service) as patient:
-        patient.behave("1.0", refuses={"instance": b"name two\n", "reload": b"domain other\n"}[name])
-        told = apply(patient, name)
+    with simulated_service(service) as subject:
+        subject.behave("1.0", refuses={"instance": b"name two\n", "reload": b"domain other\n"}[name])
+        told = apply(subject, name)
         phase, error = last(told)
         assert (phase, parts(told)) == ("refused", {name: "refused"})
         assert "bad line 7" in str(error)
-        assert any("bad line 7" in one for one in events(patient, "configuration refused"))
+        assert any("bad line 7" in one for one in events(subject, "configuration refused"))
 
 
 @overlapping
 def test_what_was_refused_before_is_not_this_calls(service: ServiceName) -> None:
-    with ward(service) as patient:
-        patient.behave("1.0", refuses=b"name two\n")
-        assert last(apply(patient, "instance"))[0] == "refused"
-        told = apply(patient, "elsewhere")  # changes nothing for this service, which refuses as before
+    with simulated_service(service) as subject:
+        subject.behave("1.0", refuses=b"name two\n")
+        assert last(apply(subject, "instance"))[0] == "refused"
+        told = apply(subject, "elsewhere")  # changes nothing for this service, which refuses as before
         assert last(told) == ("live", None)
         assert parts(told) == {"elsewhere": "live"}
 
 
 @overlapping
 def test_what_serves_later_is_not_live_yet_and_goes_on(service: ServiceName) -> None:
-    with ward(service) as patient:
-        told = apply(patient, "instance", 0.01)
+    with simulated_service(service) as subject:
+        told = apply(subject, "instance", 0.01)
         phase, error = last(told)
         assert (phase, parts(told)) == ("not-live", {"instance": "not-live"})
         assert f"{service}: " in str(error)
-        patient.wait(10.0)
-        assert b"name two\n" in patient.daemon.configuration
+        subject.wait(10.0)
+        assert b"name two\n" in subject.daemon.configuration
 
 
 @overlapping
 def test_a_service_that_is_down_is_not_said_to_serve(service: ServiceName) -> None:
-    with ward(service) as patient:
-        patient.behave("1.0", can_start=False)
-        patient.crash()
-        patient.wait(1.0)
-        phase, error = last(apply(patient, "instance", 2.0))
+    with simulated_service(service) as subject:
+        subject.behave("1.0", can_start=False)
+        subject.crash()
+        subject.wait(1.0)
+        phase, error = last(apply(subject, "instance", 2.0))
         assert phase in ("refused", "not-live")
         assert error
 
 
 @overlapping
 def test_while_a_version_soaks_it_is_live_too(service: ServiceName) -> None:
-    from tests.unit.loop.scenarios import swap, until_soak  # noqa: PLC0415
+    from tests.kit.simulation.scenarios import swap, until_soak  # noqa: PLC0415
 
-    with ward(service) as patient:
-        swap(patient.router, service)
-        until_soak(patient.router, service)
-        assert last(apply(patient, "instance", 0.8)) == ("live", None)
-        assert patient.worker.soaks
+    with simulated_service(service) as subject:
+        swap(subject.router, service)
+        until_soak(subject.router, service)
+        assert last(apply(subject, "instance", 0.8)) == ("live", None)
+        assert subject.worker.soaks
 
 
 @overlapping
 @pytest.mark.parametrize("name", ["instance", "reload"])
 def test_what_is_refused_for_want_of_space_is_applied_when_there_is_some(service: ServiceName, name: str) -> None:
-    with ward(service) as patient:
-        write = patient.machine.folders.write
+    with simulated_service(service) as subject:
+        write = subject.machine.folders.write
 
         def full(*_: Any) -> None:
             raise NoSpaceError("cannot write the files of it: No space left on device")
 
-        patient.machine.folders.write = full  # type: ignore[method-assign, assignment]
-        told = apply(patient, name, 1.0)
+        subject.machine.folders.write = full  # type: ignore[method-assign, assignment]
+        told = apply(subject, name, 1.0)
         assert last(told)[0] == "refused"
         assert "No space left on device" in str(last(told)[1])
-        patient.wait(20.0)
-        patient.machine.folders.write = write  # type: ignore[method-assign]
-        patient.wait(10.0)
-        assert {"instance": b"name two\n", "reload": b"domain other\n"}[name] in patient.daemon.configuration
-        assert "what was refused serves now" in events(patient, "configuration live")
+        subject.wait(20.0)
+        subject.machine.folders.write = write  # type: ignore[method-assign]
+        subject.wait(10.0)
+        assert {"instance": b"name two\n", "reload": b"domain other\n"}[name] in subject.daemon.configuration
+        assert "what was refused serves now" in events(subject, "configuration live")
 
 
 @overlapping
 def test_what_cannot_be_recorded_is_refused_and_taken_in_later(service: ServiceName) -> None:
-    with ward(service) as patient:
-        supervision, store = patient.router.life.supervision, patient.machine.store
+    with simulated_service(service) as subject:
+        supervision, store = subject.router.supervisor.supervision, subject.machine.store
         save = store.save_configuration
 
         def full(*_: Any) -> None:
@@ -154,15 +154,15 @@ def test_what_cannot_be_recorded_is_refused_and_taken_in_later(service: ServiceN
         assert "disk is full" in supervision.status().message
         store.save_configuration = save  # type: ignore[method-assign]
         supervision._parts.configuration.take_postponed()
-        patient.wait(10.0)
-        assert b"name two\n" in patient.daemon.configuration
-        assert events(patient, "configuration kept")
+        subject.wait(10.0)
+        assert b"name two\n" in subject.daemon.configuration
+        assert events(subject, "configuration kept")
 
 
 @overlapping
 def test_a_supervisor_that_is_killed_after_taking_it_in_loses_nothing(service: ServiceName) -> None:
-    with ward(service) as patient:
-        patient.configure("instance")
-        patient.restart_supervisor()
-        patient.wait(10.0)
-        assert b"name two\n" in patient.daemon.configuration
+    with simulated_service(service) as subject:
+        subject.configure("instance")
+        subject.restart_supervisor()
+        subject.wait(10.0)
+        assert b"name two\n" in subject.daemon.configuration

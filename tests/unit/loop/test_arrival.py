@@ -10,9 +10,10 @@ import pytest
 from supervisor.decisions.retries import Policy
 from supervisor.loop.supervision.engine_wait import EngineWait
 from supervisor.values.errors import EngineDownError, EngineUnavailableError
-from tests.fakes.engine import FakeEngine
-from tests.unit.loop.loop_samples import SERVICES
-from tests.unit.loop.scenarios import ALL, Router, prepared
+from tests.kit.fakes.engine import FakeEngine
+from tests.kit.simulation.router import SimulatedRouter
+from tests.kit.simulation.samples import SERVICES
+from tests.kit.simulation.scenarios import ALL, prepared
 
 SERVICE = SERVICES[0]
 SOON = Policy("engine-start", pause=0.01)
@@ -66,14 +67,14 @@ def test_nothing_is_waited_for_once_the_supervisor_ends(closing: threading.Event
 
 
 @pytest.fixture
-def router() -> Iterator[Router]:
+def router() -> Iterator[SimulatedRouter]:
     with prepared(SCENARIO) as made:
         yield made
 
 
-def test_a_container_that_cannot_start_any_more_is_made_again_as_the_same_generation(router: Router) -> None:
+def test_a_container_that_cannot_start_any_more_is_made_again_as_the_same_generation(router: SimulatedRouter) -> None:
     """As after `docker system prune`, which takes the holder of a container's namespace away."""
-    worker, engine = router.life.workers[SERVICE], router.machine.engine
+    worker, engine = router.supervisor.workers[SERVICE], router.machine.engine
     assert worker.keeper
     before = worker.keeper.instance
     engine.spoil(before.container_name)

@@ -18,18 +18,19 @@ from supervisor.values.errors import BundleError, NetworkError, StateError
 from supervisor.values.router import RouterConfig
 from supervisor.values.status import Progress
 from supervisor.values.traffic import TrafficTable
-from tests.fakes.folders import digest
-from tests.fakes.media import FakeMediaWatch
-from tests.fakes.stepped import Life, NamedConfigurations
-from tests.unit.loop.loop_samples import CONFIGURATIONS, SERVICES
-from tests.unit.loop.scenarios import ALL, Router, prepared
+from tests.kit.fakes.folders import digest
+from tests.kit.fakes.media import FakeMediaWatch
+from tests.kit.simulation.router import SimulatedRouter
+from tests.kit.simulation.samples import CONFIGURATIONS, SERVICES
+from tests.kit.simulation.scenarios import ALL, prepared
+from tests.kit.simulation.supervisor import NamedConfigurations, SteppedSupervisor
 
 SERVICE = SERVICES[0]
 SCENARIO = next(one for one in ALL if one.service == SERVICE and one.name == "restart")
 
 
 @pytest.fixture
-def router() -> Iterator[Router]:
+def router() -> Iterator[SimulatedRouter]:
     with prepared(SCENARIO) as made:
         yield made
 
@@ -45,7 +46,7 @@ def awaited(is_so: Callable[[], object]) -> bool:
 class Reader(Library):
     """Reads a medium for as long as it is told to."""
 
-    def __init__(self, life: Life, error: Exception | None = None) -> None:
+    def __init__(self, life: SteppedSupervisor, error: Exception | None = None) -> None:
         super().__init__(life.world, cast(Media, None))
         self.goes_on, self.readers, self.error = threading.Event(), [0, 0], error
 
@@ -58,21 +59,23 @@ class Reader(Library):
         yield Progress("", "imported", "", is_final=True)
 
 
-def begun(router: Router, library: Library, media: tuple[str, ...] = ()) -> tuple[Supervision, list[str]]:
+def begun(router: SimulatedRouter, library: Library, media: tuple[str, ...] = ()) -> tuple[Supervision, list[str]]:
     """A supervision whose workers only exist, and which there are."""
     employed: list[str] = []
 
     def employ(name: str, *rest: Any) -> Any:
         employed.append(name)
-        return router.life.workers[SERVICE]
+        return router.supervisor.workers[SERVICE]
 
     intake = NamedConfigurations(CONFIGURATIONS)
-    made = Supervision(router.life.world, library, intake, digest, FakeMediaWatch(), cast(Any, employ))
+    made = Supervision(router.supervisor.world, library, intake, digest, FakeMediaWatch(), cast(Any, employ))
     made.start(media, (("reload", b""),))
     return made, employed
 
 
-def test_a_kernel_that_refuses_the_table_is_asked_again(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_that_refuses_the_table_is_asked_again(
+    router: SimulatedRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     traffic, refusals = router.machine.traffic, [1]
     apply = traffic.apply
 
@@ -84,7 +87,7 @@ def test_a_kernel_that_refuses_the_table_is_asked_again(router: Router, monkeypa
     before = traffic.table
     traffic.remove()
     monkeypatch.setattr(traffic, "apply", refuse)
-    made, employed = begun(router, Reader(router.life))
+    made, employed = begun(router, Reader(router.supervisor))
     assert "refused" in made.status().message
     assert employed == [SERVICE]
     refusals.clear()
@@ -93,7 +96,7 @@ def test_a_kernel_that_refuses_the_table_is_asked_again(router: Router, monkeypa
 
 
 def test_a_full_disk_keeps_no_command_and_no_service_from_being_looked_after(
-    router: Router, monkeypatch: pytest.MonkeyPatch
+    router: SimulatedRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, full = router.machine.store, [1]
     save = store.save_configuration
@@ -104,7 +107,7 @@ def test_a_full_disk_keeps_no_command_and_no_service_from_being_looked_after(
         save(*arguments)
 
     monkeypatch.setattr(store, "save_configuration", refuse)
-    made, employed = begun(router, Reader(router.life))
+    made, employed = begun(router, Reader(router.supervisor))
     assert "disk full" in made.status().message
     assert employed == [SERVICE]
     assert made.show_config()["domain"] == "lan"  # what was kept
@@ -113,8 +116,8 @@ def test_a_full_disk_keeps_no_command_and_no_service_from_being_looked_after(
     assert made.show_config()["domain"] == "other"
 
 
-def test_nothing_waits_for_a_medium_and_one_is_read_at_a_time(router: Router) -> None:
-    library = Reader(router.life)
+def test_nothing_waits_for_a_medium_and_one_is_read_at_a_time(router: SimulatedRouter) -> None:
+    library = Reader(router.supervisor)
     made, employed = begun(router, library, ("/media/a.iso",))
     assert employed == [SERVICE]
     assert awaited(lambda: library.readers[0] == 1)
@@ -128,15 +131,15 @@ def test_nothing_waits_for_a_medium_and_one_is_read_at_a_time(router: Router) ->
 
 @pytest.mark.parametrize("error", [BundleError("cannot read it"), OSError("input/output error")])
 def test_services_are_employed_after_a_medium_that_cannot_be_used(
-    router: Router, monkeypatch: pytest.MonkeyPatch, error: Exception
+    router: SimulatedRouter, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    library = Reader(router.life, error)
+    library = Reader(router.supervisor, error)
     made, employed = begun(router, library, ("/media/a.iso",))
     made._parts.workers.by_name = {}  # as if it were the first boot
     monkeypatch.setattr(router.machine.store, "log_event", lambda event: (_ for _ in ()).throw(StateError("disk full")))
     library.goes_on.set()
     assert awaited(lambda: employed == [SERVICE, SERVICE])
-    router.surprises.found.clear()
+    router.unexpected_errors.messages.clear()
 
 
 def test_nothing_is_made_up_for_once_the_supervisor_ends() -> None:

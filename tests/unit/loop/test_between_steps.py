@@ -6,14 +6,14 @@ import pytest
 
 from supervisor.values.names import ServiceName
 from supervisor.values.state import Container, ContainerSpec, ExecResult
-from tests.unit.loop.ailments import OVERLAPPING, ward
-from tests.unit.loop.scenarios import swap
+from tests.kit.simulation.scenarios import swap
+from tests.kit.simulation.service import OVERLAPPING, simulated_service
 
 
 @pytest.mark.parametrize("service", OVERLAPPING)
 def test_the_end_of_what_serves_during_a_check_is_known_before_the_candidate_starts(service: ServiceName) -> None:
-    with ward(service) as patient:
-        engine, active = patient.machine.engine, patient.keeper.instance.container_name
+    with simulated_service(service) as subject:
+        engine, active = subject.machine.engine, subject.keeper.instance.container_name
         check, start = engine.run, engine.start
         known: list[tuple[str, bool]] = []
 
@@ -22,11 +22,11 @@ def test_the_end_of_what_serves_during_a_check_is_known_before_the_candidate_sta
             return check(spec, timeout)
 
         def is_known(name: str) -> Container:
-            known.append((name, patient.keeper.is_down))
+            known.append((name, subject.keeper.is_down))
             return start(name)
 
         engine.run, engine.start = ends_meanwhile, is_known  # type: ignore[method-assign]
-        swap(patient.router, service)
-        patient.wait(20.0)
+        swap(subject.router, service)
+        subject.wait(20.0)
         assert known[0][1]
-        assert patient.runs == "2.0"
+        assert subject.runs == "2.0"

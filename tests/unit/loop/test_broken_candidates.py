@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from supervisor.values.handover import Outcome
-from tests.fakes.machine import Behaviour
-from tests.unit.loop.invariants import violations
-from tests.unit.loop.loop_samples import image, version
-from tests.unit.loop.scenarios import ALL, Scenario, prepared
+from tests.kit.simulation.invariants import violations
+from tests.kit.simulation.machine import Behaviour
+from tests.kit.simulation.samples import image, version
+from tests.kit.simulation.scenarios import ALL, Scenario, prepared
 
 SWAPS = [scenario for scenario in ALL if scenario.name == "swap"]
 READINESS_DEADLINE = 5.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from supervisor.values.names import ServiceName
-from tests.unit.loop.ailments import ward
-from tests.unit.loop.loop_samples import SERVICES
+from tests.kit.simulation.samples import SERVICES
+from tests.kit.simulation.service import simulated_service
 
 each = pytest.mark.parametrize("service", SERVICES)
 
@@ -14,16 +14,16 @@ each = pytest.mark.parametrize("service", SERVICES)
 @each
 @pytest.mark.parametrize("works", [True, False], ids=["works", "does not work"])
 def test_a_plan_warns_of_what_a_new_version_would_not_get_on_with(service: ServiceName, works: bool) -> None:
-    with ward(service) as patient:
-        patient.machine.is_reachable = lambda: works
-        (step,) = patient.router.life.supervision.plan("2.0")
+    with simulated_service(service) as subject:
+        subject.machine.is_reachable = lambda: works
+        (step,) = subject.router.supervisor.supervision.plan("2.0")
         assert step.action == "swap"
         assert ("caution: needs a way: the path that clients take" in step.reason) is not works
 
 
 @each
 def test_a_version_that_runs_already_is_not_asked_about(service: ServiceName) -> None:
-    with ward(service) as patient:
-        patient.machine.is_reachable = lambda: False
-        (step,) = patient.router.life.supervision.plan("1.0")
+    with simulated_service(service) as subject:
+        subject.machine.is_reachable = lambda: False
+        (step,) = subject.router.supervisor.supervision.plan("1.0")
         assert "caution" not in step.reason

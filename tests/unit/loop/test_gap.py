@@ -13,14 +13,15 @@ from supervisor.values.errors import NetworkError
 from supervisor.values.names import ServiceName
 from supervisor.values.router import RouterConfig
 from supervisor.values.traffic import HeldPort, TrafficTable
-from tests.fakes.kernel import FakeConnections, FakeTraffic
-from tests.unit.loop.scenarios import ALL, Router, Scenario, prepared
+from tests.kit.fakes.kernel import FakeConnections, FakeTraffic
+from tests.kit.simulation.router import SimulatedRouter
+from tests.kit.simulation.scenarios import ALL, Scenario, prepared
 
 SERVICE = ServiceName("takeover")
 SWAP, REVERT = (one for one in ALL if one.service == SERVICE and one.name in ("swap", "revert"))
 
 
-def look_before_kills(router: Router, look: Callable[[], object]) -> list[object]:
+def look_before_kills(router: SimulatedRouter, look: Callable[[], object]) -> list[object]:
     """What `look` sees whenever a daemon is about to be killed, or a running one to be removed."""
     seen: list[object] = []
     engine = router.machine.engine
@@ -40,9 +41,9 @@ def look_before_kills(router: Router, look: Callable[[], object]) -> list[object
     return seen
 
 
-def carry_out(router: Router, scenario: Scenario) -> None:
+def carry_out(router: SimulatedRouter, scenario: Scenario) -> None:
     scenario.act(router, SERVICE)
-    router.life.settle()
+    router.supervisor.settle()
     serving = router.machine.serving(SERVICE)
     assert serving
     assert serving.release == scenario.versions[1]

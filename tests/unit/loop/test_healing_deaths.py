@@ -11,42 +11,42 @@ import pytest
 
 from supervisor.loop.service.retry_policy import RETRY_SECONDS
 from supervisor.values.names import ServiceName
-from tests.fakes.faults import Died
-from tests.unit.loop.ailments import Ward, ward
+from tests.kit.simulation.faults import SupervisorKilled
+from tests.kit.simulation.samples import SERVICES
+from tests.kit.simulation.service import SimulatedService, simulated_service
 from tests.unit.loop.conftest import Sample
-from tests.unit.loop.loop_samples import SERVICES
 
 SERVES, HELD_BACK = ("2.0", "2.0", "1.0", "running"), ("1.0", "2.0", "1.0", "degraded")
 RESTS_SECONDS = 30.0
 
 
-def nothing(patient: Ward) -> None:
+def nothing(subject: SimulatedService) -> None:
     """It is as it shall be."""
 
 
-def hang(patient: Ward) -> None:
-    patient.hang()
-    patient.until(lambda: patient.is_well)
+def hang(subject: SimulatedService) -> None:
+    subject.hang()
+    subject.until(lambda: subject.is_well)
 
 
-def before_retry(patient: Ward) -> None:
-    patient.fall_back()
-    patient.wait(RETRY_SECONDS - 10.0)
+def before_retry(subject: SimulatedService) -> None:
+    subject.fall_back()
+    subject.wait(RETRY_SECONDS - 10.0)
 
 
-def before_good_retry(patient: Ward) -> None:
-    before_retry(patient)
-    patient.behave("2.0")
+def before_good_retry(subject: SimulatedService) -> None:
+    before_retry(subject)
+    subject.behave("2.0")
 
 
-def before_bad_retry(patient: Ward) -> None:
-    before_retry(patient)
-    patient.behave("2.0", ends_after=1.0)
+def before_bad_retry(subject: SimulatedService) -> None:
+    before_retry(subject)
+    subject.behave("2.0", ends_after=1.0)
 
 
-def retry(patient: Ward) -> None:
-    before = patient.last
-    patient.until(lambda: patient.last > before and patient.worker.is_settled)
+def retry(subject: SimulatedService) -> None:
+    before = subject.last
+    subject.until(lambda: subject.last > before and subject.worker.is_settled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ class Course:
     """What happens to a service, and how it may stand afterwards: release that runs, desired, previous, state."""
 
     name: str
-    prepare: Callable[[Ward], None]
-    act: Callable[[Ward], None]
+    prepare: Callable[[SimulatedService], None]
+    act: Callable[[SimulatedService], None]
     ends: tuple[tuple[str, str, str, str], ...]
 
     def __str__(self) -> str:
@@ -64,7 +64,7 @@ class Course:
 
 COURSES = (
     Course("heal", nothing, hang, (SERVES,)),
-    Course("fall back", nothing, Ward.fall_back, (HELD_BACK,)),
+    Course("fall back", nothing, SimulatedService.fall_back, (HELD_BACK,)),
     Course("good retry", before_good_retry, retry, (SERVES, HELD_BACK)),
     Course("bad retry", before_bad_retry, retry, (HELD_BACK,)),
 )
@@ -72,43 +72,43 @@ COURSES = (
 
 @functools.cache
 def changes(service: ServiceName, course: Course) -> int:
-    with ward(service, upgraded=True) as patient:
-        course.prepare(patient)
-        patient.machine.fate.begin()
-        course.act(patient)
-        return len(patient.machine.fate.changes)
+    with simulated_service(service, upgraded=True) as subject:
+        course.prepare(subject)
+        subject.machine.faults.arm()
+        course.act(subject)
+        return len(subject.machine.faults.changes)
 
 
-def faults(patient: Ward, course: Course) -> list[str]:
+def faults(subject: SimulatedService, course: Course) -> list[str]:
     """Everything that is wrong at rest."""
-    store, machine = patient.machine.store, patient.machine
-    known = [(one.generation, str(state)) for one, state in store.instances(patient.service)]
-    found = (patient.runs, patient.desired, patient.previous, str(patient.status.state))
+    store, machine = subject.machine.store, subject.machine
+    known = [(one.generation, str(state)) for one, state in store.instances(subject.service)]
+    found = (subject.runs, subject.desired, subject.previous, str(subject.status.state))
     wrong = [] if found in course.ends else [f"it stands at {found}"]
     if [state for _, state in known] != ["active"]:
         wrong.append(f"instances: {known}")
-    if [one.name for one in machine.engine.containers()] != [patient.keeper.instance.container_name]:
+    if [one.name for one in machine.engine.containers()] != [subject.keeper.instance.container_name]:
         wrong.append(f"containers: {[one.name for one in machine.engine.containers()]}")
-    if len(machine.links.namespaces) != (patient.keeper.instance.link is not None):
+    if len(machine.links.namespaces) != (subject.keeper.instance.link is not None):
         wrong.append(f"namespaces: {machine.links.namespaces}")
     if store.open_handovers() or machine.encapsulation.held:
         wrong.append("something is still open")
     return wrong
 
 
-def walked(service: ServiceName, course: Course, point: int, *, has_power: bool = True) -> list[str]:
-    with ward(service, upgraded=True) as patient:
-        course.prepare(patient)
-        patient.machine.fate.begin(dies_before=point)
-        with suppress(Died):
-            course.act(patient)
-        patient.router.die()
+def recorded(service: ServiceName, course: Course, point: int, *, has_power: bool = True) -> list[str]:
+    with simulated_service(service, upgraded=True) as subject:
+        course.prepare(subject)
+        subject.machine.faults.arm(dies_before=point)
+        with suppress(SupervisorKilled):
+            course.act(subject)
+        subject.router.die()
         if not has_power:
-            patient.machine.reboot(keeps_containers=bool(point % 2))
-        patient.router.boot()
-        patient.wait(RESTS_SECONDS)
-        patient.until(lambda: patient.worker.is_settled)
-        return faults(patient, course)
+            subject.machine.reboot(keeps_containers=bool(point % 2))
+        subject.router.boot()
+        subject.wait(RESTS_SECONDS)
+        subject.until(lambda: subject.worker.is_settled)
+        return faults(subject, course)
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -121,6 +121,6 @@ def test_it_comes_to_rest_where_it_belongs(
         course = Course(course.name, course.prepare, course.act, (SERVES, *course.ends))  # failures are forgotten
     wrong = {}
     for point in sample(range(changes(service, course) + 1), f"{course} of {service}, {has_power}", 1):
-        if found := walked(service, course, point, has_power=has_power):
+        if found := recorded(service, course, point, has_power=has_power):
             wrong[point] = found
     assert not wrong

@@ -8,26 +8,26 @@ import pytest
 
 from supervisor.values.handover import Step
 from supervisor.values.names import ServiceName
-from tests.fakes.faults import Died
-from tests.fakes.machine import Behaviour
-from tests.unit.loop.ailments import MINUTE, OVERLAPPING, Ward, ward
-from tests.unit.loop.loop_samples import SERVICES
-from tests.unit.loop.scenarios import swap
+from tests.kit.simulation.faults import SupervisorKilled
+from tests.kit.simulation.machine import Behaviour
+from tests.kit.simulation.samples import SERVICES
+from tests.kit.simulation.scenarios import swap
+from tests.kit.simulation.service import MINUTE, OVERLAPPING, SimulatedService, simulated_service
 
 each = pytest.mark.parametrize("service", SERVICES)
 
 
-def fail_in_soak(patient: Ward) -> None:
-    patient.behave("2.0", fails=0.5)
-    swap(patient.router, patient.service)
-    patient.worker.run_until_settled()
+def fail_in_soak(subject: SimulatedService) -> None:
+    subject.behave("2.0", fails=0.5)
+    swap(subject.router, subject.service)
+    subject.worker.run_until_settled()
 
 
 def changes_of(service: ServiceName) -> list[str]:
-    with ward(service) as patient:
-        patient.machine.fate.begin()
-        fail_in_soak(patient)
-        return patient.machine.fate.changes
+    with simulated_service(service) as subject:
+        subject.machine.faults.arm()
+        fail_in_soak(subject)
+        return subject.machine.faults.changes
 
 
 @each
@@ -35,13 +35,13 @@ def test_killed_before_the_end_of_an_undo_is_recorded_it_is_told_as_it_was(servi
     changes = changes_of(service)
     last = len(changes) - 1 - changes[::-1].index("store.record")
     assert changes[last - 1] == "store.set_state"
-    with ward(service) as patient:
-        patient.machine.fate.begin(dies_before=last)
-        with suppress(Died):
-            fail_in_soak(patient)
-        patient.restart_supervisor()
-        patient.wait(MINUTE)
-        (record,) = patient.machine.store.history(service, 1)
+    with simulated_service(service) as subject:
+        subject.machine.faults.arm(dies_before=last)
+        with suppress(SupervisorKilled):
+            fail_in_soak(subject)
+        subject.restart_supervisor()
+        subject.wait(MINUTE)
+        (record,) = subject.machine.store.history(service, 1)
         assert record.outcome == "reverted"
         assert "fails" in record.reason
 
@@ -51,64 +51,64 @@ def test_what_was_led_back_is_not_led_to_the_candidate_again_at_the_next_start(s
     changes = changes_of(service)
     moved = len(changes) - 1 - changes[::-1].index("store.move_active")
     for point in range(moved - 2, moved + 4):
-        with ward(service) as patient:
-            patient.machine.fate.begin(dies_before=point)
-            with suppress(Died):
-                fail_in_soak(patient)
-            (former, candidate) = (one for one, _ in patient.machine.store.instances(service))
-            was_back = patient.machine._gets_traffic(former)
-            patient.restart_supervisor()
-            assert patient.machine._gets_traffic(former) or not was_back, f"{candidate} before {changes[point]}"
+        with simulated_service(service) as subject:
+            subject.machine.faults.arm(dies_before=point)
+            with suppress(SupervisorKilled):
+                fail_in_soak(subject)
+            (former, candidate) = (one for one, _ in subject.machine.store.instances(service))
+            was_back = subject.machine._gets_traffic(former)
+            subject.restart_supervisor()
+            assert subject.machine._gets_traffic(former) or not was_back, f"{candidate} before {changes[point]}"
 
 
 # ---------------------------------------------------------------- a change of configuration in place
 
 
-def reload_badly(patient: Ward) -> None:
+def reload_badly(subject: SimulatedService) -> None:
     """The daemon takes the files and does not answer any more."""
-    patient.machine.fate.begin(dies_before=patient.machine.fate.dies_before)
-    patient.configure("reload")
-    patient.until(lambda: bool(patient.worker.foreground) and patient.worker.foreground.step is Step.VERIFY)
-    patient.ail(is_ready=False)
-    patient.worker.run_until(lambda: patient.worker.foreground is None)
+    subject.machine.faults.arm(dies_before=subject.machine.faults.dies_before)
+    subject.configure("reload")
+    subject.until(lambda: bool(subject.worker.foreground) and subject.worker.foreground.step is Step.VERIFY)
+    subject.misbehave(is_ready=False)
+    subject.worker.run_until(lambda: subject.worker.foreground is None)
 
 
 def point_of_reload(service: ServiceName, change: str, number: int) -> int:
     """Before which change of the world that one is made."""
-    with ward(service) as patient:
-        reload_badly(patient)
-        found = [index for index, one in enumerate(patient.machine.fate.changes) if one == change]
+    with simulated_service(service) as subject:
+        reload_badly(subject)
+        found = [index for index, one in enumerate(subject.machine.faults.changes) if one == change]
         return found[number]
 
 
 @each
 def test_a_reload_that_is_undone_is_undone_by_the_next_supervisor(service: ServiceName) -> None:
     point = point_of_reload(service, "folders.write", -1)
-    with ward(service) as patient:
-        before = patient.last
-        patient.machine.fate.dies_before = point
-        with suppress(Died):
-            reload_badly(patient)
-        (instance, _) = patient.machine.store.instances(service)[0]
-        patient.machine.engine.daemons[instance.container_name].behaviour = Behaviour()
-        patient.behave("1.0", refuses=b"domain other")
-        patient.restart_supervisor()
-        patient.wait(20.0)
-        assert patient.story(before) == [("configure", "reverted")]
-        assert "does not answer" in patient.machine.store.history(service, 1)[0].reason
-        assert b"domain lan" in patient.daemon.configuration
-        assert patient.machine.folders.backups == {}
+    with simulated_service(service) as subject:
+        before = subject.last
+        subject.machine.faults.dies_before = point
+        with suppress(SupervisorKilled):
+            reload_badly(subject)
+        (instance, _) = subject.machine.store.instances(service)[0]
+        subject.machine.engine.daemons[instance.container_name].behaviour = Behaviour()
+        subject.behave("1.0", refuses=b"domain other")
+        subject.restart_supervisor()
+        subject.wait(20.0)
+        assert subject.story(before) == [("configure", "reverted")]
+        assert "does not answer" in subject.machine.store.history(service, 1)[0].reason
+        assert b"domain lan" in subject.daemon.configuration
+        assert subject.machine.folders.backups == {}
 
 
 @each
 def test_a_reload_that_was_left_while_it_was_checked_is_none_that_succeeded(service: ServiceName) -> None:
     point = point_of_reload(service, "engine.run", 0)
-    with ward(service) as patient:
-        before = patient.last
-        patient.machine.fate.dies_before = point
-        with suppress(Died):
-            reload_badly(patient)
-        patient.restart_supervisor()
-        patient.wait(20.0)
-        assert patient.story(before) == [("configure", "failed"), ("configure", "succeeded")]
-        assert b"domain other" in patient.daemon.configuration
+    with simulated_service(service) as subject:
+        before = subject.last
+        subject.machine.faults.dies_before = point
+        with suppress(SupervisorKilled):
+            reload_badly(subject)
+        subject.restart_supervisor()
+        subject.wait(20.0)
+        assert subject.story(before) == [("configure", "failed"), ("configure", "succeeded")]
+        assert b"domain other" in subject.daemon.configuration

@@ -13,14 +13,15 @@ import pytest
 
 from supervisor.edges.store import SqliteStore
 from supervisor.values.names import ServiceName
-from tests.fakes.stepped import SteppedWorker
-from tests.unit.loop.scenarios import ALL, Router, prepared, settle, swap
+from tests.kit.simulation.router import SimulatedRouter
+from tests.kit.simulation.scenarios import ALL, prepared, settle, swap
+from tests.kit.simulation.supervisor import SteppedWorker
 
 each = pytest.mark.parametrize("service", [ServiceName("isolated"), ServiceName("takeover")])
 
 
 @pytest.fixture
-def router(service: ServiceName) -> Iterator[Router]:
+def router(service: ServiceName) -> Iterator[SimulatedRouter]:
     """Two generations were given, the second of version 2.0 serves; two copies lie beside the memory."""
     scenario = next(one for one in ALL if one.service == service and one.name == "restart")
     with prepared(scenario) as made:
@@ -31,11 +32,11 @@ def router(service: ServiceName) -> Iterator[Router]:
         yield made
 
 
-def folder_of(router: Router) -> Path:
+def folder_of(router: SimulatedRouter) -> Path:
     return router.machine.folder
 
 
-def restart(router: Router, damage: Callable[[Path], object]) -> None:
+def restart(router: SimulatedRouter, damage: Callable[[Path], object]) -> None:
     """The supervisor ends, its memory is damaged, another one begins."""
     router.die()
     machine, folder = router.machine, folder_of(router)
@@ -43,7 +44,7 @@ def restart(router: Router, damage: Callable[[Path], object]) -> None:
     damage(folder)
     machine.store = SqliteStore(folder)
     router.boot()
-    for worker in router.life.workers.values():
+    for worker in router.supervisor.workers.values():
         worker.run_until(functools.partial(is_ready, worker))
 
 
@@ -87,14 +88,14 @@ DAMAGES = {
 each_damage = pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 
 
-def what_runs(router: Router) -> list[tuple[str, int | None]]:
+def what_runs(router: SimulatedRouter) -> list[tuple[str, int | None]]:
     return [(one.name, one.pid) for one in router.machine.engine.containers()]
 
 
 @each
 @each_damage
 def test_what_ran_still_runs_and_nothing_else_does(
-    router: Router, service: ServiceName, damage: Callable[[Path], object]
+    router: SimulatedRouter, service: ServiceName, damage: Callable[[Path], object]
 ) -> None:
     machine = router.machine
     before, table = what_runs(router), machine.traffic.table
@@ -103,20 +104,20 @@ def test_what_ran_still_runs_and_nothing_else_does(
     assert what_runs(router) == before
     assert machine.traffic.table == table
     assert machine.outage[service] < 0.2
-    status = router.life.supervision.status()
+    status = router.supervisor.supervision.status()
     assert [(one.version, one.is_ready, one.desired_version) for one in status.services] == [("2.0-1", True, "2.0-1")]
-    events = [one.name for one in router.life.supervision.events(follow=False)]
+    events = [one.name for one in router.supervisor.supervision.events(follow=False)]
     assert "memory-damaged" in events or "adopted" in events
-    assert router.surprises.found == []
+    assert router.unexpected_errors.messages == []
 
 
 @each
 @pytest.mark.parametrize("damage", [memory, both_copies_too], ids=["removed", "junk"])
 def test_a_lost_configuration_replaces_nothing_until_all_of_it_is_back(
-    router: Router, service: ServiceName, damage: Callable[[Path], object]
+    router: SimulatedRouter, service: ServiceName, damage: Callable[[Path], object]
 ) -> None:
     restart(router, damage)
-    machine, life = router.machine, router.life
+    machine, life = router.machine, router.supervisor
     before = what_runs(router), dict(machine.folders.configs)
     assert "configuration was lost" in life.supervision.status().message
     list(life.supervision.apply_config((("part", b""),)))
@@ -129,9 +130,9 @@ def test_a_lost_configuration_replaces_nothing_until_all_of_it_is_back(
 
 
 @pytest.mark.parametrize("service", [ServiceName("isolated")])
-def test_nor_does_a_network_that_comes_before_the_others(router: Router, service: ServiceName) -> None:
+def test_nor_does_a_network_that_comes_before_the_others(router: SimulatedRouter, service: ServiceName) -> None:
     restart(router, memory)
-    machine, life = router.machine, router.life
+    machine, life = router.machine, router.supervisor
     before = what_runs(router), dict(machine.folders.configs)
     list(life.supervision.apply_config((("fragment", b""),)))
     life.workers[service].run_until(lambda: machine.clock.elapsed > 1e9 or life.workers[service].parts.inbox.is_empty)
@@ -144,20 +145,20 @@ def test_nor_does_a_network_that_comes_before_the_others(router: Router, service
 
 
 @each
-def test_the_next_generation_has_a_number_that_nobody_had(router: Router, service: ServiceName) -> None:
+def test_the_next_generation_has_a_number_that_nobody_had(router: SimulatedRouter, service: ServiceName) -> None:
     last = router.machine.store.next_generation(service)
     restart(router, memory)
-    list(router.life.supervision.apply_config((("plain", b""),)))
+    list(router.supervisor.supervision.apply_config((("plain", b""),)))
     settle(router, service)
-    list(router.life.supervision.restart(service, wait=False))
+    list(router.supervisor.supervision.restart(service, wait=False))
     settle(router, service)
     (name,) = [one.name for one in router.machine.engine.containers()]
     assert int(name.rpartition("-")[2]) >= last
-    assert router.life.supervision.status().is_ready
+    assert router.supervisor.supervision.status().is_ready
 
 
 @each
-def test_a_memory_that_knows_none_of_what_runs_is_not_believed(router: Router, service: ServiceName) -> None:
+def test_a_memory_that_knows_none_of_what_runs_is_not_believed(router: SimulatedRouter, service: ServiceName) -> None:
     """That of another router, or of long ago."""
 
     def another(folder: Path) -> None:
@@ -171,12 +172,12 @@ def test_a_memory_that_knows_none_of_what_runs_is_not_believed(router: Router, s
 
 
 @each
-def test_a_copy_from_before_a_swap_does_not_take_the_swap_back(router: Router, service: ServiceName) -> None:
+def test_a_copy_from_before_a_swap_does_not_take_the_swap_back(router: SimulatedRouter, service: ServiceName) -> None:
     """The copy calls the former active, which may be gone; what runs and has traffic serves on."""
-    swap_back = router.life.supervision.rollback(service, wait=False)
+    swap_back = router.supervisor.supervision.rollback(service, wait=False)
     list(swap_back)
     settle(router, service)
     before = what_runs(router)
     restart(router, junk)
     assert what_runs(router) == before
-    assert [one.version for one in router.life.supervision.status().services] == ["1.0-1"]
+    assert [one.version for one in router.supervisor.supervision.status().services] == ["1.0-1"]

@@ -22,12 +22,13 @@ from supervisor.values.release import Version
 from supervisor.values.settings import Settings
 from supervisor.values.state import Container
 from supervisor.values.status import Progress
-from tests.fakes.folders import digest
-from tests.fakes.machine import Behaviour
-from tests.fakes.media import FakeMediaWatch
-from tests.fakes.stepped import NamedConfigurations
-from tests.unit.loop.loop_samples import SERVICES, image
-from tests.unit.loop.scenarios import ALL, Router, prepared, swap
+from tests.kit.fakes.folders import digest
+from tests.kit.fakes.media import FakeMediaWatch
+from tests.kit.simulation.machine import Behaviour
+from tests.kit.simulation.router import SimulatedRouter
+from tests.kit.simulation.samples import SERVICES, image
+from tests.kit.simulation.scenarios import ALL, prepared, swap
+from tests.kit.simulation.supervisor import NamedConfigurations
 
 SERVICE = SERVICES[0]
 SCENARIO = next(one for one in ALL if one.service == SERVICE and one.name == "restart")
@@ -36,7 +37,7 @@ SCENARIO = next(one for one in ALL if one.service == SERVICE and one.name == "re
 class Move:
     """Satisfies `ports.EngineMove`: what was there when the move began is with the former engine."""
 
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: SimulatedRouter) -> None:
         self._router = router
         self._there = {container.name for container in router.machine.engine.containers()}
         self.leaving: str | None = "former"
@@ -69,40 +70,40 @@ class Move:
         self.leaving = None
 
 
-def carry_out(router: Router, move: Move, closing: threading.Event | None = None) -> list[Progress]:
-    life, images = router.life, threading.Lock()
+def carry_out(router: SimulatedRouter, move: Move, closing: threading.Event | None = None) -> list[Progress]:
+    supervisor, images = router.supervisor, threading.Lock()
 
     def follow(listener: Listener) -> Iterator[Progress]:
-        life.workers[SERVICE].run_until_settled()
+        supervisor.workers[SERVICE].run_until_settled()
         with suppress(Empty):
             while True:
                 yield listener.get_nowait()
 
     closing = closing or threading.Event()
-    told = EngineMigration(life.world, move, life.workers, follow, images, closing, turn_seconds=0.0)
+    told = EngineMigration(supervisor.world, move, supervisor.workers, follow, images, closing, turn_seconds=0.0)
     try:
         return list(told.carry_out())
     finally:
         assert not images.locked()
 
 
-def told_as_incomplete(router: Router) -> list[str]:
+def told_as_incomplete(router: SimulatedRouter) -> list[str]:
     return [event.message for _, event in router.machine.store.events(0) if event.name == "move-incomplete"]
 
 
 @pytest.fixture
-def router() -> Iterator[Router]:
+def router() -> Iterator[SimulatedRouter]:
     with prepared(SCENARIO) as made:
         yield made
 
 
-def active(router: Router) -> int:
-    keeper = router.life.workers[SERVICE].keeper
+def active(router: SimulatedRouter) -> int:
+    keeper = router.supervisor.workers[SERVICE].keeper
     assert keeper is not None
     return keeper.instance.generation
 
 
-def test_every_service_gets_one_new_generation_of_the_version_it_runs(router: Router) -> None:
+def test_every_service_gets_one_new_generation_of_the_version_it_runs(router: SimulatedRouter) -> None:
     move, before = Move(router), active(router)
     told = carry_out(router, move)
     assert [one.phase for one in told[:2]] == ["images", "images"]
@@ -110,18 +111,18 @@ def test_every_service_gets_one_new_generation_of_the_version_it_runs(router: Ro
     assert [one.is_final for one in told[:-1]] == [False] * (len(told) - 1)
     assert (active(router), move.leaving) == (before + 1, None)
     assert router.machine.outage[SERVICE] == 0
-    (record,) = router.life.supervision.history(SERVICE, 1)
+    (record,) = router.supervisor.supervision.history(SERVICE, 1)
     assert (record.kind, record.from_version) == ("migrate", record.to_version)
 
 
-def test_there_is_nothing_to_do_twice(router: Router) -> None:
+def test_there_is_nothing_to_do_twice(router: SimulatedRouter) -> None:
     move = Move(router)
     carry_out(router, move)
     (told,) = carry_out(router, move)
     assert (told.phase, told.error) == ("nothing", None)
 
 
-def test_a_service_that_fails_stays_and_is_named_and_moves_when_asked_again(router: Router) -> None:
+def test_a_service_that_fails_stays_and_is_named_and_moves_when_asked_again(router: SimulatedRouter) -> None:
     move, before = Move(router), active(router)
     router.machine.behaviours[image(SERVICE, "1.0")] = Behaviour(refuses_configuration=True)
     last = carry_out(router, move)[-1]
@@ -137,16 +138,16 @@ def test_a_service_that_fails_stays_and_is_named_and_moves_when_asked_again(rout
     assert move.leaving is None
 
 
-def test_a_service_that_got_a_new_generation_meanwhile_is_not_handed_over_again(router: Router) -> None:
+def test_a_service_that_got_a_new_generation_meanwhile_is_not_handed_over_again(router: SimulatedRouter) -> None:
     move = Move(router)
     swap(router, SERVICE)
-    router.life.workers[SERVICE].run_until_settled()
+    router.supervisor.workers[SERVICE].run_until_settled()
     after = active(router)
     assert carry_out(router, move)[-1].phase == "succeeded"
     assert active(router) == after
 
 
-def test_images_that_cannot_be_carried_over_turn_the_move_round(router: Router) -> None:
+def test_images_that_cannot_be_carried_over_turn_the_move_round(router: SimulatedRouter) -> None:
     move, before = Move(router), active(router)
     move.no_space = EngineError("cannot load an image: no space")
     with pytest.raises(EngineError, match="no space"):
@@ -155,7 +156,7 @@ def test_images_that_cannot_be_carried_over_turn_the_move_round(router: Router) 
     assert told_as_incomplete(router) == ["not everything moved from former to fake: cannot load an image: no space"]
 
 
-def test_what_went_wrong_first_is_what_is_said(router: Router, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_went_wrong_first_is_what_is_said(router: SimulatedRouter, caplog: pytest.LogCaptureFixture) -> None:
     move = Move(router)
     move.no_space, move.not_turned = EngineError("cannot load an image: no space"), EngineError("cannot go back")
     with pytest.raises(EngineError, match="no space"):
@@ -166,13 +167,13 @@ def test_what_went_wrong_first_is_what_is_said(router: Router, caplog: pytest.Lo
     ]
 
 
-def test_an_engine_that_is_away_for_a_moment_is_waited_for(router: Router) -> None:
+def test_an_engine_that_is_away_for_a_moment_is_waited_for(router: SimulatedRouter) -> None:
     move = Move(router)
     move.failures = [EngineUnavailableError("cannot list containers: it went away")] * 3
     assert carry_out(router, move)[-1].phase == "succeeded"
 
 
-def test_an_engine_that_stays_away_ends_the_move_and_that_is_remembered(router: Router) -> None:
+def test_an_engine_that_stays_away_ends_the_move_and_that_is_remembered(router: SimulatedRouter) -> None:
     move = Move(router)
     move.failures = [EngineUnavailableError("cannot list containers: it went away")] * 1000
     with pytest.raises(EngineUnavailableError):
@@ -182,10 +183,10 @@ def test_an_engine_that_stays_away_ends_the_move_and_that_is_remembered(router: 
     ]
 
 
-def test_a_service_that_was_not_looked_at_yet_is_waited_for(router: Router) -> None:
+def test_a_service_that_was_not_looked_at_yet_is_waited_for(router: SimulatedRouter) -> None:
     move, before = Move(router), active(router)
     router.boot()  # and it has not had its turn yet
-    worker = router.life.workers[SERVICE]
+    worker = router.supervisor.workers[SERVICE]
     assert worker.keeper is None
     begin = worker.begin
 
@@ -203,9 +204,11 @@ def test_a_service_that_was_not_looked_at_yet_is_waited_for(router: Router) -> N
 
 
 @pytest.mark.parametrize("engine", ["former", "fake"])
-def test_settings_that_insist_on_an_engine_are_refused_before_anything_moves(router: Router, engine: str) -> None:
-    life, move = router.life, Move(router)
-    world = replace(life.world, settings=Settings(engine=engine))
+def test_settings_that_insist_on_an_engine_are_refused_before_anything_moves(
+    router: SimulatedRouter, engine: str
+) -> None:
+    supervisor, move = router.supervisor, Move(router)
+    world = replace(supervisor.world, settings=Settings(engine=engine))
     supervision = Supervision(
         world, Library(world, cast(Media, None)), NamedConfigurations({}), digest, FakeMediaWatch(), move=move
     )
@@ -214,7 +217,7 @@ def test_settings_that_insist_on_an_engine_are_refused_before_anything_moves(rou
     assert move.leaving == "former"
 
 
-def test_a_supervisor_that_ends_says_so(router: Router) -> None:
+def test_a_supervisor_that_ends_says_so(router: SimulatedRouter) -> None:
     closing = threading.Event()
     closing.set()
     move = Move(router)

@@ -7,29 +7,30 @@ from contextlib import suppress
 import pytest
 
 from supervisor.values.names import ServiceName
-from tests.fakes.faults import Died
+from tests.kit.simulation.faults import SupervisorKilled
+from tests.kit.simulation.invariants import violations
+from tests.kit.simulation.router import SimulatedRouter
+from tests.kit.simulation.samples import OWNING
+from tests.kit.simulation.scenarios import Scenario, configure, prepared, rollback, settle, swap, until_soak
 from tests.unit.loop.conftest import Sample
-from tests.unit.loop.invariants import violations
-from tests.unit.loop.loop_samples import OWNING
-from tests.unit.loop.scenarios import Router, Scenario, configure, prepared, rollback, settle, swap, until_soak
 
 FORMER, NOW, OTHER = "one leases 10.1.1.1", "two leases 10.1.1.1", "one leases 10.1.1.2"
 each = pytest.mark.parametrize("service", OWNING)
 
 
-def grant(router: Router, service: ServiceName, *records: str) -> None:
+def grant(router: SimulatedRouter, service: ServiceName, *records: str) -> None:
     """What serves writes down what clients are not to miss."""
     for record in records:
         router.machine.engine.lease(serving(router, service), record)
 
 
-def serving(router: Router, service: ServiceName) -> str:
+def serving(router: SimulatedRouter, service: ServiceName) -> str:
     instance = router.machine.serving(service)
     assert instance
     return instance.container_name
 
 
-def owned(router: Router, service: ServiceName) -> list[str]:
+def owned(router: SimulatedRouter, service: ServiceName) -> list[str]:
     """Leases that what serves has in its memory and in its file, but for what the machine's clients were granted."""
     daemon = router.machine.engine.daemons[serving(router, service)]
     stored = router.machine.folders.volumes[str(daemon.volume)]
@@ -79,7 +80,7 @@ def test_nor_is_it_granted_again_while_traffic_moves(service: ServiceName) -> No
         assert owned(router, service) == []
 
 
-def grant_again(router: Router, service: ServiceName, number: int) -> None:
+def grant_again(router: SimulatedRouter, service: ServiceName, number: int) -> None:
     instances = [one for one, state in router.machine.store.instances(service)]
     oldest = min(instances, key=lambda one: one.generation).container_name
     if number % 20 == 0 and router.machine.engine.runs(oldest) and len(instances) > 1:
@@ -93,11 +94,11 @@ def test_it_does_not_come_back_wherever_a_supervisor_dies(service: ServiceName, 
     with prepared(scenario) as router:
         scenario.act(router, service)
         settle(router, service)
-        points = range(1, len(router.machine.fate.changes))  # the first stores the command
+        points = range(1, len(router.machine.faults.changes))  # the first stores the command
     for change in sample(points, f"owned {service}", 6):
         with prepared(scenario) as router:
-            router.machine.fate.begin(dies_before=change)
-            with suppress(Died):
+            router.machine.faults.arm(dies_before=change)
+            with suppress(SupervisorKilled):
                 scenario.act(router, service)
                 settle(router, service)
             router.die()
@@ -114,11 +115,11 @@ def test_nor_after_a_loss_of_power(service: ServiceName, keeps_containers: bool,
     with prepared(scenario) as router:
         scenario.act(router, service)
         settle(router, service)
-        points = range(len(router.machine.fate.changes))
+        points = range(len(router.machine.faults.changes))
     for change in sample(points, f"owned {service}", 6):
         with prepared(scenario) as router:
-            router.machine.fate.begin(dies_before=change)
-            with suppress(Died):
+            router.machine.faults.arm(dies_before=change)
+            with suppress(SupervisorKilled):
                 scenario.act(router, service)
                 settle(router, service)
             router.die()

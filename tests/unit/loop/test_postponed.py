@@ -8,8 +8,8 @@ import pytest
 
 from supervisor.loop.supervision.startup_tasks import StartupTasks
 from supervisor.values.errors import StateError
-from tests.unit.loop.ailments import ward
-from tests.unit.loop.loop_samples import SERVICES
+from tests.kit.simulation.samples import SERVICES
+from tests.kit.simulation.service import simulated_service
 
 
 def threads() -> list[threading.Thread]:
@@ -37,9 +37,9 @@ def test_what_is_to_be_done_is_repeated_by_one_thread_however_often_it_is_asked_
 def test_a_bad_file_that_was_postponed_unread_is_refused_later_and_nobody_else_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with ward(SERVICES[0]) as patient:
-        supervision = patient.router.life.supervision
-        configuration, store = supervision._parts.configuration, patient.machine.store
+    with simulated_service(SERVICES[0]) as subject:
+        supervision = subject.router.supervisor.supervision
+        configuration, store = supervision._parts.configuration, subject.machine.store
 
         def refuse() -> str:
             raise StateError("cannot read the state: it is away")

@@ -5,32 +5,32 @@ from __future__ import annotations
 import pytest
 
 from supervisor.values.names import ServiceName
-from tests.unit.loop.ailments import ISOLATED, OVERLAPPING, ward
-from tests.unit.loop.scenarios import restart, settle, swap
+from tests.kit.simulation.scenarios import restart, settle, swap
+from tests.kit.simulation.service import ISOLATED, OVERLAPPING, simulated_service
 
 
 @pytest.mark.parametrize("service", OVERLAPPING)
 def test_what_was_removed_and_made_again_is_not_replaced_afterwards(service: ServiceName) -> None:
-    with ward(service) as patient:
-        before, generation = patient.last, patient.keeper.instance.generation
-        patient.behave("2.0", is_ready=False)
-        swap(patient.router, service)
-        patient.wait(1.0)
-        patient.machine.engine.remove(patient.keeper.instance.container_name)
-        patient.wait(30.0)
-        assert patient.story(before) == [("swap", "failed")]
-        assert (patient.status.is_ready, patient.keeper.instance.generation) == (True, generation)
+    with simulated_service(service) as subject:
+        before, generation = subject.last, subject.keeper.instance.generation
+        subject.behave("2.0", is_ready=False)
+        swap(subject.router, service)
+        subject.wait(1.0)
+        subject.machine.engine.remove(subject.keeper.instance.container_name)
+        subject.wait(30.0)
+        assert subject.story(before) == [("swap", "failed")]
+        assert (subject.status.is_ready, subject.keeper.instance.generation) == (True, generation)
 
 
 def test_a_start_does_not_wait_for_what_drains() -> None:
-    with ward(ISOLATED) as patient:
-        patient.hold_connections(15.0)  # less than a drain may take
+    with simulated_service(ISOLATED) as subject:
+        subject.keep_connections(15.0)  # less than a drain may take
         for _ in range(2):
-            restart(patient.router, ISOLATED)
-            patient.until(lambda: patient.worker.foreground is None)
-        assert len(patient.worker.cleanup) == 2
-        patient.machine.engine.remove(patient.keeper.instance.container_name)
-        patient.until(lambda: patient.worker.keeper is None)
-        assert patient.until(lambda: patient.worker.keeper is not None) < 3.0
-        settle(patient.router, ISOLATED)
-        assert patient.status.is_ready
+            restart(subject.router, ISOLATED)
+            subject.until(lambda: subject.worker.foreground is None)
+        assert len(subject.worker.cleanup) == 2
+        subject.machine.engine.remove(subject.keeper.instance.container_name)
+        subject.until(lambda: subject.worker.keeper is None)
+        assert subject.until(lambda: subject.worker.keeper is not None) < 3.0
+        settle(subject.router, ISOLATED)
+        assert subject.status.is_ready

@@ -13,12 +13,12 @@ from supervisor.loop.supervision.spent_items import SpentItems
 from supervisor.values.errors import StateError
 from supervisor.values.manifest import StateSharing, StateVolume, User
 from supervisor.values.names import ServiceName
-from tests.unit.loop.scenarios import ALL, prepared
+from tests.kit.simulation.scenarios import ALL, prepared
 
 
 def test_they_are_forgotten_and_then_taken_off_the_list() -> None:
     with prepared(ALL[0]) as router:
-        worker: Any = next(iter(router.life.workers.values()))
+        worker: Any = next(iter(router.supervisor.workers.values()))
         volume = StateVolume("store", "/state/store", StateSharing.SHARED, User(0, 0), has_spent=True)
         keeper = worker.keeper
         manifest = replace(keeper.definition.manifest, state=(volume,))
@@ -44,7 +44,7 @@ def test_they_are_forgotten_and_then_taken_off_the_list() -> None:
         assert folders.spent(keeper.instance, volume) == ()
         items.turn()
         assert len(seen) == 1
-        assert ServiceName(keeper.instance.service) in router.life.workers
+        assert ServiceName(keeper.instance.service) in router.supervisor.workers
 
 
 def test_what_goes_on_failing_is_logged_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

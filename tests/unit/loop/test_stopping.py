@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.fakes.machine import Behaviour
-from tests.fakes.stepped import SteppedWorker
-from tests.unit.loop.campaign import but_for_leases
+from tests.kit.simulation.invariants import violations
+from tests.kit.simulation.kill_points import without_lost_leases
+from tests.kit.simulation.machine import Behaviour
+from tests.kit.simulation.router import SimulatedRouter
+from tests.kit.simulation.samples import image
+from tests.kit.simulation.scenarios import ALL, Scenario, prepared
+from tests.kit.simulation.supervisor import SteppedWorker
 from tests.unit.loop.conftest import Sample
-from tests.unit.loop.invariants import violations
-from tests.unit.loop.loop_samples import image
-from tests.unit.loop.scenarios import ALL, Router, Scenario, prepared
 
 UNABLE_SECONDS = 3.0
 
@@ -32,10 +33,10 @@ def after(number: int, worker: SteppedWorker) -> Callable[[], bool]:
     return lambda: next(seen) >= number or worker.is_settled
 
 
-def stop_and_start(router: Router, scenario: Scenario) -> None:
+def stop_and_start(router: SimulatedRouter, scenario: Scenario) -> None:
     """Services end with the supervisor. The next one cannot start them at once; then clients come back."""
     router.machine.send_clients_away()
-    router.life.supervision.stop_services()
+    router.supervisor.supervision.stop_services()
     assert router.machine.engine.containers() == ()
     assert not router.machine.links.namespaces
     assert not router.machine.folders.configs
@@ -60,7 +61,7 @@ def test_stopped_at_any_moment_the_next_start_has_all_that_was_stored(scenario: 
             stop_and_start(router, scenario)
             found = violations(router, scenario.service)
             if scenario.name.startswith("revert"):  # a candidate that is on its way out is not asked any more
-                found = but_for_leases(found)
+                found = without_lost_leases(found)
             if found:
                 wrong[f"turn {number}, {doing}"] = found
     assert not wrong

@@ -17,9 +17,9 @@ from supervisor.values.manifest import Probe, ProbeKind, Watch
 from supervisor.values.names import ServiceName
 from supervisor.values.router import Dns, DnsRecord
 from supervisor.values.state import ProbeResult, ProbeTarget, ResolvedProbe
-from tests.unit.loop.ailments import Ward, ward
-from tests.unit.loop.loop_samples import CONFIGURATIONS, LAN
-from tests.unit.loop.scenarios import swap
+from tests.kit.simulation.samples import CONFIGURATIONS, LAN
+from tests.kit.simulation.scenarios import swap
+from tests.kit.simulation.service import SimulatedService, simulated_service
 
 ITEMS = Probe(ProbeKind.TCP, (("port", "80"), ("address", "{{ item.name }}")), 0.1, each="router.dns.records")
 COUNT = 50
@@ -28,10 +28,10 @@ COUNT = 50
 class Survey:
     """A service of fifty items, of which some do not answer."""
 
-    def __init__(self, patient: Ward) -> None:
-        self.patient, self.ill = patient, set[str]()
+    def __init__(self, subject: SimulatedService) -> None:
+        self.subject, self.ill = subject, set[str]()
         self.asked: list[str] = []
-        ask = patient.machine.ask
+        ask = subject.machine.ask
 
         def answer(probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
             if probe.kind != ProbeKind.TCP:
@@ -40,40 +40,40 @@ class Survey:
             self.asked.append(item)
             return ProbeResult(item not in self.ill, f"asked for {item}", 0.0)
 
-        patient.machine.ask = answer  # type: ignore[method-assign]
-        keeper = patient.keeper
+        subject.machine.ask = answer  # type: ignore[method-assign]
+        keeper = subject.keeper
         manifest = replace(keeper.definition.manifest, survey=Watch((ITEMS,), 1.0, 3))
         keeper.definition = replace(keeper.definition, manifest=manifest)
         self.has(COUNT)
-        self.surveyor = ItemSurvey(patient.worker.parts.world, self.snapshots, threading.Event())
+        self.surveyor = ItemSurvey(subject.worker.parts.world, self.snapshots, threading.Event())
 
     def snapshots(self) -> list[ServiceSnapshot]:
-        self.patient.worker.publish()  # what is put in its place here has no turn of its own
-        return [self.patient.worker.snapshot]
+        self.subject.worker.publish()  # what is put in its place here has no turn of its own
+        return [self.subject.worker.snapshot]
 
     def has(self, count: int) -> None:
         records = tuple(DnsRecord(f"item-{number}", LAN.gateway) for number in range(count))
-        self.patient.keeper.router = replace(CONFIGURATIONS["plain"], dns=Dns(records=records))
+        self.subject.keeper.router = replace(CONFIGURATIONS["plain"], dns=Dns(records=records))
 
     def turns(self, count: int) -> None:
         for _ in range(count):
-            self.patient.machine.clock.advance(1.0)
+            self.subject.machine.clock.advance(1.0)
             self.surveyor.turn()
 
     @property
     def message(self) -> str:
-        return self.surveyor.message(self.patient.service)
+        return self.surveyor.message(self.subject.service)
 
     @property
     def events(self) -> list[str]:
-        recorded = self.patient.machine.store.events(0)
+        recorded = self.subject.machine.store.events(0)
         return [event.name for _, event in recorded if event.name.startswith("item-")]
 
 
 @pytest.fixture
 def survey() -> Iterator[Survey]:
-    with ward(ServiceName("router")) as patient:
-        yield Survey(patient)
+    with simulated_service(ServiceName("router")) as subject:
+        yield Survey(subject)
 
 
 def test_some_are_asked_at_a_time_and_then_there_is_rest(survey: Survey) -> None:
@@ -92,7 +92,7 @@ def test_one_in_trouble_is_named_and_the_others_are_asked_all_the_same(survey: S
     survey.turns(12)
     assert survey.message == "2 items in trouble: asked for item-3; asked for item-4"
     assert set(survey.asked) == {f"item-{number}" for number in range(COUNT)}
-    assert survey.patient.keeper.is_ready
+    assert survey.subject.keeper.is_ready
     survey.ill = {"item-4"}
     survey.turns(10)
     assert survey.message == "1 item in trouble: asked for item-4"
@@ -119,11 +119,11 @@ def test_what_was_asked_with_old_words_says_nothing(survey: Survey) -> None:
 
 
 def test_nothing_is_asked_while_a_hand_over_is_under_way(survey: Survey) -> None:
-    swap(survey.patient.router, survey.patient.service)
-    survey.patient.until(lambda: survey.patient.worker.foreground is not None)
+    swap(survey.subject.router, survey.subject.service)
+    survey.subject.until(lambda: survey.subject.worker.foreground is not None)
     survey.turns(3)
     assert survey.asked == []
-    survey.patient.wait(60.0)
+    survey.subject.wait(60.0)
 
 
 def test_a_guest_that_fails_while_others_are_added_is_named_all_the_same(survey: Survey) -> None:
@@ -137,7 +137,7 @@ def test_a_guest_that_fails_while_others_are_added_is_named_all_the_same(survey:
 
 
 def test_what_cannot_be_worded_for_one_service_stops_no_other(survey: Survey) -> None:
-    world, (snapshot,) = survey.patient.worker.parts.world, survey.snapshots()
+    world, (snapshot,) = survey.subject.worker.parts.world, survey.snapshots()
     other = replace(snapshot, service=ServiceName("other"))
     each_probe = world.renderer.each_probe
     calls: list[int] = []
@@ -148,7 +148,7 @@ def test_what_cannot_be_worded_for_one_service_stops_no_other(survey: Survey) ->
             raise RenderError("cannot render a probe: no such name")
         return each_probe(*arguments)
 
-    survey.patient.worker.parts.world.renderer.each_probe = refuse_first
+    survey.subject.worker.parts.world.renderer.each_probe = refuse_first
     surveyor = ItemSurvey(world, lambda: [other, snapshot], threading.Event())
     surveyor.turn()
     assert survey.asked

@@ -15,10 +15,11 @@ from supervisor.values.names import ServiceName
 from supervisor.values.router import RouterConfig
 from supervisor.values.settings import Settings
 from supervisor.values.state import Instance, RenderedFile, ResolvedProbe
-from tests.fakes.stepped import Life
-from tests.unit.loop.ailments import Ward, ward
-from tests.unit.loop.loop_samples import CONFIGURATIONS, SERVICES, read_definition
-from tests.unit.loop.scenarios import RENDERER, swap
+from tests.kit.simulation.router import RENDERER
+from tests.kit.simulation.samples import CONFIGURATIONS, SERVICES, read_definition
+from tests.kit.simulation.scenarios import swap
+from tests.kit.simulation.service import SimulatedService, simulated_service
+from tests.kit.simulation.supervisor import SteppedSupervisor
 
 each = pytest.mark.parametrize("service", SERVICES)
 
@@ -44,9 +45,9 @@ class Speechless(TemplateRenderer):
         return super().probes(probes, router, instance)
 
 
-def next_life(patient: Ward, renderer: Renderer = RENDERER, read: ReadDefinition = read_definition) -> None:
-    patient.router.die()
-    patient.router.life = Life(patient.machine, Settings(), CONFIGURATIONS, renderer, read)
+def next_life(subject: SimulatedService, renderer: Renderer = RENDERER, read: ReadDefinition = read_definition) -> None:
+    subject.router.die()
+    subject.router.supervisor = SteppedSupervisor(subject.machine, Settings(), CONFIGURATIONS, renderer, read)
 
 
 def only_newer(name: str, found: Mapping[str, bytes]) -> ServiceDefinition:
@@ -58,57 +59,57 @@ def only_newer(name: str, found: Mapping[str, bytes]) -> ServiceDefinition:
 
 @each
 def test_a_candidate_that_nobody_could_watch_gets_no_traffic(service: ServiceName) -> None:
-    with ward(service, has_clients=True) as patient:
-        next_life(patient, Speechless("2.0", has_files=True))
-        patient.wait(5.0)
-        before = patient.last
-        swap(patient.router, service)
-        patient.wait(20.0)
-        assert patient.story(before) == [("swap", "failed")]
-        assert "'uplink' is undefined" in patient.machine.store.history(service, 1)[0].reason
-        assert patient.runs == "1.0"
-        assert patient.machine.served == [(service, patient.keeper.instance.image)]
+    with simulated_service(service, has_clients=True) as subject:
+        next_life(subject, Speechless("2.0", has_files=True))
+        subject.wait(5.0)
+        before = subject.last
+        swap(subject.router, service)
+        subject.wait(20.0)
+        assert subject.story(before) == [("swap", "failed")]
+        assert "'uplink' is undefined" in subject.machine.store.history(service, 1)[0].reason
+        assert subject.runs == "1.0"
+        assert subject.machine.served == [(service, subject.keeper.instance.image)]
 
 
 @each
 def test_what_runs_and_cannot_be_rendered_any_more_is_looked_after_and_can_be_replaced(service: ServiceName) -> None:
-    with ward(service) as patient:
-        before = patient.last
-        next_life(patient, Speechless("1.0", has_files=False))
-        patient.wait(20.0)
-        assert patient.status.state == "degraded"
-        assert "'uplink' is undefined" in patient.status.message
-        patient.crash()
-        patient.wait(5.0)
-        assert patient.machine.engine.runs(patient.keeper.instance.container_name)
-        swap(patient.router, service)
-        patient.wait(20.0)
-        assert patient.story(before) == [("swap", "succeeded")]
-        assert (patient.runs, patient.status.state, patient.status.message) == ("2.0", "running", "")
+    with simulated_service(service) as subject:
+        before = subject.last
+        next_life(subject, Speechless("1.0", has_files=False))
+        subject.wait(20.0)
+        assert subject.status.state == "degraded"
+        assert "'uplink' is undefined" in subject.status.message
+        subject.crash()
+        subject.wait(5.0)
+        assert subject.machine.engine.runs(subject.keeper.instance.container_name)
+        swap(subject.router, service)
+        subject.wait(20.0)
+        assert subject.story(before) == [("swap", "succeeded")]
+        assert (subject.runs, subject.status.state, subject.status.message) == ("2.0", "running", "")
 
 
 @each
 def test_what_runs_and_whose_manifest_cannot_be_read_any_more_can_be_replaced(service: ServiceName) -> None:
-    with ward(service) as patient:
-        before, serves = patient.last, patient.keeper.instance.container_name
-        next_life(patient, read=only_newer)
-        patient.wait(20.0)
-        assert "is of an older kind" in patient.status.message
-        assert patient.machine.engine.runs(serves)
-        assert patient.story(before) == []
-        swap(patient.router, service)
-        patient.wait(20.0)
-        assert patient.story(before) == [("swap", "succeeded")]
-        assert [one.name for one in patient.machine.engine.containers()] == [patient.keeper.instance.container_name]
-        assert (patient.runs, patient.status.state) == ("2.0", "running")
+    with simulated_service(service) as subject:
+        before, serves = subject.last, subject.keeper.instance.container_name
+        next_life(subject, read=only_newer)
+        subject.wait(20.0)
+        assert "is of an older kind" in subject.status.message
+        assert subject.machine.engine.runs(serves)
+        assert subject.story(before) == []
+        swap(subject.router, service)
+        subject.wait(20.0)
+        assert subject.story(before) == [("swap", "succeeded")]
+        assert [one.name for one in subject.machine.engine.containers()] == [subject.keeper.instance.container_name]
+        assert (subject.runs, subject.status.state) == ("2.0", "running")
 
 
 @each
 def test_what_runs_is_never_started_beside_itself(service: ServiceName) -> None:
-    with ward(service) as patient:
-        before, generation = patient.last, patient.keeper.instance.generation
-        patient.worker.parts.keeping.let_go()
-        patient.worker.parts.agenda.is_dirty = True
-        patient.wait(10.0)
-        assert patient.story(before) == []
-        assert (patient.status.is_ready, patient.keeper.instance.generation) == (True, generation)
+    with simulated_service(service) as subject:
+        before, generation = subject.last, subject.keeper.instance.generation
+        subject.worker.parts.keeping.let_go()
+        subject.worker.parts.agenda.is_dirty = True
+        subject.wait(10.0)
+        assert subject.story(before) == []
+        assert (subject.status.is_ready, subject.keeper.instance.generation) == (True, generation)

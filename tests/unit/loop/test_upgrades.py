@@ -10,12 +10,12 @@ import pytest
 from supervisor.loop.supervision.jobs import Jobs
 from supervisor.values.errors import RequestError
 from supervisor.values.status import Progress
-from tests.unit.loop.ailments import ISOLATED, ward
+from tests.kit.simulation.service import ISOLATED, simulated_service
 
 
 def test_without_a_release_the_plan_is_that_of_an_upgrade_to_the_newest() -> None:
-    with ward(ISOLATED) as patient:
-        control = patient.router.life.supervision
+    with simulated_service(ISOLATED) as subject:
+        control = subject.router.supervisor.supervision
         assert [(step.action, step.to_version) for step in control.plan(None)] == [("swap", "3.0-1")]
         assert control.plan(None) == control.plan("3.0")
         assert [step.to_version for step in control.plan("2.0")] == ["2.0-1"]

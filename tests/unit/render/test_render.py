@@ -32,7 +32,7 @@ from supervisor.values.names import Digest, ServiceName
 from supervisor.values.router import Host, Metadata, Password, RouterConfig
 from supervisor.values.secret import Secret
 from supervisor.values.state import AddressFrontend, Endpoint, Instance, Link, PortFrontend, ResolvedProbe
-from tests.services.router_sample import SAMPLE
+from tests.kit.samples.router import SAMPLE
 
 WATCH = Watch((), 1.0, 1)
 ISOLATED = ServiceManifest(

@@ -38,7 +38,7 @@ from supervisor.values.errors import (
     UnknownVersionError,
 )
 from supervisor.values.status import Progress
-from tests.fakes.control import EVENTS, NEW, OLD, RECORDS, FakeControl
+from tests.kit.fakes.control import EVENTS, NEW, OLD, RECORDS, FakeControl
 
 Eventually = Callable[[Callable[[], bool]], None]
 

@@ -12,7 +12,7 @@ from supervisor.surface.api.server import ApiServer
 from supervisor.surface.cli.root import vrctl
 from supervisor.surface.daemon import cli
 from supervisor.values.errors import SupervisorError
-from tests.fakes.control import FakeControl
+from tests.kit.fakes.control import FakeControl
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from supervisor.loop.supervision.startup_tasks import StartupTasks
 from supervisor.values.errors import ConfigurationError, Fault
 from supervisor.values.intake import Taken
 from supervisor.values.router import RouterConfig
-from tests.fakes.folders import digest
-from tests.fakes.stepped import NamedConfigurations
-from tests.unit.loop.ailments import ISOLATED, Ward, ward
-from tests.unit.loop.loop_samples import CONFIGURATIONS, SERVICES, release
+from tests.kit.fakes.folders import digest
+from tests.kit.simulation.samples import CONFIGURATIONS, SERVICES, release
+from tests.kit.simulation.service import ISOLATED, SimulatedService, simulated_service
+from tests.kit.simulation.supervisor import NamedConfigurations
 
 
 class CountedIntake(NamedConfigurations):
@@ -31,32 +31,32 @@ class CountedIntake(NamedConfigurations):
         return super().take(kept, files)
 
 
-def made(patient: Ward, intake: CountedIntake) -> Configuration:
-    world, closing = patient.router.life.world, threading.Event()
+def made(subject: SimulatedService, intake: CountedIntake) -> Configuration:
+    world, closing = subject.router.supervisor.world, threading.Event()
     audit_log = AuditLog(world.store, world.clock)
     return Configuration(world, intake, digest, StartupTasks(closing), dict, audit_log)
 
 
 def test_files_of_a_call_are_read_once() -> None:
-    with ward(ISOLATED) as patient:
+    with simulated_service(ISOLATED) as subject:
         intake = CountedIntake()
-        application = made(patient, intake).take((("instance", b""), ("reload", b"")))
+        application = made(subject, intake).take((("instance", b""), ("reload", b"")))
         assert intake.read == ["instance", "reload"]
         assert application.after == CONFIGURATIONS["reload"]
 
 
 def test_nothing_is_taken_in_with_a_bad_file() -> None:
-    with ward(ISOLATED) as patient:
-        before = patient.machine.store.configuration()
-        configuration = made(patient, CountedIntake())
+    with simulated_service(ISOLATED) as subject:
+        before = subject.machine.store.configuration()
+        configuration = made(subject, CountedIntake())
         with pytest.raises(ConfigurationError, match="bad: nobody knows it"):
             configuration.take((("instance", b""), ("bad", b"")))
-        assert (patient.machine.store.configuration(), configuration.router) == (before, None)
+        assert (subject.machine.store.configuration(), configuration.router) == (before, None)
 
 
 def test_configurations_are_counted_and_the_newest_is_given() -> None:
-    with ward(ISOLATED) as patient:
-        configuration = made(patient, CountedIntake())
+    with simulated_service(ISOLATED) as subject:
+        configuration = made(subject, CountedIntake())
         numbers = [configuration.take(((name, b""),)).number for name in ("instance", "reload")]
         assert numbers == [1, 2]
         assert configuration.router == CONFIGURATIONS["reload"]
@@ -79,8 +79,8 @@ class Strict:
 
 
 def test_a_release_that_bounds_more_makes_faults_of_parts_that_were_taken_in() -> None:
-    with ward(SERVICES[0]) as patient:
-        parts, intake, store = patient.router.life.supervision._parts, Strict(), patient.machine.store
+    with simulated_service(SERVICES[0]) as subject:
+        parts, intake, store = subject.router.supervisor.supervision._parts, Strict(), subject.machine.store
         configuration = Configuration(parts.world, intake, lambda _: "", parts.startup.tasks, dict, parts.audit_log)
         configuration.read_anew()
         assert configuration.router is None, "nothing was read at boot yet"

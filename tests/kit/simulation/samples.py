@@ -1,4 +1,4 @@
-"""Services, versions and router configurations that the loop is walked with."""
+"""Services, versions and router configurations of the simulated router."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.release import Release, Version
 from supervisor.values.router import Dns, DnsRecord, GuestNetwork, RouterConfig
-from tests.fakes.folders import digest
+from tests.kit.fakes.folders import digest
 
 WATCHES = r"""
 readiness:

@@ -1,6 +1,6 @@
 """A whole router in memory: containers whose daemons answer, forget and die, a kernel, folders, clients, a real store.
 
-It outlives the supervisor. `boot` starts one on it, with nothing in its memory; killing it means forgetting it.
+It outlives the supervisor: `router.py` starts one on it, with nothing in its memory, and forgets it to kill it.
 """
 
 from __future__ import annotations
@@ -33,11 +33,10 @@ from supervisor.values.state import (
     Usage,
 )
 from supervisor.values.undertaking import Sighting
-from tests.fakes.clock import VirtualClock
-from tests.fakes.engine import FakeEngine, _Entry
-from tests.fakes.faults import Fate
-from tests.fakes.folders import FakeFolders
-from tests.fakes.kernel import (
+from tests.kit.fakes.clock import VirtualClock
+from tests.kit.fakes.engine import FakeEngine, _Entry
+from tests.kit.fakes.folders import FakeFolders
+from tests.kit.fakes.kernel import (
     FakeAssociations,
     FakeBuffers,
     FakeConnections,
@@ -47,6 +46,7 @@ from tests.fakes.kernel import (
     FakeTraffic,
     Impossible,
 )
+from tests.kit.simulation.faults import SimulatedFaults
 
 TICK_SECONDS = 0.1  # what clients do, they do this often
 FLOW_SECONDS = 1.3
@@ -59,7 +59,7 @@ NEGOTIATES = "NET_ADMIN"  # capability of a daemon that makes security associati
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """What the daemon of an image does. Times are seconds after its start."""
+    """The behaviour of an image's daemon. Times are seconds after its start."""
 
     answers_after: float = 0.05
     ends_after: float | None = None
@@ -74,18 +74,18 @@ class Behaviour:
     finds_out: tuple[tuple[str, float], ...] = ()  # (what, seconds after its start)
 
 
-class Machine:
-    """The ports' other side. `behaviours` may be changed at any time; they count from the next start."""
+class SimulatedMachine:
+    """The other side of the ports. `behaviours` may be changed at any time; they count from the next start."""
 
     def __init__(self, folder: Path) -> None:
-        self.clock, self.fate = VirtualClock(), Fate()
-        self.links = FakeLinks(self.fate.change)
+        self.clock, self.faults = VirtualClock(), SimulatedFaults()
+        self.links = FakeLinks(self.faults.change)
         self.traffic, self.connections, self.buffers = FakeTraffic(), FakeConnections(), FakeBuffers()
         self.associations = FakeAssociations()
         self.exits, self.encapsulation = FakeExits(), FakeEncapsulation()
         self.behaviours: dict[ImageId, Behaviour] = {}
         self.engine = DaemonEngine(self)
-        self.folders = FakeFolders(self.engine.runs, self.fate.change)
+        self.folders = FakeFolders(self.engine.runs, self.faults.change)
         self.folder, self.store = folder, SqliteStore(folder)
         self.is_reachable: Callable[[], bool] = lambda: True  # whoever serves, on the path that clients take
         self.outage: dict[ServiceName, float] = {}  # seconds in which clients had nobody to speak to
@@ -285,7 +285,7 @@ class Daemon:
 class DaemonEngine(FakeEngine):
     """Containers whose processes live by the clock and leave when their time is over."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: SimulatedMachine) -> None:
         super().__init__()
         self._machine = machine
         self.daemons: dict[str, Daemon] = {}
@@ -337,7 +337,7 @@ class DaemonEngine(FakeEngine):
         self._enter("run", spec.name)
         self._entries.pop(spec.name, None)
         self.create(spec)
-        self._machine.fate.change("engine.run remove")
+        self._machine.faults.change("engine.run remove")
         del self._entries[spec.name]
         does = self._machine.behaviours.get(spec.image, Behaviour())
         refuses = does.refuses_configuration or (does.refuses is not None and does.refuses in self._configuration(spec))

@@ -1,4 +1,4 @@
-"""Fault points: every call of a port is numbered; at a chosen number the supervisor dies, or the call fails once."""
+"""Faults at the ports: every call is numbered; before a chosen change the supervisor dies, or a chosen call fails."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from supervisor.values.errors import SupervisorError
 
 
-class Died(BaseException):
+class SupervisorKilled(BaseException):
     """The supervisor was killed here. Nothing it does afterwards reaches the world, its `finally` blocks neither."""
 
 
@@ -22,8 +22,8 @@ class Failure:
     is_done: bool = False
 
 
-class Fate:
-    """Counts calls and changes of the world. A change is what cannot be taken back by forgetting it."""
+class SimulatedFaults:
+    """Counts calls of ports, and injects one fault. A change is a call that outlives the supervisor that made it."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -32,8 +32,8 @@ class Fate:
         self.failure: Failure | None = None
         self.is_dead = False
 
-    def begin(self, *, dies_before: int | None = None, failure: Failure | None = None) -> None:
-        """Begin a new life, with everything counted from zero."""
+    def arm(self, *, dies_before: int | None = None, failure: Failure | None = None) -> None:
+        """Count from zero again, and inject this; without arguments nothing more is injected."""
         self.calls, self.changes, self.is_dead = [], [], False
         self.dies_before, self.failure = dies_before, failure
 
@@ -41,37 +41,38 @@ class Fate:
         """Count a change that is about to be made, and die before it if it is the chosen one."""
         if self.dies_before == len(self.changes):
             self.is_dead = True
-        self.breathe()
+        self.check_alive()
         self.changes.append(name)
 
-    def breathe(self) -> None:
+    def check_alive(self) -> None:
+        """Raise SupervisorKilled if the supervisor has died: nothing that it does afterwards has an effect."""
         if self.is_dead:
-            raise Died
+            raise SupervisorKilled
 
 
-class Watched:
-    """A port with everything it is asked counted. `changes` are the methods that change the world."""
+class CountedPort:
+    """A port whose calls are counted, and may be made to fail. `changes` are the methods that change the world."""
 
     def __init__(
-        self, name: str, port: object, changes: Collection[str], error: type[SupervisorError], fate: Fate
+        self, name: str, port: object, changes: Collection[str], error: type[SupervisorError], faults: SimulatedFaults
     ) -> None:
-        self._name, self._port, self._changes, self._error, self._fate = name, port, changes, error, fate
+        self._name, self._port, self._changes, self._error, self._faults = name, port, changes, error, faults
 
     def __getattr__(self, method: str) -> Any:
-        found = getattr(self._port, method)
-        return self._counted(f"{self._name}.{method}", method, found) if callable(found) else found
+        attribute = getattr(self._port, method)
+        return self._counted(f"{self._name}.{method}", method, attribute) if callable(attribute) else attribute
 
     def _counted(self, name: str, method: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
-            fate = self._fate
-            fate.breathe()
-            number, failure = len(fate.calls), fate.failure
-            fate.calls.append(name)
+            faults = self._faults
+            faults.check_alive()
+            number, failure = len(faults.calls), faults.failure
+            faults.calls.append(name)
             fails = failure is not None and failure.call == number
             if failure and fails and not failure.is_done:
                 raise self._failed(name, failure)
             if method in self._changes:
-                fate.change(name)
+                faults.change(name)
             answer = real(*arguments, **named)
             if failure and fails:
                 raise self._failed(name, failure)

@@ -7,5 +7,5 @@ from pathlib import Path
 from supervisor.edges.catalog import load_definition
 from supervisor.values.bounds import narrowest
 
-SERVICES = Path(__file__).parents[2] / "services"
+SERVICES = Path(__file__).parents[3] / "services"
 BOUNDS = narrowest(load_definition(path.parent).manifest.bounds for path in sorted(SERVICES.glob("*/manifest.yaml")))

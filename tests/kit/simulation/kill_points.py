@@ -1,4 +1,7 @@
-"""Walks scenarios through faults, one fault at a time, and says what did not hold afterwards."""
+"""Kill points and failing calls: a scenario is run with one fault, and what does not hold afterwards is returned.
+
+`recorded` lists the changes and calls of a scenario without faults; each is a point at which one can be injected.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,12 @@ from dataclasses import dataclass
 
 from supervisor.values.errors import SupervisorError
 from supervisor.values.handover import Outcome
-from tests.fakes.faults import Died, Failure
-from tests.fakes.kernel import Impossible
-from tests.fakes.stepped import Restless
-from tests.unit.loop.invariants import violations
-from tests.unit.loop.scenarios import ALL, DOWN_SECONDS, Router, Scenario, prepared
+from tests.kit.fakes.kernel import Impossible
+from tests.kit.simulation.faults import Failure, SupervisorKilled
+from tests.kit.simulation.invariants import violations
+from tests.kit.simulation.router import DOWN_SECONDS, SimulatedRouter
+from tests.kit.simulation.scenarios import ALL, Scenario, prepared
+from tests.kit.simulation.supervisor import NeverSettled
 
 CONVERGES_SECONDS = 10.0  # from a supervisor's end to the next one's rest
 TAKEOVER_SECONDS = 0.3  # for which nothing answers while two change places; the kernel goes on
@@ -21,19 +25,19 @@ PHASES = tuple(0.017 * number for number in range(12))  # together as long as cl
 
 
 @dataclass(frozen=True, slots=True)
-class Walked:
-    """A scenario in which nothing went wrong."""
+class Recording:
+    """The calls and changes of a scenario that ran without faults, in order."""
 
     calls: tuple[str, ...]
     changes: tuple[str, ...]
 
 
 @functools.cache
-def walked(scenario: Scenario, phase: float = 0.0) -> Walked:
-    """List what the supervisor does: these are the points at which something can go wrong."""
+def recorded(scenario: Scenario, phase: float = 0.0) -> Recording:
+    """Run the scenario without faults; return the calls and changes made, at each of which a fault can be injected."""
     with prepared(scenario, phase) as router:
         _carry_out(router, scenario)
-        seen = Walked(tuple(router.machine.fate.calls), tuple(router.machine.fate.changes))
+        seen = Recording(tuple(router.machine.faults.calls), tuple(router.machine.faults.changes))
         wrong = [*violations(router, scenario.service), *losses(router, scenario)]
         assert not wrong, wrong
         return seen
@@ -43,8 +47,8 @@ def walked(scenario: Scenario, phase: float = 0.0) -> Walked:
 TWICE_DEAD_SECONDS = 0.01
 
 
-def losses(router: Router, scenario: Scenario, gap: float = TAKEOVER_SECONDS) -> list[str]:
-    """What clients lost that they need not."""
+def losses(router: SimulatedRouter, scenario: Scenario, gap: float = TAKEOVER_SECONDS) -> list[str]:
+    """List what clients lost beyond what the scenario may cost."""
     outage, broken = router.machine.outage.get(scenario.service, 0.0), router.machine.connections.broken
     wrong = []
     # A former active that takes state back which cannot be replayed is started again for it.
@@ -62,20 +66,20 @@ def losses(router: Router, scenario: Scenario, gap: float = TAKEOVER_SECONDS) ->
     return wrong
 
 
-def dies(scenario: Scenario, change: int, *, phase: float = 0.0, again: int | None = None) -> list[str]:
-    """The supervisor dies before that change (`again`: the next one too, in its own count); what is wrong at rest?"""
+def wrong_after_kill(scenario: Scenario, change: int, *, phase: float = 0.0, again: int | None = None) -> list[str]:
+    """Kill the supervisor before that change (`again`: the next one too, in its own count); list what is wrong then."""
     with prepared(scenario, phase) as router:
         machine = router.machine
-        machine.fate.begin(dies_before=change)
+        machine.faults.arm(dies_before=change)
         try:
-            with suppress(Died):
+            with suppress(SupervisorKilled):
                 _carry_out(router, scenario)
             router.die()
             if again is not None:
-                machine.fate.begin(dies_before=again)
+                machine.faults.arm(dies_before=again)
             router.recover()
-            machine.fate.begin()
-        except (Impossible, Restless) as error:
+            machine.faults.arm()
+        except (Impossible, NeverSettled) as error:
             return [repr(error)]
         wrong = [*violations(router, scenario.service), *losses(router, scenario)]
         took = machine.clock.elapsed - router.died_at
@@ -83,64 +87,64 @@ def dies(scenario: Scenario, change: int, *, phase: float = 0.0, again: int | No
             wrong.append(f"it took {took:.1f} s")
         wrong = wrong or _goes_on(router, scenario)
         # Both may have learnt something in two times without a supervisor, and nothing can join it.
-        return wrong if again is None else but_for_leases(wrong)
+        return wrong if again is None else without_lost_leases(wrong)
 
 
-def reboots(scenario: Scenario, change: int, *, keeps_containers: bool) -> list[str]:
-    """The power goes before that change; what is wrong when the router is up again?"""
+def wrong_after_power_loss(scenario: Scenario, change: int, *, keeps_containers: bool) -> list[str]:
+    """Cut the power before that change; list what is wrong when the router is up again."""
     with prepared(scenario) as router:
-        router.machine.fate.begin(dies_before=change)
+        router.machine.faults.arm(dies_before=change)
         try:
-            with suppress(Died):
+            with suppress(SupervisorKilled):
                 _carry_out(router, scenario)
             router.die()
             router.machine.reboot(keeps_containers=keeps_containers)
             router.recover()
-        except (Impossible, Restless) as error:
+        except (Impossible, NeverSettled) as error:
             return [repr(error)]
         wrong = violations(router, scenario.service) or _goes_on(router, scenario)
         # A candidate that is on its way out when the power goes is not asked any more.
-        return but_for_leases(wrong) if scenario.name.startswith("revert") else wrong
+        return without_lost_leases(wrong) if scenario.name.startswith("revert") else wrong
 
 
-def fails(scenario: Scenario, failure: Failure) -> list[str]:
-    """One call fails; what is wrong at rest? Whoever is told that something cannot be done asks once more."""
+def wrong_after_failed_call(scenario: Scenario, failure: Failure) -> list[str]:
+    """Let one call fail; list what is wrong at rest. An operator whose request is refused repeats it once."""
     with prepared(scenario) as router:
         machine, worker = router.machine, router.worker(scenario.service)
-        machine.fate.begin(failure=failure)
+        machine.faults.arm(failure=failure)
         try:
             try:
                 scenario.act(router, scenario.service)
             except SupervisorError:
                 scenario.act(router, scenario.service)
             worker.run_until_settled()
-            machine.fate.begin()
+            machine.faults.arm()
             wrong = losses(router, scenario, gap=1.2)
             if worker.retry_policy.is_degraded:
                 machine.send_clients_away()
                 worker.run_until(lambda: worker.is_settled and not worker.retry_policy.is_degraded, REFUSED_SECONDS)
-        except (Impossible, Restless, SupervisorError) as error:
+        except (Impossible, NeverSettled, SupervisorError) as error:
             return [repr(error)]
         wrong += violations(router, scenario.service)
         # A table that was changed although the change is said to have failed: both learn, and only one can be copied.
-        return but_for_leases(wrong) if scenario.name == "revert-after-instance" else wrong
+        return without_lost_leases(wrong) if scenario.name == "revert-after-instance" else wrong
 
 
-def _carry_out(router: Router, scenario: Scenario) -> None:
+def _carry_out(router: SimulatedRouter, scenario: Scenario) -> None:
     scenario.act(router, scenario.service)
     router.worker(scenario.service).run_until_settled()
 
 
-def but_for_leases(wrong: list[str]) -> list[str]:
-    """One that is lost is granted anew, to the same guest, when it is renewed."""
+def without_lost_leases(wrong: list[str]) -> list[str]:
+    """Leave lost leases out: a lost lease is granted anew, to the same guest, when it is renewed."""
     return [one for one in wrong if "leases lost" not in one]
 
 
-def _goes_on(router: Router, scenario: Scenario) -> list[str]:
-    """A router that came to rest can be changed again."""
+def _goes_on(router: SimulatedRouter, scenario: Scenario) -> list[str]:
+    """List what is wrong after one more change of the router that came to rest."""
     restart = next(one for one in ALL if one.service == scenario.service and one.name == "restart")
     try:
         _carry_out(router, restart)
-    except (Impossible, Restless, SupervisorError) as error:
+    except (Impossible, NeverSettled, SupervisorError) as error:
         return [f"and then: {error!r}"]
     return [f"and then: {one}" for one in violations(router, scenario.service)]

@@ -19,7 +19,7 @@ class Impossible(BaseException):
     """A call that a real machine has no sensible answer to. Never caught by the code under test."""
 
 
-def whole(what: str) -> None:
+def never_torn(what: str) -> None:
     """Do nothing: the hook of a fake whose actions are never torn."""
 
 
@@ -29,7 +29,7 @@ class FakeLinks:
     Each takes several actions of the kernel; `tear` is called before the later ones.
     """
 
-    def __init__(self, tear: Callable[[str], None] = whole) -> None:
+    def __init__(self, tear: Callable[[str], None] = never_torn) -> None:
         self.namespaces: set[str] = set()
         self.interfaces: set[str] = set()
         self._tear = tear

@@ -1,4 +1,4 @@
-"""What can ail a daemon that serves, and routers on which somebody has to look after it."""
+"""One service of a simulated router: what it runs, how its daemon misbehaves, what operators ask of it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from supervisor.values.names import ServiceName
 from supervisor.values.release import Version
 from supervisor.values.status import Progress, ServiceStatus
 from supervisor.values.traffic import Connection
-from tests.fakes.kernel import CLIENT
-from tests.fakes.machine import Behaviour, Daemon
-from tests.unit.loop.loop_samples import SERVICES, image, release
-from tests.unit.loop.scenarios import Router, Scenario, configure, prepared, settle, swap
+from tests.kit.fakes.kernel import CLIENT
+from tests.kit.simulation.machine import Behaviour, Daemon
+from tests.kit.simulation.router import SimulatedRouter
+from tests.kit.simulation.samples import SERVICES, image, release
+from tests.kit.simulation.scenarios import Scenario, configure, prepared, settle, swap
 
 ISOLATED, ROUTER, TAKEOVER = SERVICES[:3]
 OVERLAPPING = (ISOLATED, ROUTER)
 MINUTE = 60.0
 
 
-class Ward:
-    """One service of a router, and what is done to it."""
+class SimulatedService:
+    """One service of a simulated router: facts about it, and what a test does to it."""
 
-    def __init__(self, router: Router, service: ServiceName) -> None:
+    def __init__(self, router: SimulatedRouter, service: ServiceName) -> None:
         self.router, self.machine, self.service = router, router.machine, service
 
     @property
@@ -50,7 +51,7 @@ class Ward:
 
     @property
     def runs(self) -> str:
-        """The release of what is active, as the store says."""
+        """Return the release of the active instance, as the store has it."""
         active = self.worker.parts.opening.active()
         return str(active.release) if active else "nothing"
 
@@ -71,7 +72,7 @@ class Ward:
         return sum(method == "start" for method, _ in self.machine.engine.calls)
 
     def story(self, after: int = 0) -> list[tuple[str, str]]:
-        """Kind and outcome of every hand-over younger than `after`, oldest first."""
+        """Return kind and outcome of every hand-over younger than `after`, oldest first."""
         records = self.machine.store.history(self.service, 200)
         return [(one.kind, one.outcome) for one in reversed(records) if one.id > after]
 
@@ -88,44 +89,44 @@ class Ward:
         worker.run_until(lambda: clock.elapsed >= end, seconds + 30.0)
 
     def until(self, is_enough: Callable[[], bool], patience: float = 120.0) -> float:
-        """Seconds until then."""
+        """Wait until `is_enough`; return how many seconds that took."""
         began = self.machine.clock.elapsed
         self.worker.run_until(is_enough, patience)
         return self.machine.clock.elapsed - began
 
     def behave(self, *numbers: str, **does: Any) -> None:
-        """From its next start a version does this."""
+        """Let versions behave like this from their next start."""
         for number in numbers:
             self.machine.behaviours[image(self.service, number)] = Behaviour(**does)
 
-    def ail(self, **does: Any) -> None:
-        """What serves does this from now on, until it is started again."""
+    def misbehave(self, **does: Any) -> None:
+        """Let the active daemon behave like this from now on, until it is started again."""
         self.daemon.behaviour = replace(Behaviour(), **does)
 
     def hang(self) -> None:
-        self.ail(hangs_after=0.0)
+        self.misbehave(hangs_after=0.0)
 
     def crash(self) -> None:
         self.machine.engine.end(self.keeper.instance.container_name, 1)
 
-    def hold_connections(self, seconds: float) -> None:
-        """Whoever drains has connections for so long."""
+    def keep_connections(self, seconds: float) -> None:
+        """Let any instance that drains have a connection for so many seconds."""
         clock = self.machine.clock
         until = clock.elapsed + seconds
-        one = Connection((CLIENT, 20_000), (CLIENT, 80), (CLIENT, 8001))
+        connection = Connection((CLIENT, 20_000), (CLIENT, 80), (CLIENT, 8001))
         self.machine.connections.open = (  # type: ignore[method-assign]
-            lambda instance: (one,) if clock.elapsed < until else ()
+            lambda instance: (connection,) if clock.elapsed < until else ()
         )
 
     def fall_back(self) -> None:
-        """What serves crashes again and again, until the version before serves, at rest."""
+        """Let the active version crash again and again, until the version before it serves, at rest."""
         self.behave("2.0", ends_after=0.5)
         self.crash()
         self.until(lambda: self.runs == "1.0" and self.worker.is_settled)
 
     @property
     def is_well(self) -> bool:
-        """Is nothing under way, and does what serves answer as it should?"""
+        """True if nothing is under way, and the active daemon behaves well."""
         return self.worker.is_settled and self.daemon.behaviour == Behaviour()
 
     def restart_supervisor(self) -> None:
@@ -136,7 +137,7 @@ class Ward:
         configure(name)(self.router, self.service)
 
     def asked(self, what: Callable[..., Iterator[Progress]], *arguments: Any) -> str:
-        """What an operator who does not wait is told."""
+        """Make a request without waiting for its end; return the messages of its progress."""
         return " ".join(one.message for one in what(self.service, *arguments))
 
     def said(self, listener: Any) -> str:
@@ -149,26 +150,31 @@ def _release_of(version: Version | None) -> str:
     return version.release if version else "nothing"
 
 
-def is_held_back(patient: Ward) -> bool:
-    """Does 1.0 serve in place of 2.0, and does everybody hear of it?"""
-    status = patient.status
-    assert (patient.runs, patient.desired, patient.previous) == ("1.0", "2.0", "1.0")
+def is_held_back(subject: SimulatedService) -> bool:
+    """True if 1.0 serves in place of 2.0, and status says so.
+
+    Raises AssertionError: when store, status and worker disagree.
+    """
+    status = subject.status
+    assert (subject.runs, subject.desired, subject.previous) == ("1.0", "2.0", "1.0")
     assert (status.state, status.desired_version, status.version) == ("degraded", "2.0-1", "1.0-1")
-    assert patient.worker.retry_policy.is_degraded
+    assert subject.worker.retry_policy.is_degraded
     return "2.0-1" in status.message
 
 
 @contextmanager
-def ward(service: ServiceName, *, upgraded: bool = False, has_clients: bool = False) -> Iterator[Ward]:
-    """1.0 serves, 2.0 is known; `upgraded`: from 1.0 to 2.0, a minute ago. 3.0 is known as well."""
+def simulated_service(
+    service: ServiceName, *, upgraded: bool = False, has_clients: bool = False
+) -> Iterator[SimulatedService]:
+    """Make a router whose service runs 1.0, with 2.0 and 3.0 known; `upgraded`: 2.0 runs since a minute ago."""
     prepare = (swap, settle) if upgraded else ()
-    with prepared(Scenario("ward", service, swap, prepare)) as router:
+    with prepared(Scenario("care", service, swap, prepare)) as router:
         router.machine.engine.add_image(image(service, "3.0"))
         router.machine.store.save_release(*release("3.0", service))
-        made = Ward(router, service)
+        made = SimulatedService(router, service)
         if not has_clients:
             router.machine.send_clients_away()
             router.machine.connections.flows.clear()
         made.wait(MINUTE)
         yield made
-        assert not router.surprises.found
+        assert not router.unexpected_errors.messages

@@ -1,4 +1,4 @@
-"""Keys and certificates as people bring them."""
+"""Keys and certificates in the forms in which operators bring them."""
 
 from __future__ import annotations
 

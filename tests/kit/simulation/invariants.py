@@ -1,4 +1,4 @@
-"""What must hold of a router at rest, whatever happened to it before."""
+"""Invariants of a simulated router at rest, whatever happened to it before."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from supervisor.values.names import ServiceName
 from supervisor.values.release import InstanceState
 from supervisor.values.state import ContainerState, Instance
 from supervisor.values.status import HandoverRecord, ServiceState
-from tests.fakes.folders import volume_path
-from tests.unit.loop.loop_samples import read_definition
-from tests.unit.loop.scenarios import RENDERER, Router
+from tests.kit.fakes.folders import volume_path
+from tests.kit.simulation.router import RENDERER, SimulatedRouter
+from tests.kit.simulation.samples import read_definition
 
 
-def violations(router: Router, service: ServiceName) -> list[str]:
-    """Everything that is wrong; nothing is forgiven here, so what a scenario may cost is asked separately."""
+def violations(router: SimulatedRouter, service: ServiceName) -> list[str]:
+    """List every invariant that is broken; what a scenario may cost its clients is `kill_points.losses`."""
     known = router.machine.store.instances(service)
     active = [instance for instance, state in known if state is InstanceState.ACTIVE]
     if len(active) != 1:
         return [f"{len(active)} active instances: {known}"]
     return [
-        *router.surprises.found,
+        *router.unexpected_errors.messages,
         *_instances(router, service, active[0]),
         *_machine(router, active[0]),
         *_content(router, active[0]),
@@ -29,7 +29,7 @@ def violations(router: Router, service: ServiceName) -> list[str]:
     ]
 
 
-def _instances(router: Router, service: ServiceName, active: Instance) -> Iterator[str]:
+def _instances(router: SimulatedRouter, service: ServiceName, active: Instance) -> Iterator[str]:
     machine = router.machine
     known = [(one.generation, str(state)) for one, state in machine.store.instances(service)]
     if len(known) != 1:
@@ -43,7 +43,7 @@ def _instances(router: Router, service: ServiceName, active: Instance) -> Iterat
         yield f"clients are served by {machine.serving(service)}"
 
 
-def _machine(router: Router, active: Instance) -> Iterator[str]:
+def _machine(router: SimulatedRouter, active: Instance) -> Iterator[str]:
     machine, link = router.machine, active.link
     if machine.links.namespaces != ({link.namespace} if link else set()):
         yield f"namespaces: {machine.links.namespaces}"
@@ -66,10 +66,10 @@ def _machine(router: Router, active: Instance) -> Iterator[str]:
         yield f"watched processes: {set(machine.exits.watched)}"
 
 
-def _content(router: Router, active: Instance) -> Iterator[str]:
+def _content(router: SimulatedRouter, active: Instance) -> Iterator[str]:
     machine = router.machine
     definition = read_definition(active.service, machine.store.definition(active.definition) or {})
-    configured, _ = router.life.supervision._parts.configuration._intake.interpret(machine.store.configuration())
+    configured, _ = router.supervisor.supervision._parts.configuration._intake.interpret(machine.store.configuration())
     wanted = {file.path: file for file in RENDERER.files(definition, configured, active)}
     if machine.folders.configs[machine.folders.config(active)] != wanted:
         yield "what is written is not what is configured"
@@ -80,13 +80,13 @@ def _content(router: Router, active: Instance) -> Iterator[str]:
 
 
 def _was_taken_back(one: HandoverRecord, records: tuple[HandoverRecord, ...]) -> bool:
-    """True if it only gave a configuration to a version whose soak ended badly afterwards."""
+    """True if the hand-over only gave a configuration to a version whose soak ended badly afterwards."""
     return one.kind == "configure" and any(
         other.outcome == "reverted" and other.id < one.id and (other.finished or 0.0) > one.started for other in records
     )
 
 
-def _story(router: Router, service: ServiceName, active: Instance) -> Iterator[str]:
+def _story(router: SimulatedRouter, service: ServiceName, active: Instance) -> Iterator[str]:
     store = router.machine.store
     if store.open_handovers():
         yield f"open hand-overs: {store.open_handovers()}"
@@ -103,7 +103,7 @@ def _story(router: Router, service: ServiceName, active: Instance) -> Iterator[s
     desired = store.desired(service)
     if desired is None or desired.version != active.version:
         yield f"desired is {desired}, active is {active.version}"
-    status = next(one for one in router.life.supervision.status().services if one.name == service)
+    status = next(one for one in router.supervisor.supervision.status().services if one.name == service)
     said = (status.state, status.version, status.generation, status.is_ready, status.handover, status.draining)
     if said != (ServiceState.RUNNING, active.version, active.generation, True, None, ()):
         yield f"status says {said} {status.message}"

@@ -23,12 +23,12 @@ from supervisor.values.intake import Taken, TakenFile
 from supervisor.values.names import ServiceName
 from supervisor.values.router import RouterConfig
 from supervisor.values.settings import Settings
-from tests.fakes.clock import VirtualClock
-from tests.fakes.faults import Watched
-from tests.fakes.folders import digest
-from tests.fakes.kernel import FakeEncapsulation, FakeExits
-from tests.fakes.machine import Machine
-from tests.fakes.media import FakeMedia, FakeMediaWatch
+from tests.kit.fakes.clock import VirtualClock
+from tests.kit.fakes.folders import digest
+from tests.kit.fakes.kernel import FakeEncapsulation, FakeExits
+from tests.kit.fakes.media import FakeMedia, FakeMediaWatch
+from tests.kit.simulation.faults import CountedPort
+from tests.kit.simulation.machine import SimulatedMachine
 
 T = TypeVar("T")
 
@@ -49,12 +49,12 @@ CHANGES: Mapping[str, frozenset[str]] = {
 }
 
 
-class Quiet(BaseException):
-    """The worker has nothing left to do but to watch."""
+class NothingToDo(BaseException):
+    """Ends a run: the worker has nothing left to do but to watch."""
 
 
-class Restless(BaseException):
-    """It does not come to rest. Never caught by what is tested."""
+class NeverSettled(BaseException):
+    """A worker does not come to rest. Never caught by the code under test."""
 
 
 class SteppedInbox(Inbox):
@@ -82,12 +82,14 @@ class SteppedInbox(Inbox):
 
     def get(self, timeout: float) -> Callable[[], None] | None:
         if not self._waiting and self.is_quiet():
-            raise Quiet
+            raise NothingToDo
         before = self._clock.elapsed
         self._clock.advance(timeout, lambda: bool(self._waiting))
         self._turns = 0 if self._clock.elapsed > before else self._turns + 1
         if self._turns > MOST_TURNS_AT_ONCE or self._clock.elapsed > self.patience:
-            raise Restless(f"{self._owner} is not at rest after {self._clock.elapsed:g} s, {self._turns} turns at once")
+            raise NeverSettled(
+                f"{self._owner} is not at rest after {self._clock.elapsed:g} s, {self._turns} turns at once"
+            )
         return self._waiting.popleft() if self._waiting else None
 
 
@@ -138,16 +140,16 @@ class SteppedWorker(Worker):
     def run_until(self, is_enough: Callable[[], bool], patience: float = PATIENCE_SECONDS) -> None:
         self._stepped.begin(patience)
         self._stepped.is_quiet = is_enough
-        with suppress(Quiet):
+        with suppress(NothingToDo):
             self.run()
 
     def run_until_settled(self, patience: float = PATIENCE_SECONDS) -> None:
         try:
             self.run_until(lambda: self.is_settled, patience)
-        except Restless as error:
+        except NeverSettled as error:
             run = self.foreground
             doing = f"{run.step} {run.handover}" if run else f"clearing {[w.handover for w in self.cleanup]}"
-            raise Restless(f"{error}; message {self.retry_policy.message!r}; {doing}") from None
+            raise NeverSettled(f"{error}; message {self.retry_policy.message!r}; {doing}") from None
 
 
 class NamedConfigurations:
@@ -173,12 +175,12 @@ class NamedConfigurations:
         return None
 
 
-class Life:
-    """One supervisor's life on a machine. Its memory is lost with it."""
+class SteppedSupervisor:
+    """One supervisor on a machine, from its start to its end. Its memory is lost with it."""
 
     def __init__(
         self,
-        machine: Machine,
+        machine: SimulatedMachine,
         settings: Settings,
         configurations: Mapping[str, RouterConfig],
         renderer: Renderer,
@@ -189,8 +191,8 @@ class Life:
 
         def watched(
             name: str, port: object, error: type[EngineError | NetworkError | ProbeError | StateError]
-        ) -> Watched:
-            return Watched(name, port, CHANGES.get(name, frozenset()), error, machine.fate)
+        ) -> CountedPort:
+            return CountedPort(name, port, CHANGES.get(name, frozenset()), error, machine.faults)
 
         connections = watched("connections", machine.connections, NetworkError)
         world = World(
@@ -198,7 +200,7 @@ class Life:
             engine=watched("engine", machine.engine, EngineError),
             store=watched("store", machine.store, StateError),
             folders=watched("folders", machine.folders, StateError),
-            renderer=Watched("renderer", renderer, (), RenderError, machine.fate),
+            renderer=CountedPort("renderer", renderer, (), RenderError, machine.faults),
             read_definition=read_definition,
             prober=watched("prober", machine, ProbeError),
             clock=machine.clock,

@@ -38,7 +38,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class LiveRouter:
     """A router that runs, as its operators meet it."""
 
     router: Router
@@ -123,12 +123,12 @@ class Live:
 
 
 @contextlib.contextmanager
-def living(prefix: str, **overrides: object) -> Iterator[Live]:
+def live_router(prefix: str, **overrides: object) -> Iterator[LiveRouter]:
     """Bring a lab of its own up, with every service ready; remove every trace whatever happens."""
     router = Router(Lab(f"{prefix}-{os.getpid()}"))
     try:
         session.bring_up(router, None, say=lambda _: None, **overrides)
-        yield Live(router)
+        yield LiveRouter(router)
     finally:
         try:
             router.stop()

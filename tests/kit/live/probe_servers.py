@@ -1,4 +1,4 @@
-"""The fixtures that probe tests share: a router in two namespaces, and servers that misbehave."""
+"""A router in two namespaces, and servers that answer, hang, drip or close: what real probes are asked of."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from supervisor.decisions.ownership import without_orphans
 from supervisor.values.errors import StateError
 from supervisor.values.manifest import ServiceManifest, StateSharing, StateVolume
 from supervisor.values.state import Instance, RenderedFile
-from tests.fakes.kernel import Impossible, whole
+from tests.kit.fakes.kernel import Impossible, never_torn
 
 
 class FakeFolders:
@@ -18,7 +18,7 @@ class FakeFolders:
     `is_running` looks a container up; `tear` is called before each part of an action.
     """
 
-    def __init__(self, is_running: Callable[[str], bool], tear: Callable[[str], None] = whole) -> None:
+    def __init__(self, is_running: Callable[[str], bool], tear: Callable[[str], None] = never_torn) -> None:
         self.configs: dict[str, dict[str, RenderedFile]] = {}
         self.backups: dict[str, tuple[RenderedFile, ...]] = {}  # by configuration folder
         self.volumes: dict[str, tuple[str, ...]] = {}

@@ -30,6 +30,7 @@ class SimulatedFaults:
         self.changes: list[str] = []
         self.dies_before: int | None = None  # number of the change
         self.failure: Failure | None = None
+        self.refused: dict[str, SupervisorError] = {}  # by call, such as `store.record`: it fails until it is taken out
         self.is_dead = False
 
     def arm(self, *, dies_before: int | None = None, failure: Failure | None = None) -> None:
@@ -68,6 +69,8 @@ class CountedPort:
             faults.check_alive()
             number, failure = len(faults.calls), faults.failure
             faults.calls.append(name)
+            if error := faults.refused.get(name):
+                raise error
             fails = failure is not None and failure.call == number
             if failure and fails and not failure.is_done:
                 raise self._failed(name, failure)

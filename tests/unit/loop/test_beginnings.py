@@ -17,7 +17,6 @@ from supervisor.ports.media import Media
 from supervisor.values.errors import BundleError, NetworkError, StateError
 from supervisor.values.router import RouterConfig
 from supervisor.values.status import Progress
-from supervisor.values.traffic import TrafficTable
 from tests.kit.fakes.folders import digest
 from tests.kit.fakes.media import FakeMediaWatch
 from tests.kit.simulation.router import SimulatedRouter
@@ -73,45 +72,27 @@ def begun(router: SimulatedRouter, library: Library, media: tuple[str, ...] = ()
     return made, employed
 
 
-def test_a_kernel_that_refuses_the_table_is_asked_again(
-    router: SimulatedRouter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    traffic, refusals = router.machine.traffic, [1]
-    apply = traffic.apply
-
-    def refuse(table: TrafficTable) -> None:
-        if refusals:
-            raise NetworkError("cannot load the table: refused")
-        apply(table)
-
+def test_a_kernel_that_refuses_the_table_is_asked_again(router: SimulatedRouter) -> None:
+    traffic, refused = router.machine.traffic, router.machine.faults.refused
     before = traffic.table
     traffic.remove()
-    monkeypatch.setattr(traffic, "apply", refuse)
+    refused["traffic.apply"] = NetworkError("cannot load the table: refused")
     made, employed = begun(router, Reader(router.supervisor))
     assert "refused" in made.status().message
     assert employed == [SERVICE]
-    refusals.clear()
+    refused.clear()
     assert awaited(lambda: not made.status().message)
     assert traffic.table == before
 
 
-def test_a_full_disk_keeps_no_command_and_no_service_from_being_looked_after(
-    router: SimulatedRouter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store, full = router.machine.store, [1]
-    save = store.save_configuration
-
-    def refuse(*arguments: Any) -> None:
-        if full:
-            raise StateError("cannot write: disk full")
-        save(*arguments)
-
-    monkeypatch.setattr(store, "save_configuration", refuse)
+def test_a_full_disk_keeps_no_command_and_no_service_from_being_looked_after(router: SimulatedRouter) -> None:
+    refused = router.machine.faults.refused
+    refused["store.save_configuration"] = StateError("cannot write: disk full")
     made, employed = begun(router, Reader(router.supervisor))
     assert "disk full" in made.status().message
     assert employed == [SERVICE]
     assert made.show_config()["domain"] == "lan"  # what was kept
-    full.clear()
+    refused.clear()
     assert awaited(lambda: not made.status().message)
     assert made.show_config()["domain"] == "other"
 
@@ -130,13 +111,11 @@ def test_nothing_waits_for_a_medium_and_one_is_read_at_a_time(router: SimulatedR
 
 
 @pytest.mark.parametrize("error", [BundleError("cannot read it"), OSError("input/output error")])
-def test_services_are_employed_after_a_medium_that_cannot_be_used(
-    router: SimulatedRouter, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
+def test_services_are_employed_after_a_medium_that_cannot_be_used(router: SimulatedRouter, error: Exception) -> None:
     library = Reader(router.supervisor, error)
     made, employed = begun(router, library, ("/media/a.iso",))
     made._parts.workers.by_name = {}  # as if it were the first boot
-    monkeypatch.setattr(router.machine.store, "log_event", lambda event: (_ for _ in ()).throw(StateError("disk full")))
+    router.machine.faults.refused["store.log_event"] = StateError("disk full")
     library.goes_on.set()
     assert awaited(lambda: employed == [SERVICE, SERVICE])
     router.unexpected_errors.messages.clear()

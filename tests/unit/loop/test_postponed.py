@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 
-import pytest
-
 from supervisor.loop.supervision.startup_tasks import StartupTasks
 from supervisor.values.errors import StateError
 from tests.kit.simulation.samples import SERVICES
@@ -34,20 +32,15 @@ def test_what_is_to_be_done_is_repeated_by_one_thread_however_often_it_is_asked_
         closing.set()
 
 
-def test_a_bad_file_that_was_postponed_unread_is_refused_later_and_nobody_else_is(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_bad_file_that_was_postponed_unread_is_refused_later_and_nobody_else_is() -> None:
     with simulated_service(SERVICES[0]) as subject:
         supervision = subject.router.supervisor.supervision
         configuration, store = supervision._parts.configuration, subject.machine.store
-
-        def refuse() -> str:
-            raise StateError("cannot read the state: it is away")
-
-        with monkeypatch.context() as away:
-            away.setattr(store, "configuration", refuse)
-            told = list(supervision.apply_config((("bad", b""),), wait=False))
-            assert told[-1].error
+        refused = subject.machine.faults.refused
+        refused["store.configuration"] = StateError("cannot read the state: it is away")
+        told = list(supervision.apply_config((("bad", b""),), wait=False))
+        assert told[-1].error
+        refused.clear()
         configuration.take((("instance", b""),))  # good, and not refused for the other one
         assert configuration._postponed == ()
         events = [event.message for _, event in store.events(0) if event.name == "command-refused"]

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from supervisor.loop.supervision import spent_items as spent
 from supervisor.loop.supervision.spent_items import SpentItems
 from supervisor.values.errors import StateError
 from supervisor.values.manifest import StateSharing, StateVolume, User
@@ -47,8 +46,7 @@ def test_they_are_forgotten_and_then_taken_off_the_list() -> None:
         assert ServiceName(keeper.instance.service) in router.supervisor.workers
 
 
-def test_what_goes_on_failing_is_logged_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(spent, "LOOK_SECONDS", 0.005)
+def test_what_goes_on_failing_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     closing, tries = threading.Event(), list[int]()
 
     def refuse() -> Any:
@@ -58,6 +56,6 @@ def test_what_goes_on_failing_is_logged_once(monkeypatch: pytest.MonkeyPatch, ca
         raise StateError("cannot write: the disk is full")
 
     nothing: Any = None
-    SpentItems(nothing, nothing, refuse, lambda _: None, closing)._run()
+    SpentItems(nothing, nothing, refuse, lambda _: None, closing, look_seconds=0.005)._run()
     assert len(tries) == 10
     assert caplog.text.count("used-up items not forgotten") == 1

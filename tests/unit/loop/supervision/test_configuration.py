@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import pytest
 
+from supervisor.edges.store.schema import KEPT_COMMANDS
 from supervisor.loop.supervision.audit_log import AuditLog
 from supervisor.loop.supervision.configuration import Configuration
 from supervisor.loop.supervision.startup_tasks import StartupTasks
@@ -14,7 +16,9 @@ from supervisor.values.errors import ConfigurationError, Fault
 from supervisor.values.intake import Taken
 from supervisor.values.router import RouterConfig
 from tests.kit.fakes.folders import digest
+from tests.kit.simulation.router import SimulatedRouter
 from tests.kit.simulation.samples import CONFIGURATIONS, SERVICES, release
+from tests.kit.simulation.scenarios import ALL, prepared
 from tests.kit.simulation.service import ISOLATED, SimulatedService, simulated_service
 from tests.kit.simulation.supervisor import NamedConfigurations
 
@@ -95,3 +99,22 @@ def test_a_release_that_bounds_more_makes_faults_of_parts_that_were_taken_in() -
         store.save_release(*release("9.0", SERVICES[0]))
         configuration.read_anew()
         assert configuration.faults == intake.faults
+
+
+def test_commands_of_the_boot_folder_stay_known_however_many_others_come() -> None:
+    boot = (("plain", b"there at boot"),)
+    with prepared(ALL[0]) as router:
+        supervision, store = router.supervisor.supervision, router.machine.store
+        supervision._parts.configuration.take_boot_commands(boot)
+        for number in range(2):
+            files = tuple(("plain", b"%d %d" % (number, at)) for at in range(KEPT_COMMANDS - 1))
+            list(supervision.apply_config(files, wait=False))
+        assert len(store.taken_commands()) == KEPT_COMMANDS
+        assert supervision._parts.configuration.identity(*boot[0]) in store.taken_commands()
+
+
+def test_a_boot_command_whose_name_is_not_utf8_does_not_end_the_start(tmp_path: Path) -> None:
+    router = SimulatedRouter(tmp_path)
+    router.boot()
+    router.supervisor.supervision.start((), [("vm\udcff.json", b"one"), ("plain", b"two")])
+    assert len(router.machine.store.taken_commands()) == 2

@@ -10,7 +10,7 @@ from grpc_tools import protoc
 
 from supervisor.surface.api.supervisor_pb2 import DESCRIPTOR
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def test_generated_code_is_current(tmp_path: Path) -> None:

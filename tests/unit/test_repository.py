@@ -249,7 +249,10 @@ def test_the_readme_names_the_two_commands_and_only_commands_that_exist() -> Non
     assert set(re.findall(r"`make ([a-z-]+)`", readme)) <= set(targets())
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md")), ids=name)
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md")), ROOT / "tests/README.md"]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
 def test_links_and_named_modules_exist(path: Path) -> None:
     text = path.read_text()
     links = [path.parent / link for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)]

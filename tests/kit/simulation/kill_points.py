@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -148,3 +149,15 @@ def _goes_on(router: SimulatedRouter, scenario: Scenario) -> list[str]:
     except (Impossible, NeverSettled, SupervisorError) as error:
         return [f"and then: {error!r}"]
     return [f"and then: {one}" for one in violations(router, scenario.service)]
+
+
+def main(name: str, *points: str) -> None:
+    """Print the changes of a scenario, numbered; with numbers, what is wrong after a kill before each of those."""
+    scenario = next(scenario for scenario in ALL if str(scenario) == name)
+    changes = (*recorded(scenario).changes, "the end")
+    for point in map(int, points) if points else range(len(changes)):
+        print(point, changes[point], *(wrong_after_kill(scenario, point) or ["converges"] if points else []))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

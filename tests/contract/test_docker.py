@@ -218,7 +218,7 @@ def test_two_supervisors_of_one_daemon_do_not_meet(
     left, right = pair
     spared = right.inspect("one")
     assert names(daemon) == ["vrt-left-one", "vrt-left-one.net", "vrt-right-one", "vrt-right-one.net"]
-    assert [one.name for one in left.containers()] == ["one"]
+    assert [container.name for container in left.containers()] == ["one"]
     left.start_service()
     assert left.run(spec_of(image, network=namespace, command=("/bin/true",)), 20).exit_code == 0
     left.remove_image(Digest(image.id))
@@ -266,7 +266,7 @@ def test_labels_that_an_image_passed_on_make_nothing_ours(
     made = [docker(daemon, "create", f"--name=copy{number}", one, "/bin/true") for number, one in enumerate(copied)]
     try:
         assert [one.returncode for one in made] == [0, 0, 0]
-        assert [one.name for one in engine.containers()] == ["one", "two"]
+        assert [container.name for container in engine.containers()] == ["one", "two"]
         with pytest.raises(NoSuchContainerError):
             engine.inspect("copy0")
         engine.remove("copy0")

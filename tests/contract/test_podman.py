@@ -156,7 +156,9 @@ def test_a_container_that_died_with_its_monitor_is_seen_started_and_removed(
     engine.create(spec_of(image))
     first = engine.start("one")
     kill_both()
-    assert [(one.state, one.pid, one.exit_code) for one in engine.containers()] == [(ContainerState.EXITED, None, 255)]
+    assert [(container.state, container.pid, container.exit_code) for container in engine.containers()] == [
+        (ContainerState.EXITED, None, 255)
+    ]
     again = engine.start("one")
     assert again.state is ContainerState.RUNNING
     assert again.pid != first.pid

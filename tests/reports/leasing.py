@@ -36,7 +36,7 @@ NOTHING = "nothing"
 def leasing(live: LiveRouter) -> ServiceStatus:
     """The service that leases, as the supervisor sees it."""
     with contextlib.closing(RemoteControl.on_socket(str(live.router.socket), 20.0)) as control:
-        return next(one for one in control.status().services if one.name == SERVICE)
+        return next(service for service in control.status().services if service.name == SERVICE)
 
 
 def generation(live: LiveRouter) -> int:

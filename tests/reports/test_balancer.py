@@ -112,4 +112,4 @@ def test_an_internal_balancer_serves_its_rules_only_on_any_port(live: LiveRouter
     until("names are not answered", lambda: guest.address not in ask(live, live.lab.guest, *question).split(), 20.0)
     apply(line, commands.load_balancer())
     until("names are answered again", lambda: guest.address in ask(live, live.lab.guest, *question).split(), 20.0)
-    until("all is well", lambda: all(one["ready"] for one in live.services().values()), 20.0)
+    until("all is well", lambda: all(service["ready"] for service in live.services().values()), 20.0)

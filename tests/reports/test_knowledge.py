@@ -136,7 +136,7 @@ def seen(live: LiveRouter, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 def _version_of(live: LiveRouter, release: str) -> str:
     bundles = json.loads(live.router.vrctl("bundle", "list", "--json").stdout)
-    services = next(one["services"] for one in bundles if one["release"] == release)
+    services = next(bundle["services"] for bundle in bundles if bundle["release"] == release)
     return str(services["haproxy"]["version"])
 
 
@@ -165,7 +165,7 @@ def test_clients_stay_with_their_member(seen: Seen) -> None:
     assert seen.versions[1].startswith("2.")
     members = [re.findall(rf"key={re.escape(CLIENT_IP)} .*server_key=(\S+)", table) for table in seen.tables]
     assert len(members) == 3
-    assert all(one == members[0] != [] for one in members), seen.tables
+    assert all(member == members[0] != [] for member in members), seen.tables
 
 
 CONNECT = """

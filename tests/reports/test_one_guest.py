@@ -116,7 +116,7 @@ def test_a_backup_answers_nobody_until_it_is_the_primary(live: LiveRouter, apply
     dig = ("dig", "+time=1", "+tries=1", f"@{ROUTER_GUEST_IP}", f"{guest.name}.{DOMAIN}")
     password = ("curl", "-sf", "-m", "2", "-H", "DomU_Request: send_my_password", f"http://{ROUTER_GUEST_IP}:8080/")
     metadata = ("curl", "-sf", "-m", "2", f"http://{ROUTER_GUEST_IP}/latest/meta-data/")
-    before = {name: one["generation"] for name, one in live.services().items()}
+    before = {name: service["generation"] for name, service in live.services().items()}
     with backup(apply):
         until("names are silent", lambda: not is_answered(live, *dig), 3.0)
         assert as_guest(live, discover(guest.mac, xid())) is None

@@ -30,7 +30,7 @@ def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
 
 def fates(done: subprocess.CompletedProcess[str]) -> dict[str, tuple[str, str]]:
     """Phase and message by part."""
-    return {one["part"]: (one["phase"], one["message"]) for one in lines(done) if one["part"]}
+    return {line["part"]: (line["phase"], line["message"]) for line in lines(done) if line["part"]}
 
 
 def entry(address: str = GUEST, mac: str = "02:00:0a:01:01:f0", **more: object) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def test_when_apply_answers_the_rule_serves(live: LiveRouter, apply: Apply, tidy
     done = apply(balancer(PORT), json_lines=True)
     assert connects(live, PORT)
     assert lines(done)[-1]["phase"] == "live"
-    assert {"check", "ready"} <= {one["phase"] for one in lines(done) if one["service"] == "haproxy"}
+    assert {"check", "ready"} <= {line["phase"] for line in lines(done) if line["service"] == "haproxy"}
 
 
 def test_who_does_not_wait_is_answered_at_once(live: LiveRouter, apply: Apply, tidy: None) -> None:
@@ -96,7 +96,7 @@ def test_who_does_not_wait_is_answered_at_once(live: LiveRouter, apply: Apply, t
         balancer(PORT), entry("192.0.2.7", "02:00:0a:01:01:f1"), check=False, json_lines=True, flags=["--no-wait"]
     )
     assert done.returncode == 6
-    assert [one["phase"] for one in lines(done)] == ["refused", "accepted"]
+    assert [line["phase"] for line in lines(done)] == ["refused", "accepted"]
     until("the rule serves", lambda: connects(live, PORT), 10.0)
     apply(entry("192.0.2.7", "02:00:0a:01:01:f1", remove=True))
 

@@ -57,13 +57,15 @@ def balancing(own: LiveRouter, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 def version(live: LiveRouter, service: str, release: str) -> str:
     bundles = json.loads(live.router.vrctl("bundle", "list", "--json").stdout)
-    found: str = next(one["services"][service]["version"] for one in bundles if one["release"] == release)
+    found: str = next(bundle["services"][service]["version"] for bundle in bundles if bundle["release"] == release)
     return found
 
 
 def at_rest(live: LiveRouter) -> bool:
     services = live.services()
-    return len(services) == len(SERVICES) and not any(one["handover"] or one["draining"] for one in services.values())
+    return len(services) == len(SERVICES) and not any(
+        service["handover"] or service["draining"] for service in services.values()
+    )
 
 
 def swapped(
@@ -86,7 +88,7 @@ def newest(live: LiveRouter, service: str) -> dict[str, Any]:
 
 def plan_of_names(live: LiveRouter) -> str:
     planned = json.loads(live.router.vrctl("plan", "--bundle", "13.0", "--json").stdout)
-    return next(str(one["reason"]) for one in planned if one["service"] == NAMES)
+    return next(str(step["reason"]) for step in planned if step["service"] == NAMES)
 
 
 def all_ask(live: LiveRouter, domain: str, times: int) -> Counter[str]:

@@ -206,7 +206,7 @@ def test_after_a_power_cut_a_damaged_image_store_is_filled_again(router: LiveRou
     assert_swaps(router)
 
 
-@pytest.mark.parametrize("name", [one for one in DAMAGES if "layer" not in one or "list" in one])
+@pytest.mark.parametrize("name", [damage for damage in DAMAGES if "layer" not in damage or "list" in damage])
 def test_what_runs_goes_on_when_the_image_store_is_damaged(router: LiveRouter, name: str) -> None:
     router.ready()
     before = processes(router)
@@ -232,7 +232,7 @@ def router_pid(live: LiveRouter, name: str) -> int:
 
 
 def is_degraded(live: LiveRouter) -> bool:
-    return any(one["state"] != "running" for one in live.services().values())
+    return any(service["state"] != "running" for service in live.services().values())
 
 
 def assert_swaps(live: LiveRouter) -> None:

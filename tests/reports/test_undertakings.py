@@ -52,7 +52,11 @@ def test_a_tunnel_whose_policy_was_changed(live: LiveRouter, apply: Apply) -> No
 
 def test_a_name_server_that_does_not_answer(live: LiveRouter) -> None:
     """It is named, and the name server of the guests is ready all the same: it answers for their own names."""
-    until("both were asked", lambda: all(one["state"] == "down" for one in undertakings(live, "dnsmasq")), 20.0)
+    until(
+        "both were asked",
+        lambda: all(undertaking["state"] == "down" for undertaking in undertakings(live, "dnsmasq")),
+        20.0,
+    )
     found = undertakings(live, "dnsmasq")
     assert [(one["what"], one["name"]) for one in found] == [("name server", one) for one in commands.UPSTREAM_DNS]
     assert all(one["message"].startswith(f"DNS . NS at {one['name']}:53: ") and one["since"] for one in found)
@@ -82,7 +86,7 @@ def served(live: LiveRouter) -> str:
 
 
 def serves_certificate(live: LiveRouter, mark: str) -> bool:
-    messages = [one["message"] for one in undertakings(live, "haproxy") if one["state"] == "up"]
+    messages = [undertaking["message"] for undertaking in undertakings(live, "haproxy") if undertaking["state"] == "up"]
     return messages == [f"TLS at {VIP}:443: serves certificate {mark}"]
 
 

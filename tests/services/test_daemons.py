@@ -44,8 +44,10 @@ def _pem() -> str:
 def with_certificate(router: RouterConfig) -> RouterConfig:
     """The sample's certificate is a word; a daemon wants a real one."""
     listeners = tuple(
-        replace(one, certificate=Certificate(one.certificate.name, Secret(_pem()))) if one.certificate else one
-        for one in router.load_balancing.listeners
+        replace(listener, certificate=Certificate(listener.certificate.name, Secret(_pem())))
+        if listener.certificate
+        else listener
+        for listener in router.load_balancing.listeners
     )
     return replace(router, load_balancing=replace(router.load_balancing, listeners=listeners))
 

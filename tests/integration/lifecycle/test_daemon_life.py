@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 def facts(live: LiveRouter) -> dict[str, tuple[object, ...]]:
     return {
-        name: (one["generation"], one["restarts"], one["version"], one["image"])
-        for name, one in live.services().items()
+        name: (service["generation"], service["restarts"], service["version"], service["image"])
+        for name, service in live.services().items()
     }
 
 
@@ -52,7 +52,7 @@ def test_services_outlive_the_daemon_and_are_adopted(
     assert live.containers() == containers
     assert facts(live) == before
     assert live.run(*TABLE).stdout == table
-    assert all(not one["message"] for one in live.services().values())
+    assert all(not service["message"] for service in live.services().values())
 
 
 def test_stop_services_takes_everything_along(live: LiveRouter) -> None:

@@ -35,7 +35,7 @@ def test_services_outlive_the_engine_and_the_next_operation_works(live: LiveRout
     others = {name: pid for name, pid in before.items() if f"-{restarted}-" not in name}
     assert {name: after.get(name) for name in others} == others
     assert engine_pid(live) != first
-    changed = {name: one["restarts"] for name, one in live.services().items()}
+    changed = {name: service["restarts"] for name, service in live.services().items()}
     assert changed == {name: one["restarts"] for name, one in services.items()}
 
 
@@ -66,7 +66,7 @@ def test_a_container_removed_by_hand_is_replaced(
     before = live.services()[service]
     name = f"vrs-{service}-{before['generation']}"
     containers = live.containers()
-    others = {one: pid for one, pid in containers.items() if one != name}
+    others = {container: pid for container, pid in containers.items() if container != name}
     live.podman("rm", "--force", "--time", "0", name)
 
     def serves() -> bool:

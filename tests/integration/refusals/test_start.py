@@ -127,7 +127,7 @@ def test_teardown_not_root(bare: Bare) -> None:
 )
 def test_the_engine_is_not_installed(bare: Bare, engine: str, hidden: tuple[str, ...], words: tuple[str, ...]) -> None:
     """The program is missing in the mount namespace of the supervisor."""
-    hide = "".join(f'mount --bind /dev/null "$(command -v {one})"; ' for one in hidden)
+    hide = "".join(f'mount --bind /dev/null "$(command -v {path})"; ' for path in hidden)
     settings = bare.settings(engine=engine, engine_socket=str(bare.folder / "docker.sock"))
     assert_refused(bare.run(settings, "unshare", "--mount", "sh", "-c", f'{hide} exec "$@"', "sh"), *words)
     assert bare.is_untouched()

@@ -115,7 +115,7 @@ class FakeFolders:
         listed = self.configs.get(self.config(owner), {}).get(owned.owners) if owned else None
         if owned is None or listed is None:
             return records
-        return tuple(one for one in records if without_orphans(one.encode(), owned.item, listed.content))
+        return tuple(record for record in records if without_orphans(record.encode(), owned.item, listed.content))
 
     def remove(self, instance: Instance, manifest: ServiceManifest, *, with_state: bool = True) -> None:
         if self._is_running(instance.container_name):

@@ -21,8 +21,8 @@ class FakeBundle:
     @property
     def index(self) -> BundleIndex:
         services = tuple(
-            BundledService(name, one.version, one.image, Digest(""), (), one.definition)
-            for name, one in self.release.services
+            BundledService(name, service.version, service.image, Digest(""), (), service.definition)
+            for name, service in self.release.services
         )
         return BundleIndex(1, self.release.name, self.release.created, "0", "any", services, ())
 

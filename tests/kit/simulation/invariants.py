@@ -31,7 +31,7 @@ def violations(router: SimulatedRouter, service: ServiceName) -> list[str]:
 
 def _instances(router: SimulatedRouter, service: ServiceName, active: Instance) -> Iterator[str]:
     machine = router.machine
-    known = [(one.generation, str(state)) for one, state in machine.store.instances(service)]
+    known = [(instance.generation, str(state)) for instance, state in machine.store.instances(service)]
     if len(known) != 1:
         yield f"instances in the store: {known}"
     containers = {container.name: container.state for container in machine.engine.containers()}

@@ -54,7 +54,7 @@ def losses(router: SimulatedRouter, scenario: Scenario, gap: float = TAKEOVER_SE
     wrong = []
     # A former active that takes state back which cannot be replayed is started again for it.
     history = router.machine.store.history(scenario.service, 10)
-    is_started_again = any(one.outcome == Outcome.REVERTED for one in history) and (
+    is_started_again = any(record.outcome == Outcome.REVERTED for record in history) and (
         scenario.service == "router" or scenario.name == "revert-after-instance"  # or for a configuration that came
     )
     if scenario.service == "takeover":
@@ -138,7 +138,7 @@ def _carry_out(router: SimulatedRouter, scenario: Scenario) -> None:
 
 def without_lost_leases(wrong: list[str]) -> list[str]:
     """Leave lost leases out: a lost lease is granted anew, to the same guest, when it is renewed."""
-    return [one for one in wrong if "leases lost" not in one]
+    return [violation for violation in wrong if "leases lost" not in violation]
 
 
 def _goes_on(router: SimulatedRouter, scenario: Scenario) -> list[str]:
@@ -148,7 +148,7 @@ def _goes_on(router: SimulatedRouter, scenario: Scenario) -> list[str]:
         _carry_out(router, restart)
     except (Impossible, NeverSettled, SupervisorError) as error:
         return [f"and then: {error!r}"]
-    return [f"and then: {one}" for one in violations(router, scenario.service)]
+    return [f"and then: {violation}" for violation in violations(router, scenario.service)]
 
 
 def main(name: str, *points: str) -> None:

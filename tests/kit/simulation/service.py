@@ -74,7 +74,7 @@ class SimulatedService:
     def story(self, after: int = 0) -> list[tuple[str, str]]:
         """Return kind and outcome of every hand-over younger than `after`, oldest first."""
         records = self.machine.store.history(self.service, 200)
-        return [(one.kind, one.outcome) for one in reversed(records) if one.id > after]
+        return [(record.kind, record.outcome) for record in reversed(records) if record.id > after]
 
     @property
     def last(self) -> int:

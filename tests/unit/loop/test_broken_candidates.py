@@ -66,7 +66,7 @@ def test_a_candidate_that_fails_later_is_reverted_at_once(scenario: Scenario, be
         scenario.act(router, service)
         router.worker(service).run_until_settled()
         # What only a dead daemon knew is granted anew, to the same guest, when it is renewed.
-        assert not [one for one in violations(router, service) if not one.startswith("leases lost")]
+        assert not [violation for violation in violations(router, service) if not violation.startswith("leases lost")]
         assert machine.store.history(service, 1)[0].outcome in (Outcome.REVERTED, Outcome.FAILED)
         assert machine.store.desired(service) == version(service, "1.0")
         assert machine.outage[service] < (NOTICED_SECONDS if behaviour.hangs_after else 0.3)

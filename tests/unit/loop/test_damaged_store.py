@@ -89,7 +89,7 @@ each_damage = pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 
 
 def what_runs(router: SimulatedRouter) -> list[tuple[str, int | None]]:
-    return [(one.name, one.pid) for one in router.machine.engine.containers()]
+    return [(container.name, container.pid) for container in router.machine.engine.containers()]
 
 
 @each
@@ -106,7 +106,7 @@ def test_what_ran_still_runs_and_nothing_else_does(
     assert machine.outage[service] < 0.2
     status = router.supervisor.supervision.status()
     assert [(one.version, one.is_ready, one.desired_version) for one in status.services] == [("2.0-1", True, "2.0-1")]
-    events = [one.name for one in router.supervisor.supervision.events(follow=False)]
+    events = [event.name for event in router.supervisor.supervision.events(follow=False)]
     assert "memory-damaged" in events or "adopted" in events
     assert router.unexpected_errors.messages == []
 
@@ -152,7 +152,7 @@ def test_the_next_generation_has_a_number_that_nobody_had(router: SimulatedRoute
     settle(router, service)
     list(router.supervisor.supervision.restart(service, wait=False))
     settle(router, service)
-    (name,) = [one.name for one in router.machine.engine.containers()]
+    (name,) = [container.name for container in router.machine.engine.containers()]
     assert int(name.rpartition("-")[2]) >= last
     assert router.supervisor.supervision.status().is_ready
 

@@ -55,7 +55,7 @@ def test_what_was_led_back_is_not_led_to_the_candidate_again_at_the_next_start(s
             subject.machine.faults.arm(dies_before=point)
             with suppress(SupervisorKilled):
                 fail_in_soak(subject)
-            (former, candidate) = (one for one, _ in subject.machine.store.instances(service))
+            (former, candidate) = (instance for instance, _ in subject.machine.store.instances(service))
             was_back = subject.machine._gets_traffic(former)
             subject.restart_supervisor()
             assert subject.machine._gets_traffic(former) or not was_back, f"{candidate} before {changes[point]}"

@@ -82,12 +82,12 @@ def changes(service: ServiceName, course: Course) -> int:
 def faults(subject: SimulatedService, course: Course) -> list[str]:
     """Everything that is wrong at rest."""
     store, machine = subject.machine.store, subject.machine
-    known = [(one.generation, str(state)) for one, state in store.instances(subject.service)]
+    known = [(instance.generation, str(state)) for instance, state in store.instances(subject.service)]
     found = (subject.runs, subject.desired, subject.previous, str(subject.status.state))
     wrong = [] if found in course.ends else [f"it stands at {found}"]
     if [state for _, state in known] != ["active"]:
         wrong.append(f"instances: {known}")
-    if [one.name for one in machine.engine.containers()] != [subject.keeper.instance.container_name]:
+    if [container.name for container in machine.engine.containers()] != [subject.keeper.instance.container_name]:
         wrong.append(f"containers: {[one.name for one in machine.engine.containers()]}")
     if len(machine.links.namespaces) != (subject.keeper.instance.link is not None):
         wrong.append(f"namespaces: {machine.links.namespaces}")

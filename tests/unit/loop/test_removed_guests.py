@@ -81,7 +81,7 @@ def test_nor_is_it_granted_again_while_traffic_moves(service: ServiceName) -> No
 
 
 def grant_again(router: SimulatedRouter, service: ServiceName, number: int) -> None:
-    instances = [one for one, state in router.machine.store.instances(service)]
+    instances = [instance for instance, state in router.machine.store.instances(service)]
     oldest = min(instances, key=lambda one: one.generation).container_name
     if number % 20 == 0 and router.machine.engine.runs(oldest) and len(instances) > 1:
         router.machine.engine.lease(oldest, f"one leases 10.1.1.{number}")

@@ -26,7 +26,9 @@ class Pair:
 
     def shuttable(self) -> None:
         keeper = self.subject.keeper
-        frontends = tuple(replace(one, open="not router.is_backup") for one in keeper.definition.manifest.frontends)
+        frontends = tuple(
+            replace(frontend, open="not router.is_backup") for frontend in keeper.definition.manifest.frontends
+        )
         manifest = replace(keeper.definition.manifest, frontends=frontends)
         keeper.definition = replace(keeper.definition, manifest=manifest)
 

@@ -100,7 +100,9 @@ def test_what_runs_and_whose_manifest_cannot_be_read_any_more_can_be_replaced(se
         swap(subject.router, service)
         subject.wait(20.0)
         assert subject.story(before) == [("swap", "succeeded")]
-        assert [one.name for one in subject.machine.engine.containers()] == [subject.keeper.instance.container_name]
+        assert [container.name for container in subject.machine.engine.containers()] == [
+            subject.keeper.instance.container_name
+        ]
         assert (subject.runs, subject.status.state) == ("2.0", "running")
 
 

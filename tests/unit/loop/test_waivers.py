@@ -71,7 +71,7 @@ def test_a_forced_candidate_that_is_not_reached_by_clients_stays(
         store = subject.machine.store
         before = subject.keeper.instance.generation
         subject.machine.is_reachable = lambda: any(
-            one.generation == before and state == "active" for one, state in store.instances(service)
+            instance.generation == before and state == "active" for instance, state in store.instances(service)
         )
         record = swapped(subject, waiver)
         assert record.outcome == outcome, record

@@ -142,7 +142,7 @@ def test_a_folder_may_come_go_and_come_back(
         folder.mkdir()
         (folder / "c.iso").write_bytes(b"x")
         assert offers.next() == ["c.iso"]
-    said = [one.message for one in caplog.records if one.message.startswith("media folder")]
+    said = [record.message for record in caplog.records if record.message.startswith("media folder")]
     assert said == ["media folder not here", "media folder watched"] * 2, "once each"
 
 

@@ -352,7 +352,7 @@ def test_the_last_word_on_keeping_connections_counts(
     before: tuple[str, ...], lines: tuple[str, ...], keeps_alive: bool
 ) -> None:
     """apache/cloudstack#3253: `no option forceclose` and words that exclude each other stopped all rules."""
-    found, problems = balanced("defaults", *(f"\t{one}" for one in before), *RULE, *(f"\t{one}" for one in lines))
+    found, problems = balanced("defaults", *(f"\t{one}" for one in before), *RULE, *(f"\t{line}" for line in lines))
     assert problems == []
     assert found.listeners[0].keep_alive == keeps_alive
 
@@ -362,7 +362,9 @@ def test_mode_and_balance_of_all_rules() -> None:
         "defaults", "\tmode http", "\tbalance leastconn", *TCP, "listen b", "\tbind 203.0.113.23:81"
     )
     assert problems == []
-    assert [(one.is_http, one.balance) for one in found.listeners] == [(True, Balance.LEAST_CONNECTIONS)] * 2
+    assert [(listener.is_http, listener.balance) for listener in found.listeners] == [
+        (True, Balance.LEAST_CONNECTIONS)
+    ] * 2
 
 
 @pytest.mark.parametrize("line", ["stats uri ''", "stats realm ''", "stats realm a\x01b", "stats auth u:a\x7fb"])
@@ -381,7 +383,7 @@ def test_a_page_of_statistics_beside_what_members_serve() -> None:
     page = StatisticsPage("/s", "R", "a", Secret("b:c"))
     found, problems = balanced("defaults", *STATS, *RULE, "listen t", "\tbind 203.0.113.23:81")
     assert problems == []
-    assert [one.page for one in found.listeners] == [page, None], "in mode tcp there is none"
+    assert [listener.page for listener in found.listeners] == [page, None], "in mode tcp there is none"
     found, problems = balanced(*RULE, *STATS)
     assert problems == []
     assert found.listeners[0].page == page

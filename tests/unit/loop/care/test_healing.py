@@ -34,7 +34,9 @@ def test_one_that_hangs_is_replaced_beside_itself_and_nothing_else_breaks(servic
         assert subject.kills == 0
         assert subject.machine.outage[service] - outage < NOTICED_SECONDS
         assert {flow.container for flow in subject.machine.connections.broken[lost:]} <= {hung}
-        assert not [one for one in violations(subject.router, service) if not one.startswith("leases lost")]
+        assert not [
+            violation for violation in violations(subject.router, service) if not violation.startswith("leases lost")
+        ]
         assert subject.machine.store.restarts(service) == 0
         assert [event.name for _, event in subject.machine.store.events(0)].count("hung") == 1
 
@@ -47,7 +49,7 @@ def test_one_that_hangs_and_cannot_be_overlapped_is_killed_and_started_again() -
         assert subject.story(before) == []
         assert (subject.kills, subject.keeper.instance.generation) == (1, generation)
         assert subject.machine.outage[TAKEOVER] - outage < NOTICED_SECONDS + 0.5
-        assert not [one for one in violations(subject.router, TAKEOVER) if "associations" not in one]
+        assert not [violation for violation in violations(subject.router, TAKEOVER) if "associations" not in violation]
 
 
 @each

@@ -14,7 +14,7 @@ from tests.kit.simulation.samples import SERVICES
 from tests.kit.simulation.scenarios import ALL, prepared
 
 SERVICE = SERVICES[0]
-SCENARIO = next(one for one in ALL if one.service == SERVICE and one.name == "restart")
+SCENARIO = next(scenario for scenario in ALL if scenario.service == SERVICE and scenario.name == "restart")
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def router() -> Iterator[SimulatedRouter]:
 
 
 def status(router: SimulatedRouter) -> ServiceStatus:
-    return next(one for one in router.supervisor.supervision.status().services if one.name == SERVICE)
+    return next(service for service in router.supervisor.supervision.status().services if service.name == SERVICE)
 
 
 def keeper_of(router: SimulatedRouter) -> Keeper:

@@ -25,7 +25,7 @@ def tunnels(subject: SimulatedService) -> tuple[UndertakingStatus, ...]:
 
 
 def states(subject: SimulatedService) -> list[State]:
-    return [one.state for one in tunnels(subject)]
+    return [tunnel.state for tunnel in tunnels(subject)]
 
 
 def lose(subject: SimulatedService, name: str = "depot") -> None:
@@ -33,12 +33,14 @@ def lose(subject: SimulatedService, name: str = "depot") -> None:
 
 
 def events(subject: SimulatedService) -> list[tuple[str, str]]:
-    return [(one.name, one.message) for _, one in subject.machine.store.events(0) if one.name.startswith("under")]
+    return [
+        (event.name, event.message) for _, event in subject.machine.store.events(0) if event.name.startswith("under")
+    ]
 
 
 def test_what_was_loaded_is_called_for() -> None:
     with tunnelled() as subject:
-        assert [(one.name, one.what, one.calls) for one in tunnels(subject)] == [
+        assert [(tunnel.name, tunnel.what, tunnel.calls) for tunnel in tunnels(subject)] == [
             ("office", "tunnel", 1),
             ("depot", "tunnel", 1),
         ]

@@ -18,7 +18,7 @@ from tests.kit.simulation.router import SimulatedRouter
 from tests.kit.simulation.scenarios import ALL, Scenario, prepared
 
 SERVICE = ServiceName("takeover")
-SWAP, REVERT = (one for one in ALL if one.service == SERVICE and one.name in ("swap", "revert"))
+SWAP, REVERT = (scenario for scenario in ALL if scenario.service == SERVICE and scenario.name in ("swap", "revert"))
 
 
 def look_before_kills(router: SimulatedRouter, look: Callable[[], object]) -> list[object]:

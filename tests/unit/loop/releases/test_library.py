@@ -15,7 +15,7 @@ from tests.kit.simulation.router import SimulatedRouter
 from tests.kit.simulation.samples import SERVICES
 from tests.kit.simulation.scenarios import ALL, prepared
 
-SCENARIO = next(one for one in ALL if one.service == SERVICES[0] and one.name == "restart")
+SCENARIO = next(scenario for scenario in ALL if scenario.service == SERVICES[0] and scenario.name == "restart")
 UNUSED = tuple(Digest(f"sha256:{number:064}") for number in (1, 2))
 
 

@@ -18,7 +18,7 @@ from tests.kit.simulation.scenarios import ALL, prepared
 from tests.kit.simulation.supervisor import SteppedSupervisor
 
 SERVICE = SERVICES[0]
-SCENARIO = next(one for one in ALL if one.service == SERVICE and one.name == "restart")
+SCENARIO = next(scenario for scenario in ALL if scenario.service == SERVICE and scenario.name == "restart")
 PATH = "/media/new.iso"
 
 
@@ -77,7 +77,7 @@ def test_an_empty_drive_is_no_error(router: SimulatedRouter, caplog: pytest.LogC
     with caplog.at_level(logging.DEBUG, "supervisor.loop.releases.media_queue"):
         router.supervisor.watch.offer(["/dev/sr0"])
     assert told(router, "medium-refused") == []
-    assert [(one.levelno, one.message) for one in caplog.records] == [(logging.DEBUG, "drive empty")]
+    assert [(record.levelno, record.message) for record in caplog.records] == [(logging.DEBUG, "drive empty")]
 
 
 def two_releases_with_another_service(supervisor: SteppedSupervisor) -> ServiceName:
@@ -111,9 +111,11 @@ def test_a_service_that_is_new_waits_until_somebody_upgrades(router: SimulatedRo
     supervisor.watch.offer(["/media/2.5.iso"])
     supervisor.settle_known()
     assert supervisor.world.store.desired(other) is None
-    assert [one.name for one in supervisor.supervision.status().services] == [one.name for one in before.services]
+    assert [service.name for service in supervisor.supervision.status().services] == [
+        one.name for one in before.services
+    ]
     assert supervisor.supervision.status().is_ready
-    assert [(one.service, one.action) for one in supervisor.supervision.plan("2.5") if one.service == other] == [
+    assert [(step.service, step.action) for step in supervisor.supervision.plan("2.5") if step.service == other] == [
         (other, "start")
     ]
     list(supervisor.supervision.swap(other, None, wait=False))

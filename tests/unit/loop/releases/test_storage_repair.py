@@ -19,7 +19,7 @@ from tests.kit.simulation.samples import SERVICES, image, release
 from tests.kit.simulation.scenarios import ALL, prepared, settle
 
 SERVICE = SERVICES[0]
-SCENARIO = next(one for one in ALL if one.service == SERVICE and one.name == "restart")
+SCENARIO = next(scenario for scenario in ALL if scenario.service == SERVICE and scenario.name == "restart")
 SOURCE, ANOTHER = "/media/x.iso", "/dev/sr1"  # what the releases were imported from, and another drive
 
 
@@ -133,7 +133,7 @@ def test_what_no_medium_has_is_named_and_looked_for_again(shop: Shop, is_there: 
 
 def test_a_damaged_storage_is_replaced_and_what_runs_goes_on(shop: Shop) -> None:
     machine = shop.router.machine
-    before = [(one.name, one.pid) for one in shop.engine.containers()]
+    before = [(container.name, container.pid) for container in shop.engine.containers()]
     shop.engine.damaged = "layer not known"
     shop.attach(SOURCE, "1.0")
     shop.attach(ANOTHER, "2.0")

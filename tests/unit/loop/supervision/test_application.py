@@ -72,7 +72,7 @@ def test_what_the_daemon_refuses_is_refused_with_its_words(service: ServiceName,
         phase, error = last(told)
         assert (phase, parts(told)) == ("refused", {name: "refused"})
         assert "bad line 7" in str(error)
-        assert any("bad line 7" in one for one in events(subject, "configuration refused"))
+        assert any("bad line 7" in event for event in events(subject, "configuration refused"))
 
 
 @overlapping

@@ -31,7 +31,7 @@ from tests.kit.simulation.scenarios import ALL, prepared, swap
 from tests.kit.simulation.supervisor import NamedConfigurations
 
 SERVICE = SERVICES[0]
-SCENARIO = next(one for one in ALL if one.service == SERVICE and one.name == "restart")
+SCENARIO = next(scenario for scenario in ALL if scenario.service == SERVICE and scenario.name == "restart")
 
 
 class Move:
@@ -57,13 +57,17 @@ class Move:
         yield (1, 2)
 
     def arrived(self) -> tuple[Container, ...]:
-        return tuple(one for one in self._router.machine.engine.containers() if one.name not in self._there)
+        return tuple(
+            container for container in self._router.machine.engine.containers() if container.name not in self._there
+        )
 
     def left_behind(self) -> tuple[Container, ...]:
         if self.failures:
             self._router.machine.clock.advance(1.0)
             raise self.failures.pop()
-        return tuple(one for one in self._router.machine.engine.containers() if one.name in self._there)
+        return tuple(
+            container for container in self._router.machine.engine.containers() if container.name in self._there
+        )
 
     def leave(self) -> None:
         assert self.leaving == "fake" or self.left_behind() == ()

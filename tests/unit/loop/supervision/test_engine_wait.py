@@ -17,7 +17,7 @@ from tests.kit.simulation.scenarios import ALL, prepared
 
 SERVICE = SERVICES[0]
 SOON = Policy("engine-start", pause=0.01)
-SCENARIO = next(one for one in ALL if one.service == SERVICE and one.name == "restart")
+SCENARIO = next(scenario for scenario in ALL if scenario.service == SERVICE and scenario.name == "restart")
 
 
 @pytest.fixture
@@ -83,4 +83,4 @@ def test_a_container_that_cannot_start_any_more_is_made_again_as_the_same_genera
     worker.run_until_settled()
     assert worker.keeper
     assert worker.keeper.instance.generation == before.generation
-    assert [one.name for one in engine.containers() if SERVICE in one.name] == [before.container_name]
+    assert [container.name for container in engine.containers() if SERVICE in container.name] == [before.container_name]

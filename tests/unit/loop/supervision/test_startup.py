@@ -25,7 +25,7 @@ from tests.kit.simulation.scenarios import ALL, prepared
 from tests.kit.simulation.supervisor import NamedConfigurations, SteppedSupervisor
 
 SERVICE = SERVICES[0]
-SCENARIO = next(one for one in ALL if one.service == SERVICE and one.name == "restart")
+SCENARIO = next(scenario for scenario in ALL if scenario.service == SERVICE and scenario.name == "restart")
 
 
 @pytest.fixture

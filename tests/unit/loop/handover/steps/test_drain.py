@@ -95,7 +95,7 @@ def test_what_has_ended_is_not_kept(service: ServiceName) -> None:
         swap(subject.router, service)
         subject.until(lambda: subject.keeper.instance != former)
         first = machine.traffic.table.pinned[0]
-        machine.connections.flows = [one for one in machine.connections.flows if one.client_port != first.client[1]]
+        machine.connections.flows = [flow for flow in machine.connections.flows if flow.client_port != first.client[1]]
         subject.wait(SOAK_POLL_SECONDS + 0.1)
         assert first not in machine.traffic.table.pinned
 

@@ -18,6 +18,7 @@ from supervisor.edges.engine.joined import JoinedEngine
 from supervisor.edges.folders import DiskFolders
 from supervisor.edges.intake import CloudStackIntake, kernel_cards
 from supervisor.edges.media_watch.watch import MediaWatcher
+from supervisor.edges.network.admission import Admission
 from supervisor.edges.network.answers import AnswerCounters
 from supervisor.edges.network.associations import XfrmAssociations
 from supervisor.edges.network.connections import ConntrackConnections
@@ -167,7 +168,7 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
     watch = MediaWatcher(settings.media, settings.media_folder)
     intake = LocalIntake(settings, ReleaseBounds(store, definition_from_files))
     supervision = Supervision(world, library, intake, digest, watch, move=engine)
-    guard = NftGuard(traffic, admit=settings.admit, anchor=settings.anchor)
+    guard = NftGuard(traffic, admission=Admission() if settings.admit else None, anchor=settings.anchor)
     return Assembly(lock, store, engine, folders, links, traffic, guard, exits, supervision, StoreCopies(store))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from supervisor.edges.engine.choice import choose, forget, leaving, recorded
 from supervisor.edges.folders import DiskFolders
+from supervisor.edges.network.admission import Admission
 from supervisor.edges.network.guard import NftGuard
 from supervisor.edges.network.links import IpLinks
 from supervisor.edges.network.traffic import NftTraffic
@@ -28,7 +29,7 @@ def tear_down(settings: Settings, *, images: bool = False) -> None:
     lock = StateLock(settings.state_dir)
     try:
         traffic = NftTraffic()
-        NftGuard(traffic, admit=True).remove()
+        NftGuard(traffic, admission=Admission()).remove()
         traffic.remove()
         left = list(empty_engines(settings, images=images))
         links = IpLinks(settings.namespaces)

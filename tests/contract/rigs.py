@@ -17,7 +17,7 @@ from supervisor.edges.engine.podman import PodmanEngine
 from supervisor.edges.engine.processes import Process
 from supervisor.ports.engine import Engine
 from supervisor.values.errors import EngineError
-from tests.fakes.engine import FakeEngine
+from tests.kit.fakes.engine import FakeEngine
 
 HASTE = 0.5  # deadline of `hasty`
 OTHERS = "io.vr-supervisor.owner=somebody-else"

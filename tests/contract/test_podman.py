@@ -24,8 +24,8 @@ from supervisor.values.errors import EngineError, EngineUnavailableError
 from supervisor.values.names import Digest
 from supervisor.values.state import ContainerSpec, ContainerState, Tmpfs
 from tests.contract.kernel import CAPABILITIES, check_disk, check_process, full_spec, mounts_of
-from tests.contract.podman_world import monitors, podman_world
-from tests.contract.tiny_image import TinyImage, build
+from tests.kit.live.podman import monitors, podman_world
+from tests.kit.live.tiny_image import TinyImage, build
 
 pytestmark = pytest.mark.integration
 
@@ -156,7 +156,9 @@ def test_a_container_that_died_with_its_monitor_is_seen_started_and_removed(
     engine.create(spec_of(image))
     first = engine.start("one")
     kill_both()
-    assert [(one.state, one.pid, one.exit_code) for one in engine.containers()] == [(ContainerState.EXITED, None, 255)]
+    assert [(container.state, container.pid, container.exit_code) for container in engine.containers()] == [
+        (ContainerState.EXITED, None, 255)
+    ]
     again = engine.start("one")
     assert again.state is ContainerState.RUNNING
     assert again.pid != first.pid
@@ -220,7 +222,7 @@ def test_service_and_containers_survive_the_supervisor(image: TinyImage) -> None
             import os, signal
             from pathlib import Path
             from tests.contract.test_podman import spec_of
-            from tests.contract.tiny_image import build
+            from tests.kit.live.tiny_image import build
             from supervisor.edges.engine.podman import PodmanEngine
             engine = PodmanEngine(Path({str(state)!r}), Path({str(runtime)!r}))
             engine.start_service()

@@ -14,7 +14,7 @@ from supervisor.values.handover import Outcome
 from tests.faults.injection import Fault
 from tests.faults.operations import Operation
 from tests.faults.router_under_test import RouterUnderTest
-from tests.integration.handover.invariants import violations
+from tests.kit.live.invariants import violations
 
 CONVERGED_SECONDS = 10.0
 WARM_UP = 1.0

@@ -18,7 +18,7 @@ from supervisor.values.status import HandoverRecord
 from tests.faults.campaign import LONGEST, WARM_UP
 from tests.faults.disruptions import Disruption
 from tests.faults.router_under_test import RouterUnderTest
-from tests.integration.handover.invariants import violations
+from tests.kit.live.invariants import violations
 
 RECOVERED_SECONDS = 40.0  # a call of the engine that hangs is given up after 30 s
 POLL_SECONDS = 0.25

@@ -13,7 +13,7 @@ from supervisor.values.handover import Outcome
 from tests.faults.experiment import everyone_at_work
 from tests.faults.footprint import Footprint, footprint
 from tests.faults.router_under_test import RouterUnderTest
-from tests.integration.handover.invariants import violations
+from tests.kit.live.invariants import violations
 
 pytestmark = [pytest.mark.integration, pytest.mark.lab, pytest.mark.timeout(3600)]
 

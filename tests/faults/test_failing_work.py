@@ -18,7 +18,7 @@ from supervisor.values.handover import Outcome, Step
 from supervisor.values.status import HandoverRecord
 from tests.faults.broken.releases import IMAGES, KEY, broken_release
 from tests.faults.router_under_test import RouterUnderTest, router_under_test
-from tests.integration.handover.invariants import violations
+from tests.kit.live.invariants import violations
 
 pytestmark = [pytest.mark.integration, pytest.mark.lab, pytest.mark.timeout(300)]
 

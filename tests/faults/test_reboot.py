@@ -17,9 +17,9 @@ from supervisor.values.handover import Outcome
 from supervisor.values.status import ServiceStatus
 from tests.faults.injection import Fault
 from tests.faults.operations import OPERATIONS
-from tests.faults.power_cut import cut_power, detach_media
 from tests.faults.router_under_test import RouterUnderTest
-from tests.integration.handover.invariants import violations
+from tests.kit.live.invariants import violations
+from tests.kit.live.power_cut import cut_power, detach_media
 
 pytestmark = [pytest.mark.integration, pytest.mark.lab, pytest.mark.timeout(1800)]
 

@@ -11,7 +11,7 @@ import pytest
 from bench.recovery import MOST_HUNG, silence
 from lab.services import SERVICES
 from tests.faults.router_under_test import RouterUnderTest
-from tests.integration.handover.invariants import violations
+from tests.kit.live.invariants import violations
 
 pytestmark = [pytest.mark.integration, pytest.mark.lab, pytest.mark.timeout(1800)]
 

@@ -24,8 +24,8 @@ from supervisor.edges.render import TemplateRenderer
 from supervisor.values.manifest import Probe
 from supervisor.values.router import GuestNetwork, Host, RouterConfig
 from supervisor.values.state import ExecResult, Instance, ProbeResult, ProbeTarget
-from tests.integration.probes.probe_servers import Namespace, ip, wait_until
-from tests.services.router_sample import sample_instance
+from tests.kit.live.probe_servers import Namespace, ip, wait_until
+from tests.kit.samples.router import sample_instance
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "build/images"

@@ -16,7 +16,7 @@ import dns.rrset
 import pytest
 
 from supervisor.values.router import Dns, GuestNetwork
-from tests.integration.probes.probe_servers import Namespace
+from tests.kit.live.probe_servers import Namespace
 from tests.reports.alone import RELEASES, Alone, one_router, router_of, unpack
 
 pytestmark = pytest.mark.integration

@@ -85,7 +85,7 @@ def test_a_key_that_is_wrong_at_the_other_end(ends: Ends, version: int) -> None:
     assert ours.tunnel.state == "down"
     assert ours.tunnel.calls <= 5
     assert theirs.begun <= 6
-    assert [one.name for one in ours.events] == ["undertaking-down"]
+    assert [event.name for event in ours.events] == ["undertaking-down"]
     theirs.accept(version=version)
     ours.until("up", 75)
     assert [one.name for one in ours.events] == ["undertaking-down", "undertaking-up"]

@@ -251,7 +251,7 @@ class Ours(End):
 
 
 def _router(tunnels: tuple[SiteToSite, ...]) -> RouterConfig:
-    return RouterConfig(vpn=Vpn(tuple(replace(one) for one in tunnels), userspace_data_plane=True))
+    return RouterConfig(vpn=Vpn(tuple(replace(tunnel) for tunnel in tunnels), userspace_data_plane=True))
 
 
 @contextmanager

@@ -20,8 +20,8 @@ from supervisor.edges.catalog import load_definition
 from supervisor.edges.intake import CloudStackIntake
 from supervisor.edges.render import TemplateRenderer
 from supervisor.values.router import RouterConfig
-from tests.services.bounds import BOUNDS
-from tests.services.router_sample import sample_instance
+from tests.kit.samples.bounds import BOUNDS
+from tests.kit.samples.router import sample_instance
 
 SERVICES = Path(__file__).parents[2] / "services"
 MEMBERS = ("10.1.1.21:8080", "10.1.1.22:8080")

@@ -17,7 +17,7 @@ from supervisor.values.members import Backend, CheckFlag, CheckKind, HealthCheck
 from supervisor.values.router import RouterConfig
 from supervisor.values.stickiness import CookieMode, CookieOption, CookieStickiness, SourceStickiness
 from supervisor.values.tls import TlsVersion
-from tests.services.router_sample import sample_instance
+from tests.kit.samples.router import sample_instance
 from tests.services.test_golden import SERVICES
 
 A = IPv4Address("203.0.113.10")

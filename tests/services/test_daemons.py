@@ -21,7 +21,7 @@ from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.router import RouterConfig
 from supervisor.values.secret import Secret
 from supervisor.values.tls import Certificate
-from tests.services.router_sample import SAMPLE, sample_instance
+from tests.kit.samples.router import SAMPLE, sample_instance
 
 SERVICES = Path(__file__).parents[2] / "services"
 PASSWORD_SOURCE = Path(__file__).parents[2] / "images/password/files/usr/lib/vr-password"
@@ -44,8 +44,10 @@ def _pem() -> str:
 def with_certificate(router: RouterConfig) -> RouterConfig:
     """The sample's certificate is a word; a daemon wants a real one."""
     listeners = tuple(
-        replace(one, certificate=Certificate(one.certificate.name, Secret(_pem()))) if one.certificate else one
-        for one in router.load_balancing.listeners
+        replace(listener, certificate=Certificate(listener.certificate.name, Secret(_pem())))
+        if listener.certificate
+        else listener
+        for listener in router.load_balancing.listeners
     )
     return replace(router, load_balancing=replace(router.load_balancing, listeners=listeners))
 

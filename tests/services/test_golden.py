@@ -18,7 +18,7 @@ from supervisor.edges.render import TemplateRenderer
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import Instance, RenderedFile
-from tests.services.router_sample import SAMPLE, sample_instance
+from tests.kit.samples.router import SAMPLE, sample_instance
 
 SERVICES = Path(__file__).parents[2] / "services"
 NAMES = tuple(sorted(path.parent.name for path in SERVICES.glob("*/manifest.yaml")))

@@ -17,7 +17,7 @@ from supervisor.values.router import RouterConfig
 from supervisor.values.secret import Secret
 from supervisor.values.state import Instance
 from supervisor.values.stickiness import LearnedCookieStickiness, SourceStickiness
-from tests.services.router_sample import SAMPLE, sample_instance
+from tests.kit.samples.router import SAMPLE, sample_instance
 
 ROOT = Path(__file__).parents[2]
 FORMER = ROOT / "tests/data/schema-1"

@@ -206,6 +206,19 @@ def test_no_file_knows_where_somebody_keeps_the_project() -> None:
     assert not found
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=name)
+def test_nothing_is_patched(path: Path) -> None:
+    """A test that needs another world gives a parameter or a fake that fails on request."""
+    names = {"monkeypatch", "MonkeyPatch", "mock"}
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    imported = {alias.name.split(".")[-1] for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {part for node in nodes if isinstance(node, ast.ImportFrom) for part in (node.module or "").split(".")}
+    imported |= {alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+    used = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    used |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    assert names.isdisjoint(imported | used)
+
+
 def targets() -> dict[str, str]:
     """Each target of the Makefile that is a command, with what `make help` says about it."""
     makefile = (ROOT / "Makefile").read_text()
@@ -230,7 +243,10 @@ def test_the_readme_names_the_two_commands_and_only_commands_that_exist() -> Non
     assert set(re.findall(r"`make ([a-z-]+)`", readme)) <= set(targets())
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md")), ids=name)
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md")), ROOT / "tests/README.md"]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
 def test_links_and_named_modules_exist(path: Path) -> None:
     text = path.read_text()
     links = [path.parent / link for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)]

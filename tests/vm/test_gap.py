@@ -12,7 +12,7 @@ from supervisor.edges.network.encapsulation import EncapsulationHolder
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.values.association import Association
 from supervisor.values.traffic import HeldPort, TrafficTable
-from tests.integration.network.network_router import ROUTER, Router, entered, make_namespaces, remove_namespaces, tool
+from tests.kit.live.network_router import ROUTER, Router, entered, make_namespaces, remove_namespaces, tool
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 

@@ -86,12 +86,12 @@ class NftGuard:
         self,
         traffic: NftTraffic,
         *,
-        admit: bool = False,
+        admission: Admission | None = None,
         anchor: bool = False,
         interval: float = 10.0,
         on_restored: Callable[[str, float], None] | None = None,
     ) -> None:
-        self._admission = Admission() if admit else None
+        self._admission = admission
         self._interval = interval
         self._on_restored = on_restored
         self._targets = [_Target("table", frozenset({TABLE}), traffic.restore)]

@@ -26,13 +26,13 @@ NS_GET_NSTYPE = 0xB703  # ioctl(2) of a namespace descriptor: which kind of name
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def exists(name: str) -> bool:
+def exists(name: str, folder: Path = FOLDER) -> bool:
     """Return True if there is a live network namespace of that name; a plain file that lost its mount is none.
 
     Raises NetworkError: when the file cannot be opened.
     """
     try:
-        with open(FOLDER / name, "rb") as file:
+        with open(folder / name, "rb") as file:
             return fcntl.ioctl(file, NS_GET_NSTYPE) == CLONE_NEWNET
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTTY):

@@ -26,7 +26,7 @@ LOOK_SECONDS = 1.0
 class SpentItems:
     """Forgets items that a service has used up.
 
-    It looks into the volumes of what serves once a second, from a thread of its own.
+    It looks into the volumes of what serves every `look_seconds`, from a thread of its own.
 
     `forget` takes items out of the configuration, and out of its stored form.
     """
@@ -38,9 +38,11 @@ class SpentItems:
         snapshots: Callable[[], Iterable[ServiceSnapshot]],
         forget: Callable[[Collection[str]], None],
         closing: threading.Event,
+        look_seconds: float = LOOK_SECONDS,
     ) -> None:
         self._folders, self._store = folders, store
-        self._snapshots, self._forget, self._closing = snapshots, forget, closing
+        self._snapshots, self._forget = snapshots, forget
+        self._closing, self._look_seconds = closing, look_seconds
 
     def start(self) -> None:
         """Begin the thread; it ends when `closing` is set."""
@@ -48,7 +50,7 @@ class SpentItems:
 
     def _run(self) -> None:
         failure = ""  # logged last
-        while not self._closing.wait(LOOK_SECONDS):
+        while not self._closing.wait(self._look_seconds):
             try:
                 self.turn()
             except SupervisorError as error:  # the disk, say: the list is still there the next time

@@ -21,7 +21,7 @@ from lab.router import NEWER, ROOT
 from lab.services import SERVICES
 from supervisor.edges.bundle.build import build_bundle
 
-INTERPRETED = next(name for name, one in SERVICES.items() if one.manifest["command"][0] == INTERPRETER)
+INTERPRETED = next(name for name, service in SERVICES.items() if service.manifest["command"][0] == INTERPRETER)
 """A service whose image brings Python."""
 IMAGES = ROOT / "build" / "images" / "trixie"
 KEY = ROOT / "build" / "keys" / "lab.key"

@@ -22,7 +22,7 @@ from tests.faults.broken.releases import BrokenRelease
 from tests.faults.broken.traffic_monitor import TrafficMonitor, monitored
 from tests.faults.campaign import at_work
 from tests.faults.router_under_test import RouterUnderTest
-from tests.integration.handover.invariants import pids, violations
+from tests.kit.live.invariants import pids, violations
 
 REVERTED_SECONDS = 1.0  # from being noticed until traffic is back
 COUNTED_SECONDS = 4.0

@@ -18,8 +18,8 @@ from lab.scenarios import under_load
 from lab.services import SERVICES
 from lab.session import bring_up
 from lab.topology import Lab
-from tests.integration.handover.invariants import ISOLATED, await_rest, pids, violations
 from tests.integration.handover.test_supervisor_ends import everyday
+from tests.kit.live.invariants import ISOLATED, await_rest, pids, violations
 
 pytestmark = [pytest.mark.integration, pytest.mark.lab, pytest.mark.timeout(120)]
 BACK_SECONDS = 4.0  # the bar is 3 s after the daemon answers; under load a look takes most of a second by itself

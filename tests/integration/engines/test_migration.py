@@ -19,8 +19,8 @@ from lab.tools import LabError
 from lab.topology import Lab
 from supervisor.edges.engine import make_engine
 from supervisor.edges.engine.choice import leaving, recorded
-from tests.integration.handover.invariants import ISOLATED, await_rest, pids, violations
 from tests.integration.handover.test_supervisor_ends import end, everyday, restart
+from tests.kit.live.invariants import ISOLATED, await_rest, pids, violations
 
 pytestmark = [pytest.mark.integration, pytest.mark.lab, pytest.mark.timeout(180)]
 NAMES = busiest(isolated=False)

@@ -15,7 +15,7 @@ from lab.router import NEWER, OLDER, Router, bundle_path
 from lab.services import SERVICES
 from lab.session import bring_up
 from lab.topology import Lab
-from tests.integration.handover.invariants import await_rest, versions, violations
+from tests.kit.live.invariants import await_rest, versions, violations
 
 PREFIX = "vrh"
 

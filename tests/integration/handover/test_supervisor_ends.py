@@ -15,7 +15,7 @@ from lab.facts import newest_handover, service
 from lab.router import PROGRAM, Router
 from lab.scenarios import Load, follow, under_load
 from lab.services import SERVICES, busiest, takeovers
-from tests.integration.handover.invariants import ISOLATED, await_rest, pids
+from tests.kit.live.invariants import ISOLATED, await_rest, pids
 
 pytestmark = [pytest.mark.integration, pytest.mark.lab, pytest.mark.timeout(90)]
 

@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
+from supervisor.edges.network.admission import Admission
 from supervisor.edges.network.associations import XfrmAssociations
 from supervisor.edges.network.encapsulation import UDP_ENCAP, EncapsulationHolder
 from supervisor.edges.network.guard import NftGuard
@@ -19,7 +20,7 @@ from supervisor.edges.network.traffic import NftTraffic
 from supervisor.values.association import Association
 from supervisor.values.traffic import HeldPort, TrafficTable
 from tests.integration.network.network_peers import SO_NO_CHECK
-from tests.integration.network.network_router import Router, entered, tool
+from tests.kit.live.network_router import Router, entered, tool
 
 pytestmark = pytest.mark.integration
 
@@ -67,7 +68,7 @@ def admit_ike() -> None:
 @contextmanager
 def gap(traffic: NftTraffic) -> Iterator[None]:
     admit_ike()
-    guard = NftGuard(traffic, admit=True)
+    guard = NftGuard(traffic, admission=Admission())
     guard.start()
     try:
         traffic.apply(GAP)

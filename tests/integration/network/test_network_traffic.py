@@ -17,6 +17,7 @@ import pytest
 
 from supervisor.decisions.addresses import allocate_link
 from supervisor.decisions.traffic import MOST_PINNED, endpoints, pinned_of, traffic_table
+from supervisor.edges.network.admission import Admission
 from supervisor.edges.network.anchor import TABLE as ANCHOR
 from supervisor.edges.network.anchor import Anchor
 from supervisor.edges.network.connections import ConntrackConnections
@@ -29,7 +30,7 @@ from supervisor.values.names import Digest, ServiceName
 from supervisor.values.state import AddressFrontend, Endpoint, Instance, Link, PortFrontend, ResolvedFrontend
 from supervisor.values.traffic import Connection
 from tests.integration.network.network_peers import Server, TcpClient, UdpClient, closing
-from tests.integration.network.network_router import Router, entered, tool
+from tests.kit.live.network_router import Router, entered, tool
 
 pytestmark = pytest.mark.integration
 
@@ -67,7 +68,7 @@ def web(net: Router, generation: int, used: tuple[Link, ...] = ()) -> Iterator[t
 
 @contextmanager
 def guarded(net: Router, traffic: NftTraffic) -> Iterator[NftGuard]:
-    guard = NftGuard(traffic, admit=True)
+    guard = NftGuard(traffic, admission=Admission())
     guard.start()
     try:
         yield guard
@@ -531,7 +532,9 @@ def test_a_fight_is_bounded(net: Router) -> None:
 
 def test_admission_survives_a_reload_of_the_router_s_rules(net: Router, record: Record) -> None:
     traffic, told = NftTraffic(), threading.Event()
-    guard = NftGuard(traffic, admit=True, on_restored=lambda what, _: told.set() if what == "admission" else None)
+    guard = NftGuard(
+        traffic, admission=Admission(), on_restored=lambda what, _: told.set() if what == "admission" else None
+    )
     traffic.apply(traffic_table([names(1)], []))
 
     def first_rules() -> list[str]:

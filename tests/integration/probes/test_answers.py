@@ -22,8 +22,8 @@ from supervisor.edges.network.answers import TABLE, AnswerCounters
 from supervisor.edges.probes import ProtocolProber
 from supervisor.values.errors import EngineError
 from supervisor.values.state import ProbeTarget, Reading, ResolvedProbe, Tally
-from tests.integration.probes.probe_servers import Lab, Run, wait_until
 from tests.integration.probes.test_tally import ROOT
+from tests.kit.live.probe_servers import Lab, Run, wait_until
 
 PORT, OTHER = 1053, 1054
 SERVER = IPv4Address("10.1.1.1")

@@ -28,7 +28,7 @@ from supervisor.edges.probes.dhcp_packet import (
 )
 from supervisor.values.errors import ProbeError
 from supervisor.values.state import ExecResult, ProbeResult, ProbeTarget
-from tests.integration.probes.probe_servers import Ask, Lab, Run, Serve, close, hang, ip, probe, say, wait_until
+from tests.kit.live.probe_servers import Ask, Lab, Run, Serve, close, hang, ip, probe, say, wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -19,7 +19,7 @@ from supervisor.edges.probes.prober import ProtocolProber
 from supervisor.values.errors import ProbeError
 from supervisor.values.manifest import Probe
 from supervisor.values.state import ExecResult, ProbeTarget, ResolvedProbe
-from tests.integration.probes.probe_servers import Run, Serve, close, hang, wait_until
+from tests.kit.live.probe_servers import Run, Serve, close, hang, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -82,9 +82,9 @@ def silent() -> Iterator[int]:
 def told(prober: ProtocolProber, former: Path, candidate: Path) -> set[str]:
     """Return the lines that the second is sent of the first one's knowledge."""
     found: set[str] = set()
-    for one in MANIFEST.knowledge:
-        source = resolved(one.source)
-        fresh = lines(one, *(prober.read(source, target(folder)) for folder in (former, candidate)))
+    for knowledge in MANIFEST.knowledge:
+        source = resolved(knowledge.source)
+        fresh = lines(knowledge, *(prober.read(source, target(folder)) for folder in (former, candidate)))
         assert prober.send(source, fresh, target(candidate)) == ()
         found.update(fresh)
     return found

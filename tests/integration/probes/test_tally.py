@@ -20,7 +20,7 @@ from supervisor.edges.probes import ProtocolProber
 from supervisor.values.errors import EngineError, ProbeError
 from supervisor.values.manifest import ErrorCounter, Probe, ProbeKind
 from supervisor.values.state import ExecResult, ProbeTarget, Reading, ResolvedProbe, Tally
-from tests.integration.probes.probe_servers import Run, Serve, Web, wait_until
+from tests.kit.live.probe_servers import Run, Serve, Web, wait_until
 
 ROOT = Path(__file__).parents[3]
 SOURCE = ResolvedProbe("socket", (("runtime", "run"), ("path", "admin.sock"), ("send", "show stat -1 3 -1")), 1.0)

@@ -13,7 +13,7 @@ import pytest
 from supervisor.edges.probes import ProtocolProber
 from supervisor.values.errors import ProbeError
 from supervisor.values.state import ProbeResult, ProbeTarget
-from tests.integration.probes.probe_servers import Run, Serve, close, drip, hang, probe, say, wait_until
+from tests.kit.live.probe_servers import Run, Serve, close, drip, hang, probe, say, wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -21,7 +21,7 @@ from lab.tools import inside
 from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.build import build_bundle
 from supervisor.surface.cli.exits import Exit
-from tests.integration.live_router import assert_one_line, bare_namespace
+from tests.kit.live.router import assert_one_line, bare_namespace
 from tests.unit.bundle.bundle_workshop import CREATED
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]

@@ -30,7 +30,7 @@ from supervisor.values.manifest import (
     TmpfsMount,
     User,
 )
-from tests.unit.catalog.samples import ISOLATED, ROUTER, TEMPLATES, document, files
+from tests.kit.samples.manifests import ISOLATED, ROUTER, TEMPLATES, document, files
 
 Break = Callable[[dict[str, Any]], object]
 

@@ -9,7 +9,7 @@ import pytest
 from supervisor.edges.engine.podman_files import PodmanFiles
 from supervisor.edges.engine.podman_service import PodmanService
 from supervisor.values.errors import EngineUnavailableError
-from tests.contract.podman_world import monitors, podman_world
+from tests.kit.live.podman import monitors, podman_world
 
 pytestmark = [pytest.mark.root, pytest.mark.programs]
 

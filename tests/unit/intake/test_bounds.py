@@ -8,7 +8,7 @@ import pytest
 
 from supervisor.edges.intake import interpret
 from supervisor.values.bounds import NO_BOUNDS, Bounds, narrowest
-from tests.services.bounds import BOUNDS
+from tests.kit.samples.bounds import BOUNDS
 
 RULE = ("listen a-80", "\tbind 203.0.113.23:80", "\tmode http", "\tserver a_0 10.1.1.21:80 check")
 LINE = {"type": "router", "eth0ip": "10.1.1.1", "eth0mask": "255.255.255.0"}

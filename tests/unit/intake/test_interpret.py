@@ -28,7 +28,7 @@ from supervisor.values.stickiness import (
     SourceStickiness,
 )
 from supervisor.values.tls import TlsVersion
-from tests.services.bounds import BOUNDS
+from tests.kit.samples.bounds import BOUNDS
 
 SAMPLES = Path(__file__).parents[2] / "data" / "cloudstack"
 LINE = json.loads((SAMPLES / "bag_cmdline_router.json").read_text())
@@ -70,7 +70,7 @@ def test_the_tiers_of_a_redundant_pair() -> None:
         "cmd_cmd_line_vpcrouter_redundant", "cmd_guest_network_add", "cmd_guest_network_add_dualstack"
     )
     assert faults == ()
-    assert [(one.interface, one.gateway, one.domain, one.mtu) for one in router.networks] == [
+    assert [(network.interface, network.gateway, network.domain, network.mtu) for network in router.networks] == [
         ("eth2", A("10.20.1.1"), "vpc1.internal", 1500),
         ("eth3", A("10.20.2.1"), "vpc1.internal", 1500),
     ]

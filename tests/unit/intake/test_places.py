@@ -134,12 +134,12 @@ def tunnels(*peers: str, **more: Any) -> tuple[RouterConfig, list[str]]:
 def test_a_gateway_is_called_by_address_or_name(peer: str, name: str, found: IPv4Address | str) -> None:
     router, faults = tunnels(peer)
     assert faults == []
-    assert [(one.name, one.peer_address) for one in router.vpn.site_to_site] == [(name, found)]
+    assert [(tunnel.name, tunnel.peer_address) for tunnel in router.vpn.site_to_site] == [(name, found)]
 
 
 def test_names_of_connections_differ_where_dots_become_dashes() -> None:
     router, _ = tunnels("a-b.example", "a.b.example", "a.b-example")
-    assert len({one.name.replace(".", "-") for one in router.vpn.site_to_site}) == 3
+    assert len({tunnel.name.replace(".", "-") for tunnel in router.vpn.site_to_site}) == 3
 
 
 def test_a_second_connection_to_one_gateway_is_refused_by_name() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from supervisor.decisions.show import show
 from supervisor.edges.intake import CloudStackIntake, bags_from_json, bags_to_json
 from supervisor.values.errors import Fault
-from tests.services.bounds import BOUNDS
+from tests.kit.samples.bounds import BOUNDS
 
 STORED = Path(__file__).parents[2] / "data" / "stored"
 BAGS = (STORED / "bags.json").read_text().rstrip("\n")

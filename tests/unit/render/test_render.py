@@ -32,7 +32,7 @@ from supervisor.values.names import Digest, ServiceName
 from supervisor.values.router import Host, Metadata, Password, RouterConfig
 from supervisor.values.secret import Secret
 from supervisor.values.state import AddressFrontend, Endpoint, Instance, Link, PortFrontend, ResolvedProbe
-from tests.services.router_sample import SAMPLE
+from tests.kit.samples.router import SAMPLE
 
 WATCH = Watch((), 1.0, 1)
 ISOLATED = ServiceManifest(
@@ -348,5 +348,5 @@ def test_the_supervisors_own_guests_have_the_addresses_of_their_networks() -> No
 def test_a_frontend_is_open_unless_its_expression_says_otherwise() -> None:
     manifest = replace(ROUTER, frontends=(Frontend("dns", Protocol.UDP, "53", "dns", interfaces="['eth0']"),))
     shut = replace(manifest, frontends=(replace(manifest.frontends[0], open="router.is_backup"),))
-    assert [one.is_open for one in TemplateRenderer().frontends(manifest, SAMPLE, INSTANCE)] == [True]
+    assert [frontend.is_open for frontend in TemplateRenderer().frontends(manifest, SAMPLE, INSTANCE)] == [True]
     assert [one.is_open for one in TemplateRenderer().frontends(shut, SAMPLE, INSTANCE)] == [False]

@@ -117,7 +117,7 @@ def is_whole(store: SqliteStore) -> bool:
     return (
         store.configuration() == '{"secret": 1}'
         and [one.container_name for one, _ in store.instances()] == ["vrs-one-3", "vrs-two-3"]
-        and [one.name for one in store.releases()] == ["1.0"]
+        and [release.name for release in store.releases()] == ["1.0"]
         and store.definition(VERSION.definition) == FILES
         and store.desired(ONE) == VERSION
         and store.pinned(TWO)

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from supervisor.edges.catalog import definition_from_files, json_schema
 from supervisor.surface.manifest_commands import manifest
-from tests.unit.catalog.samples import ISOLATED, files
+from tests.kit.samples.manifests import ISOLATED, files
 
 REFERENCE = (Path(__file__).parents[3] / "docs" / "manifest.md").read_text()
 

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from supervisor.surface.metrics import MetricsServer, unreadiness
 from supervisor.values.errors import StateError
 from supervisor.values.status import ServiceState, ServiceStatus
-from tests.fakes.control import ALPHA, BETA, FakeControl
+from tests.kit.fakes.control import ALPHA, BETA, FakeControl
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 

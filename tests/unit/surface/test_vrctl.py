@@ -23,7 +23,7 @@ from supervisor.surface.cli.root import vrctl
 from supervisor.surface.cli.tables import age
 from supervisor.values.errors import BundleError, EngineError, StateError
 from supervisor.values.status import Progress
-from tests.fakes.control import IMAGE, FakeControl
+from tests.kit.fakes.control import IMAGE, FakeControl
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = (sys.executable, "-c", "from supervisor.surface.cli import main; main()")

@@ -355,7 +355,7 @@ def metrics() -> str:
 
 def shown() -> str:
     """Return the tables for a terminal, with their colours spelt out, at a time when ages differ."""
-    later = replace(STATUS, services=tuple(replace(one, since=T0 - 7000) for one in STATUS.services))
+    later = replace(STATUS, services=tuple(replace(service, since=T0 - 7000) for service in STATUS.services))
     with _in_utc():
         parts: list[RenderableType] = [
             tables.status(STATUS, T0 + 4321),

@@ -6,10 +6,10 @@ import pytest
 
 from supervisor.values.names import ServiceName
 from supervisor.values.state import ContainerSpec, ExecResult
-from tests.unit.loop.ailments import ISOLATED, MINUTE, OVERLAPPING, ROUTER, TAKEOVER, ward
-from tests.unit.loop.invariants import violations
-from tests.unit.loop.loop_samples import SERVICES
-from tests.unit.loop.scenarios import restart, swap
+from tests.kit.simulation.invariants import violations
+from tests.kit.simulation.samples import SERVICES
+from tests.kit.simulation.scenarios import restart, swap
+from tests.kit.simulation.service import ISOLATED, MINUTE, OVERLAPPING, ROUTER, TAKEOVER, simulated_service
 
 NOTICED_SECONDS = 3.0  # interval, threshold and time-outs of the samples, and the last question
 SLOW_CHECK_SECONDS = 1.0
@@ -22,101 +22,103 @@ overlapping = pytest.mark.parametrize("service", OVERLAPPING)
 
 @overlapping
 def test_one_that_hangs_is_replaced_beside_itself_and_nothing_else_breaks(service: ServiceName) -> None:
-    with ward(service, has_clients=True) as patient:
-        before, generation = patient.last, patient.keeper.instance.generation
-        hung = patient.keeper.instance.container_name
-        lost = len(patient.machine.connections.broken)
-        outage = patient.machine.outage[service]
-        patient.hang()
-        patient.until(lambda: patient.is_well)
-        assert patient.story(before) == [HEALS]
-        assert patient.keeper.instance.generation == generation + 1
-        assert patient.kills == 0
-        assert patient.machine.outage[service] - outage < NOTICED_SECONDS
-        assert {flow.container for flow in patient.machine.connections.broken[lost:]} <= {hung}
-        assert not [one for one in violations(patient.router, service) if not one.startswith("leases lost")]
-        assert patient.machine.store.restarts(service) == 0
-        assert [event.name for _, event in patient.machine.store.events(0)].count("hung") == 1
+    with simulated_service(service, has_clients=True) as subject:
+        before, generation = subject.last, subject.keeper.instance.generation
+        hung = subject.keeper.instance.container_name
+        lost = len(subject.machine.connections.broken)
+        outage = subject.machine.outage[service]
+        subject.hang()
+        subject.until(lambda: subject.is_well)
+        assert subject.story(before) == [HEALS]
+        assert subject.keeper.instance.generation == generation + 1
+        assert subject.kills == 0
+        assert subject.machine.outage[service] - outage < NOTICED_SECONDS
+        assert {flow.container for flow in subject.machine.connections.broken[lost:]} <= {hung}
+        assert not [
+            violation for violation in violations(subject.router, service) if not violation.startswith("leases lost")
+        ]
+        assert subject.machine.store.restarts(service) == 0
+        assert [event.name for _, event in subject.machine.store.events(0)].count("hung") == 1
 
 
 def test_one_that_hangs_and_cannot_be_overlapped_is_killed_and_started_again() -> None:
-    with ward(TAKEOVER, has_clients=True) as patient:
-        generation, before, outage = patient.keeper.instance.generation, patient.last, patient.machine.outage[TAKEOVER]
-        patient.hang()
-        patient.until(lambda: patient.is_well)
-        assert patient.story(before) == []
-        assert (patient.kills, patient.keeper.instance.generation) == (1, generation)
-        assert patient.machine.outage[TAKEOVER] - outage < NOTICED_SECONDS + 0.5
-        assert not [one for one in violations(patient.router, TAKEOVER) if "associations" not in one]
+    with simulated_service(TAKEOVER, has_clients=True) as subject:
+        generation, before, outage = subject.keeper.instance.generation, subject.last, subject.machine.outage[TAKEOVER]
+        subject.hang()
+        subject.until(lambda: subject.is_well)
+        assert subject.story(before) == []
+        assert (subject.kills, subject.keeper.instance.generation) == (1, generation)
+        assert subject.machine.outage[TAKEOVER] - outage < NOTICED_SECONDS + 0.5
+        assert not [violation for violation in violations(subject.router, TAKEOVER) if "associations" not in violation]
 
 
 @each
 def test_one_that_is_slow_is_left_alone(service: ServiceName) -> None:
-    with ward(service) as patient:
-        before = patient.last
-        patient.ail(seconds=0.6)
-        patient.wait(10 * MINUTE)
-        assert (patient.story(before), patient.kills) == ([], 0)
-        assert patient.status.is_ready
-        assert patient.status.state == "running"
+    with simulated_service(service) as subject:
+        before = subject.last
+        subject.misbehave(seconds=0.6)
+        subject.wait(10 * MINUTE)
+        assert (subject.story(before), subject.kills) == ([], 0)
+        assert subject.status.is_ready
+        assert subject.status.state == "running"
 
 
 @each
 def test_one_that_is_slow_is_not_asked_all_the_time(service: ServiceName) -> None:
-    with ward(service) as patient:
-        patient.ail(seconds=0.6)
-        patient.wait(MINUTE)
-        asked = len(patient.machine.fate.calls)
-        patient.wait(MINUTE)
-        calls = patient.machine.fate.calls[asked:]
+    with simulated_service(service) as subject:
+        subject.misbehave(seconds=0.6)
+        subject.wait(MINUTE)
+        asked = len(subject.machine.faults.calls)
+        subject.wait(MINUTE)
+        calls = subject.machine.faults.calls[asked:]
         assert calls.count("prober.ask") < 100
 
 
 @each
 def test_slow_ones_follow_each_other(service: ServiceName) -> None:
-    with ward(service) as patient:
-        before = patient.last
-        patient.behave("1.0", "2.0", seconds=0.6, answers_after=0.5)
-        patient.ail(seconds=0.6)
-        patient.configure("instance")
-        patient.wait(20.0)
-        swap(patient.router, service)
-        patient.wait(MINUTE)
-        assert patient.story(before) == [("configure", "succeeded"), ("swap", "succeeded")]
-        patient.crash()
-        patient.wait(MINUTE)
-        assert len(patient.story(before)) == 2
-        assert (patient.machine.store.restarts(service), patient.status.state) == (1, "running")
+    with simulated_service(service) as subject:
+        before = subject.last
+        subject.behave("1.0", "2.0", seconds=0.6, answers_after=0.5)
+        subject.misbehave(seconds=0.6)
+        subject.configure("instance")
+        subject.wait(20.0)
+        swap(subject.router, service)
+        subject.wait(MINUTE)
+        assert subject.story(before) == [("configure", "succeeded"), ("swap", "succeeded")]
+        subject.crash()
+        subject.wait(MINUTE)
+        assert len(subject.story(before)) == 2
+        assert (subject.machine.store.restarts(service), subject.status.state) == (1, "running")
 
 
 @each
 @pytest.mark.parametrize("seconds", [0.2, 0.39])
 def test_failures_in_a_burst_change_nothing(service: ServiceName, seconds: float) -> None:
-    with ward(service) as patient:
-        before, clock = patient.last, patient.machine.clock
-        well = patient.daemon.behaviour
+    with simulated_service(service) as subject:
+        before, clock = subject.last, subject.machine.clock
+        well = subject.daemon.behaviour
         for _ in range(20):
-            patient.wait(max(0.0, patient.keeper.liveness.due - clock.monotonic() - 0.01))
-            patient.ail(is_ready=False)
-            clock.after(seconds, lambda: setattr(patient.daemon, "behaviour", well))
-            patient.wait(3.0)
-        assert (patient.story(before), patient.kills) == ([], 0)
-        assert patient.status.is_ready
+            subject.wait(max(0.0, subject.keeper.liveness.due - clock.monotonic() - 0.01))
+            subject.misbehave(is_ready=False)
+            clock.after(seconds, lambda: setattr(subject.daemon, "behaviour", well))
+            subject.wait(3.0)
+        assert (subject.story(before), subject.kills) == ([], 0)
+        assert subject.status.is_ready
 
 
 def test_one_that_hangs_while_two_others_drain_is_killed() -> None:
-    with ward(ISOLATED) as patient:
-        patient.hold_connections(10 * MINUTE)
+    with simulated_service(ISOLATED) as subject:
+        subject.keep_connections(10 * MINUTE)
         for _ in range(2):
-            restart(patient.router, ISOLATED)
-            patient.until(lambda: patient.worker.foreground is None)
-        assert len(patient.worker.cleanup) == 2
-        before = patient.last
-        patient.hang()
-        took = patient.until(lambda: patient.kills > 0 and patient.keeper.is_ready)
+            restart(subject.router, ISOLATED)
+            subject.until(lambda: subject.worker.foreground is None)
+        assert len(subject.worker.cleanup) == 2
+        before = subject.last
+        subject.hang()
+        took = subject.until(lambda: subject.kills > 0 and subject.keeper.is_ready)
         assert took < NOTICED_SECONDS + 0.5
-        assert patient.story(before) == []
-        assert len(patient.worker.cleanup) == 2
+        assert subject.story(before) == []
+        assert len(subject.worker.cleanup) == 2
 
 
 @pytest.mark.parametrize(
@@ -124,79 +126,79 @@ def test_one_that_hangs_while_two_others_drain_is_killed() -> None:
     [(ISOLATED, {"is_ready": False}), (ROUTER, {"can_start": False}), (ISOLATED, {"refuses_configuration": True})],
 )
 def test_one_whose_replacement_fails_is_killed_in_place(service: ServiceName, does: dict[str, object]) -> None:
-    with ward(service) as patient:
-        generation, before = patient.keeper.instance.generation, patient.last
-        patient.behave("1.0", **does)
-        patient.hang()
-        patient.until(lambda: patient.kills > 0)
-        patient.until(lambda: patient.story(before) == [("heal", "failed")])  # what it left is cleared away meanwhile
-        patient.behave("1.0")
-        patient.until(lambda: patient.is_well)
-        assert patient.keeper.instance.generation == generation
-        patient.wait(10 * MINUTE)
-        assert patient.story(before) == [("heal", "failed")]
-        assert (patient.status.state, patient.status.message) == ("running", "")
+    with simulated_service(service) as subject:
+        generation, before = subject.keeper.instance.generation, subject.last
+        subject.behave("1.0", **does)
+        subject.hang()
+        subject.until(lambda: subject.kills > 0)
+        subject.until(lambda: subject.story(before) == [("heal", "failed")])  # what it left is cleared away meanwhile
+        subject.behave("1.0")
+        subject.until(lambda: subject.is_well)
+        assert subject.keeper.instance.generation == generation
+        subject.wait(10 * MINUTE)
+        assert subject.story(before) == [("heal", "failed")]
+        assert (subject.status.state, subject.status.message) == ("running", "")
 
 
 def test_one_that_was_only_slow_finishes_its_connections() -> None:
-    with ward(ISOLATED, has_clients=True) as patient:
-        machine, slow = patient.machine, patient.daemon
+    with simulated_service(ISOLATED, has_clients=True) as subject:
+        machine, slow = subject.machine, subject.daemon
         lost = len(machine.connections.broken)
-        patient.ail(seconds=1.5)
-        patient.until(lambda: patient.worker.foreground is not None)
+        subject.misbehave(seconds=1.5)
+        subject.until(lambda: subject.worker.foreground is not None)
         slow.behaviour = type(slow.behaviour)(seconds=0.7)
-        patient.hold_connections(10.0)
-        took = patient.until(lambda: patient.is_well)
+        subject.keep_connections(10.0)
+        took = subject.until(lambda: subject.is_well)
         assert took >= 10.0
-        assert patient.story(0)[-1] == HEALS
+        assert subject.story(0)[-1] == HEALS
         assert len(machine.connections.broken) == lost
 
 
 @overlapping
 def test_five_that_hang_one_after_the_other_give_way_to_the_version_before(service: ServiceName) -> None:
-    with ward(service, upgraded=True) as patient:
-        before = patient.last
-        patient.behave("2.0", hangs_after=20.0)
-        patient.hang()
-        patient.until(lambda: patient.runs == "1.0", 10 * MINUTE)
-        assert patient.story(before)[:4] == [HEALS] * 4
-        assert patient.story(before)[4][0] == "fall-back"
+    with simulated_service(service, upgraded=True) as subject:
+        before = subject.last
+        subject.behave("2.0", hangs_after=20.0)
+        subject.hang()
+        subject.until(lambda: subject.runs == "1.0", 10 * MINUTE)
+        assert subject.story(before)[:4] == [HEALS] * 4
+        assert subject.story(before)[4][0] == "fall-back"
 
 
 def test_five_that_hang_in_a_takeover_are_killed_until_the_version_before_takes_over() -> None:
-    with ward(TAKEOVER, upgraded=True) as patient:
-        before = patient.last
-        patient.behave("2.0", hangs_after=20.0)
-        patient.hang()
-        patient.until(lambda: patient.runs == "1.0" and patient.worker.is_settled, 10 * MINUTE)
-        assert patient.story(before) == [("fall-back", "succeeded")]
-        assert patient.machine.store.restarts(TAKEOVER) == 4
+    with simulated_service(TAKEOVER, upgraded=True) as subject:
+        before = subject.last
+        subject.behave("2.0", hangs_after=20.0)
+        subject.hang()
+        subject.until(lambda: subject.runs == "1.0" and subject.worker.is_settled, 10 * MINUTE)
+        assert subject.story(before) == [("fall-back", "succeeded")]
+        assert subject.machine.store.restarts(TAKEOVER) == 4
 
 
 @overlapping
 def test_what_hangs_is_not_asked_again_before_its_traffic_has_moved(service: ServiceName) -> None:
-    with ward(service) as patient:
-        engine, clock, check = patient.machine.engine, patient.machine.clock, patient.machine.engine.run
+    with simulated_service(service) as subject:
+        engine, clock, check = subject.machine.engine, subject.machine.clock, subject.machine.engine.run
 
         def takes_its_time(spec: ContainerSpec, timeout: float) -> ExecResult:
             clock.sleep(SLOW_CHECK_SECONDS)
             return check(spec, timeout)
 
         engine.run = takes_its_time  # type: ignore[method-assign]
-        patient.hang()
-        patient.until(lambda: patient.is_well)
-        newest = patient.machine.store.history(service, 1)[0]
+        subject.hang()
+        subject.until(lambda: subject.is_well)
+        newest = subject.machine.store.history(service, 1)[0]
         assert newest.kind == "heal"
         assert newest.seconds_to_cutover is not None
         assert SLOW_CHECK_SECONDS <= newest.seconds_to_cutover < HEAL_SECONDS
 
 
 def test_what_a_start_needs_is_put_in_place_in_the_pause_before_it() -> None:
-    with ward(ISOLATED) as patient:
-        namespaces, container = patient.machine.links.namespaces, patient.keeper.instance.container_name
+    with simulated_service(ISOLATED) as subject:
+        namespaces, container = subject.machine.links.namespaces, subject.keeper.instance.container_name
         namespaces.clear()
-        patient.crash()
-        patient.until(lambda: bool(namespaces))
-        assert not patient.machine.engine.runs(container)
-        patient.until(lambda: patient.keeper.is_ready)
-        assert patient.machine.store.restarts(ISOLATED) == 1
+        subject.crash()
+        subject.until(lambda: bool(namespaces))
+        assert not subject.machine.engine.runs(container)
+        subject.until(lambda: subject.keeper.is_ready)
+        assert subject.machine.store.restarts(ISOLATED) == 1

@@ -14,7 +14,7 @@ from supervisor.loop.care.process_watch import ProcessWatch
 from supervisor.loop.engine_outage import EngineOutage
 from supervisor.values.errors import EngineError, EngineUnavailableError, NoSuchContainerError
 from supervisor.values.state import Container, ContainerState, Usage
-from tests.fakes.kernel import FakeExits
+from tests.kit.fakes.kernel import FakeExits
 
 RUNNING = Container("id", "name", cast(Any, "image"), ContainerState.RUNNING, 7, None, (), started=50.0)
 ENDED = replace(RUNNING, state=ContainerState.EXITED, pid=None, exit_code=3)

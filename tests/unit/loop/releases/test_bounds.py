@@ -9,13 +9,13 @@ from supervisor.loop.releases.bounds import ReleaseBounds
 from supervisor.values.bounds import NO_BOUNDS, Bounds
 from supervisor.values.errors import ManifestError
 from supervisor.values.manifest import ServiceDefinition
-from tests.unit.loop.ailments import ward
-from tests.unit.loop.loop_samples import SERVICES, read_definition
+from tests.kit.simulation.samples import SERVICES, read_definition
+from tests.kit.simulation.service import simulated_service
 
 
 def test_the_bounds_of_each_version_count_and_are_read_once() -> None:
-    with ward(SERVICES[0]) as patient:
-        store, read = patient.machine.store, list[int]()
+    with simulated_service(SERVICES[0]) as subject:
+        store, read = subject.machine.store, list[int]()
 
         def with_bounds(name: str, files: Mapping[str, bytes]) -> ServiceDefinition:
             read.append(len(read))
@@ -34,6 +34,6 @@ def test_a_definition_that_this_supervisor_cannot_read_has_none() -> None:
     def unreadable(name: str, files: Mapping[str, bytes]) -> ServiceDefinition:
         raise ManifestError(f"the manifest of {name}", [])
 
-    with ward(SERVICES[0]) as patient:
-        assert patient.machine.store.releases()
-        assert ReleaseBounds(patient.machine.store, unreadable)() == NO_BOUNDS
+    with simulated_service(SERVICES[0]) as subject:
+        assert subject.machine.store.releases()
+        assert ReleaseBounds(subject.machine.store, unreadable)() == NO_BOUNDS

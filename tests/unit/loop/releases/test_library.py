@@ -11,23 +11,24 @@ from supervisor.loop.releases.library import Library
 from supervisor.ports.media import Media
 from supervisor.values.errors import EngineError
 from supervisor.values.names import Digest
-from tests.unit.loop.loop_samples import SERVICES
-from tests.unit.loop.scenarios import ALL, Router, prepared
+from tests.kit.simulation.router import SimulatedRouter
+from tests.kit.simulation.samples import SERVICES
+from tests.kit.simulation.scenarios import ALL, prepared
 
-SCENARIO = next(one for one in ALL if one.service == SERVICES[0] and one.name == "restart")
+SCENARIO = next(scenario for scenario in ALL if scenario.service == SERVICES[0] and scenario.name == "restart")
 UNUSED = tuple(Digest(f"sha256:{number:064}") for number in (1, 2))
 
 
 @pytest.fixture
-def router() -> Iterator[Router]:
+def router() -> Iterator[SimulatedRouter]:
     with prepared(SCENARIO) as made:
         yield made
 
 
-def test_an_image_that_cannot_be_removed_keeps_no_other(router: Router) -> None:
+def test_an_image_that_cannot_be_removed_keeps_no_other(router: SimulatedRouter) -> None:
     engine = router.machine.engine
     for image in UNUSED:
         engine.add_image(image)
     engine.fail("remove_image", EngineError("cannot remove image: a container of somebody else uses it"))
-    Library(router.life.world, cast(Media, None)).prune()
+    Library(router.supervisor.world, cast(Media, None)).prune()
     assert [image for image in engine.images() if image in UNUSED] == [UNUSED[0]]

@@ -13,17 +13,18 @@ from supervisor.loop.releases.library import Library
 from supervisor.loop.releases.storage_repair import THOROUGH_SECONDS, StorageRepair
 from supervisor.values.errors import DigestMismatchError, EngineError
 from supervisor.values.names import Digest
-from tests.fakes.media import FakeBundle, FakeMedia
-from tests.unit.loop.loop_samples import SERVICES, image, release
-from tests.unit.loop.scenarios import ALL, Router, prepared, settle
+from tests.kit.fakes.media import FakeBundle, FakeMedia
+from tests.kit.simulation.router import SimulatedRouter
+from tests.kit.simulation.samples import SERVICES, image, release
+from tests.kit.simulation.scenarios import ALL, prepared, settle
 
 SERVICE = SERVICES[0]
-SCENARIO = next(one for one in ALL if one.service == SERVICE and one.name == "restart")
+SCENARIO = next(scenario for scenario in ALL if scenario.service == SERVICE and scenario.name == "restart")
 SOURCE, ANOTHER = "/media/x.iso", "/dev/sr1"  # what the releases were imported from, and another drive
 
 
 @pytest.fixture
-def router() -> Iterator[Router]:
+def router() -> Iterator[SimulatedRouter]:
     with prepared(SCENARIO) as made:
         yield made
 
@@ -52,12 +53,12 @@ class Spoilt(Whole):
 class Shop:
     """A router's mending, and the media that are there."""
 
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: SimulatedRouter) -> None:
         self.router, self.media, self.told = router, FakeMedia(), list[tuple[str, str]]()
         self.engine = router.machine.engine
         for number in ("1.0", "2.0"):
             self.engine.know_archive(image(SERVICE, number).encode(), image(SERVICE, number))
-        world = router.life.world
+        world = router.supervisor.world
         library = Library(world, self.media)
         self.mending = StorageRepair(
             world,
@@ -86,7 +87,7 @@ class Shop:
 
 
 @pytest.fixture
-def shop(router: Router) -> Shop:
+def shop(router: SimulatedRouter) -> Shop:
     return Shop(router)
 
 
@@ -132,7 +133,7 @@ def test_what_no_medium_has_is_named_and_looked_for_again(shop: Shop, is_there: 
 
 def test_a_damaged_storage_is_replaced_and_what_runs_goes_on(shop: Shop) -> None:
     machine = shop.router.machine
-    before = [(one.name, one.pid) for one in shop.engine.containers()]
+    before = [(container.name, container.pid) for container in shop.engine.containers()]
     shop.engine.damaged = "layer not known"
     shop.attach(SOURCE, "1.0")
     shop.attach(ANOTHER, "2.0")
@@ -174,17 +175,17 @@ def test_every_image_is_read_when_something_fails_but_not_all_the_time(shop: Sho
     for _ in range(3):
         shop.look()
     assert asked == [True, False, False]
-    assert shop.router.life.world.shared.damage_reports.wait(0.0)
+    assert shop.router.supervisor.world.shared.damage_reports.wait(0.0)
     shop.router.machine.clock.advance(THOROUGH_SECONDS)
     shop.look()
     assert asked[-1]
 
 
-def test_an_engine_that_refuses_is_a_reason_to_look(router: Router) -> None:
-    damage_reports = router.life.world.shared.damage_reports
+def test_an_engine_that_refuses_is_a_reason_to_look(router: SimulatedRouter) -> None:
+    damage_reports = router.supervisor.world.shared.damage_reports
     damage_reports.wait(0.0)
     router.machine.engine.fail("create", EngineError("cannot create container: layer not known"))
-    list(router.life.supervision.restart(SERVICE, wait=False))
+    list(router.supervisor.supervision.restart(SERVICE, wait=False))
     settle(router, SERVICE)
     assert damage_reports.wait(0.0)
     assert "layer not known" in damage_reports.reason
@@ -197,17 +198,17 @@ def test_it_comes_from_a_release_of_another_name_that_has_it(shop: Shop) -> None
     assert shop.look() == ["image-loaded-again"]
 
 
-def test_what_failed_for_want_of_an_image_is_tried_again_when_it_is_there(router: Router, shop: Shop) -> None:
+def test_what_failed_for_want_of_an_image_is_tried_again_when_it_is_there(router: SimulatedRouter, shop: Shop) -> None:
     """A change of configuration is refused for five minutes otherwise."""
     shop.lose("1.0")
-    list(router.life.supervision.apply_config((("instance", b""),)))
+    list(router.supervisor.supervision.apply_config((("instance", b""),)))
     settle(router, SERVICE)
-    status = router.life.supervision.status().services[0]
+    status = router.supervisor.supervision.status().services[0]
     assert (status.state, "cannot find image" in status.message) == ("degraded", True)
     shop.attach(SOURCE, "1.0")
     assert shop.look() == ["image-loaded-again"]
-    worker = router.life.workers[SERVICE]
+    worker = router.supervisor.workers[SERVICE]
     began = router.machine.clock.elapsed
     worker.run_until(lambda: worker.is_settled and not worker.retry_policy.is_degraded)
     assert router.machine.clock.elapsed - began < 30.0
-    assert router.life.supervision.status().services[0].state == "running"
+    assert router.supervisor.supervision.status().services[0].state == "running"

@@ -13,7 +13,7 @@ from supervisor.loop.service.duties import IDLE_SECONDS, Duty, do_due, due_in
 from supervisor.loop.service.isolation import PAUSE_SECONDS, Isolation
 from supervisor.values.errors import StateError
 from supervisor.values.names import ServiceName
-from tests.fakes.clock import UPTIME, VirtualClock
+from tests.kit.fakes.clock import UPTIME, VirtualClock
 
 
 class Table:

@@ -1,0 +1,77 @@
+"""Answers that say little: an odd one in a soak reverts nothing, and one that came too late calls nobody well."""
+
+from __future__ import annotations
+
+import pytest
+
+from supervisor.values.names import ServiceName
+from supervisor.values.state import ProbeResult, ProbeTarget, ResolvedProbe
+from tests.kit.simulation.samples import SERVICES
+from tests.kit.simulation.scenarios import swap
+from tests.kit.simulation.service import MINUTE, SimulatedService, simulated_service
+
+
+def answer_oddly_in_soak(subject: SimulatedService, times: int) -> list[str]:
+    """So many readiness probes in a row fail, from the first in the soak on; return where each is noted."""
+    ask, odd = subject.machine.ask, list[str]()
+
+    def asked(probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
+        is_first = subject.worker.soaks and probe.argument("command") == "is it ready"
+        if is_first and len(odd) < times:
+            odd.append(target.container)
+            return ProbeResult(False, "odd", 0.0)
+        return ask(probe, target)
+
+    subject.machine.ask = asked  # type: ignore[method-assign]
+    return odd
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize(("times", "outcome"), [(1, "succeeded"), (20, "reverted")])
+def test_a_soak_ends_by_as_many_failures_as_the_manifest_says(service: ServiceName, times: int, outcome: str) -> None:
+    with simulated_service(service) as subject:
+        before, odd = subject.last, answer_oddly_in_soak(subject, times)
+        swap(subject.router, service)
+        subject.wait(MINUTE)
+        assert subject.story(before) == [("swap", outcome)]
+        assert len(odd) >= min(times, 2)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_hangs_is_not_called_ready_because_its_router_is_slow(service: ServiceName) -> None:
+    with simulated_service(service) as subject:
+        ask, before, hung = subject.machine.ask, subject.last, subject.keeper.instance.container_name
+
+        def asked(probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
+            if target.container != hung:
+                return ask(probe, target)
+            is_late = probe.argument("command") == "is it ready"
+            return ProbeResult(False, "no answer", probe.timeout + 1.0 if is_late else 0.0)
+
+        subject.machine.ask = asked  # type: ignore[method-assign]
+        subject.wait(MINUTE)
+        healed = subject.story(before) == [("heal", "succeeded")]
+        assert healed or subject.machine.store.restarts(service)  # two of a takeover cannot run at once
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_candidate_that_ends_while_it_is_asked_is_not_called_hung(service: ServiceName) -> None:
+    with simulated_service(service) as subject:
+        ask, before, refused = subject.machine.ask, subject.last, list[str]()
+
+        def asked(probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
+            if not subject.worker.soaks or target.container != subject.keeper.instance.container_name:
+                return ask(probe, target)
+            if probe.argument("command") != "is it ready":
+                refused.append(target.container)
+            elif len(refused) >= subject.keeper.definition.manifest.liveness.threshold:
+                subject.machine.engine.end(target.container, 9)  # between the last look and the last question
+            else:
+                return ask(probe, target)
+            return ProbeResult(False, "no answer", 0.0)
+
+        subject.machine.ask = asked  # type: ignore[method-assign]
+        swap(subject.router, service)
+        subject.wait(MINUTE)
+        assert subject.story(before) == [("swap", "reverted")]
+        assert "exit code 9" in subject.machine.store.history(service, 1)[0].reason

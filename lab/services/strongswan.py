@@ -13,7 +13,7 @@ from lab.clients import Ping
 from lab.router import Router
 from lab.service import Afterwards, Check, Load, Loss, Recovery, ServiceUnderTest, StateProbe
 from lab.topology import PEER_INSIDE_IP, guests_of_lab
-from supervisor.edges.probes import vici
+from supervisor.edges.probes import vici_connections
 from supervisor.values.state import ProbeTarget, ResolvedProbe
 
 NAME = "strongswan"
@@ -75,7 +75,7 @@ def _control(router: Router) -> Callable[[], bool]:
     def is_loaded() -> bool:
         generations = sorted((router.runtime / NAME).glob("*"), key=lambda path: int(path.name))
         target = ProbeTarget("", None, (("run", str(generations[-1] / "run" / "run")),))
-        return vici.ask(ResolvedProbe("vici", arguments, 0.1), target).is_good
+        return vici_connections.ask(ResolvedProbe("vici", arguments, 0.1), target).is_good
 
     return is_loaded
 

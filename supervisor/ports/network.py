@@ -62,7 +62,10 @@ class Connections(Protocol):
         """
 
     def open(self, instance: Instance) -> tuple[Connection, ...]:
-        """Return the connections that sockets in the instance's namespace have open; empty without a namespace."""
+        """Return the connections that are open at the instance's endpoints; empty if its namespace is gone.
+
+        The socket tables of its namespace list them, or the router's own for a service in the router's namespace.
+        """
 
     def delete(self, endpoints: Sequence[Endpoint]) -> None:
         """Remove every tracked flow (UDP too) whose reply comes from one of `endpoints`; none is no error."""

@@ -49,7 +49,7 @@ from supervisor.values.settings import Settings
 
 
 class SystemClock:
-    """Satisfies `ports.Clock`."""
+    """Satisfies `ports.system.Clock`."""
 
     def now(self) -> float:
         return time.time()
@@ -62,7 +62,7 @@ class SystemClock:
 
 
 class TrustedMedia:
-    """Satisfies `ports.Media`: bundles signed by a key in the trusted folder."""
+    """Satisfies `ports.media.Media`: bundles signed by a key in the trusted folder."""
 
     def __init__(self, trusted_keys: Path) -> None:
         self._trusted_keys = trusted_keys
@@ -92,7 +92,7 @@ class TrustedMedia:
 
 
 class LocalIntake:
-    """Satisfies `ports.Intake`: adds what the settings say of this machine to the management server's configuration."""
+    """Satisfies `ports.intake.Intake`: adds settings of this machine to the management server's configuration."""
 
     def __init__(self, settings: Settings, bounds: Callable[[], Bounds]) -> None:
         self._settings = settings

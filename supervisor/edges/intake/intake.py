@@ -1,4 +1,4 @@
-"""The intake of command files: parse, merge, store, interpret. It has no state of its own and touches nothing."""
+"""The intake of command files: parse, merge, interpret. It has no state of its own; its caller stores the bags."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from supervisor.values.router import RouterConfig
 
 
 class CloudStackIntake:
-    """Satisfies `ports.Intake`.
+    """Satisfies `ports.intake.Intake`.
 
     `kernel` lists the network cards; without it cards are known from commands alone. `bounds` returns those of the
     services: a part that does not keep them is left out and named.

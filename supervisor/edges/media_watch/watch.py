@@ -27,7 +27,10 @@ LONGEST_OFFER = 5.0  # how long the end of the supervisor waits for a batch that
 
 
 class MediaWatcher:
-    """Satisfies `ports.MediaWatch`: devices among `media`, and files in `folder`, which is listed now and then, too."""
+    """Satisfies `ports.media.MediaWatch`: devices among `media`, and files in `folder`.
+
+    The folder is listed now and then, too: a notification may be lost.
+    """
 
     def __init__(self, media: Sequence[Path], folder: Path | None, interval: float = 60.0) -> None:
         self._media, self._path, self._interval = media, folder, interval

@@ -17,7 +17,7 @@ _KEY = re.compile(r"\s+(aead|enc|auth|auth-trunc|comp) ")  # one that has none i
 
 
 class XfrmAssociations:
-    """Satisfies `ports.Associations`, in the network namespace of the calling thread."""
+    """Satisfies `ports.network.Associations`, in the network namespace of the calling thread."""
 
     def __init__(self, deadline: float = DEADLINE) -> None:
         self._deadline = deadline

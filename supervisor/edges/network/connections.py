@@ -33,7 +33,7 @@ class _VanishedFlowError(NetworkError, word="network"):
 
 
 class ConntrackConnections:
-    """Satisfies `ports.Connections`, in the network namespace of the calling thread."""
+    """Satisfies `ports.network.Connections`, in the network namespace of the calling thread."""
 
     def __init__(self, deadline: float = DEADLINE) -> None:
         self._deadline = deadline

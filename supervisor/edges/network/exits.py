@@ -27,7 +27,7 @@ class _Watched:
 
 
 class PidfdExitWatch:
-    """Satisfies `ports.ExitWatch`. Callbacks run on the watching thread and must be short."""
+    """Satisfies `ports.system.ExitWatch`. Callbacks run on the watching thread and must be short."""
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()

@@ -36,7 +36,7 @@ INNER_SETTINGS = {
 
 
 class IpLinks:
-    """Satisfies `ports.Links`, for the network namespace of the calling thread.
+    """Satisfies `ports.network.Links`, for the network namespace of the calling thread.
 
     `namespaces` begins the names of our namespaces, `interfaces` those of the router's ends.
     """

@@ -21,7 +21,7 @@ _SO_RCVBUFFORCE = 33  # socket(7): beyond net.core.rmem_max, for CAP_NET_ADMIN
 
 
 class ReceiveBuffers:
-    """Satisfies `ports.ReceiveBuffers`."""
+    """Satisfies `ports.network.ReceiveBuffers`."""
 
     def __init__(self) -> None:
         self._syscall = ctypes.CDLL(None, use_errno=True).syscall

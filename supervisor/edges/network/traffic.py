@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class NftTraffic:
-    """Satisfies `ports.Traffic`, in the network namespace of the calling thread. Safe to use from several threads."""
+    """Satisfies `ports.network.Traffic`, in the namespace of the calling thread. Safe to use from several threads."""
 
     def __init__(self, deadline: float = DEADLINE) -> None:
         self._deadline = deadline

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from supervisor.edges.probes import tally
 from supervisor.edges.probes.answer import silence
 from supervisor.edges.probes.handler import Answers, Execute, Means
-from supervisor.edges.probes.lines import send as send_lines
 from supervisor.edges.probes.registry import HANDLERS
-from supervisor.edges.probes.session import PromptSession
+from supervisor.edges.probes.socket_lines import send as send_lines
+from supervisor.edges.probes.socket_session import PromptSession
 from supervisor.values.errors import ProbeError
 from supervisor.values.manifest import ErrorCounter
 from supervisor.values.state import ProbeResult, ProbeTarget, Reading, ResolvedProbe

@@ -60,7 +60,7 @@ class Library:
         yield Progress("", "verified", text, 1.0, is_final=True)
 
     def attach(self, path: str, router: RouterConfig) -> Iterator[Progress]:
-        """Import a medium that is there at boot, unless it is the very file that was imported before.
+        """Import an offered medium, at boot or later, unless it is the very file that was imported before.
 
         Raises BundleError: when the medium cannot be used. Raises EngineError, StateError: as `take_in`.
         """

@@ -52,7 +52,7 @@ class FakeLinks:
 
 
 class FakeTraffic:
-    """Satisfies `ports.Traffic`: one table, changed whole."""
+    """Satisfies `ports.network.Traffic`: one table, changed whole."""
 
     def __init__(self) -> None:
         self.table = TrafficTable()
@@ -87,7 +87,7 @@ def _at(endpoint: Endpoint) -> SocketAddress:
 
 
 class FakeConnections:
-    """Satisfies `ports.Connections`. Flows that are deleted before their end are `broken`."""
+    """Satisfies `ports.network.Connections`. Flows that are deleted before their end are `broken`."""
 
     def __init__(self) -> None:
         self.flows: list[Flow] = []
@@ -124,7 +124,7 @@ class FakeConnections:
 
 
 class FakeBuffers:
-    """Satisfies `ports.ReceiveBuffers`."""
+    """Satisfies `ports.network.ReceiveBuffers`."""
 
     def __init__(self) -> None:
         self.enlarged: set[int] = set()
@@ -135,7 +135,7 @@ class FakeBuffers:
 
 
 class FakeAssociations:
-    """Satisfies `ports.Associations`. What a daemon made outlives it."""
+    """Satisfies `ports.network.Associations`. What a daemon made outlives it."""
 
     def __init__(self) -> None:
         self.found: list[Association] = []
@@ -157,7 +157,7 @@ class FakeAssociations:
 
 
 class FakeEncapsulation:
-    """Satisfies `ports.Encapsulation`. Its sockets are part of a supervisor's process and end with it."""
+    """Satisfies `ports.network.Encapsulation`. Its sockets are part of a supervisor's process and end with it."""
 
     def __init__(self) -> None:
         self.held: dict[int, int] = {}
@@ -170,7 +170,7 @@ class FakeEncapsulation:
 
 
 class FakeExits:
-    """Satisfies `ports.ExitWatch`. It is part of a supervisor's process and ends with it."""
+    """Satisfies `ports.system.ExitWatch`. It is part of a supervisor's process and ends with it."""
 
     def __init__(self) -> None:
         self.watched: dict[int, Callable[[], None]] = {}

@@ -13,7 +13,7 @@ from supervisor.values.release import Release
 
 @dataclass(frozen=True, slots=True)
 class FakeBundle:
-    """Satisfies `ports.OpenedBundle`: a good one, whose images the engine has."""
+    """Satisfies `ports.media.OpenedBundle`: a good one, whose images the engine has."""
 
     release: Release
     definitions: Mapping[Digest, Mapping[str, bytes]]
@@ -65,7 +65,7 @@ class FakeMedia:
 
 
 class FakeMediaWatch:
-    """Satisfies `ports.MediaWatch`. `present` is there when it starts; call `offer` for what comes later."""
+    """Satisfies `ports.media.MediaWatch`. `present` is there when it starts; call `offer` for what comes later."""
 
     def __init__(self, present: Sequence[str] = ()) -> None:
         self._present = present

@@ -123,7 +123,7 @@ class SimulatedMachine:
         return after is not None and self.clock.elapsed - daemon.started >= after
 
     def ask(self, probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
-        """Satisfies `ports.Prober`. A daemon answers from the configuration that it read."""
+        """Satisfies `ports.probes.Prober`. A daemon answers from the configuration that it read."""
         if probe.argument("command") == "is it reachable":
             self.clock.sleep(PROBE_SECONDS)
             return ProbeResult(self.is_reachable(), "the path that clients take", PROBE_SECONDS)

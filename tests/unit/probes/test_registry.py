@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
 
 from supervisor.edges.probes.registry import HANDLERS
@@ -12,6 +14,11 @@ DECLARED = [(kind, use) for use in Use for kind, _ in kinds_for(use)]
 
 def test_the_kinds_that_are_served_are_the_kinds_that_there_are() -> None:
     assert sorted(HANDLERS) == sorted(ProbeKind)
+
+
+@pytest.mark.parametrize("kind", ProbeKind)
+def test_a_kind_has_the_module_of_its_name(kind: ProbeKind) -> None:
+    assert hasattr(import_module(f"supervisor.edges.probes.{kind}"), "HANDLER")
 
 
 @pytest.mark.parametrize(("kind", "use"), DECLARED)

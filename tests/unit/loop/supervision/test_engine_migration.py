@@ -35,7 +35,7 @@ SCENARIO = next(scenario for scenario in ALL if scenario.service == SERVICE and 
 
 
 class Move:
-    """Satisfies `ports.EngineMove`: what was there when the move began is with the former engine."""
+    """Satisfies `ports.engine.EngineMove`: what was there when the move began is with the former engine."""
 
     def __init__(self, router: SimulatedRouter) -> None:
         self._router = router

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.edges.probes.tunnels import sighting
+from supervisor.edges.probes.vici import sighting
 from supervisor.values.undertaking import Sighting
 
 

@@ -16,7 +16,7 @@ ANSWER_LIMIT = 1 << 20
 
 
 class PromptSession:
-    """Satisfies `ports.Session`: each answer ends with a prompt."""
+    """Satisfies `ports.probes.Session`: each answer ends with a prompt."""
 
     def __init__(self, source: ResolvedProbe, opening: Sequence[str], prompt: str, target: ProbeTarget) -> None:
         if source.kind != ProbeKind.SOCKET:

@@ -83,7 +83,7 @@ class Switchboard:
             self._serving = accepted
             self._shut = {service: shut_of(wanted.active) for service, wanted in accepted.items() if wanted.active}
             self._pinned = {
-                service: pinned_of(self._open(service, wanted.inactive), wanted.inactive)
+                service: pinned_of(self._list_open(service, wanted.inactive), wanted.inactive)
                 for service, wanted in accepted.items()
             }
             self._apply(accepted)
@@ -107,7 +107,7 @@ class Switchboard:
         """
         leaving = self.serving(service).active
         left = (instance for instance in serving.inactive if instance == leaving)
-        opened = self._open(service, left)  # outside the lock: no cut waits for another service's list
+        opened = self._list_open(service, left)  # outside the lock: no cut waits for another service's list
         with self._lock:
             wanted, before = {**self._serving, service: serving}, self._pinned
             self._pinned = {**before, service: pinned_of((*before.get(service, ()), *opened), serving.inactive)}
@@ -142,7 +142,7 @@ class Switchboard:
         instance cannot be listed, those that were pinned stay so.
         """
         inactive = self.serving(service).inactive
-        opened = self._open(service, inactive)
+        opened = self._list_open(service, inactive)
         with self._lock:
             if self._serving.get(service, _NOBODY).inactive != inactive:
                 return  # changed meanwhile by another thread, which has pinned them
@@ -201,10 +201,10 @@ class Switchboard:
         actives = tuple(serving.active for serving in wanted.values() if serving.active)
         alive = tuple(instance for serving in wanted.values() for instance in serving.alive)
         held = (HeldPort(port, inside) for port, inside in self._held.items())
-        kept = (connection for connections in self._pinned.values() for connection in connections)
-        self._traffic.apply(traffic_table(actives, alive, held, kept, self._shut))
+        pinned = (connection for connections in self._pinned.values() for connection in connections)
+        self._traffic.apply(traffic_table(actives, alive, held, pinned, self._shut))
 
-    def _open(self, service: ServiceName, instances: Iterable[Instance]) -> tuple[Connection, ...]:
+    def _list_open(self, service: ServiceName, instances: Iterable[Instance]) -> tuple[Connection, ...]:
         """Return the open connections of instances. Best effort: those that cannot be listed are missing."""
         opened: list[Connection] = []
         before, unlisted = self._unlisted.get(service, frozenset()), set[Instance]()

@@ -19,8 +19,8 @@ class OpenedBundle(Protocol):
     def index(self) -> BundleIndex:
         """The contents of the bundle, as its signed index lists them."""
 
-    def verify_all(self, progress: Callable[[int, int], None] | None = None) -> None:
-        """Read and hash every file; `progress` is called with the bytes read so far and the bytes of all files."""
+    def verify_all(self, report: Callable[[int, int], None] | None = None) -> None:
+        """Read and hash every file; `report` is called with the bytes read so far and the bytes of all files."""
 
     def image_stream(self, service: str) -> Iterable[bytes]:
         """Return the service's image as chunks of a docker-archive, read from the medium as they are taken.

@@ -18,8 +18,8 @@ from supervisor.values.state import Instance
 from supervisor.values.status import EventRecord, HandoverRecord
 
 
-class Memory(Protocol):
-    """The store as a whole: changes made as one, spare copies, and damage."""
+class StoreFile(Protocol):
+    """The file of the store as a whole: changes made as one, spare copies, and damage."""
 
     def together(self) -> AbstractContextManager[object]:
         """Make all changes of the block as one, or none when the block raises; blocks may be nested, the outer counts.
@@ -95,7 +95,7 @@ class Journal(Protocol):
         """Return at most `limit` hand-overs, newest first, unfinished ones too; None: those of all services."""
 
 
-class Wishes(Protocol):
+class DesiredVersions(Protocol):
     """The versions and pins that operators and media asked for, by service."""
 
     def desired(self, service: ServiceName) -> Version | None:
@@ -130,7 +130,7 @@ class Releases(Protocol):
         """Return every release, oldest import first."""
 
     def remove_release(self, release: str) -> None:
-        """Remove a release, and definitions that no other release, generation or wish uses; missing: nothing."""
+        """Remove a release, and definitions that no other release, generation or service uses; missing: nothing."""
 
     def definition(self, digest: Digest) -> Mapping[str, bytes] | None:
         """Return the files of a definition by path; None: there is no definition of this digest."""
@@ -213,5 +213,5 @@ class Audit(Protocol):
         """Return events with an id greater than `after` (0: all), each with its id, oldest first."""
 
 
-class Store(Memory, Generations, Journal, Wishes, Releases, Configuration, Counts, Audit, Protocol):
+class Store(StoreFile, Generations, Journal, DesiredVersions, Releases, Configuration, Counts, Audit, Protocol):
     """The whole store. Take the protocol of one subject where that is enough."""

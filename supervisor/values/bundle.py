@@ -22,12 +22,16 @@ class BundleFile:
 
 @dataclass(frozen=True, slots=True)
 class BundledService:
-    """A service of a release. `image` is the digest of the image's configuration, its id in both engines."""
+    """A service of a release.
+
+    `image` is the digest of the image's configuration, its id in both engines; `image_manifest` that of the list of its
+    blobs (OCI), which is called `manifest` in the index.
+    """
 
     name: ServiceName
     version: str
     image: ImageId
-    manifest: Digest
+    image_manifest: Digest
     layers: tuple[Digest, ...]
     definition: Digest
     requires: tuple[ServiceName, ...] = ()

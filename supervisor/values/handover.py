@@ -63,7 +63,7 @@ class Kind(StrEnum):
         return self in (Kind.RESTART, Kind.MIGRATE)
 
     @property
-    def is_wish(self) -> bool:
+    def is_asked_for(self) -> bool:
         """True if an operator asked for this version: it is the desired one from the cut-over on."""
         return self in (Kind.SWAP, Kind.UPGRADE, Kind.ROLLBACK)
 

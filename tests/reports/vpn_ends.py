@@ -221,11 +221,11 @@ class Ours(End):
     def configure(self, *tunnels: SiteToSite) -> None:
         """As a reload does it: the file, the manifest's command, then what is asked of it."""
         self.load(self._rendered(tunnels)["swanctl.conf"])
-        self._upkeep.follow(self._instance, DEFINITION, _router(tunnels))
+        self._upkeep.look_after(self._instance, DEFINITION, _router(tunnels))
 
     def restart_supervisor(self, *tunnels: SiteToSite) -> None:
         self._upkeep = UndertakingWatch(self._world(), ServiceName("strongswan"), self._answers.put)
-        self._upkeep.follow(self._instance, DEFINITION, _router(tunnels))
+        self._upkeep.look_after(self._instance, DEFINITION, _router(tunnels))
 
     @property
     def tunnel(self) -> UndertakingStatus:

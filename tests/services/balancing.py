@@ -32,7 +32,7 @@ def configured(*commands: Mapping[str, Any]) -> RouterConfig:
     files = [(f"{number}.json", json.dumps(command).encode()) for number, command in enumerate(commands)]
     intake = CloudStackIntake(bounds=lambda: BOUNDS)
     taken = intake.take(None, files)
-    router, faults = intake.interpret(taken.kept)
+    router, faults = intake.interpret(taken.stored)
     assert (taken.refused, faults) == ((), ())
     return router
 

@@ -56,7 +56,7 @@ _SERVICE = Record(
     (
         Field("version", _VERSION, True),
         Field("image", _DIGEST, True),
-        Field("manifest", _DIGEST, True),
+        Field("manifest", _DIGEST, True, "image_manifest"),
         Field("layers", ListOf(_DIGEST), True),
         Field("definition", _DIGEST, True),
         Field("requires", ListOf(_NAME), True),
@@ -101,7 +101,7 @@ def encode(index: BundleIndex) -> bytes:
             service.name: {
                 "version": service.version,
                 "image": service.image,
-                "manifest": service.manifest,
+                "manifest": service.image_manifest,
                 "layers": list(service.layers),
                 "definition": service.definition,
                 "requires": list(service.requires),
@@ -153,7 +153,11 @@ def _broken_references(index: Any) -> Iterator[Fault]:
             if other not in names:
                 yield Fault(f"{at}.requires", f"{other} is not among the services")
         layers = _good(service.layers) if index.base is None else ()
-        digests = [("image", service.image), ("manifest", service.manifest), *(("layers", layer) for layer in layers)]
+        digests = [
+            ("image", service.image),
+            ("manifest", service.image_manifest),
+            *(("layers", layer) for layer in layers),
+        ]
         for key, digest in digests:
             if digest is not FAULTY and listed.get(blob_path(digest)) != digest.removeprefix("sha256:"):
                 yield Fault(f"{at}.{key}", f"{digest} is not among the files")

@@ -35,7 +35,7 @@ INDEX, SIGNATURE = "bundle.json", "bundle.json.sig"
 _LARGEST_INDEX = 8 << 20
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
-Progress = Callable[[int, int], None]
+Report = Callable[[int, int], None]
 """Called with the bytes read so far and all there are."""
 
 
@@ -76,14 +76,14 @@ class Bundle:
     def path(self) -> Path:
         return self._medium.path
 
-    def verify_all(self, progress: Progress | None = None) -> None:
+    def verify_all(self, report: Report | None = None) -> None:
         """Hash every file and check that images and definitions are those of the index."""
         total, done = sum(file.size for file in self.index.files), 0
         for file in self.index.files:
             for chunk in verified(file.path, f"sha256:{file.sha256}", self._medium.chunks(file.path)):
                 done += len(chunk)
-                if progress:
-                    progress(done, total)
+                if report:
+                    report(done, total)
         for service in self.index.services:
             self._check_definition(service)
             self._check_image(service)
@@ -138,7 +138,7 @@ class Bundle:
     def _check_image(self, service: BundledService) -> None:
         """Check the image's own configuration (its machine) and manifest (its blobs) against the index."""
         try:
-            manifest = json.loads(b"".join(self._blob_chunks(service.manifest)))
+            manifest = json.loads(b"".join(self._blob_chunks(service.image_manifest)))
             config = json.loads(b"".join(self._blob_chunks(service.image)))
             blobs = (manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"]))
             architecture = str(config["architecture"])

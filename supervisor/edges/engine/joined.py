@@ -65,8 +65,8 @@ class JoinedEngine(JoinedContainers):
     def carry_images(self) -> Iterator[tuple[int, int]]:
         to, *others = self._engines
         for other in others:
-            held = set(to.images())
-            missing = [image for image in other.images() if image not in held]
+            present = set(to.images())
+            missing = [image for image in other.images() if image not in present]
             for number, image in enumerate(missing):
                 yield number, len(missing)
                 carry(image, other, to)

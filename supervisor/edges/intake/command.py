@@ -10,6 +10,7 @@ from typing import Any
 from supervisor.documents import DocumentError, Record, read_as
 from supervisor.edges.intake.family import Body, Command, Family
 from supervisor.values.errors import ConfigurationError
+from supervisor.values.intake import identifying
 
 MAX_BYTES = 32 * 1024 * 1024
 MOST_FAULTS = 10
@@ -30,7 +31,7 @@ def parse(name: str, content: bytes, families: Mapping[str, Family], passed_over
     type_ = body.get("type")
     if not isinstance(type_, str):
         raise _refusal(name, "type: is missing")
-    identity = hashlib.sha256(name.encode(errors="surrogateescape") + b"\0" + content).hexdigest()
+    identity = hashlib.sha256(identifying(name, content)).hexdigest()
     if type_ in passed_over:
         return Command(name, type_, body, identity, note=passed_over[type_])
     if type_ not in families:

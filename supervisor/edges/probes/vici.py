@@ -40,8 +40,10 @@ def look(probe: ResolvedProbe, target: ProbeTarget) -> Sighting:
 
 def sighting(children: Sequence[str], associations: Sequence[Association]) -> Sighting:
     """Read what the daemon lists of one connection: its IKE_SAs, with their children and what they are doing."""
-    kept = [child for association in associations for child in association.get("child-sas", {}).values()]
-    ages = {_text(child, "name"): _number(child, "install-time") for child in kept if _text(child, "state") in _CARRIES}
+    listed = [child for association in associations for child in association.get("child-sas", {}).values()]
+    ages = {
+        _text(child, "name"): _number(child, "install-time") for child in listed if _text(child, "state") in _CARRIES
+    }
     missing = tuple(name for name in children if name not in ages)
     attempts = tuple(
         _text(association, "uniqueid") for association in associations if _text(association, "state") in _BEGINS
@@ -54,8 +56,8 @@ def sighting(children: Sequence[str], associations: Sequence[Association]) -> Si
         is_busy=any(
             _makes_children(association) for association in associations if _text(association, "state") not in _BEGINS
         ),
-        associations=len(kept),
-        newest=str(max((_number(child, "uniqueid") for child in kept), default="")),
+        associations=len(listed),
+        newest=str(max((_number(child, "uniqueid") for child in listed), default="")),
         parts=len(children),
         age=None if missing else float(max(_number(association, "established") for association in associations)),
     )

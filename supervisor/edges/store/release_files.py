@@ -22,10 +22,10 @@ from supervisor.values.release import Release
 
 FOLDER = "releases"
 
-Definitions = Mapping[Digest, Mapping[str, bytes]]
+DefinitionFiles = Mapping[Digest, Mapping[str, bytes]]
 
 
-def write_release(folder: Path, release: Release, definitions: Definitions) -> None:
+def write_release(folder: Path, release: Release, definitions: DefinitionFiles) -> None:
     """Write the file of a release, synced and renamed in.
 
     Raises OSError: when it could not be written; an earlier file of the release is unchanged.
@@ -51,7 +51,7 @@ def has_release(folder: Path, name: str) -> bool:
     return _place(folder, name).is_file()
 
 
-def read_releases(folder: Path) -> Iterator[tuple[Release, Definitions]]:
+def read_releases(folder: Path) -> Iterator[tuple[Release, DefinitionFiles]]:
     """Yield the releases whose files can be read, oldest import first; other files are ignored."""
     releases = []
     for place in sorted((folder / FOLDER).glob("*.json")):
@@ -64,7 +64,7 @@ def _place(folder: Path, name: str) -> Path:
     return folder / FOLDER / f"{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:32]}.json"
 
 
-def _dump(release: Release, definitions: Definitions) -> dict[str, Any]:
+def _dump(release: Release, definitions: DefinitionFiles) -> dict[str, Any]:
     return {
         "name": release.name,
         "created": release.created,
@@ -78,7 +78,7 @@ def _dump(release: Release, definitions: Definitions) -> dict[str, Any]:
     }
 
 
-def _load(fields: Any) -> tuple[Release, Definitions]:
+def _load(fields: Any) -> tuple[Release, DefinitionFiles]:
     services = tuple((ServiceName(name), codec.load_version(text)) for name, text in sorted(fields["services"].items()))
     release = Release(
         str(fields["name"]), str(fields["created"]), str(fields["source"]), float(fields["imported"]), services

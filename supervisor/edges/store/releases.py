@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from supervisor.edges.store import codec, release_files
 from supervisor.edges.store.generations import SqliteGenerations
-from supervisor.edges.store.release_files import Definitions
+from supervisor.edges.store.release_files import DefinitionFiles
 from supervisor.edges.store.subject import Subject
 from supervisor.values.errors import StateError
 from supervisor.values.names import Digest, ServiceName
@@ -17,7 +17,7 @@ from supervisor.values.release import Release
 class SqliteReleases(Subject):
     """Satisfies `ports.store.Releases`. Each release is in a file beside the store as well."""
 
-    def save_release(self, release: Release, definitions: Definitions) -> None:
+    def save_release(self, release: Release, definitions: DefinitionFiles) -> None:
         try:
             release_files.write_release(self._file.folder, release, definitions)
         except OSError as error:
@@ -84,7 +84,7 @@ class SqliteReleases(Subject):
             if release.name not in stored or any(not self.definition(digest) for digest in definitions):
                 self._insert(release, definitions)
 
-    def _insert(self, release: Release, definitions: Definitions) -> None:
+    def _insert(self, release: Release, definitions: DefinitionFiles) -> None:
         services = {name: codec.dump_version(version) for name, version in release.services}
         with self._file.change() as database:
             for digest, files in definitions.items():
@@ -97,13 +97,13 @@ class SqliteReleases(Subject):
                 (release.name, release.created, release.source, release.imported, json.dumps(services)),
             )
 
-    def _definitions_of(self, release: Release) -> Definitions:
+    def _definitions_of(self, release: Release) -> DefinitionFiles:
         digests = (version.definition for _, version in release.services)
         return {digest: files for digest in digests if (files := self.definition(digest))}
 
     def _used_definitions(self) -> set[Digest]:
-        """Return the digests that releases, instances and wishes refer to."""
+        """Return the digests that releases, instances and services refer to."""
         used = {version.definition for release in self.releases() for _, version in release.services}
         used |= {instance.definition for instance, _ in SqliteGenerations(self._file).instances()}
-        wishes = self._file.rows("SELECT desired, previous FROM services")
-        return used | {codec.load_version(text).definition for row in wishes for text in row if text}
+        wanted = self._file.rows("SELECT desired, previous FROM services")
+        return used | {codec.load_version(text).definition for row in wanted for text in row if text}

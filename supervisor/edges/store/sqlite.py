@@ -12,15 +12,21 @@ from supervisor.edges.store.audit import SqliteAudit
 from supervisor.edges.store.configuration import SqliteConfiguration
 from supervisor.edges.store.copies import write_copy
 from supervisor.edges.store.counts import SqliteCounts
+from supervisor.edges.store.desired_versions import SqliteDesiredVersions
 from supervisor.edges.store.generations import SqliteGenerations
 from supervisor.edges.store.journal import SqliteJournal
 from supervisor.edges.store.releases import SqliteReleases
 from supervisor.edges.store.state_file import StateFile
-from supervisor.edges.store.wishes import SqliteWishes
 
 
 class SqliteStore(
-    SqliteGenerations, SqliteJournal, SqliteWishes, SqliteReleases, SqliteConfiguration, SqliteCounts, SqliteAudit
+    SqliteGenerations,
+    SqliteJournal,
+    SqliteDesiredVersions,
+    SqliteReleases,
+    SqliteConfiguration,
+    SqliteCounts,
+    SqliteAudit,
 ):
     """Satisfies `ports.store.Store`; adds the store as a whole to the subjects. Safe to use from several threads."""
 

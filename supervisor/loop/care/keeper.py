@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from supervisor.decisions import keeping
+from supervisor.decisions import process_state
 from supervisor.decisions.health import Health
-from supervisor.decisions.keeping import Condition, State
+from supervisor.decisions.process_state import Condition, State
 from supervisor.loop.care.probe_set import ProbeSet
 from supervisor.loop.care.probing import Probing
 from supervisor.loop.care.process_watch import ProcessWatch
@@ -106,12 +106,12 @@ class Keeper:
     def condition(self) -> Condition:
         """The condition of the instance: the worst of those that hold."""
         process, is_blind = self._process_watch.process, bool(self.blind)
-        return keeping.condition(process, self.readiness, self.liveness, is_blind=is_blind)
+        return process_state.condition(process, self.readiness, self.liveness, is_blind=is_blind)
 
     @property
     def is_ready(self) -> bool:
         """True if traffic may be led there."""
-        return keeping.is_ready(self._process_watch.process, self.readiness)
+        return process_state.is_ready(self._process_watch.process, self.readiness)
 
     @property
     def is_down(self) -> bool:
@@ -126,7 +126,7 @@ class Keeper:
     @property
     def is_hung(self) -> bool:
         """True if it runs and does not answer."""
-        return keeping.is_hung(self._process_watch.process, self.liveness)
+        return process_state.is_hung(self._process_watch.process, self.liveness)
 
     # ------------------------------------------------------------ its configuration
 

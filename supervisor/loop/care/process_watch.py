@@ -1,7 +1,7 @@
 """Watches the process of an active instance: a pidfd shows its end within milliseconds, the engine if that fails.
 
-An engine that has just lost a process may not know of it yet, or be away; `decisions/keeping.py` says what is made of
-that. A process that runs is measured when it is looked at.
+An engine that has just lost a process may not know of it yet, or be away; `decisions/process_state.py` says what is
+made of that. A process that runs is measured when it is looked at.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 
-from supervisor.decisions.keeping import Event, Process, advance, seen
+from supervisor.decisions.process_state import Event, Process, advance, seen
 from supervisor.loop.engine_outage import EngineOutage
 from supervisor.ports.engine import Engine
 from supervisor.ports.system import Clock, ExitWatch

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import math
 
-from supervisor.decisions.keeping import Condition
+from supervisor.decisions.process_state import Condition
 from supervisor.loop.care.failures import Failures, read_counters
 from supervisor.loop.care.keeper import Keeper
 from supervisor.loop.handover.executor import revert

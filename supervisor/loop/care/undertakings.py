@@ -59,7 +59,7 @@ class UndertakingWatch:
 
     # ------------------------------------------------------------ what there is
 
-    def follow(self, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> None:
+    def look_after(self, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> None:
         """Look after the undertakings that this instance has by this configuration. Equal calls change nothing."""
         manifest, now = definition.manifest, self._world.clock.monotonic()
         try:

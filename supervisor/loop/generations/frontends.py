@@ -11,7 +11,7 @@ from supervisor.values.state import Instance
 from supervisor.values.status import EventRecord
 
 
-def follow(world: World, active: tuple[Instance, ServiceDefinition] | None, router: RouterConfig) -> None:
+def open_and_shut(world: World, active: tuple[Instance, ServiceDefinition] | None, router: RouterConfig) -> None:
     """Open and shut the frontends of the active instance as `router` says, at once, whatever else is under way.
 
     Raises RenderError, NetworkError or StateError: to be repeated.

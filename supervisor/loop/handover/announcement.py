@@ -52,7 +52,7 @@ def announce_waiver(run: HandoverRun) -> None:
         listener.put(Progress(run.handover.service, "waived", str(run.handover.waiver)))
 
 
-def catch_up(run: HandoverRun, remember_former: Callable[[HandoverRun], None]) -> None:
+def repeat_records(run: HandoverRun, remember_former: Callable[[HandoverRun], None]) -> None:
     """Repeat what follows a decided hand-over: the supervisor may have ended before it did that. May be repeated."""
     done = verdict(run.handover)
     if done is Outcome.SUCCEEDED:

@@ -43,7 +43,7 @@ def last_look(run: HandoverRun, side: Side) -> None:
         run.world.shared.ledger.save(run.world.store, side.instance.service)
 
 
-def follow(run: HandoverRun, side: Side) -> None:
+def begin_session(run: HandoverRun, side: Side) -> None:
     """Open the session by which an instance still answers once it was asked to finish."""
     instance, counters, world = side.instance, side.definition.manifest.counters, run.world
     if counters is None or not counters.session:

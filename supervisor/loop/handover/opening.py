@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """A generation that is wanted: the reason, the version, and the safeguards that an operator waives."""
+class Order:
+    """An order for a generation: the reason, the version, and the safeguards that an operator waives."""
 
     kind: Kind
     version: Version
@@ -39,18 +39,18 @@ class Opening:
     def __init__(self, world: World, service: ServiceName, allocator: Allocator, definition_of: Definitions) -> None:
         self._world, self._service, self._allocator, self._definition_of = world, service, allocator, definition_of
 
-    def new_generation(self, wish: Wish, router: RouterConfig, listeners: list[Listener]) -> HandoverRun:
+    def new_generation(self, order: Order, router: RouterConfig, listeners: list[Listener]) -> HandoverRun:
         """Allocate a candidate, and record it and its hand-over from the instance that the store calls active.
 
         That one may be dead (a reboot).
         Raises StateError, NetworkError, RenderError, ManifestError or RequestError: nothing is recorded.
         """
         began = self._world.clock.monotonic()
-        definition = self._definition_of(wish.version.definition)
+        definition = self._definition_of(order.version.definition)
         former = self._former_side(definition, router)
         mode, replaced = Mode(definition.manifest.strategy), former.instance.generation if former else None
-        with self._allocator.new_instance(definition, wish.version, router) as candidate:
-            handover = Handover(0, self._service, wish.kind, mode, replaced, candidate.generation, waiver=wish.waiver)
+        with self._allocator.new_instance(definition, order.version, router) as candidate:
+            handover = Handover(0, self._service, order.kind, mode, replaced, candidate.generation, waiver=order.waiver)
             recorded, now = self._record(handover)
         context = RunContext(self._world, began, now)
         run = HandoverRun(recorded, context, Side(candidate, definition, router), former, listeners)
@@ -58,7 +58,7 @@ class Opening:
             shut(self._world, candidate)
         except SupervisorError as error:  # what is recorded is carried out; the worker's next look repeats this
             log.warning("frontends not as configured", extra={"service": self._service, "reason": str(error)})
-        if wish.waiver.words:
+        if order.waiver.words:
             announce_waiver(run)
         return run
 

@@ -65,8 +65,8 @@ class Library:
         Raises BundleError: when the medium cannot be used. Raises EngineError, StateError: as `take_in`.
         """
         mark, store = self._media.fingerprint(path), self._world.store
-        held = set(self._world.engine.images())
-        is_whole = all(version.image in held for release in store.releases() for _, version in release.services)
+        present = set(self._world.engine.images())
+        is_whole = all(version.image in present for release in store.releases() for _, version in release.services)
         if mark is not None and mark == store.medium_fingerprint(path) and is_whole:
             return
         yield from self.take_in(path, router, allow_downgrade=not store.releases())
@@ -141,8 +141,8 @@ class Library:
         return ""
 
     @staticmethod
-    def _lacking(release: Release, held: set[ImageId]) -> dict[ImageId, ServiceName]:
-        return {version.image: service for service, version in release.services if version.image not in held}
+    def _lacking(release: Release, present: set[ImageId]) -> dict[ImageId, ServiceName]:
+        return {version.image: service for service, version in release.services if version.image not in present}
 
     @staticmethod
     def _sources(release: Release, media: Sequence[str]) -> tuple[str, ...]:
@@ -222,8 +222,8 @@ class Library:
         return next((known.source for known in self._world.store.releases() if known.name == release), None)
 
     def _holds(self, index: BundleIndex) -> bool:
-        held = set(self._world.engine.images())
-        return all(service.image in held for service in index.services)
+        present = set(self._world.engine.images())
+        return all(service.image in present for service in index.services)
 
     def _refuse_older(self, index: BundleIndex) -> None:
         store = self._world.store
@@ -238,10 +238,10 @@ class Library:
                 )
 
     def _load(self, bundle: OpenedBundle) -> Iterator[Progress]:
-        held = set(self._world.engine.images())
+        present = set(self._world.engine.images())
         services = bundle.index.services
         for number, service in enumerate(services):
-            if service.image in held:
+            if service.image in present:
                 continue
             yield Progress(service.name, "load", f"loading {service.name} {service.version}", number / len(services))
             self._load_one(bundle, service)

@@ -10,7 +10,7 @@ from supervisor.decisions.container import SERVICE_LABEL
 from supervisor.decisions.handover import current, interrupted, resume, step_index
 from supervisor.loop.generations.instances import discard, is_active, is_running, trial_of, without_instance
 from supervisor.loop.generations.recall import recall_service
-from supervisor.loop.handover.announcement import catch_up
+from supervisor.loop.handover.announcement import repeat_records
 from supervisor.loop.handover.run import HandoverRun, ReloadFiles, RunContext, Side
 from supervisor.loop.service.parts import ServiceParts
 from supervisor.loop.switchboard import Serving
@@ -36,20 +36,20 @@ class Adopted:
     runs: tuple[HandoverRun, ...]
 
 
-def take_over(parts: ServiceParts) -> None:
+def adopt_and_carry_on(parts: ServiceParts) -> None:
     """Adopt what there is of the service, and carry on from there. May be repeated when it raised."""
     adopted = adopt(parts.world, parts.service, parts.agenda.router or RouterConfig(), parts.definition_of)
     if active := adopted.active:
         try:
             definition = parts.definition_of(active.definition)
-            parts.keeping.keep(active, definition, parts.agenda.router or RouterConfig())
+            parts.keeper_slot.keep(active, definition, parts.agenda.router or RouterConfig())
         except ManifestError as error:  # of an older supervisor, say: it serves on until another version does
             parts.retry_policy.degrade(str(error))
             parts.agenda.is_dirty = True
     for run in adopted.runs:
         if run.is_background:
             parts.cleanup.add(run)
-            catch_up(run, parts.opening.remember_former)
+            repeat_records(run, parts.opening.remember_former)
         else:
             parts.under_way.begin(run)
     recorded = parts.opening.active()
@@ -71,13 +71,13 @@ def adopt(world: World, service: ServiceName, router: RouterConfig, definition_o
         for handover in world.store.open_handovers()
         if handover.service == service and (run := _resume(world, handover, known, router, definition_of))
     )
-    held = {instance.generation for run in runs for instance in (run.candidate, run.former) if instance}
+    in_handover = {instance.generation for run in runs for instance in (run.candidate, run.former) if instance}
     names = {container.name for container in containers if container.label(SERVICE_LABEL) == service}
     active = None
     for instance, state in world.store.instances(service):
         if state is InstanceState.ACTIVE:
             active = instance if instance.container_name in names else None
-        elif instance.generation not in held:
+        elif instance.generation not in in_handover:
             world.engine.remove(instance.container_name)
             serving = world.switchboard.serving(service)
             world.switchboard.serve(service, Serving(serving.active, without_instance(serving.alive, instance)))
@@ -126,7 +126,7 @@ def _resume(
 def _give_up_reload(world: World, instance: Instance, manifest: ServiceManifest) -> None:
     """Put back the files before a reload, if they are known: the daemon has not read the new ones, or does not run."""
     world.folders.remove(trial_of(instance), manifest)
-    kept = world.folders.backup(instance)
-    if kept is not None:
-        world.folders.write(instance, manifest, kept)
+    backup = world.folders.backup(instance)
+    if backup is not None:
+        world.folders.write(instance, manifest, backup)
         world.folders.remove_backup(instance)

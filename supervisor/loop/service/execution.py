@@ -24,7 +24,7 @@ class Execution:
         self._service, self._world, self._publish = parts.service, parts.world, publish
         self._agenda, self._inbox = parts.agenda, parts.inbox
         self._retry_policy, self._healer, self._opening = parts.retry_policy, parts.healer, parts.opening
-        self._keeping, self._under_way, self._cleanup = parts.keeping, parts.under_way, parts.cleanup
+        self._keeper_slot, self._under_way, self._cleanup = parts.keeper_slot, parts.under_way, parts.cleanup
 
     def due(self) -> float:
         """Return when the hand-over in the foreground is to be carried on; infinity: there is none."""
@@ -43,7 +43,7 @@ class Execution:
             before = run.step
             self._publish()
             wait = carry_on(run)
-            self._follow(run, is_proved=before is Step.VERIFY and run.step is Step.SOAK)
+            self._move_keeper(run, is_proved=before is Step.VERIFY and run.step is Step.SOAK)
             self._pass_on()
             if self._agenda.is_stopping or (wait is None and run.step and self._has_to_look_up):
                 return  # to the same hand-over, in a moment
@@ -72,27 +72,27 @@ class Execution:
     @property
     def _has_to_look_up(self) -> bool:
         """True if a request waits, or what serves has to be looked at, before the next step."""
-        keeper = self._keeping.keeper
+        keeper = self._keeper_slot.keeper
         is_due = keeper is not None and not self._under_way.leaves_active_alone and keeper.due_in() == 0
         return is_due or not self._inbox.is_empty
 
-    def _follow(self, run: HandoverRun, *, is_proved: bool) -> None:
+    def _move_keeper(self, run: HandoverRun, *, is_proved: bool) -> None:
         """Put the keeper on the instance that has traffic. `is_proved`: a single odd answer is not held against it."""
-        active, keeper = self._world.switchboard.serving(self._service).active, self._keeping.keeper
+        active, keeper = self._world.switchboard.serving(self._service).active, self._keeper_slot.keeper
         is_dead = run.handover.kind is Kind.START and active == run.former  # there is nothing to start again
         if active is None or is_dead:
-            self._keeping.let_go()
+            self._keeper_slot.let_go()
         elif is_proved or keeper is None or keeper.instance.generation != active.generation:
             is_candidate = active.generation == run.candidate.generation
             definition = run.definition if is_candidate else run.former_definition
             if definition is not None:  # which a former instance always has
                 router = self._agenda.router or RouterConfig()
-                self._keeping.keep(active, definition, router, is_proved=is_proved)
+                self._keeper_slot.keep(active, definition, router, is_proved=is_proved)
 
     def _settle(self, run: HandoverRun) -> None:
         """Draw the consequences of a hand-over that is decided, and record its outcome. May be repeated."""
         if verdict(run.handover) is not Outcome.SUCCEEDED:
-            keeper = self._keeping.keeper
+            keeper = self._keeper_slot.keeper
             self._healer.undone(run)
             self._retry_policy.undone(run, serves=keeper is not None and not keeper.is_down)
         elif run.handover.kind is Kind.FALL_BACK:
@@ -100,7 +100,7 @@ class Execution:
         else:
             self._retry_policy.succeeded(run)
             self._opening.remember_former(run)
-            self._keeping.give(run.candidate.generation, run.router)
+            self._keeper_slot.give(run.candidate.generation, run.router)
         record_outcome(run)
 
     def _close(self, run: HandoverRun) -> None:

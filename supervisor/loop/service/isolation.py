@@ -26,11 +26,9 @@ ENGINE_PAUSE_SECONDS = 0.5  # while the engine is away: what ended with it shall
 
 
 class Isolation:
-    """The boundary around the duties of one service.
+    """Catches what a duty raises: pauses that duty, starts an engine that is away, and calls `report` with the reason.
 
-    Lives on the worker's thread. A part of its turn that failed is not tried for a moment.
-
-    `report` is called with the reason.
+    One for each service, on its worker's thread.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ from supervisor.loop.handover.foreground import Foreground
 from supervisor.loop.handover.opening import Opening
 from supervisor.loop.service.inbox import Inbox
 from supervisor.loop.service.isolation import Isolation
-from supervisor.loop.service.keeping import Keeping
+from supervisor.loop.service.keeper_slot import KeeperSlot
 from supervisor.loop.service.retry_policy import RetryPolicy
 from supervisor.loop.world import World
 from supervisor.values.names import ServiceName
@@ -43,7 +43,7 @@ class ServiceParts:
     retry_policy: RetryPolicy
     definition_of: Definitions
     opening: Opening
-    keeping: Keeping
+    keeper_slot: KeeperSlot
     under_way: Foreground
     cleanup: Cleanup
     healer: Healer

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import queue
 
-from supervisor.loop.generations.frontends import follow
+from supervisor.loop.generations.frontends import open_and_shut
 from supervisor.loop.generations.instances import version_of
 from supervisor.loop.handover.executor import revert
 from supervisor.loop.handover.foreground import ROLLED_BACK
-from supervisor.loop.handover.opening import Wish
+from supervisor.loop.handover.opening import Order
 from supervisor.loop.handover.run import Listener
 from supervisor.loop.service.execution import Execution
 from supervisor.loop.service.parts import ServiceParts
@@ -31,7 +31,7 @@ class Requests:
             parts.retry_policy,
             parts.definition_of,
         )
-        self._keeping, self._under_way, self._cleanup = parts.keeping, parts.under_way, parts.cleanup
+        self._keeper_slot, self._under_way, self._cleanup = parts.keeper_slot, parts.under_way, parts.cleanup
         self._execution, self._reconciling = execution, reconciling
 
     def configure(self, router: RouterConfig, number: int) -> None:
@@ -40,7 +40,7 @@ class Requests:
         if router == self._agenda.router:
             return
         self._agenda.router, self._agenda.is_dirty = router, True
-        self._isolation.guard("frontends", lambda: follow(self._world, self._keeping.active, router))
+        self._isolation.guard("frontends", lambda: open_and_shut(self._world, self._keeper_slot.active, router))
         self._isolation.forget("reconcile")
         self._retry_policy.forgive()
 
@@ -49,8 +49,8 @@ class Requests:
 
         Raises RequestError: nothing runs, or the candidate is refused. Raises BusyError: another one is under way.
         """
-        self._refuse_if_busy()
-        keeper = self._keeping.keeper
+        self._make_way_or_refuse()
+        keeper = self._keeper_slot.keeper
         active = keeper.instance if keeper else None
         wanted = version or (version_of(active) if active else None)
         if wanted is None:
@@ -61,7 +61,7 @@ class Requests:
             text = f"{self._service} runs {wanted.version} already{self._retry_policy.stay(wanted)}"
             listener.put(Progress(self._service, "nothing", text, fraction=1.0, is_final=True, error=down))
             return listener
-        self._reconciling.open(Wish(kind, wanted, waiver), [listener])
+        self._reconciling.open(Order(kind, wanted, waiver), [listener])
         return listener
 
     def revert(self) -> Listener | None:
@@ -79,7 +79,7 @@ class Requests:
         if self._under_way.want_back(listener):
             return listener
         if kind.is_repair or kind is Kind.CONFIGURE or run.handover.direction is Direction.UNDO:
-            self._refuse_if_busy()
+            self._make_way_or_refuse()
         run.listeners.append(listener)
         revert(run, ROLLED_BACK)
         self._agenda.not_before = 0.0
@@ -94,11 +94,11 @@ class Requests:
 
     def stop_service(self) -> None:
         """Take every container of the service along, and end the thread."""
-        self._keeping.let_go()
+        self._keeper_slot.let_go()
         stop(self._world, self._service, self._definition_of)
         self._agenda.is_stopping = True
 
-    def _refuse_if_busy(self) -> None:
+    def _make_way_or_refuse(self) -> None:
         if not self._agenda.is_adopted:
             raise BusyError(self._service, "what runs of it could not be looked at yet")
         if decided := self._under_way.end_soak():

@@ -10,7 +10,7 @@ from supervisor.decisions.handover import is_interrupted, verdict
 from supervisor.loop.damage import DamageReports
 from supervisor.loop.generations.instances import version_of
 from supervisor.loop.handover.run import HandoverRun
-from supervisor.ports.store import Wishes
+from supervisor.ports.store import DesiredVersions
 from supervisor.ports.system import Clock
 from supervisor.values.handover import Kind
 from supervisor.values.names import ServiceName
@@ -51,7 +51,9 @@ class RetryPolicy:
     Lives on the worker's thread.
     """
 
-    def __init__(self, service: ServiceName, store: Wishes, clock: Clock, damage_reports: DamageReports) -> None:
+    def __init__(
+        self, service: ServiceName, store: DesiredVersions, clock: Clock, damage_reports: DamageReports
+    ) -> None:
         self._service, self._store, self._clock, self._damage_reports = service, store, clock, damage_reports
         self._refusal: Refusal | None = None
         self._held_back: HeldBack | None = None
@@ -157,7 +159,7 @@ class RetryPolicy:
     def succeeded(self, run: HandoverRun) -> None:
         """Record that a hand-over to a desired state has succeeded."""
         kind = run.handover.kind
-        if kind.is_wish or kind is Kind.RETRY:
+        if kind.is_asked_for or kind is Kind.RETRY:
             self._held_back = None
         refusal = self._refusal
         if refusal is None or refusal.router == run.router or refusal.version != version_of(run.candidate):
@@ -184,7 +186,7 @@ class RetryPolicy:
             self._hold_back(version_of(run.candidate), message)
             return
         if self._held_back and self._held_back.version != self._store.desired(self._service):
-            self._held_back = None  # a wish had traffic: what it went back to is what is desired now
+            self._held_back = None  # what was asked for had traffic: what it went back to is what is desired now
         if is_interrupted(handover):
             return
         if handover.kind is Kind.START:  # nothing of it runs: perhaps nothing can

@@ -17,7 +17,7 @@ def snapshot_of(
     parts: ServiceParts, courses: Mapping[UndertakingKey, Course], configured: Configured
 ) -> ServiceSnapshot:
     """Return the service as it is now. On the worker's thread."""
-    keeper, run = parts.keeping.keeper, parts.under_way.run
+    keeper, run = parts.keeper_slot.keeper, parts.under_way.run
     return ServiceSnapshot(
         service=parts.service,
         router=parts.agenda.router,

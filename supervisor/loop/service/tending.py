@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from supervisor.loop.care.soak import SoakWatch
-from supervisor.loop.handover.opening import Wish
+from supervisor.loop.handover.opening import Order
 from supervisor.loop.service.parts import ServiceParts
 from supervisor.loop.service.reconciling import Reconciling
 from supervisor.values.handover import Kind
@@ -21,20 +21,20 @@ class Tending:
             parts.inbox,
             parts.isolation,
         )
-        self._keeping, self._under_way, self._cleanup = parts.keeping, parts.under_way, parts.cleanup
+        self._keeper_slot, self._under_way, self._cleanup = parts.keeper_slot, parts.under_way, parts.cleanup
         self._retry_policy, self._healer, self._reconciling = parts.retry_policy, parts.healer, reconciling
         self._soak_watch = SoakWatch(parts.world)
 
     def due(self) -> float:
         """Return when what serves is to be looked at; infinity: nothing serves, or a hand-over deals with it."""
-        keeper = self._keeping.keeper
+        keeper = self._keeper_slot.keeper
         if keeper is None or self._under_way.leaves_active_alone:
             return math.inf
         return self._clock.monotonic() + min(keeper.due_in(), self._soak_watch.due_in(self._under_way.run))
 
     def turn(self) -> None:
         """Look at what serves as far as that is due; judge its soak; heal or replace it."""
-        keeper = self._keeping.keeper
+        keeper = self._keeper_slot.keeper
         if keeper is None:
             return
         try:
@@ -48,26 +48,26 @@ class Tending:
 
     def look(self) -> None:
         """Look at once: what serves has ended, or may have. A hand-over that is under way goes on after that."""
-        if self._keeping.keeper:
-            self._keeping.keeper.exited()
+        if self._keeper_slot.keeper:
+            self._keeper_slot.keeper.exited()
             if not self._under_way.leaves_active_alone:
                 self._isolation.guard("keeper", self.turn)
 
     def _heal(self) -> None:
-        keeper = self._keeping.keeper
+        keeper = self._keeper_slot.keeper
         if keeper is None or self._under_way.run is not None or self._agenda.router is None:
             return
         if not self._inbox.is_empty:
             return  # what does not answer may have ended meanwhile: the report of that comes first
         cure = self._healer.cure(keeper, is_crowded=self._cleanup.crowds(Kind.HEAL))
         if cure:  # the configuration that it has is good; the router's may have been refused
-            given = self._keeping.given(keeper.instance.generation) if cure.kind is Kind.HEAL else None
-            self._reconciling.open(Wish(cure.kind, cure.version), [], given)
+            given = self._keeper_slot.given(keeper.instance.generation) if cure.kind is Kind.HEAL else None
+            self._reconciling.open(Order(cure.kind, cure.version), [], given)
 
     def _replace_what_is_gone(self) -> None:
         """Let a new generation take the place of a container that somebody removed: it cannot be started again."""
-        keeper = self._keeping.keeper
+        keeper = self._keeper_slot.keeper
         if keeper and keeper.is_gone and self._under_way.run is None:
-            self._keeping.let_go()
+            self._keeper_slot.let_go()
             self._retry_policy.forgive()  # whatever was refused: now nothing serves
             self._agenda.is_dirty = True

@@ -47,7 +47,7 @@ class ServiceThread(ABC):
             request()
         elif not self.parts.agenda.is_stopping:
             self._turn()
-        self._look_back()
+        self._note_configured()
 
     @abstractmethod
     def _due_in(self) -> float:
@@ -58,8 +58,8 @@ class ServiceThread(ABC):
         """Do the duties that are due."""
 
     @abstractmethod
-    def _look_back(self) -> None:
-        """Work out what a request or a turn has changed."""
+    def _note_configured(self) -> None:
+        """Note whether the configuration serves, after a request or a turn."""
 
     @abstractmethod
     def publish(self) -> None:

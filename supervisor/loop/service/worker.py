@@ -19,12 +19,12 @@ from supervisor.loop.handover.cleanup import Cleanup
 from supervisor.loop.handover.foreground import Foreground
 from supervisor.loop.handover.opening import Opening
 from supervisor.loop.handover.run import Listener
-from supervisor.loop.service.adoption import take_over
+from supervisor.loop.service.adoption import adopt_and_carry_on
 from supervisor.loop.service.duties import Duty, do_due, due_in
 from supervisor.loop.service.execution import Execution
 from supervisor.loop.service.inbox import Inbox
 from supervisor.loop.service.isolation import Isolation
-from supervisor.loop.service.keeping import Keeping
+from supervisor.loop.service.keeper_slot import KeeperSlot
 from supervisor.loop.service.parts import Agenda, ServiceParts
 from supervisor.loop.service.reconciling import Reconciling
 from supervisor.loop.service.requests import Requests
@@ -72,7 +72,7 @@ class Worker(ServiceThread):
             retry_policy=RetryPolicy(name, world.store, world.clock, world.shared.damage_reports),
             definition_of=definition_of,
             opening=Opening(world, name, allocator, definition_of),
-            keeping=Keeping(world, isolation, digest, self._on_exit, self._undertaking_watch.follow),
+            keeper_slot=KeeperSlot(world, isolation, digest, self._on_exit, self._undertaking_watch.look_after),
             under_way=Foreground(),
             cleanup=Cleanup(world.clock),
             healer=Healer(world.store, world.clock, name),
@@ -81,13 +81,13 @@ class Worker(ServiceThread):
         reconciling, execution = Reconciling(parts), Execution(parts, self.publish)
         self._tending = Tending(parts, reconciling)
         self._requests = Requests(parts, execution, reconciling)
-        self._adoption = (Duty("adopt", lambda: 0.0, lambda: take_over(parts)),)
+        self._adoption = (Duty("adopt", lambda: 0.0, lambda: adopt_and_carry_on(parts)),)
         self._duties = (
             Duty("renew", lambda: parts.retry_policy.retry_at, self._renew),
             Duty("hand-over", execution.due, execution.carry_on),
             Duty("clear", self._clearing_due, parts.cleanup.carry_on),
             Duty("keeper", self._tending.due, self._tending.turn, rides_along=True),
-            Duty("upkeep", self._upkeep_due, self._keep_up, rides_along=True),
+            Duty("upkeep", self._undertakings_due, self._tend_undertakings, rides_along=True),
             Duty("reconcile", reconciling.due, reconciling.turn),
         )
         self._configured = Configured()
@@ -140,14 +140,14 @@ class Worker(ServiceThread):
     def _turn(self) -> None:
         do_due(self._due, self.parts.isolation, self.parts.world.clock)
 
-    def _look_back(self) -> None:
+    def _note_configured(self) -> None:
         """Record whether the router's configuration serves; what was refused for want of space, say, may later."""
         parts, router = self.parts, self.parts.agenda.router
         if router is None or not parts.agenda.is_adopted:
             return
         refusal, serves = parts.isolation.refusal("reconcile"), False
         if not parts.agenda.is_dirty and (parts.under_way.run is None or parts.under_way.soaks):
-            serves = parts.keeping.serves(router)
+            serves = parts.keeper_slot.serves(router)
             refusal = refusal or ("" if serves else parts.retry_policy.refusal_of(router))
         former = self._configured
         self._configured = former.after(parts.agenda.number, serves=serves, refusal=refusal)
@@ -164,7 +164,7 @@ class Worker(ServiceThread):
         self.snapshot = snapshot_of(self.parts, self._undertaking_watch.courses, self._configured)
 
     def _let_go(self) -> None:
-        self.parts.keeping.let_go()
+        self.parts.keeper_slot.let_go()
 
     def _degrade(self, reason: str) -> None:
         """Record why a duty failed, and compare again soon."""
@@ -183,11 +183,11 @@ class Worker(ServiceThread):
     def _clearing_due(self) -> float:
         return math.inf if self.parts.under_way.is_configuring else self.parts.cleanup.due
 
-    def _upkeep_due(self) -> float:
-        keeper = self.parts.keeping.keeper
+    def _undertakings_due(self) -> float:
+        keeper = self.parts.keeper_slot.keeper
         if keeper is None or self.parts.under_way.leaves_active_alone:
             return math.inf
         return self.parts.world.clock.monotonic() + self._undertaking_watch.due_in(keeper)
 
-    def _keep_up(self) -> None:
-        self._undertaking_watch.turn(self.parts.keeping.keeper)
+    def _tend_undertakings(self) -> None:
+        self._undertaking_watch.turn(self.parts.keeper_slot.keeper)

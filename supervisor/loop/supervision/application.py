@@ -191,7 +191,7 @@ class ApplicationWatch:
 
     def _with(self, names: Sequence[str]) -> RouterConfig:
         files = [(name, content) for name, content in self._asked.contents if name in names]
-        return self._intake.interpret(self._intake.take(self._asked.bags, files).kept)[0]
+        return self._intake.interpret(self._intake.take(self._asked.bags, files).stored)[0]
 
     # ------------------------------------------------------------ words
 

@@ -23,7 +23,7 @@ from supervisor.loop.world import World
 from supervisor.ports.intake import Intake
 from supervisor.ports.store import Releases
 from supervisor.values.errors import ConfigurationError, Fault, StateError
-from supervisor.values.intake import Taken
+from supervisor.values.intake import Taken, identifying
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.router import RouterConfig
 from supervisor.values.status import Progress
@@ -131,7 +131,7 @@ class Configuration:
 
         Raises ConfigurationError: a file is bad.
         """
-        after, _ = self._intake.interpret(self._merge(files).kept)
+        after, _ = self._intake.interpret(self._merge(files).stored)
         before = json.dumps(self.show(), indent=2).splitlines()
         wanted = json.dumps(show(after, self._key), indent=2).splitlines()
         return "\n".join(difflib.unified_diff(before, wanted, "configured", "with these files", lineterm=""))
@@ -188,9 +188,9 @@ class Configuration:
     def forget(self, spent: Collection[str]) -> None:
         """Take what a service has used up out of the configuration, and out of the store. May be repeated."""
         with self._lock:
-            kept = self._intake.forget(self._world.store.configuration(), spent)
-            if kept is not None:
-                self._world.store.save_configuration(kept, ())
+            left = self._intake.forget(self._world.store.configuration(), spent)
+            if left is not None:
+                self._world.store.save_configuration(left, ())
                 self._read()
 
     # ------------------------------------------------------------ parts
@@ -199,14 +199,14 @@ class Configuration:
         """Store the configuration with these files merged into it. Raises StateError: nothing is stored."""
         accepted = set(taken.accepted)
         identities = [self.identity(name, content) for name, content in files if name in accepted]
-        self._world.store.save_configuration(taken.kept, (*self._boot_commands, *identities))
+        self._world.store.save_configuration(taken.stored, (*self._boot_commands, *identities))
         for fault in taken.refused:
             log.error("command refused", extra={"file": fault.path, "reason": fault.problem})
             self._audit_log.record("", "command-refused", str(fault))
 
     def identity(self, name: str, content: bytes) -> str:
         """Return the identity of a command file: another content is another identity."""
-        return self._digest(name.encode(errors="surrogateescape") + b"\0" + content)
+        return self._digest(identifying(name, content))
 
     def read_anew(self) -> None:
         """Read the stored configuration once more if releases came or went: they have bounds of their own for it.
@@ -223,11 +223,11 @@ class Configuration:
                 self._read()
 
     def _read(self) -> None:
-        kept = self._world.store.configuration()
-        if kept is None:
+        stored = self._world.store.configuration()
+        if stored is None:
             return
         definitions = _imported(self._world.store)
-        router, faults = self._intake.interpret(kept)
+        router, faults = self._intake.interpret(stored)
         if is_awaited(self._world, router, self._audit_log):
             return
         self._reading = Reading(self._reading.number + 1, router, faults, definitions)

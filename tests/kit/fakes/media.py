@@ -26,9 +26,9 @@ class FakeBundle:
         )
         return BundleIndex(1, self.release.name, self.release.created, "0", "any", services, ())
 
-    def verify_all(self, progress: Callable[[int, int], None] | None = None) -> None:
-        if progress:
-            progress(1, 1)
+    def verify_all(self, report: Callable[[int, int], None] | None = None) -> None:
+        if report:
+            report(1, 1)
 
     def image_stream(self, service: str) -> Iterable[bytes]:
         raise AssertionError(f"the image of {service} is loaded already")

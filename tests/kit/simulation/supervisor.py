@@ -109,7 +109,7 @@ class SteppedWorker(Worker):
 
     @property
     def keeper(self) -> Keeper | None:
-        return self.parts.keeping.keeper
+        return self.parts.keeper_slot.keeper
 
     @property
     def foreground(self) -> HandoverRun | None:

@@ -39,7 +39,7 @@ def taken(*names: str) -> tuple[Taken, RouterConfig, list[str]]:
     files += [(FILES[name].name, FILES[name].read_bytes()) for name in names]
     intake = CloudStackIntake()
     result = intake.take(None, files)
-    router, faults = intake.interpret(result.kept)
+    router, faults = intake.interpret(result.stored)
     return result, router, [fault.problem for fault in faults]
 
 

@@ -38,7 +38,7 @@ A = IPv4Address
 def configured(*names: str) -> tuple[RouterConfig, tuple[Fault, ...]]:
     intake = CloudStackIntake()
     files = [(name, (SAMPLES / f"{name}.json").read_bytes()) for name in names]
-    return intake.interpret(intake.take(None, files).kept)
+    return intake.interpret(intake.take(None, files).stored)
 
 
 def test_nothing_kept_is_an_empty_router() -> None:
@@ -507,4 +507,4 @@ def test_a_backup_is_a_router_of_a_pair_that_says_so(line: dict[str, str], is_ba
     command = {"type": "cmdline", "cmd_line": facts}
     intake = CloudStackIntake()
     taken = intake.take(None, [("cmd_line.json", json.dumps(command).encode())])
-    assert intake.interpret(taken.kept)[0].is_backup is is_backup
+    assert intake.interpret(taken.stored)[0].is_backup is is_backup

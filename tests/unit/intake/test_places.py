@@ -31,7 +31,7 @@ def devices(*commands: Mapping[str, Any], kernel: Mapping[str, str] | None = Non
     """Return the cards that 203.0.113.11 is on, and what was refused."""
     intake = CloudStackIntake(lambda: kernel or {})
     taken = intake.take(None, [(f"{at}.json", json.dumps(command).encode()) for at, command in enumerate(commands)])
-    bags = json.loads(taken.kept)
+    bags = json.loads(taken.stored)
     there = bags.get("ips", {})
     found = [key for key in there if key != "id" and any(one["public_ip"] == "203.0.113.11" for one in there[key])]
     return found, [fault.problem for fault in taken.refused]
@@ -90,7 +90,7 @@ def configured(*commands: Mapping[str, Any]) -> tuple[RouterConfig, list[str]]:
     intake = CloudStackIntake()
     taken = intake.take(None, [(f"{at}.json", json.dumps(command).encode()) for at, command in enumerate(commands)])
     assert taken.refused == ()
-    router, faults = intake.interpret(taken.kept)
+    router, faults = intake.interpret(taken.stored)
     return router, [str(fault) for fault in faults]
 
 
@@ -174,4 +174,4 @@ def test_an_entry_of_a_guest_without_ipv4_is_passed_over_and_changes_nothing() -
     entry = {"type": "dhcpentry", "mac_address": "02:00:0a:01:01:f3", "ipv6_address": "2001:db8::40", "remove": False}
     taken = CloudStackIntake().take(None, [("a.json", json.dumps(entry).encode())])
     assert (taken.refused, len(taken.notes)) == ((), 1)
-    assert json.loads(taken.kept) == {}
+    assert json.loads(taken.stored) == {}

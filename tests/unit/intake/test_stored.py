@@ -30,4 +30,4 @@ def test_the_same_parts_of_it_are_left_out() -> None:
 
 def test_it_is_stored_again_in_the_same_form() -> None:
     assert bags_to_json(bags_from_json(BAGS)) == BAGS
-    assert CloudStackIntake().take(BAGS, []).kept == BAGS
+    assert CloudStackIntake().take(BAGS, []).stored == BAGS

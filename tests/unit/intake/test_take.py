@@ -52,7 +52,7 @@ def test_every_command_sample_is_accepted_and_the_bags_survive_being_kept() -> N
     taken = CloudStackIntake().take(None, files)
     assert taken.refused == ()
     assert taken.accepted == tuple(name for name, _ in files)
-    assert bags_to_json(bags_from_json(taken.kept)) == taken.kept
+    assert bags_to_json(bags_from_json(taken.stored)) == taken.stored
     passed_over = [note.partition(" ")[0] for note in taken.notes]
     assert passed_over == [
         "cmd_dhcp.json",
@@ -178,9 +178,9 @@ _ENTRY = {"type": "dhcpentry", "ipv4_address": "10.1.1.21", "mac_address": "02:0
 def test_a_file_that_cannot_be_used_is_named_with_field_and_reason_and_changes_nothing(text: str, reason: str) -> None:
     good = ("good.json", content("cmd_vm_password"))
     intake = CloudStackIntake()
-    before = intake.take(None, [good]).kept
+    before = intake.take(None, [good]).stored
     taken = intake.take(before, [("0001-bad.json", text.encode("latin-1")), good])
-    assert taken.kept == before
+    assert taken.stored == before
     assert taken.accepted == ("good.json",)
     ((fault),) = taken.refused
     assert fault.path == "0001-bad.json"

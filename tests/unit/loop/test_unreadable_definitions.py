@@ -112,7 +112,7 @@ def test_what_runs_and_whose_manifest_cannot_be_read_any_more_can_be_replaced(se
 def test_what_runs_is_never_started_beside_itself(service: ServiceName) -> None:
     with simulated_service(service) as subject:
         before, generation = subject.last, subject.keeper.instance.generation
-        subject.worker.parts.keeping.let_go()
+        subject.worker.parts.keeper_slot.let_go()
         subject.worker.parts.agenda.is_dirty = True
         subject.wait(10.0)
         assert subject.story(before) == []

@@ -65,7 +65,7 @@ def switch_back(run: HandoverRun) -> Wait | None:
     instance = former.instance
     with run.world.store.together():
         run.world.store.move_active(service, instance.generation, run.candidate.generation)
-        if run.handover.kind.is_wish:
+        if run.handover.kind.is_asked_for:
             run.world.store.set_desired(service, version_of(instance))
     run.world.switchboard.serve(service, Serving(None if is_dead else instance, serving.alive))
     if not is_dead:
@@ -113,7 +113,7 @@ def _give_traffic(run: HandoverRun) -> None:
     if not is_active(run.world.store, candidate):
         with run.world.store.together():
             run.world.store.move_active(service, candidate.generation, former.generation if former else None)
-            if run.handover.kind.is_wish:
+            if run.handover.kind.is_asked_for:
                 run.world.store.set_desired(service, version_of(candidate))
     serving = run.world.switchboard.serving(service)
     if serving.active != candidate:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from supervisor.decisions.handover import has_traffic
 from supervisor.loop.generations.instances import is_running
-from supervisor.loop.handover.counting import follow, look_on
+from supervisor.loop.handover.counting import begin_session, look_on
 from supervisor.loop.handover.run import HandoverRun, Side, Wait
 from supervisor.values.errors import NetworkError
 from supervisor.values.handover import Kind
@@ -57,7 +57,7 @@ def _finish(run: HandoverRun, side: Side) -> Wait | None:
     instance, manifest = side.instance, side.definition.manifest
     notes, limit = run.memory.of(DrainNotes), _limit(run, side)
     if manifest.drain.signal and not notes.is_signalled:
-        follow(run, side)
+        begin_session(run, side)
         run.world.engine.kill(instance.container_name, manifest.drain.signal)
         notes.is_signalled = True
     draining = run.draining

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from supervisor.decisions.keeping import BACKSTOP_SECONDS, LOOK_SECONDS, LOOKS, State
+from supervisor.decisions.process_state import BACKSTOP_SECONDS, LOOK_SECONDS, LOOKS, State
 from supervisor.loop.care.process_watch import ProcessWatch
 from supervisor.loop.engine_outage import EngineOutage
 from supervisor.values.errors import EngineError, EngineUnavailableError, NoSuchContainerError

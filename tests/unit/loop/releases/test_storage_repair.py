@@ -43,7 +43,7 @@ class Whole(FakeBundle):
 class Spoilt(Whole):
     """One whose content is not what was signed."""
 
-    def verify_all(self, progress: object = None) -> None:
+    def verify_all(self, report: object = None) -> None:
         raise DigestMismatchError("oci/blobs/sha256/1", "one", "two")
 
     def image_stream(self, service: str) -> Iterable[bytes]:

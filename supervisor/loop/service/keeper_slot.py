@@ -1,4 +1,4 @@
-"""Puts a keeper on what serves, and remembers which configuration each generation was given."""
+"""The place of the keeper of what serves, and the configuration that each generation was given."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from supervisor.values.router import RouterConfig
 from supervisor.values.state import Instance, RenderedFile
 
 
-class Keeping:
+class KeeperSlot:
     """Puts a keeper on the instance that serves.
 
     Lives on the worker's thread. There is no keeper while nothing serves.
@@ -28,11 +28,11 @@ class Keeping:
         isolation: Isolation,
         digest: Callable[[bytes], str],
         on_exit: Callable[[], None],
-        follow: Callable[[Instance, ServiceDefinition, RouterConfig], None],
+        look_after: Callable[[Instance, ServiceDefinition, RouterConfig], None],
     ) -> None:
-        """`on_exit` is called, from any thread, when what serves has ended; `follow` when its configuration changes."""
+        """`on_exit` is called, from any thread, when what serves ends; `look_after` when its configuration changes."""
         self._world, self._isolation, self._digest, self._on_exit = world, isolation, digest, on_exit
-        self._follow = follow
+        self._look_after = look_after
         self._given: dict[int, RouterConfig] = {}  # generation -> the configuration its daemon has, newest last
         self.keeper: Keeper | None = None
 
@@ -64,7 +64,7 @@ class Keeping:
         keeper = self.keeper
         if keeper and keeper.instance.generation == generation:
             self._isolation.guard("configure", lambda: keeper.configure(router))
-            self._follow(keeper.instance, keeper.definition, router)
+            self._look_after(keeper.instance, keeper.definition, router)
 
     def give_active(self, router: RouterConfig) -> None:
         """Record that what serves has this configuration now; nothing happens while nothing serves."""
@@ -85,7 +85,7 @@ class Keeping:
         # An instance of an earlier supervisor has what that gave it, which is not recorded.
         if given is None and not is_configured(self._world, instance, definition, router, self._digest):
             self.keeper.doubt_configuration()
-        self._follow(instance, definition, given or router)
+        self._look_after(instance, definition, given or router)
 
     def let_go(self) -> None:
         """Leave what serves to itself. May be repeated."""

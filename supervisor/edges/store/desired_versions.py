@@ -1,4 +1,4 @@
-"""Wishes in the store: the versions that should run, those to return to, and pins."""
+"""The versions that should run and those to return to, and pins, in the store."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from supervisor.values.names import ServiceName
 from supervisor.values.release import Version
 
 
-class SqliteWishes(Subject):
-    """Satisfies `ports.store.Wishes`."""
+class SqliteDesiredVersions(Subject):
+    """Satisfies `ports.store.DesiredVersions`."""
 
     def desired(self, service: ServiceName) -> Version | None:
         return self._version("desired", service)

@@ -8,7 +8,7 @@ import pytest
 
 from supervisor.decisions import health
 from supervisor.decisions.health import Health
-from supervisor.decisions.keeping import (
+from supervisor.decisions.process_state import (
     AGAIN_SECONDS,
     BACKSTOP_SECONDS,
     LOOK_SECONDS,

@@ -39,8 +39,9 @@ SETS: Mapping[str, tuple[str, str | None]] = {
 
 # Every lookup that decides where new work goes is written twice. Before Linux 6.17 a lookup that began just before a
 # commit can find neither the removed nor the added element ("restart set lookup on base_seq change"); the second one is
-# later. @kept matters only after a flush of connection tracking, and only where tracking takes up connections in
-# mid-stream (nf_conntrack_tcp_loose in the kernel's nf_conntrack-sysctl.rst, on unless somebody says otherwise).
+# later. @kept has the pinned connections. It matters only after a flush of connection tracking, and only where tracking
+# takes up connections in mid-stream (nf_conntrack_tcp_loose in the kernel's nf_conntrack-sysctl.rst, on unless somebody
+# says otherwise).
 CHAINS = f"""
     # Where UDP for router-mode services arrives, before connection tracking: it is never tracked, so nothing pins a
     # client to the former generation. Only for the router's own addresses, and broadcasts.

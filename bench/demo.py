@@ -136,7 +136,7 @@ def shape(report: Report) -> dict[str, Any]:
             }
             for seen in report.seen
         ],
-        "checks": [{"name": check.name, "good": check.is_good, "found": check.found} for check in report.checks],
+        "checks": [{"name": check.name, "good": check.is_good, "found": check.observed} for check in report.checks],
     }
 
 

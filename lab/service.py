@@ -55,7 +55,7 @@ class Check:
 
     name: str
     is_good: bool
-    found: str = ""
+    observed: str = ""
     needs_success: bool = False  # it holds only if another generation took over: not if the hand-over was undone
 
 

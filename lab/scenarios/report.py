@@ -74,7 +74,7 @@ class Report:
     @property
     def faults(self) -> tuple[str, ...]:
         broken = [fault for seen in self.seen if (fault := seen.fault)]
-        return (*broken, *(f"{check.name}: {check.found}" for check in self.checks if not check.is_good))
+        return (*broken, *(f"{check.name}: {check.observed}" for check in self.checks if not check.is_good))
 
     @property
     def is_good(self) -> bool:

@@ -31,7 +31,7 @@ class State(StrEnum):
 
 
 class Event(StrEnum):
-    """What was noticed of a process, or done to it."""
+    """A fact that was noticed of a process, or a thing that was done to it."""
 
     EXIT_NOTICED = "exit-noticed"
     SEEN_NEW = "seen-new"  # the engine shows a process that is not watched yet

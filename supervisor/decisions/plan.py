@@ -45,7 +45,7 @@ class ReloadInPlace:
 
 @dataclass(frozen=True, slots=True)
 class NewGeneration:
-    """A candidate of a new generation takes over."""
+    """A candidate of a new generation takes the place of the active one, if there is one."""
 
     kind: Kind
     reason: str
@@ -60,7 +60,7 @@ Next = Nothing | Write | ReloadInPlace | NewGeneration
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One configuration file that differs, and what its manifest entry asks for."""
+    """A configuration file that differs, and what its manifest entry asks for."""
 
     path: str
     asks: OnChange

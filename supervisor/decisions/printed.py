@@ -1,12 +1,13 @@
-"""The words and notation in which `config show` prints a configuration: a surface that others read, so it stays.
+"""The words and notation in which a configuration is printed: a surface that others read, so it stays.
 
-They are those of the management server's own texts. What is not said here is printed by the names of its fields.
+`config show` prints it, and templates of manifests of schema 1 see it. The words are those of the management server's
+own texts. A field without an entry here is printed by its name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
@@ -22,6 +23,7 @@ from supervisor.values.members import (
     MemberOption,
 )
 from supervisor.values.router import SiteToSite
+from supervisor.values.secret import Secret
 from supervisor.values.stickiness import CookieOption, CookieStickiness, LearnedCookieStickiness, SourceStickiness
 from supervisor.values.tls import Tls, TlsVersion
 
@@ -118,6 +120,43 @@ def printed_fields(value: Any) -> Iterator[tuple[str, object]]:
         content = getattr(value, field.name)
         write = notations.get(field.name)
         yield names.get(field.name, field.name), content if write is None or content is None else write(content)
+
+
+class Printed:
+    """A part of a configuration as templates of schema 1 see it: printed words and texts, by the printed names.
+
+    Equal to another view of an equal part. Properties of the part are there too, and secrets stay secrets.
+    """
+
+    __slots__ = ("_part",)
+
+    def __init__(self, part: Any) -> None:
+        self._part = part
+
+    def __getattr__(self, name: str) -> Any:
+        for printed_name, content in printed_fields(self._part):
+            if printed_name == name:
+                return _seen(content)
+        if name in {field.name for field in fields(self._part)}:  # it has another name in print
+            raise AttributeError(name)
+        return _seen(getattr(self._part, name))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Printed) and self._part == other._part
+
+    def __hash__(self) -> int:
+        return hash(self._part)
+
+    def __repr__(self) -> str:
+        return repr(self._part)
+
+
+def _seen(content: Any) -> Any:
+    if isinstance(content, Enum):
+        return word(content)
+    if isinstance(content, tuple):
+        return tuple(map(_seen, content))
+    return Printed(content) if is_dataclass(content) and not isinstance(content, Secret) else content
 
 
 def _time(milliseconds: int) -> str:

@@ -10,7 +10,7 @@ gets the whole list.
 """
 
 from supervisor.documents.composites import Field, ListOf, MapOf, Optional, Record, Tagged, TupleOf, names_twice
-from supervisor.documents.scalars import Amount, Boolean, Choice, Exactly, Integer, Number, Parsed, Quantity, Text
+from supervisor.documents.scalars import Amount, Boolean, Choice, Integer, Number, Parsed, Quantity, Text, Version
 from supervisor.documents.shape import FAULTY, DocumentError, Schema, Shape, read_as
 from supervisor.documents.text import read_json, read_yaml
 
@@ -20,7 +20,6 @@ __all__ = [
     "Boolean",
     "Choice",
     "DocumentError",
-    "Exactly",
     "Field",
     "Integer",
     "ListOf",
@@ -35,6 +34,7 @@ __all__ = [
     "Tagged",
     "Text",
     "TupleOf",
+    "Version",
     "names_twice",
     "read_as",
     "read_json",

@@ -140,19 +140,20 @@ class Boolean:
 
 
 @dataclass(frozen=True, slots=True)
-class Exactly:
-    """One number only, the version of a syntax."""
+class Version:
+    """The version of a syntax: one of these numbers."""
 
-    number: int
+    numbers: tuple[int, ...]
 
     def read(self, value: object, at: str, faults: list[Fault]) -> Any:
-        if value == self.number and not isinstance(value, bool):
-            return self.number
-        faults.append(Fault(at, f"must be {self.number}: this supervisor knows no other version of the syntax"))
+        if value in self.numbers and not isinstance(value, bool):
+            return value
+        known = " or ".join(map(str, self.numbers))
+        faults.append(Fault(at, f"must be {known}: this supervisor knows no other version of the syntax"))
         return FAULTY
 
     def schema(self) -> Schema:
-        return {"const": self.number}
+        return {"const": self.numbers[0]} if len(self.numbers) == 1 else {"enum": list(self.numbers)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import threading
 
 
 class DamageReports:
-    """Shared by all services."""
+    """Reports of damage to the engine's storage. Shared by all services."""
 
     def __init__(self) -> None:
         self._raised = threading.Event()

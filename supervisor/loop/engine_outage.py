@@ -18,7 +18,7 @@ RECENT_SECONDS = 5.0
 
 
 class EngineOutage:
-    """Shared by all services."""
+    """The last time that the engine was noticed to be away. Shared by all services."""
 
     def __init__(self) -> None:
         self._waiting: dict[int, float] = {}  # since when each question waits, by its number

@@ -1,4 +1,4 @@
-"""Remembers the last answers about each service's knowledge, for the successor of a daemon that hangs or has ended."""
+"""Remembers the last answers about each service's knowledge, for the candidate after a daemon that hangs or ended."""
 
 from __future__ import annotations
 

@@ -118,10 +118,14 @@ class Renderer(Protocol):
     ) -> tuple[ResolvedFrontend, ...]:
         """Return the addresses and ports at which clients reach the instance; empty: it serves none now."""
 
-    def probes(self, probes: Sequence[Probe], router: RouterConfig, instance: Instance) -> tuple[ResolvedProbe, ...]:
+    def probes(
+        self, manifest: ServiceManifest, probes: Sequence[Probe], router: RouterConfig, instance: Instance
+    ) -> tuple[ResolvedProbe, ...]:
         """Return the probes to ask, in order; empty: every one of them is for something that is not configured."""
 
-    def each_probe(self, probes: Sequence[Probe], router: RouterConfig, instance: Instance) -> Iterator[ResolvedProbe]:
+    def each_probe(
+        self, manifest: ServiceManifest, probes: Sequence[Probe], router: RouterConfig, instance: Instance
+    ) -> Iterator[ResolvedProbe]:
         """Yield the same probes, each rendered when it is taken: there may be ten thousand."""
 
     def undertakings(

@@ -13,7 +13,7 @@ from supervisor.values.router import RouterConfig
 class Intake(Protocol):
     """Turns configuration files of a management server into the router's configuration.
 
-    `stored` is the configuration in the intake's own form, as `take` returned it and the memory holds it; None: none
+    `stored` is the configuration in the intake's own form, as `take` returned it and the store holds it; None: none
     was taken in yet. Nothing is changed but what is returned, so every call may be repeated.
     """
 

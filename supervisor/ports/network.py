@@ -36,7 +36,7 @@ class Traffic(Protocol):
     def apply(self, table: TrafficTable) -> None:
         """Make the kernel's table equal to `table`; only changed elements are written, an equal table changes nothing.
 
-        A table that a former supervisor left is taken over when it has this supervisor's structure.
+        A table that a former supervisor left is adopted when it has this supervisor's structure.
         """
 
     def verify(self) -> bool:

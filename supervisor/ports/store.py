@@ -1,7 +1,7 @@
-"""The memory of the supervisor by subject: the facts that outlive a loss of power.
+"""The store of the supervisor by subject: the facts that outlive a loss of power.
 
 Each protocol is one subject; `Store` is all of them. A method that writes returns when its change is on the disk; the
-change is made as a whole or not at all. Every method raises StateError when the memory cannot be read or written, and
+change is made as a whole or not at all. Every method raises StateError when the store cannot be read or written, and
 may be called from any thread. Unless a method says otherwise an equal call may be repeated and changes nothing more.
 """
 
@@ -19,27 +19,27 @@ from supervisor.values.status import EventRecord, HandoverRecord
 
 
 class Memory(Protocol):
-    """The memory as a whole: changes made as one, spare copies, and damage."""
+    """The store as a whole: changes made as one, spare copies, and damage."""
 
     def together(self) -> AbstractContextManager[object]:
         """Make all changes of the block as one, or none when the block raises; blocks may be nested, the outer counts.
 
-        Other threads that use the memory wait for the end of the block.
+        Other threads that use the store wait for the end of the block.
         """
 
     @property
     def losses(self) -> tuple[str, ...]:
-        """Damage that was found when the memory was opened and what was done about it, one sentence each.
+        """Damage that was found when the store was opened and what was done about it, one sentence each.
 
         Empty: there was none. Later damage raises StateError and is not added.
         """
 
     @property
     def changes(self) -> int:
-        """Number of changes since the memory was opened; it starts at zero with each process."""
+        """Number of changes since the store was opened; it starts at zero with each process."""
 
     def save_copy(self) -> None:
-        """Write a copy beside the memory, from which the next start restores what it cannot read; two are stored.
+        """Write a copy beside the store, from which the next start restores what it cannot read; two are stored.
 
         Each call writes a new copy, and the older of the two former ones goes.
         Raises StateError: when the copy could not be written; the former two are unchanged.
@@ -96,7 +96,7 @@ class Journal(Protocol):
 
 
 class Wishes(Protocol):
-    """What operators and media asked for, by service."""
+    """The versions and pins that operators and media asked for, by service."""
 
     def desired(self, service: ServiceName) -> Version | None:
         """Return the version that should run; None: none was asked for yet."""
@@ -123,7 +123,7 @@ class Releases(Protocol):
     def save_release(self, release: Release, definitions: Mapping[Digest, Mapping[str, bytes]]) -> None:
         """Record a release with the files of its definitions, by digest and path, in the place of one of its name.
 
-        A copy is written beside the memory, so that a damaged memory can be filled from it.
+        A copy is written beside the store, so that a damaged store can be filled from it.
         """
 
     def releases(self) -> tuple[Release, ...]:
@@ -175,7 +175,7 @@ class Configuration(Protocol):
 
     @property
     def configuration_lost(self) -> float | None:
-        """When the configuration was lost, in seconds since the epoch; None: it was not, or it has come back."""
+        """The time when the configuration was lost, in seconds since the epoch; None: it was not, or has come back."""
 
     def await_configuration(self, lost: float | None) -> None:
         """Record when the configuration was lost, in seconds since the epoch; None: it has come back."""
@@ -214,4 +214,4 @@ class Audit(Protocol):
 
 
 class Store(Memory, Generations, Journal, Wishes, Releases, Configuration, Counts, Audit, Protocol):
-    """The whole memory. Take the protocol of one subject where that is enough."""
+    """The whole store. Take the protocol of one subject where that is enough."""

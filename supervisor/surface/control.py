@@ -32,7 +32,7 @@ from supervisor.values.status import (
 
 
 class Observation(Protocol):
-    """What runs, what ran, and what would be done. Nothing here changes anything."""
+    """The calls that show what runs, what ran, and what would be done. They change nothing."""
 
     def status(self) -> SupervisorStatus:
         """Return the status of the supervisor and of every service, as of the last turn of each."""

@@ -83,7 +83,7 @@ class Switch(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One load-balancing rule: an outside address and port, and where its connections go.
+    """A load-balancing rule: an outside address and port, and where its connections go.
 
     What is None, empty or not among `timeouts` is as `LoadBalancing` says, or as the daemon does by itself.
     """

@@ -185,7 +185,7 @@ class Instance:
     masquerades: bool = False  # may connect to others, with the router's address
     mac: str = NO_MAC  # of a guest of the supervisor's own; random, so that no client can pass for it
     sync_port: int | None = None  # where other generations of the service may reach it
-    former: int | None = None  # the generation that it was made to take over from
+    former: int | None = None  # the generation that was active when it was made
     former_address: IPv4Address | None = None  # where that is, or was
 
     @property
@@ -239,7 +239,7 @@ class ResolvedProbe:
 
 @dataclass(frozen=True, slots=True)
 class ProbeTarget:
-    """Where a probe finds the instance it is about."""
+    """The place where a probe finds its instance."""
 
     container: str
     address: IPv4Address | None  # None: the router's own namespace

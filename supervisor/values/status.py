@@ -135,7 +135,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """What an upgrade would do to a service."""
+    """The change that an upgrade would make to a service."""
 
     service: str
     action: str  # nothing, start, swap, reload, configure

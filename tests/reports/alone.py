@@ -117,7 +117,7 @@ class Alone:
 
     def ask(self, probes: Sequence[Probe]) -> tuple[ProbeResult, ...]:
         prober, target = ProtocolProber(lambda *_: ExecResult(1, b"", b"")), ProbeTarget("vrs-test-7", None, ())
-        resolved = RENDERER.probes(probes, self.router, self.instance)
+        resolved = RENDERER.probes(self.definition.manifest, probes, self.router, self.instance)
         return self.namespace.inside(lambda: tuple(prober.ask(probe, target) for probe in resolved))
 
     def wrong(self, probes: Sequence[Probe]) -> str:

@@ -69,7 +69,7 @@ def test_there_is_a_probe_even_with_nothing_to_serve(name: str, case: str) -> No
     found = definition(name)
     router = CASES[case]
     for watch in (found.manifest.readiness, found.manifest.liveness):
-        assert TemplateRenderer().probes(watch.probes, router, instance(found, router))
+        assert TemplateRenderer().probes(found.manifest, watch.probes, router, instance(found, router))
 
 
 def _files(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Where the files of an ISO 9660 medium are, as a process without rights finds them (`directory_reader`).
+"""Finds the files of an ISO 9660 medium, by a process without rights (`directory_reader`).
 
 Its output is not believed either: it is bounded, and every word of it is checked.
 """

@@ -9,7 +9,6 @@ from typing import Any
 from supervisor.documents import (
     FAULTY,
     DocumentError,
-    Exactly,
     Field,
     ListOf,
     MapOf,
@@ -18,6 +17,7 @@ from supervisor.documents import (
     Parsed,
     Record,
     Text,
+    Version,
     read_json,
 )
 from supervisor.edges.bundle.directories import is_plain
@@ -75,7 +75,7 @@ _PATH = Parsed(_path, "must be a plain path below oci or services")
 INDEX = Record(
     BundleIndex,
     (
-        Field("format", Exactly(FORMAT), True),
+        Field("format", Version((FORMAT,)), True),
         Field("release", _VERSION, True),
         Field("created", _TIME, True),
         Field("supervisor", _NUMBERS, True, "supervisor_minimum"),

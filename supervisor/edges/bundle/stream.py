@@ -1,4 +1,4 @@
-"""One image as a docker-archive, the form that both engines load from a stream: blobs as they lie on the medium.
+"""Streams an image as a docker-archive, the form that both engines load: blobs as they lie on the medium.
 
 Layers stay compressed. Each blob's last chunk is held back until its digest was compared, so an engine never gets a
 complete archive with a wrong blob in it.

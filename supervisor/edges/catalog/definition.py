@@ -11,9 +11,9 @@ from typing import Any
 
 from supervisor.documents import FAULTY, DocumentError, read_yaml
 from supervisor.edges.catalog.rules import RULES, Draft
-from supervisor.edges.catalog.schema import MANIFEST, inside_ports
+from supervisor.edges.catalog.schema import BOUNDS_OF_SCHEMA_1, MANIFEST, inside_ports
 from supervisor.values.errors import Fault, ManifestError
-from supervisor.values.manifest import ServiceDefinition, ServiceManifest
+from supervisor.values.manifest import PRINTED_SCHEMA, ServiceDefinition, ServiceManifest
 from supervisor.values.names import ServiceName
 
 MANIFEST_FILE = "manifest.yaml"
@@ -86,10 +86,12 @@ def _templates(files: Mapping[str, bytes], faults: list[Fault]) -> dict[str, str
 
 
 def _manifest(fields: Mapping[str, Any]) -> ServiceManifest:
-    values = {key: value for key, value in fields.items() if key != "schema"}
+    values = dict(fields)
     user = values["user"]
     values["name"] = ServiceName(values["name"])
     values["ports"] = inside_ports(values.get("ports", ()))
     for key in ("state", "runtime"):
         values[key] = tuple(item if item.user else replace(item, user=user) for item in values.get(key, ()))
+    if values["schema"] == PRINTED_SCHEMA:
+        values.setdefault("bounds", BOUNDS_OF_SCHEMA_1)
     return ServiceManifest(**values)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from supervisor.documents import (
     Boolean,
     Choice,
-    Exactly,
     Field,
     ListOf,
     MapOf,
@@ -14,6 +13,7 @@ from supervisor.documents import (
     Record,
     Schema,
     Text,
+    Version,
 )
 from supervisor.edges.catalog.questions import (
     CAUTIONS,
@@ -125,6 +125,18 @@ BOUNDS = Record(
     Bounds,
     (Field("most", MapOf(_BOUND_NAME, Number(0, 1 << 53))), Field("least", MapOf(_BOUND_NAME, Number(0, 1 << 53)))),
 )
+BOUNDS_OF_SCHEMA_1 = Bounds(
+    most=(
+        ("check_headers", 16),
+        ("checks", 1_000_000),
+        ("connections", 1_000_000),
+        ("cookie_options", 24),
+        ("milliseconds", (1 << 31) - 1),
+        ("table_entries", 1 << 24),
+    ),
+    least=(("lease_seconds", 120), ("tls_security_level", 2)),
+)
+"""The bounds that manifests without the word mean: they were built in when the syntax had version 1."""
 OWNERSHIP = Record(
     Ownership,
     (
@@ -178,7 +190,7 @@ _ON_KEYS = ("on_add", "on_change", "on_remove")
 MANIFEST = Record(
     dict,
     (
-        Field("schema", Exactly(1), True, about="version of this syntax"),
+        Field("schema", Version((1, 2)), True, about="version of this syntax; 1 is older"),
         Field("name", NAME, True, about="the name of the folder"),
         Field("summary", Text(r"[^\x00-\x1f]+", "must be one line", 200), True),
         Field("network", Choice.of(NetworkMode), True),

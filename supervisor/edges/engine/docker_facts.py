@@ -1,4 +1,4 @@
-"""What Docker reports, as our values: its field names and its words for states end here."""
+"""Turns reports of Docker into our values: its field names and its words for states end here."""
 
 from __future__ import annotations
 

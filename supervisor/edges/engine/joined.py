@@ -1,4 +1,4 @@
-"""One engine made of two, while a router moves from one to the other; with one, it only passes calls on.
+"""Joins two engines into one while a router moves from one to the other; with one engine it only passes calls on.
 
 New containers and images go to the engine that the router moves to. A call about a container goes to the engine that
 has it, and lists show both, so that the loop hands services over one by one and need not mind the move. The two engines

@@ -1,4 +1,4 @@
-"""What Podman reports, as our values: its field names and its words for states end here."""
+"""Turns reports of Podman into our values: its field names and its words for states end here."""
 
 from __future__ import annotations
 

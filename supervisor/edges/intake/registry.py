@@ -32,5 +32,7 @@ def _listed() -> Iterator[Family]:
             yield family
 
 
-FAMILIES: Mapping[str, Family] = {family.type: family for family in in_order({one.type: one for one in _listed()})}
+FAMILIES: Mapping[str, Family] = {
+    family.type: family for family in in_order({family.type: family for family in _listed()})
+}
 """Families by type, in the order in which they are interpreted."""

@@ -19,7 +19,7 @@ ONLY_FOLDERS = 0x0100_0000
 
 ARRIVALS = CLOSE_WRITE | MOVED_TO
 UNCERTAIN = DELETE_SELF | MOVE_SELF | UNMOUNT | QUEUE_OVERFLOW | IGNORED
-"""What is in the folder, or where it is, must be found out anew."""
+"""Events after which the content of the folder, or its place, must be found out anew."""
 
 _EVENT = struct.Struct("=iIII")  # inotify_event: watch, mask, cookie, length of the name that follows
 _BUFFER = 1 << 16

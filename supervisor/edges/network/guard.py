@@ -39,7 +39,7 @@ def pause_before(restorations: Iterable[float], now: float) -> float:
 
 
 class _Target:
-    """One thing that is guarded, with its own pauses: a fight over one must not delay the other."""
+    """A part of the kernel that is guarded, with its own pauses: a fight over one part must not delay another."""
 
     def __init__(self, name: str, tables: frozenset[str], restore: Callable[[], bool]) -> None:
         self.name = name

@@ -1,5 +1,4 @@
-"""Replays leases: those that one DHCP server has granted and its successor does not have are requested of the
-successor.
+"""Replays leases: those that one DHCP server has granted and another one lacks are requested of the other one.
 
 A lease file has a line a lease (docs/manifest.md, `replay`): `expiry mac address name client-id`, where expiry is
 seconds since the epoch or 0 for a lease that never ends, and `*` stands for nothing. Each missing lease is requested as

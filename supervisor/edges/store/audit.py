@@ -1,4 +1,4 @@
-"""The audit log in the memory."""
+"""The audit log in the store."""
 
 from __future__ import annotations
 

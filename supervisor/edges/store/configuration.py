@@ -1,4 +1,4 @@
-"""The router's configuration in the memory, the commands that it came from, and its loss."""
+"""The router's configuration in the store, the commands that it came from, and its loss."""
 
 from __future__ import annotations
 

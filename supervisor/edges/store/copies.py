@@ -1,4 +1,4 @@
-"""Two rotated copies of the memory beside it, each whole, synced and renamed in, mode 0600."""
+"""Two rotated copies of the store beside it, each whole, synced and renamed in, mode 0600."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOM = 16 << 20  # bytes that a copy leaves to the services: their state is on t
 
 
 def write_copy(path: Path) -> None:
-    """Write a copy of the memory; the newest one before it becomes the older one.
+    """Write a copy of the store; the newest one before it becomes the older one.
 
     Raises StateError: when it cannot be written or read back; both former copies are unchanged.
     """

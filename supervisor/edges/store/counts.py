@@ -1,4 +1,4 @@
-"""Sums in the memory: hand-overs and their steps, restarts, and the counters of daemons."""
+"""Sums in the store: hand-overs and their steps, restarts, and the counters of daemons."""
 
 from __future__ import annotations
 

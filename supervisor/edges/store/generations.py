@@ -1,4 +1,4 @@
-"""Generations in the memory: the instances that are not retired, and the numbers that were given."""
+"""Generations in the store: the instances that are not retired, and the numbers that were given."""
 
 from __future__ import annotations
 

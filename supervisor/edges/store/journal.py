@@ -1,4 +1,4 @@
-"""The journal of hand-overs in the memory: where each one stands, its steps, and its outcome."""
+"""The journal of hand-overs in the store: where each one stands, its steps, and its outcome."""
 
 from __future__ import annotations
 

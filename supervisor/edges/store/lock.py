@@ -1,4 +1,4 @@
-"""One supervisor at a time on a state folder: a lock the kernel releases when the process ends, however it ends."""
+"""Allows one supervisor at a time on a state folder: by a lock that the kernel releases when the process ends."""
 
 from __future__ import annotations
 

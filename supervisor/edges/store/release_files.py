@@ -1,7 +1,7 @@
-"""Releases beside the memory: one file for each, with its definitions, from which the tables can be filled again.
+"""Releases beside the store: one file for each, with its definitions, from which the tables can be filled again.
 
-A definition is accepted only if its files have its digest. The file is in the folder of the memory and as trusted as
-the memory itself; images are not in it.
+A definition is accepted only if its files have its digest. The file is in the folder of the store and as trusted as
+the store itself; images are not in it.
 """
 
 from __future__ import annotations

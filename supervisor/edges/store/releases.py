@@ -1,4 +1,4 @@
-"""Releases in the memory: their versions, the files of their definitions, and the media they were imported from."""
+"""Releases in the store: their versions, the files of their definitions, and the media they were imported from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from supervisor.values.release import Release
 
 
 class SqliteReleases(Subject):
-    """Satisfies `ports.store.Releases`. Each release is in a file beside the memory as well."""
+    """Satisfies `ports.store.Releases`. Each release is in a file beside the store as well."""
 
     def save_release(self, release: Release, definitions: Definitions) -> None:
         try:
@@ -78,7 +78,7 @@ class SqliteReleases(Subject):
             raise StateError(f"cannot write releases beside {self._file.path}: {error}") from error
 
     def refill(self) -> None:
-        """Take in the releases whose files lie beside the memory and that the memory has lost."""
+        """Take in the releases whose files lie beside the store and that the store has lost."""
         stored = {release.name for release in self.releases()}
         for release, definitions in release_files.read_releases(self._file.folder):
             if release.name not in stored or any(not self.definition(digest) for digest in definitions):

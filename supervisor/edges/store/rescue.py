@@ -1,4 +1,4 @@
-"""The check before the memory is used: an unreadable file is laid aside, and the newest good copy takes its place.
+"""The check before the store is used: an unreadable file is laid aside, and the newest good copy takes its place.
 
 Two copies lie beside the file (`copies`). Each commit has a number, so that a file which silently lost its newest
 commits (its write-ahead log was damaged) is recognized as older than a copy. Nothing is thrown away at once: a file

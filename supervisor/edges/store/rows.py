@@ -1,4 +1,4 @@
-"""Checks and mends the tables of the memory row by row: a row that cannot be read costs one service, or nobody, a fact.
+"""Checks and mends the tables of the store row by row: a row that cannot be read costs one service, or nobody, a fact.
 
 `faulty_rows` reads every row as the supervisor will read it. Where a copy has the same row and it is good there, `mend`
 takes it from the copy; else the row is left out, or the one column that cannot be read is empty.

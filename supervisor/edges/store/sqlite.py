@@ -1,4 +1,4 @@
-"""The memory in SQLite: the subjects joined on one file.
+"""The store in SQLite: the subjects joined on one file.
 
 Secrets of the configuration are in the file, so the folder is 0700 and the file 0600.
 """
@@ -22,10 +22,10 @@ from supervisor.edges.store.wishes import SqliteWishes
 class SqliteStore(
     SqliteGenerations, SqliteJournal, SqliteWishes, SqliteReleases, SqliteConfiguration, SqliteCounts, SqliteAudit
 ):
-    """Satisfies `ports.store.Store`; adds the memory as a whole to the subjects. Safe to use from several threads."""
+    """Satisfies `ports.store.Store`; adds the store as a whole to the subjects. Safe to use from several threads."""
 
     def __init__(self, folder: Path) -> None:
-        """Open the memory in `folder`, mend it, and take in releases that it has lost.
+        """Open the store in `folder`, mend it, and take in releases that it has lost.
 
         Raises StateError: when the file cannot be opened, or a newer supervisor wrote it.
         """
@@ -53,5 +53,5 @@ class SqliteStore(
         return self._file.has_replaced
 
     def close(self) -> None:
-        """Close the file; the memory cannot be used afterwards."""
+        """Close the file; the store cannot be used afterwards."""
         self._file.close()

@@ -1,4 +1,4 @@
-"""The file of the memory (SQLite, write-ahead log, every commit synced): opened, changed as one, numbered, closed.
+"""The file of the store (SQLite, write-ahead log, every commit synced): opened, changed as one, numbered, closed.
 
 The subjects (`generations`, `journal`, …) see to its tables, `rescue` to a file that is damaged.
 """
@@ -100,7 +100,7 @@ class StateFile:
             if not self.has_replaced:
                 return
             try:
-                self._database.execute("PRAGMA busy_timeout=0")  # while a copy is written, others need the memory
+                self._database.execute("PRAGMA busy_timeout=0")  # while a copy is written, others need the store
                 try:
                     (is_busy, *_) = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 finally:

@@ -1,4 +1,4 @@
-"""What the subjects of the memory have in common: the file that they share."""
+"""The base of the subjects of the store: the file that they share."""
 
 from __future__ import annotations
 

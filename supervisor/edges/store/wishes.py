@@ -1,4 +1,4 @@
-"""Wishes in the memory: the versions that should run, those to return to, and pins."""
+"""Wishes in the store: the versions that should run, those to return to, and pins."""
 
 from __future__ import annotations
 

@@ -36,7 +36,10 @@ Read = Callable[[Instance, ServiceDefinition, RouterConfig], Readings]
 
 
 class Failures:
-    """Lives on the worker's thread. What it holds of a soak does not grow with its length."""
+    """Compares, in a soak, the failed work of the candidate with that of the former active.
+
+    Lives on the worker's thread. What it holds of a soak does not grow with its length.
+    """
 
     def __init__(self, clock: Clock, read: Read) -> None:
         self._clock, self._read = clock, read
@@ -104,7 +107,7 @@ def read_counters(world: World, instance: Instance, definition: ServiceDefinitio
     for counter in definition.manifest.errors:
         try:
             target = target_of(world.folders, instance, definition)
-            sources = world.renderer.probes((counter.source,), router, instance)
+            sources = world.renderer.probes(definition.manifest, (counter.source,), router, instance)
             if sources:  # there is none where its `when` says so
                 readings[counter.name] = world.prober.tally(sources[0], counter, target)
         except SupervisorError as error:

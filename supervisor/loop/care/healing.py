@@ -34,7 +34,10 @@ class Cure:
 
 
 class Healer:
-    """Lives on the worker's thread; asked whenever no hand-over is under way."""
+    """Chooses the hand-over that heals the active instance of one service.
+
+    Lives on the worker's thread; it is asked whenever no hand-over is under way.
+    """
 
     def __init__(self, store: Store, clock: Clock, service: ServiceName) -> None:
         self._store, self._clock, self._service = store, clock, service

@@ -28,7 +28,10 @@ log = logging.getLogger(__name__)
 
 
 class Keeper:
-    """Lives on the worker's thread; `notice` is called from another one, and attributes are read by others."""
+    """Keeps one active instance running.
+
+    Lives on the worker's thread; `notice` is called from another one, and attributes are read by others.
+    """
 
     def __init__(
         self,
@@ -76,12 +79,12 @@ class Keeper:
 
     @property
     def since(self) -> float:
-        """When its process began, or came into care, in seconds since the epoch."""
+        """The time when its process began, or came into care, in seconds since the epoch."""
         return self._process_watch.since
 
     @property
     def usage(self) -> Usage | None:
-        """Its use of memory and processor when it was looked at last; None before that, and while it is down."""
+        """The use of memory and processor when it was looked at last; None before that, and while it is down."""
         return self._process_watch.usage
 
     @property
@@ -96,12 +99,12 @@ class Keeper:
 
     @property
     def blind(self) -> str:
-        """Why its probes cannot be asked; empty while they can."""
+        """The reason why its probes cannot be asked; empty while they can."""
         return self._probing.blind
 
     @property
     def condition(self) -> Condition:
-        """The worst of what holds."""
+        """The condition of the instance: the worst of those that hold."""
         process, is_blind = self._process_watch.process, bool(self.blind)
         return keeping.condition(process, self.readiness, self.liveness, is_blind=is_blind)
 

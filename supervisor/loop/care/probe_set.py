@@ -43,7 +43,10 @@ class _Rendered:
 
 
 class ProbeSet:
-    """Lives on the worker's thread; `blind` is read by others."""
+    """The probes of one active instance, as they are rendered now.
+
+    Lives on the worker's thread; `blind` is read by others.
+    """
 
     def __init__(
         self,
@@ -80,10 +83,7 @@ class ProbeSet:
         self._rendered_at = self._clock.monotonic()
         try:
             target = self._find_target()
-            probes = {
-                question: self._renderer.probes(watch_of(self._manifest, question).probes, self._router, self._instance)
-                for question in Question
-            }
+            probes = {question: self._render(watch_of(self._manifest, question)) for question in Question}
         except SupervisorError as error:
             self._rendered, self.blind = None, f"cannot watch {self._instance.container_name}: {error}"
         else:
@@ -92,9 +92,12 @@ class ProbeSet:
         if self._is_doubtful:
             self.doubt()
 
+    def _render(self, watch: Watch) -> tuple[ResolvedProbe, ...]:
+        return self._renderer.probes(self._manifest, watch.probes, self._router, self._instance)
+
     @property
     def render_due(self) -> float:
-        """When probes that cannot be rendered are to be rendered once more, in monotonic seconds."""
+        """The time when probes that cannot be rendered are to be rendered once more, in monotonic seconds."""
         return self._rendered_at + RENDER_AGAIN_SECONDS
 
     def ask(self, question: Question) -> ProbeResult | None:

@@ -19,7 +19,10 @@ READY_INTERVAL_SECONDS = 5.0  # what is ready is asked for readiness this rarely
 
 
 class Probing:
-    """Lives on the worker's thread; `readiness` and `liveness` are read by others and replaced whole."""
+    """Judges readiness and liveness of one active instance.
+
+    Lives on the worker's thread; `readiness` and `liveness` are read by others and replaced whole.
+    """
 
     def __init__(
         self,
@@ -41,7 +44,7 @@ class Probing:
 
     @property
     def blind(self) -> str:
-        """Why the probes cannot be asked; empty while they can."""
+        """The reason why the probes cannot be asked; empty while they can."""
         return self._probes.blind
 
     def configure(self, router: RouterConfig) -> None:

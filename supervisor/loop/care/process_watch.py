@@ -18,7 +18,10 @@ from supervisor.values.state import Usage
 
 
 class ProcessWatch:
-    """Lives on the worker's thread; only `notice` is called from another one, that of the exit watch."""
+    """Watches the process of one active instance.
+
+    Lives on the worker's thread; only `notice` is called from another one, that of the exit watch.
+    """
 
     def __init__(
         self,

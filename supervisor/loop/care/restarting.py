@@ -22,7 +22,7 @@ MOST_FORGIVEN = 3  # ends, until it was well for a while
 
 
 class Restarting:
-    """Lives on the worker's thread."""
+    """Starts one active instance again after each end. Lives on the worker's thread."""
 
     def __init__(self, world: World, instance: Instance, definition: ServiceDefinition) -> None:
         self._world, self._instance, self._definition = world, instance, definition

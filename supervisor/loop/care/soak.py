@@ -22,7 +22,7 @@ from supervisor.values.router import RouterConfig
 
 
 class SoakWatch:
-    """Lives on the worker's thread."""
+    """Watches the candidate that soaks, and turns its hand-over round when it fails. Lives on the worker's thread."""
 
     def __init__(self, world: World) -> None:
         self._failures = Failures(world.clock, functools.partial(read_counters, world))

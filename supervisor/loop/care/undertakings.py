@@ -36,7 +36,10 @@ Put = Callable[[Callable[[], None]], None]
 
 
 class UndertakingWatch:
-    """Lives on the worker's thread; `courses` is replaced whole, and may be read by others."""
+    """Looks after the undertakings of one service.
+
+    Lives on the worker's thread; `courses` is replaced whole, and may be read by others.
+    """
 
     def __init__(self, world: World, service: ServiceName, put: Put) -> None:
         self._world, self._service, self._put = world, service, put

@@ -128,9 +128,8 @@ def probe_once(
     Raises RenderError or ProbeError: when they cannot be rendered or asked.
     """
     probes = (watch or definition.manifest.readiness).probes
-    return first_fault(
-        world, world.renderer.probes(probes, router, instance), target_of(world.folders, instance, definition)
-    )
+    rendered = world.renderer.probes(definition.manifest, probes, router, instance)
+    return first_fault(world, rendered, target_of(world.folders, instance, definition))
 
 
 def first_fault(world: World, probes: Iterable[ResolvedProbe], target: ProbeTarget) -> str:

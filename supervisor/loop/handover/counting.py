@@ -26,7 +26,7 @@ def look(world: World, instance: Instance, definition: ServiceDefinition, router
     target = target_of(world.folders, instance, definition)
 
     def read() -> str:
-        sources = world.renderer.probes((counters.source,), router, instance)
+        sources = world.renderer.probes(definition.manifest, (counters.source,), router, instance)
         return "".join(world.prober.read(source, target) for source in sources)
 
     _note(world, instance, definition, read)
@@ -49,7 +49,7 @@ def follow(run: HandoverRun, side: Side) -> None:
     if counters is None or not counters.session:
         return
     try:
-        for source in world.renderer.probes((counters.source,), side.router, instance):
+        for source in world.renderer.probes(side.definition.manifest, (counters.source,), side.router, instance):
             target = target_of(world.folders, instance, side.definition)
             run.across.session = world.prober.session(source, counters.session, counters.prompt, target)
             look_on(run, side)

@@ -13,7 +13,10 @@ ROLLED_BACK = "rolled back by the operator"
 
 
 class Foreground:
-    """Lives on the worker's thread; `run` is read by others and replaced whole."""
+    """The hand-over of one service that is under way, and the one that soaks beside it, if any.
+
+    Lives on the worker's thread; `run` is read by others and replaced whole.
+    """
 
     def __init__(self) -> None:
         self.run: HandoverRun | None = None

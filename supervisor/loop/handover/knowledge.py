@@ -90,13 +90,13 @@ def teach(
 
     Things that the instance does not have, or has otherwise, are left out. May be repeated.
     """
-    count = 0
-    for kind in definition.manifest.knowledge:
+    count, manifest = 0, definition.manifest
+    for kind in manifest.knowledge:
         try:
             known = _known(world, kind, definition, router, former)
             own = _read(world, instance, definition, router, (kind,)).get(kind, "")
             wanted = lines(kind, known, own) if known else ()
-            for source in world.renderer.probes((kind.source,), router, instance) if wanted else ():
+            for source in world.renderer.probes(manifest, (kind.source,), router, instance) if wanted else ():
                 refused = world.prober.send(source, wanted, target_of(world.folders, instance, definition))
                 _log_refused(instance, refused)
                 count += len(wanted)
@@ -110,7 +110,7 @@ def teach_again(world: World, instance: Instance, definition: ServiceDefinition,
     """Give an instance that was started again the last knowledge of its service; False: it does not listen yet."""
     sources = [kind.source for kind in definition.manifest.knowledge]
     try:
-        for source in world.renderer.probes(sources[:1], router, instance):
+        for source in world.renderer.probes(definition.manifest, sources[:1], router, instance):
             world.prober.read(source, target_of(world.folders, instance, definition))
     except SupervisorError:
         return False
@@ -175,7 +175,7 @@ def _read(
         dict[One, str](),
     )
     for kind in asked:
-        for source in world.renderer.probes((kind.source,), router, instance):
+        for source in world.renderer.probes(definition.manifest, (kind.source,), router, instance):
             if source not in texts:
                 texts[source] = world.prober.read(source, target)
             answers[kind] = texts[source]

@@ -35,7 +35,7 @@ def check_wording(run: HandoverRun) -> None:
     probes = [probe for watch in watches if watch for probe in watch.probes]
     sources = [*(item.source for item in manifest.errors), *(item.source for item in manifest.knowledge)]
     sources += [item.source for item in manifest.readiness.awaited]
-    run.world.renderer.probes((*probes, *sources), run.router, run.candidate)
+    run.world.renderer.probes(manifest, (*probes, *sources), run.router, run.candidate)
 
 
 def verified(run: HandoverRun) -> Wait | None:
@@ -59,7 +59,7 @@ def _proof(run: HandoverRun) -> tuple[ResolvedProbe, ...]:
     if watch is None or run.former is None or run.handover.kind.is_repair:
         return ()
     target = target_of(run.world.folders, run.candidate, run.definition)
-    probes = run.world.renderer.probes(watch.probes, run.router, run.candidate)
+    probes = run.world.renderer.probes(run.definition.manifest, watch.probes, run.router, run.candidate)
     return tuple(probe for probe in probes if run.world.prober.ask(probe, target).is_good)
 
 

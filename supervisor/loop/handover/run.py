@@ -1,4 +1,4 @@
-"""One hand-over under way.
+"""A hand-over under way: its value in the journal, and what this process adds to it.
 
 Its journal value (`Handover`) is all that outlives this process. Everything else is found again by a supervisor that
 comes back, because every step may be repeated.
@@ -34,7 +34,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two generations of a hand-over, with the router's configuration that its daemon has or is to get."""
+    """The former or the candidate of a hand-over, with the router's configuration that its daemon has or is to get."""
 
     instance: Instance
     definition: ServiceDefinition

@@ -139,7 +139,8 @@ def replay(run: HandoverRun, source: Instance, target: Side) -> int | None:
     world, instance, total = run.world, target.instance, 0
     facts = {"service": instance.service, "generation": instance.generation}
     for volume in target.definition.manifest.state:
-        for request in world.renderer.probes([volume.replay] if volume.replay else [], target.router, instance):
+        wanted = [volume.replay] if volume.replay else []
+        for request in world.renderer.probes(target.definition.manifest, wanted, target.router, instance):
             file = request.argument("file") or ""
             try:
                 granted, known = (world.folders.read_state(side, volume, file, instance) for side in (source, instance))

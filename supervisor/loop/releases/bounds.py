@@ -10,7 +10,10 @@ from supervisor.values.names import Digest, ServiceName
 
 
 class ReleaseBounds:
-    """Used from any thread. Definitions never change, so each is read once."""
+    """The bounds of all imported releases together.
+
+    Used from any thread. Definitions never change, so each is read once.
+    """
 
     def __init__(self, store: Releases, read_definition: ReadDefinition) -> None:
         self._store, self._read_definition = store, read_definition

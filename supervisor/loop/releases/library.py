@@ -30,7 +30,9 @@ class Refilled:
 
 
 class Library:
-    """May be used from any thread.
+    """Imports, loads again and removes releases.
+
+    May be used from any thread.
 
     `images` is locked while images are loaded or removed: there is one import at a time, and no image that is loaded
     and not yet recorded is pruned, or left behind by a router that moves to another engine.

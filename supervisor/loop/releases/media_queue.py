@@ -18,7 +18,10 @@ CLOSE_SECONDS = 15.0  # an import that is under way ends by then
 
 
 class MediaQueue:
-    """May be used from any thread. `employ` is called after each batch; `record` writes an event to the audit log."""
+    """Imports offered media, one after the other.
+
+    May be used from any thread. `employ` is called after each batch; `record` writes an event to the audit log.
+    """
 
     def __init__(
         self,

@@ -26,7 +26,9 @@ CLOSE_SECONDS = 3.0
 
 
 class StorageRepair:
-    """Has a thread of its own; `message` names damage that cannot be repaired yet, and is empty otherwise.
+    """Repairs the engine's storage.
+
+    It has a thread of its own; `message` names damage that cannot be repaired yet, and is empty otherwise.
 
     `media` returns the paths of attached media; `record` writes an event to the audit log.
     """

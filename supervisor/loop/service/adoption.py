@@ -1,4 +1,4 @@
-"""Takes over what an earlier supervisor left: checks the journal against the engine, and touches nothing that works."""
+"""Adopts what an earlier supervisor left: checks the journal against the engine, and touches nothing that works."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ IDLE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """One part of a turn. A duty that fails is not tried for a moment; the others are."""
+    """A part of a worker's turn. A duty that fails is not tried for a moment; the others are."""
 
     name: str  # in logs
     due: Callable[[], float]  # when to act, in monotonic seconds; the past: now; infinity: there is nothing to do

@@ -15,7 +15,10 @@ from supervisor.values.router import RouterConfig
 
 
 class Execution:
-    """Lives on the worker's thread. `publish` takes the snapshot that others read, before anybody is answered."""
+    """Carries on and settles the hand-overs of one service.
+
+    Lives on the worker's thread. `publish` takes the snapshot that others read, before anybody is answered.
+    """
 
     def __init__(self, parts: ServiceParts, publish: Callable[[], None]) -> None:
         self._service, self._world, self._publish = parts.service, parts.world, publish

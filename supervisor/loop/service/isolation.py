@@ -26,7 +26,9 @@ ENGINE_PAUSE_SECONDS = 0.5  # while the engine is away: what ended with it shall
 
 
 class Isolation:
-    """Lives on the worker's thread. A part of its turn that failed is not tried for a moment.
+    """The boundary around the duties of one service.
+
+    Lives on the worker's thread. A part of its turn that failed is not tried for a moment.
 
     `report` is called with the reason.
     """

@@ -17,7 +17,10 @@ from supervisor.values.state import Instance, RenderedFile
 
 
 class Keeping:
-    """Lives on the worker's thread. There is no keeper while nothing serves."""
+    """Puts a keeper on the instance that serves.
+
+    Lives on the worker's thread. There is no keeper while nothing serves.
+    """
 
     def __init__(
         self,
@@ -56,7 +59,7 @@ class Keeping:
         self._given[generation] = router
 
     def give(self, generation: int, router: RouterConfig) -> None:
-        """Record that a daemon has this configuration now: its probes are worded accordingly, and not before."""
+        """Record that a daemon has this configuration now: its probes are rendered for that, and not before."""
         self._given = dict([*self._given.items(), (generation, router)][-2 * MOST_ALIVE :])
         keeper = self.keeper
         if keeper and keeper.instance.generation == generation:

@@ -25,7 +25,7 @@ class Agenda:
     router: RouterConfig | None  # the newest configuration; None: the router has none yet
     number: int = 0  # of that configuration, as the supervision counts
     is_dirty: bool = True  # desired and observed may differ
-    is_adopted: bool = False  # what an earlier supervisor left has been taken over
+    is_adopted: bool = False  # what an earlier supervisor left has been adopted
     is_stopping: bool = False  # the thread is to end
     not_before: float = 0.0  # when the hand-over in the foreground is to be carried on, or the next one may begin
     room_at: float = 0.0  # when a configuration that had no room beside a soak may look for some again
@@ -33,7 +33,7 @@ class Agenda:
 
 @dataclass(frozen=True, slots=True)
 class ServiceParts:
-    """What a duty or a request of one service works with."""
+    """The parts of a worker that its duties and requests work with."""
 
     service: ServiceName
     world: World

@@ -46,7 +46,10 @@ class HeldBack:
 
 
 class RetryPolicy:
-    """Lives on the worker's thread."""
+    """Decides when a version or configuration of one service that failed is tried again.
+
+    Lives on the worker's thread.
+    """
 
     def __init__(self, service: ServiceName, store: Wishes, clock: Clock, damage_reports: DamageReports) -> None:
         self._service, self._store, self._clock, self._damage_reports = service, store, clock, damage_reports
@@ -70,14 +73,14 @@ class RetryPolicy:
 
     @property
     def retry_at(self) -> float:
-        """When what was refused or held back may be tried again, in monotonic seconds; infinity: nothing was."""
+        """The time when a refused or held-back state may be tried, in monotonic seconds; infinity: there is none."""
         held_back = self._held_back
         until = held_back.until if held_back and not held_back.is_over else math.inf
         return min(self._refused_until, until)
 
     @property
     def _refused_until(self) -> float:
-        """When the desired state is tried again after it was refused; at once if something was mended since."""
+        """The time when the refused desired state is tried again; at once if something was mended since."""
         if self._refusal is None:
             return math.inf
         return self._refusal.until if self._refusal.mended == self._damage_reports.mended else -math.inf

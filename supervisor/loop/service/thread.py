@@ -9,7 +9,7 @@ from supervisor.loop.service.parts import ServiceParts
 
 
 class ServiceThread(ABC):
-    """The frame of a worker's life. Public methods but `publish` may be called from any thread."""
+    """The thread of a worker. Public methods but `publish` may be called from any thread."""
 
     def __init__(self, parts: ServiceParts) -> None:
         self.name, self.parts = parts.service, parts

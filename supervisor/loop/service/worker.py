@@ -43,7 +43,10 @@ T = TypeVar("T")
 
 
 class Worker(ServiceThread):
-    """Public methods but `publish` may be called from any thread; `snapshot` is all that others read of the service."""
+    """The worker of one service.
+
+    Public methods but `publish` may be called from any thread; `snapshot` is all that others read of the service.
+    """
 
     def __init__(
         self,
@@ -81,7 +84,7 @@ class Worker(ServiceThread):
         self._adoption = (Duty("adopt", lambda: 0.0, lambda: take_over(parts)),)
         self._duties = (
             Duty("renew", lambda: parts.retry_policy.retry_at, self._renew),
-            Duty("walk", execution.due, execution.carry_on),
+            Duty("hand-over", execution.due, execution.carry_on),
             Duty("clear", self._clearing_due, parts.cleanup.carry_on),
             Duty("keeper", self._tending.due, self._tending.turn, rides_along=True),
             Duty("upkeep", self._upkeep_due, self._keep_up, rides_along=True),
@@ -128,7 +131,7 @@ class Worker(ServiceThread):
 
     @property
     def _due(self) -> tuple[Duty, ...]:
-        """The duties of a turn: nothing is done for a service before what runs of it was taken over."""
+        """The duties of a turn: nothing is done for a service before what runs of it is adopted."""
         return self._duties if self.parts.agenda.is_adopted else self._adoption
 
     def _due_in(self) -> float:

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 class AuditLog:
-    """May be used from any thread."""
+    """Writes events into the audit log. May be used from any thread."""
 
     def __init__(self, store: Audit, clock: Clock) -> None:
         self._store, self._clock = store, clock

@@ -30,7 +30,8 @@ def _ask(
     world: World, caution: Caution, definition: ServiceDefinition, candidate: Instance, router: RouterConfig
 ) -> Iterator[str]:
     target = target_of(world.folders, candidate, definition)
-    pairs = (world.renderer.probes((probe,), router, candidate) for probe in (caution.reference, caution.probe))
+    asked = (caution.reference, caution.probe)
+    pairs = (world.renderer.probes(definition.manifest, (probe,), router, candidate) for probe in asked)
     for reference, probe in zip(*pairs, strict=False):
         if world.prober.ask(reference, target).is_good:
             result = world.prober.ask(probe, target)

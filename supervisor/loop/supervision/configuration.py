@@ -46,7 +46,10 @@ class Reading:
 
 
 class Configuration:
-    """May be used from any thread. `workers` returns those that are employed."""
+    """Takes in the router's configuration and gives it to the workers.
+
+    May be used from any thread. `workers` returns those that are employed.
+    """
 
     def __init__(
         self,

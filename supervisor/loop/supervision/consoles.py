@@ -51,7 +51,7 @@ def console(snapshot: ServiceSnapshot, world: World, router: RouterConfig, line:
     for other in world.switchboard.serving(snapshot.service).alive:  # those that finish are followed already
         look(world, other, definition, router)
     answer = ""
-    for source in world.renderer.probes((counters.source,), router, instance):
+    for source in world.renderer.probes(definition.manifest, (counters.source,), router, instance):
         asked = replace(source, arguments=(*((k, v) for k, v in source.arguments if k != "send"), ("send", line)))
         answer += world.prober.read(asked, target_of(world.folders, instance, definition))
     others = world.shared.ledger.totals(world.store, snapshot.service, without=instance.generation)

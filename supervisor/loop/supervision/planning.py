@@ -15,7 +15,7 @@ from supervisor.values.status import PlannedStep
 
 
 class Planner:
-    """May be used from any thread."""
+    """Plans what an upgrade would do to each service. May be used from any thread."""
 
     def __init__(self, world: World, digest: Callable[[bytes], str]) -> None:
         self._world, self._digest = world, digest

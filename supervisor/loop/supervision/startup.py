@@ -1,4 +1,4 @@
-"""The start of a supervisor: it waits for the engine, names what its memory lost, recalls what runs, places traffic."""
+"""The start of a supervisor: it waits for the engine, names what the store lost, recalls what runs, places traffic."""
 
 from __future__ import annotations
 

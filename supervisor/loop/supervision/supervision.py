@@ -1,4 +1,4 @@
-"""The supervision: builds what looks after all services together, begins it, and ends it.
+"""The supervision: builds the parts that look after all services together, starts them, and ends them.
 
 What others ask of it is in `queries` and `operations`; together they satisfy the surface's `Control`.
 """
@@ -105,7 +105,7 @@ class Supervision(Queries, Operations):
 
     @property
     def is_whole(self) -> bool:
-        """True if every service is looked after."""
+        """True if the worker of every service lives."""
         return self._parts.workers.is_whole
 
     def stop_services(self) -> None:

@@ -51,7 +51,7 @@ def subject_of(snapshot: ServiceSnapshot) -> Subject | None:
 
 @dataclass(slots=True)
 class _Round:
-    """One pass over the items of a service, as its configuration had them when the pass began."""
+    """A pass over the items of a service, as its configuration had them when the pass began."""
 
     subject: Subject
     left: Iterator[ResolvedProbe]
@@ -63,7 +63,7 @@ class _Round:
 
 
 class ItemSurvey:
-    """Has a thread of its own; only `message` is called by others."""
+    """Asks for single items of services, in turns. It has a thread of its own; only `message` is called by others."""
 
     def __init__(
         self, world: World, snapshots: Callable[[], Iterable[ServiceSnapshot]], closing: threading.Event
@@ -128,9 +128,9 @@ class ItemSurvey:
         return round_.is_over and (is_changed or self._world.clock.monotonic() >= round_.due)
 
     def _begin(self, subject: Subject) -> _Round:
-        watch = subject.definition.manifest.survey
-        probes = watch.probes if watch else ()
-        return _Round(subject, self._world.renderer.each_probe(probes, subject.router, subject.instance))
+        manifest = subject.definition.manifest
+        probes = manifest.survey.probes if manifest.survey else ()
+        return _Round(subject, self._world.renderer.each_probe(manifest, probes, subject.router, subject.instance))
 
     def _ask_some(self, round_: _Round, subject: Subject) -> None:
         """Ask the next items up to the first that fails: each of these costs its time-out."""

@@ -23,7 +23,7 @@ NewWorker = Callable[[ServiceName, World, Allocator, Callable[[bytes], str], Rou
 
 
 class Workers:
-    """May be used from any thread: `by_name` is replaced whole."""
+    """The workers of all services, by name. May be used from any thread: `by_name` is replaced whole."""
 
     def __init__(self, world: World, library: Library, digest: Callable[[bytes], str], new_worker: NewWorker) -> None:
         self._world, self._library, self._digest, self._new_worker = world, library, digest, new_worker
@@ -43,7 +43,7 @@ class Workers:
 
     @property
     def is_whole(self) -> bool:
-        """True if every service is looked after."""
+        """True if the worker of every service lives."""
         return all(worker.is_alive for worker in self.by_name.values())
 
     def employ(self, configuration: Configuration) -> None:

@@ -22,7 +22,7 @@ SERVICE: str = _SERVICE.full_name
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the API: the method of the control that answers it, and the messages that carry it."""
+    """A call of the API: the method of the control that answers it, and the messages that carry it."""
 
     method: Method
     descriptor: MethodDescriptor

@@ -34,7 +34,7 @@
     │   └── NameTakenError
     ├── NetworkError          namespaces, nftables, conntrack
     ├── ProbeError            a probe that cannot be carried out at all (not one that fails)
-    ├── StateError            the memory on disk
+    ├── StateError            the store
     │   ├── StateLockedError
     │   └── NoSpaceError      a disk is full: the request is carried out when it is not
     ├── NotRootError

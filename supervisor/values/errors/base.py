@@ -10,7 +10,7 @@ class SupervisorError(Exception):
     """An error that is meant for an operator. It is raised as one of its subclasses only."""
 
     word: ClassVar[str] = "supervisor"
-    """What programs get as `vr-reason` when the error ends a call of the API: a promise, like the name of a field."""
+    """The word that programs get as `vr-reason` when the error ends a call: a promise, like the name of a field."""
 
     def __init_subclass__(cls, *, word: str) -> None:
         """Record the word of the subclass. Raises TypeError: when it has none, for a name in Python is no promise."""
@@ -20,7 +20,7 @@ class SupervisorError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong in a document: where (`readiness.interval`) and what."""
+    """A mistake in a document: where (`readiness.interval`) and what."""
 
     path: str
     problem: str

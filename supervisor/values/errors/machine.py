@@ -1,4 +1,4 @@
-"""Errors of the machine: the container engine, the network, probes, the memory on disk."""
+"""Errors of the machine: the container engine, the network, probes, the store."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ProbeError(SupervisorError, word="probe"):
 
 
 class StateError(SupervisorError, word="state"):
-    """The supervisor's memory on disk cannot be used."""
+    """The store of the supervisor cannot be used."""
 
 
 class NoSpaceError(StateError, word="no-space"):

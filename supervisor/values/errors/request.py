@@ -30,7 +30,7 @@ class UnknownVersionError(RequestError, word="unknown-version"):
 
 
 class UnknownReleaseError(RequestError, word="unknown-release"):
-    """That release is not imported, or none is."""
+    """The release is not imported, or none is."""
 
     def __init__(self, name: str | None, known: Sequence[str]) -> None:
         what = "a release" if name is None else f"release {name!r}"

@@ -37,9 +37,10 @@ from supervisor.values.manifest.questions import (
     Undertaking,
     Watch,
 )
-from supervisor.values.manifest.service import ServiceDefinition, ServiceManifest, Strategy
+from supervisor.values.manifest.service import PRINTED_SCHEMA, ServiceDefinition, ServiceManifest, Strategy
 
 __all__ = [
+    "PRINTED_SCHEMA",
     "ROUTER_ONLY",
     "Argument",
     "Awaited",

@@ -14,7 +14,7 @@ class OnChange(StrEnum):
 
     LIVE = "live"  # the daemon notices the file by itself
     RELOAD = "reload"  # `reload` of the manifest is carried out
-    INSTANCE = "instance"  # a new generation takes over
+    INSTANCE = "instance"  # a new generation takes its place
 
 
 @dataclass(frozen=True, slots=True)

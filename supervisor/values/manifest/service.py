@@ -20,6 +20,10 @@ class Strategy(StrEnum):
     TAKEOVER = "takeover"  # two cannot run; the kernel keeps the data plane while they change places
 
 
+PRINTED_SCHEMA = 1
+"""The version of manifests whose texts see the configuration in the words and notation in which it is printed."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceManifest:
     """A service of the catalog. docs/manifest.md says what each word means."""
@@ -60,6 +64,7 @@ class ServiceManifest:
     masquerades: bool = False  # isolated: it may connect to others, with the router's address
     undertakings: tuple[Undertaking, ...] = ()
     requires: tuple[str, ...] = ()  # services that must be in the same bundle; checked with its index
+    schema: int = 2  # the version of the syntax; PRINTED_SCHEMA: its texts are written for the printed configuration
 
 
 @dataclass(frozen=True, slots=True)

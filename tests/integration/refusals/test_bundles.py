@@ -14,7 +14,7 @@ from tests.kit.live.router import LiveRouter, assert_one_line
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 BAD_MANIFEST = """\
-schema: 1
+schema: 2
 name: alpha
 colour: green
 network: sideways

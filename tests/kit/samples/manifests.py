@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 ISOLATED = """\
-schema: 1
+schema: 2
 name: web
 summary: Serves guests over HTTP
 network: isolated
@@ -59,7 +59,7 @@ requires: [names]
 """
 
 ROUTER = """\
-schema: 1
+schema: 2
 name: names
 summary: Answers questions for names
 network: router

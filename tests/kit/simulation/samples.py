@@ -51,7 +51,7 @@ AWAITED = r"""  awaited:
 
 MANIFESTS = {
     "isolated": r"""
-schema: 1
+schema: 2
 name: isolated
 summary: in a namespace of its own
 network: isolated
@@ -76,7 +76,7 @@ counters:
 """
     + WATCHES.replace("  deadline: 5s\nliveness", f"  deadline: 5s\n{AWAITED}liveness"),
     "router": """
-schema: 1
+schema: 2
 name: router
 summary: in the router's namespace, with leases
 network: router
@@ -94,7 +94,7 @@ state: [{name: leases, mount: /state/leases, sharing: copied}]
 """
     + WATCHES,
     "takeover": """
-schema: 1
+schema: 2
 name: takeover
 summary: two of it cannot run at once
 network: router

@@ -159,7 +159,7 @@ def drop(key: str) -> Break:
 
 # what the JSON Schema can say, both must refuse: (change, path of the fault)
 SHAPES: list[tuple[Break, str]] = [
-    (put("schema", 2), "schema"),
+    (put("schema", 3), "schema"),
     (put("schema", True), "schema"),
     (put("schema", "1"), "schema"),
     (drop("schema"), "schema"),

@@ -13,13 +13,13 @@ from supervisor.documents import (
     Amount,
     Boolean,
     Choice,
-    Exactly,
     Integer,
     Number,
     Parsed,
     Quantity,
     Shape,
     Text,
+    Version,
 )
 from supervisor.values.errors import Fault
 
@@ -49,7 +49,7 @@ TAKEN: list[tuple[Shape, object, object]] = [
     (Amount("seconds"), 0, 0.0),
     (Amount("seconds"), 0.5, 0.5),
     (Boolean(), False, False),
-    (Exactly(1), 1, 1),
+    (Version((1,)), 1, 1),
     (TIME, "250ms", 0.25),
     (TIME, 2, 2.0),
     (TIME_OR_ZERO, 0, 0.0),
@@ -80,7 +80,7 @@ REFUSED: list[tuple[Shape, object, str]] = [
     (Amount("seconds"), HUGE, "must be a number of seconds, not a very large number"),
     (Amount("seconds"), "3s", "must be a number of seconds, not '3s'"),
     (Boolean(), "yes", "must be true or false, not a text"),
-    (Exactly(1), True, "must be 1: this supervisor knows no other version of the syntax"),
+    (Version((1,)), True, "must be 1: this supervisor knows no other version of the syntax"),
     (TIME, "3 s", "must be a duration like 30s, not '3 s'"),
     (TIME, 0, "must be a duration above zero"),
     (TIME, "61s", "is above the greatest duration allowed (60)"),

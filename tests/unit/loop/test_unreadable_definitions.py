@@ -10,7 +10,7 @@ from supervisor.edges.render import TemplateRenderer
 from supervisor.loop.world import ReadDefinition
 from supervisor.ports.files import Renderer
 from supervisor.values.errors import Fault, ManifestError, RenderError
-from supervisor.values.manifest import Probe, ServiceDefinition
+from supervisor.values.manifest import Probe, ServiceDefinition, ServiceManifest
 from supervisor.values.names import ServiceName
 from supervisor.values.router import RouterConfig
 from supervisor.values.settings import Settings
@@ -38,11 +38,13 @@ class Speechless(TemplateRenderer):
             raise RenderError("cannot render main.j2: 'uplink' is undefined")
         return super().files(definition, router, instance)
 
-    def probes(self, probes: Sequence[Probe], router: RouterConfig, instance: Instance) -> tuple[ResolvedProbe, ...]:
+    def probes(
+        self, manifest: ServiceManifest, probes: Sequence[Probe], router: RouterConfig, instance: Instance
+    ) -> tuple[ResolvedProbe, ...]:
         asks = [dict(probe.arguments).get("command") for probe in probes]
         if instance.release == self._release and "is it alive" in asks:
             raise RenderError("cannot word a probe: 'uplink' is undefined")
-        return super().probes(probes, router, instance)
+        return super().probes(manifest, probes, router, instance)
 
 
 def next_life(subject: SimulatedService, renderer: Renderer = RENDERER, read: ReadDefinition = read_definition) -> None:

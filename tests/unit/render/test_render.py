@@ -296,11 +296,11 @@ def test_probes_are_filled_in() -> None:
         ),
         Probe(ProbeKind.TCP, (("port", "80"),), when="router.hosts | length > 99"),
     )
-    found = TemplateRenderer().probes(probes, SAMPLE, INSTANCE)
+    found = TemplateRenderer().probes(ROUTER, probes, SAMPLE, INSTANCE)
     assert found[0] == ResolvedProbe("dns", (("port", "1053"), ("name", "vm-020")), 0.5)
     assert len(found) == 3
     with pytest.raises(RenderError, match=r"cannot render probes\[0\]\.tcp\.port line 1 of web"):
-        TemplateRenderer().probes((Probe(ProbeKind.TCP, (("port", "{{ item }}"),)),), SAMPLE, INSTANCE)
+        TemplateRenderer().probes(ROUTER, (Probe(ProbeKind.TCP, (("port", "{{ item }}"),)),), SAMPLE, INSTANCE)
 
 
 def test_two_thousand_hosts_render_in_a_second() -> None:
@@ -330,7 +330,7 @@ def test_two_thousand_hosts_render_in_a_second() -> None:
 def test_of_alternatives_one_is_enough_and_each_entry_has_its_own() -> None:
     ports = (("port", "{{ item }}"),)
     one = Probe(ProbeKind.TCP, ports, each="[1, 2]", needs=Needs.ONE)
-    found = TemplateRenderer().probes((Probe(ProbeKind.TCP, ports, each="[3]"), one, one), SAMPLE, INSTANCE)
+    found = TemplateRenderer().probes(ROUTER, (Probe(ProbeKind.TCP, ports, each="[3]"), one, one), SAMPLE, INSTANCE)
     assert [probe.alternative for probe in found] == [None, 1, 1, 2, 2]
 
 

@@ -26,7 +26,7 @@ _OURS = re.compile(r"\.new-[0-9a-f]{16}")  # half a file: left by a supervisor t
 
 @dataclass(slots=True)
 class Budget:
-    """What one operation may still read before it is refused."""
+    """The entries and bytes that an operation may still read before it is refused."""
 
     bytes_left: int = MAX_BYTES
     entries_left: int = MAX_ENTRIES

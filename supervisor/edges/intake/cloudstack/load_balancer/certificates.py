@@ -51,7 +51,7 @@ def _joined(certificate: str, chain: str, key: str, password: str, security_leve
     try:
         key_text, public = _key(key, password)
         certificates = _ordered(_certificates(certificate) + _certificates(chain, may_be_none=True), public)
-        text = "".join([*(one.public_bytes(Encoding.PEM).decode() for one in certificates), key_text])
+        text = "".join([*(each.public_bytes(Encoding.PEM).decode() for each in certificates), key_text])
         _try(text, security_level)
     except BadPartError as error:
         return "", str(error)
@@ -86,17 +86,17 @@ def _certificates(text: str, *, may_be_none: bool = False) -> list[Certificate]:
 def _ordered(certificates: Sequence[Certificate], public: bytes) -> list[Certificate]:
     """Put the one of the key first, then the issuer of each; those that issued none of them come last."""
     left = list(dict.fromkeys(certificates))
-    own = next((one for one in left if _public(one) == public), None)
+    own = next((other for other in left if _public(other) == public), None)
     if own is None:
         raise BadPartError("the key of {name} belongs to another one")
-    found = []
+    ordered = []
     following: Certificate | None = own
     while following is not None:
-        found.append(following)
+        ordered.append(following)
         left.remove(following)
         issuer = following.issuer
-        following = next((one for one in left if one.subject == issuer), None)
-    return found + left
+        following = next((other for other in left if other.subject == issuer), None)
+    return ordered + left
 
 
 def _public(certificate: Certificate) -> bytes:

@@ -1,4 +1,4 @@
-"""One section of the load balancer's text becomes a listener, or the page of statistics.
+"""A section of the load balancer's text becomes a listener, or the page of statistics.
 
 A directive that is not known is left out and named. One that narrows who may come in is never left out: without it the
 whole listener is refused.
@@ -137,7 +137,7 @@ def _with(result: Listener, line: Directive, bounds: Bounds) -> Listener:
 
 
 def _backends(section: Section, faults: Faults) -> tuple[Backend, ...]:
-    found: dict[str, Backend] = {}
+    members: dict[str, Backend] = {}
     default = BARE
     for line in section.directives:
         with faults.part(line.path):
@@ -146,15 +146,15 @@ def _backends(section: Section, faults: Faults) -> tuple[Backend, ...]:
                     default = default_server(line, default, faults)
                 case ("server", *_):
                     member = backend(line, default, faults)
-                    if member.name in found:
+                    if member.name in members:
                         raise BadPartError(f"another server has the name {member.name}: left out")
-                    found[member.name] = member
-    return tuple(found.values())
+                    members[member.name] = member
+    return tuple(members.values())
 
 
 def _header_rules(section: Section, is_http: bool, is_tls: bool, faults: Faults) -> tuple[HeaderRule, ...]:
     """Check each directive that narrows, too: one that does more than write headers refuses the listener."""
-    found: list[HeaderRule] = []
+    rules: list[HeaderRule] = []
     for line in section.directives:
         if line.words[0] not in NARROWING or _is_source_list(line):
             continue
@@ -166,8 +166,8 @@ def _header_rules(section: Section, is_http: bool, is_tls: bool, faults: Faults)
             if not is_http:
                 raise BadPartError(f"{line.words[0]} needs mode http: left out")
             if not (is_tls and line.words[2:] == ("X-Forwarded-Proto", "https")):  # each listener with TLS says so
-                found.append(header_rule(line))
-    return tuple(found)
+                rules.append(header_rule(line))
+    return tuple(rules)
 
 
 def _is_source_list(line: Directive) -> bool:
@@ -185,10 +185,10 @@ def _allowed_sources(section: Section) -> tuple[IPv4Network, ...]:
     listed: list[IPv4Network | IPv6Network] = []
     for line in section.all("acl", "network_allowed", "src"):
         listed += [ip_network(word, strict=False) for word in line.words[3:]]
-    found = [network for network in listed if isinstance(network, IPv4Network)]
-    if (listed or section.all("tcp-request", "connection", "reject")) and not found:
+    networks = [network for network in listed if isinstance(network, IPv4Network)]
+    if (listed or section.all("tcp-request", "connection", "reject")) and not networks:
         raise BadPartError(f"{section.name}: nobody is allowed: listener refused")
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(networks))
 
 
 def inherited(directives: Sequence[Directive], words: Sequence[str]) -> tuple[Directive, ...]:

@@ -32,7 +32,7 @@ LOGGED = ("log",)  # what is logged, and where, is the supervisor's
 
 @dataclass(frozen=True, slots=True)
 class Directive:
-    """One line: its number in the whole text, and its words (a blank after a backslash belongs to the word)."""
+    """A line of the text: its number, and its words (a blank after a backslash belongs to the word)."""
 
     number: int
     words: tuple[str, ...]

@@ -7,14 +7,12 @@ that names the template, the line and the service, and nothing is written.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
-from types import TracebackType
 
-from jinja2 import StrictUndefined, TemplateError
-
-from supervisor.edges.templating import RAW_SUFFIX, compile_expression, compile_template, token
+from supervisor.edges.render.scope import Scope, scope_of
+from supervisor.edges.templating import RAW_SUFFIX, token
 from supervisor.values.errors import RenderError
 from supervisor.values.manifest import (
     ConfigFile,
@@ -40,80 +38,6 @@ from supervisor.values.undertaking import ResolvedUndertaking
 
 _COMPONENT = re.compile(r"(?!\.)[A-Za-z0-9._@:+-]{1,255}")
 _INTERFACE = re.compile(r"[A-Za-z0-9._@-]{1,15}")
-_TEMPLATE_FILE = "<template>"  # what the template engine calls a text in tracebacks
-
-
-@dataclass(frozen=True, slots=True)
-class _Scope:
-    """The names that a template sees, and how an error calls it."""
-
-    names: Mapping[str, object]
-    service: str
-    is_secret: bool = False
-
-    def template(self, text: str, place: str) -> str:
-        try:
-            return compile_template(text, self.is_secret).render(self.names)
-        except Exception as error:  # a template may raise anything: it calls methods of our values
-            raise self._failure(place, error) from _cause(error, self.is_secret)
-
-    def expression(self, text: str, place: str) -> object:
-        try:
-            value = compile_expression(text, self.is_secret)(**self.names)
-            if isinstance(value, StrictUndefined):
-                str(value)  # raises, and says which name
-            return value
-        except Exception as error:
-            raise self._failure(place, error) from _cause(error, self.is_secret)
-
-    def each(self, text: str | None, when: str | None, place: str) -> Iterator[_Scope]:
-        """Yield one scope for every item that `when` admits; without `each`, this scope alone."""
-        for scope in (self,) if text is None else self._items(text, f"{place}.each"):
-            if when is None or scope.is_true(when, f"{place}.when"):
-                yield scope
-
-    def _items(self, text: str, place: str) -> Iterator[_Scope]:
-        for index, item in enumerate(self.sequence(text, place)):
-            yield _Scope({**self.names, "item": item, "index": index}, self.service, self.is_secret)
-
-    def sequence(self, text: str, place: str) -> tuple[object, ...]:
-        value = self.expression(text, place)
-        if not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping):
-            raise self.refuse(place, f"must give a sequence, not {type(value).__name__}")
-        try:
-            items = tuple(value)  # a filter's generator runs only now
-            for undefined in (item for item in items if isinstance(item, StrictUndefined)):
-                str(undefined)  # raises
-        except Exception as error:
-            raise self._failure(place, error) from _cause(error, self.is_secret)
-        return items
-
-    def is_true(self, text: str, place: str) -> bool:
-        return bool(self.expression(text, place))
-
-    def refuse(self, place: str, cause: str) -> RenderError:
-        return RenderError(f"cannot render {place} of {self.service}: {cause}")
-
-    def _failure(self, place: str, error: Exception) -> RenderError:
-        line = _line_of(error.__traceback__)
-        cause = str(error)
-        if not isinstance(error, RenderError | TemplateError):  # may quote a value
-            cause = type(error).__name__ + (" (details hidden: secret)" if self.is_secret else f": {error}")
-        return self.refuse(f"{place} line {line}" if line else place, cause)
-
-
-def _cause(error: Exception, is_secret: bool) -> Exception | None:
-    """Return the cause to chain; None beside secrets: a foreign error may quote a value, and so would the traceback."""
-    return None if is_secret else error
-
-
-def _line_of(trace: TracebackType | None) -> int | None:
-    line = None
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == _TEMPLATE_FILE:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
 
 
 class TemplateRenderer:
@@ -126,7 +50,7 @@ class TemplateRenderer:
         files: dict[str, RenderedFile] = {}
         for source, entry in enumerate(manifest.config):
             place = f"config[{source}]"
-            base = _Scope({"router": router, "instance": instance}, manifest.name)
+            base = scope_of(manifest, router, instance)
             text = templates[entry.template]
             for scope in base.each(entry.each, entry.when, place):
                 path = _target(entry, scope, place)
@@ -145,7 +69,7 @@ class TemplateRenderer:
     def frontends(
         self, manifest: ServiceManifest, router: RouterConfig, instance: Instance
     ) -> tuple[ResolvedFrontend, ...]:
-        base = _Scope({"router": router, "instance": instance}, manifest.name)
+        base = scope_of(manifest, router, instance)
         claims: dict[object, str] = {}
         if instance.sync_port:
             claims[f"inside port {instance.sync_port}/tcp"] = "sync_port"
@@ -161,11 +85,15 @@ class TemplateRenderer:
                 resolved.append(resolved_frontend)
         return tuple(resolved)
 
-    def probes(self, probes: Sequence[Probe], router: RouterConfig, instance: Instance) -> tuple[ResolvedProbe, ...]:
-        return tuple(self.each_probe(probes, router, instance))
+    def probes(
+        self, manifest: ServiceManifest, probes: Sequence[Probe], router: RouterConfig, instance: Instance
+    ) -> tuple[ResolvedProbe, ...]:
+        return tuple(self.each_probe(manifest, probes, router, instance))
 
-    def each_probe(self, probes: Sequence[Probe], router: RouterConfig, instance: Instance) -> Iterator[ResolvedProbe]:
-        base = _Scope({"router": router, "instance": instance}, instance.service)
+    def each_probe(
+        self, manifest: ServiceManifest, probes: Sequence[Probe], router: RouterConfig, instance: Instance
+    ) -> Iterator[ResolvedProbe]:
+        base = scope_of(manifest, router, instance)
         for index, probe in enumerate(probes):
             place = f"probes[{index}].{probe.kind}"
             for scope in base.each(probe.each, probe.when, place):
@@ -174,7 +102,7 @@ class TemplateRenderer:
     def undertakings(
         self, manifest: ServiceManifest, router: RouterConfig, instance: Instance
     ) -> tuple[ResolvedUndertaking, ...]:
-        base = _Scope({"router": router, "instance": instance}, instance.service)
+        base = scope_of(manifest, router, instance)
         resolved: dict[tuple[str, str], ResolvedUndertaking] = {}
         for index, declared in enumerate(manifest.undertakings):
             place = f"undertakings[{index}]"
@@ -185,18 +113,18 @@ class TemplateRenderer:
         return tuple(resolved.values())
 
     def gap_port(self, manifest: ServiceManifest, router: RouterConfig, instance: Instance) -> int | None:
-        gap, scope = manifest.takeover.gap_port, _Scope({"router": router, "instance": instance}, manifest.name)
+        gap, scope = manifest.takeover.gap_port, scope_of(manifest, router, instance)
         if gap is None or (gap.when is not None and not scope.is_true(gap.when, "takeover.encapsulation.when")):
             return None
         return gap.port
 
 
-def _probe(probe: Probe, scope: _Scope, place: str, alternative: int | None = None) -> ResolvedProbe:
+def _probe(probe: Probe, scope: Scope, place: str, alternative: int | None = None) -> ResolvedProbe:
     arguments = tuple((key, scope.template(text, f"{place}.{key}")) for key, text in probe.arguments)
     return ResolvedProbe(str(probe.kind), arguments, probe.timeout, alternative)
 
 
-def _undertaking(declared: Undertaking, scope: _Scope, place: str) -> ResolvedUndertaking:
+def _undertaking(declared: Undertaking, scope: Scope, place: str) -> ResolvedUndertaking:
     call = declared.call
     if call and call.when is not None and not scope.is_true(call.when, f"{place}.call.when"):
         call = None
@@ -214,7 +142,7 @@ def _undertaking(declared: Undertaking, scope: _Scope, place: str) -> ResolvedUn
     )
 
 
-def _target(entry: ConfigFile, scope: _Scope, place: str) -> str:
+def _target(entry: ConfigFile, scope: Scope, place: str) -> str:
     path = scope.template(entry.target, f"{place}.target")
     for component in path.split("/"):
         if not _COMPONENT.fullmatch(component):
@@ -222,7 +150,7 @@ def _target(entry: ConfigFile, scope: _Scope, place: str) -> str:
     return path
 
 
-def _content(entry: ConfigFile, text: str, scope: _Scope) -> bytes:
+def _content(entry: ConfigFile, text: str, scope: Scope) -> bytes:
     if not entry.template.endswith(RAW_SUFFIX):
         return _encoded(scope.template(text, entry.template), entry.template, scope)
     value = scope.expression(text, entry.template)
@@ -233,7 +161,7 @@ def _content(entry: ConfigFile, text: str, scope: _Scope) -> bytes:
     raise scope.refuse(entry.template, f"must give bytes or a text, not {type(value).__name__}")
 
 
-def _encoded(text: str, place: str, scope: _Scope) -> bytes:
+def _encoded(text: str, place: str, scope: Scope) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError as error:
@@ -241,7 +169,7 @@ def _encoded(text: str, place: str, scope: _Scope) -> bytes:
 
 
 def _frontend(
-    manifest: ServiceManifest, instance: Instance, frontend: Frontend, scope: _Scope, place: str
+    manifest: ServiceManifest, instance: Instance, frontend: Frontend, scope: Scope, place: str
 ) -> ResolvedFrontend:
     name = scope.template(frontend.name, f"{place}.name")
     try:
@@ -273,7 +201,7 @@ def _claims(frontend: ResolvedFrontend) -> Iterator[str]:
             yield from (f"{interface}:{port}/{protocol}" for interface in interfaces)
 
 
-def _port(scope: _Scope, text: str, place: str) -> int:
+def _port(scope: Scope, text: str, place: str) -> int:
     value = scope.expression(text, place)
     if isinstance(value, str) and value.isdecimal():
         value = int(value)
@@ -282,7 +210,7 @@ def _port(scope: _Scope, text: str, place: str) -> int:
     raise scope.refuse(place, f"{value!r:.40} is not a port")
 
 
-def _address(scope: _Scope, text: str, place: str) -> IPv4Address:
+def _address(scope: Scope, text: str, place: str) -> IPv4Address:
     value = scope.expression(text, place)
     if isinstance(value, IPv4Interface):
         return value.ip
@@ -292,7 +220,7 @@ def _address(scope: _Scope, text: str, place: str) -> IPv4Address:
         raise scope.refuse(place, f"{value!r:.40} is not an IPv4 address") from error
 
 
-def _interfaces(scope: _Scope, text: str, place: str) -> tuple[str, ...]:
+def _interfaces(scope: Scope, text: str, place: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(str(name) for name in scope.sequence(text, place)))
     for name in names:
         if not _INTERFACE.fullmatch(name):

@@ -109,9 +109,9 @@ def test_what_the_kernel_cannot_do_stops_no_takeover(scenario: Scenario, missing
             case "rule":
                 machine.traffic.apply = refusing_held_ports(machine.traffic)  # type: ignore[method-assign, assignment]
             case "list":
-                machine.associations.present = refuse  # type: ignore[method-assign]
+                machine.faults.refused["associations.present"] = NetworkError("cannot list associations: none")
             case "delete":
-                machine.associations.delete = refuse  # type: ignore[method-assign, assignment]
+                machine.faults.refused["associations.delete"] = NetworkError("cannot delete associations: none")
         carry_out(router, scenario)
         assert machine.traffic.table.held_ports == ()
         assert machine.encapsulation.held == {}

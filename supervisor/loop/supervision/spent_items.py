@@ -26,7 +26,7 @@ LOOK_SECONDS = 1.0
 class SpentItems:
     """Forgets items that a service has used up.
 
-    It looks into the volumes of what serves every `look_seconds`, from a thread of its own.
+    It looks into the volumes of active instances every `look_seconds`, from a thread of its own.
 
     `forget` takes items out of the configuration, and out of its stored form.
     """

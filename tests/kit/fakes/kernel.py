@@ -138,7 +138,7 @@ class FakeAssociations:
     """Satisfies `ports.network.Associations`. What a daemon made outlives it."""
 
     def __init__(self) -> None:
-        self.found: list[Association] = []
+        self.established: list[Association] = []
         self._made = 0
 
     def make(self, source: str, destination: str) -> tuple[Association, Association]:
@@ -146,14 +146,14 @@ class FakeAssociations:
         self._made += 1
         there = Association(source, destination, "esp", 2 * self._made, 1, "tunnel")
         back = Association(destination, source, "esp", 2 * self._made + 1, 1, "tunnel")
-        self.found += [there, back]
+        self.established += [there, back]
         return there, back
 
     def present(self) -> tuple[Association, ...]:
-        return tuple(self.found)
+        return tuple(self.established)
 
     def delete(self, associations: Sequence[Association]) -> None:
-        self.found = [one for one in self.found if one not in associations]
+        self.established = [made for made in self.established if made not in associations]
 
 
 class FakeEncapsulation:

@@ -47,7 +47,7 @@ def destroy(root: Path, state: Path, runtime: Path) -> None:
 
 def monitors(root: Path) -> list[Process]:
     """Return services, monitors of containers and of commands inside them, and clean-up commands, below `root`."""
-    found = []
+    processes = []
     places = tuple(os.fsencode(f"{scheme}{root}/") for scheme in ("", "unix://"))
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
@@ -57,5 +57,5 @@ def monitors(root: Path) -> list[Process]:
             is_engine = Path(os.fsdecode(words[0])).name in ("conmon", "podman")
             process = Process.find(int(entry.name))
             if is_engine and any(word.startswith(places) for word in words) and process:
-                found.append(process)
-    return found
+                processes.append(process)
+    return processes

@@ -58,8 +58,8 @@ def _machine(router: SimulatedRouter, active: Instance) -> Iterator[str]:
     if set(machine.folders.volumes) != volumes:
         yield f"state volumes: {set(machine.folders.volumes)}, expected {volumes}"
     daemon = machine.engine.daemons[active.container_name]
-    if set(machine.associations.found) != set(daemon.associations):
-        yield f"associations: {machine.associations.found}, the active made {daemon.associations}"
+    if set(machine.associations.established) != set(daemon.associations):
+        yield f"associations: {machine.associations.established}, the active made {daemon.associations}"
     if machine.encapsulation.held:
         yield f"sockets held: {machine.encapsulation.held}"
     if len(machine.exits.watched) != 1:

@@ -102,7 +102,7 @@ class SimulatedMachine:
         self.links.namespaces.clear()
         self.links.interfaces.clear()
         self.traffic.remove()
-        self.connections.flows, self.associations.found = [], []
+        self.connections.flows, self.associations.established = [], []
         self.folders.configs.clear()
         self.folders.backups.clear()
 
@@ -177,8 +177,8 @@ class SimulatedMachine:
         age = self.clock.elapsed - daemon.started
         if source.argument("send") == "counters":
             return f"part,done\nall,{int(age / TICK_SECONDS)}\n"
-        found = daemon.behaviour.finds_out
-        return "\n".join([*daemon.told, *(f"unknown {name}" for name, after in found if age < after)])
+        later = daemon.behaviour.finds_out
+        return "\n".join([*daemon.told, *(f"unknown {name}" for name, after in later if age < after)])
 
     def session(self, source: ResolvedProbe, opening: Sequence[str], prompt: str, target: ProbeTarget) -> Session:
         raise ProbeError(f"cannot open a session with {target.container}: daemons here have none")
@@ -328,10 +328,10 @@ class DaemonEngine(FakeEngine):
         return self._entry(name).container
 
     def usage(self, name: str) -> Usage:
-        found, daemon = super().usage(name), self.daemons[name]
+        usage, daemon = super().usage(name), self.daemons[name]
         starves = daemon.behaviour.starves_after
         is_starved = starves is not None and self._machine.clock.elapsed - daemon.started >= starves
-        return replace(found, oom_kills=int(is_starved))
+        return replace(usage, oom_kills=int(is_starved))
 
     def run(self, spec: ContainerSpec, timeout: float) -> ExecResult:
         self._enter("run", spec.name)

@@ -199,6 +199,6 @@ def _read(name: str, manifest: bytes) -> ServiceDefinition:
     return definition_from_files(name, {"manifest.yaml": manifest, **TEMPLATES})
 
 
-def read_definition(name: str, found: Mapping[str, bytes]) -> ServiceDefinition:
+def read_definition(name: str, files_of: Mapping[str, bytes]) -> ServiceDefinition:
     """Manifests are read once for all tests: the loop does not mind, and reading is slow."""
-    return _read(name, found["manifest.yaml"])
+    return _read(name, files_of["manifest.yaml"])

@@ -9,9 +9,7 @@ from supervisor.values.names import ServiceName
 from tests.kit.simulation.scenarios import configure, swap, until_live, until_soak
 from tests.kit.simulation.service import OVERLAPPING, simulated_service
 
-
-def refuse() -> None:
-    raise EngineUnavailableError("cannot start the engine: it does not come")
+REFUSED = {"engine.start_service": EngineUnavailableError("cannot start the engine: it does not come")}
 
 
 @pytest.mark.parametrize("is_hung", [False, True], ids=["gone", "hung"])
@@ -23,12 +21,12 @@ def test_traffic_is_back_before_the_engine_is(service: ServiceName, is_hung: boo
         until_soak(subject.router, service)
         candidate = subject.keeper.instance.container_name
         machine.engine.is_hung, machine.engine.is_running = is_hung, is_hung
-        machine.engine.start_service = refuse  # type: ignore[method-assign]
+        machine.faults.refused.update(REFUSED)
         outage = machine.outage[service]
         machine.engine.end(candidate, 1)
         subject.until(lambda: machine.serving(service) is not None, 3.0)
         assert machine.outage[service] - outage < 1.0
-        del machine.engine.start_service
+        machine.faults.refused.clear()
         subject.until(lambda: subject.worker.is_settled)
         assert subject.story(before) == [("swap", "reverted")]
         assert (subject.runs, subject.desired) == ("1.0", "1.0")
@@ -45,12 +43,12 @@ def test_traffic_is_back_before_the_engine_is_after_a_change_in_the_soak_too(ser
         subject.until(lambda: not subject.worker.cleanup)
         candidate = subject.keeper.instance.container_name
         machine.engine.is_running = False
-        machine.engine.start_service = refuse  # type: ignore[method-assign]
+        machine.faults.refused.update(REFUSED)
         outage = machine.outage[service]
         machine.engine.end(candidate, 1)
         subject.until(lambda: machine.serving(service) is not None, 5.0)
         assert machine.outage[service] - outage < 2.0
-        del machine.engine.start_service
+        machine.faults.refused.clear()
         subject.until(lambda: subject.worker.is_settled)
         assert subject.runs == "1.0"
         assert b"name two\n" in subject.daemon.configuration

@@ -67,7 +67,7 @@ def test_the_journal_knows_what_a_daemon_leaves_before_it_ends(scenario: Scenari
 
         def unrecorded() -> set[Association]:
             (handover,) = machine.store.open_handovers()
-            return set(machine.associations.found) - set(handover.associations)
+            return set(machine.associations.established) - set(handover.associations)
 
         seen = look_before_kills(router, unrecorded)
         carry_out(router, scenario)
@@ -78,10 +78,10 @@ def test_the_journal_knows_what_a_daemon_leaves_before_it_ends(scenario: Scenari
 def test_what_was_not_replaced_is_kept() -> None:
     with prepared(SWAP) as router:
         other = Association("203.0.113.2", "203.0.113.201", "esp", 77, 2, "tunnel")
-        router.machine.associations.found.append(other)
+        router.machine.associations.established.append(other)
         carry_out(router, SWAP)
-        assert other in router.machine.associations.found
-        assert len(router.machine.associations.found) == 3
+        assert other in router.machine.associations.established
+        assert len(router.machine.associations.established) == 3
 
 
 def test_where_the_daemon_is_the_data_plane_nothing_is_held() -> None:
@@ -109,9 +109,9 @@ def test_what_the_kernel_cannot_do_stops_no_takeover(scenario: Scenario, missing
             case "rule":
                 machine.traffic.apply = refusing_held_ports(machine.traffic)  # type: ignore[method-assign, assignment]
             case "list":
-                machine.associations.present = refuse  # type: ignore[method-assign]
+                machine.faults.refused["associations.present"] = NetworkError("cannot list associations: none")
             case "delete":
-                machine.associations.delete = refuse  # type: ignore[method-assign, assignment]
+                machine.faults.refused["associations.delete"] = NetworkError("cannot delete associations: none")
         carry_out(router, scenario)
         assert machine.traffic.table.held_ports == ()
         assert machine.encapsulation.held == {}

@@ -40,7 +40,7 @@ def stop_and_start(router: SimulatedRouter, scenario: Scenario) -> None:
     assert router.machine.engine.containers() == ()
     assert not router.machine.links.namespaces
     assert not router.machine.folders.configs
-    router.machine.associations.found = []  # a daemon that ends in order deletes them
+    router.machine.associations.established = []  # a daemon that ends in order deletes them
     for number in ("1.0", "2.0"):
         router.machine.behaviours[image(scenario.service, number)] = Behaviour(can_start=False)
     router.machine.clock.after(UNABLE_SECONDS, router.machine.behaviours.clear)

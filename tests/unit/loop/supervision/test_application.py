@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 
@@ -122,17 +121,13 @@ def test_while_a_version_soaks_it_is_live_too(service: ServiceName) -> None:
 @pytest.mark.parametrize("name", ["instance", "reload"])
 def test_what_is_refused_for_want_of_space_is_applied_when_there_is_some(service: ServiceName, name: str) -> None:
     with simulated_service(service) as subject:
-        write = subject.machine.folders.write
-
-        def full(*_: Any) -> None:
-            raise NoSpaceError("cannot write the files of it: No space left on device")
-
-        subject.machine.folders.write = full  # type: ignore[method-assign, assignment]
+        refused = subject.machine.faults.refused
+        refused["folders.write"] = NoSpaceError("cannot write the files of it: No space left on device")
         told = apply(subject, name, 1.0)
         assert last(told)[0] == "refused"
         assert "No space left on device" in str(last(told)[1])
         subject.wait(20.0)
-        subject.machine.folders.write = write  # type: ignore[method-assign]
+        refused.clear()
         subject.wait(10.0)
         assert {"instance": b"name two\n", "reload": b"domain other\n"}[name] in subject.daemon.configuration
         assert "what was refused serves now" in events(subject, "configuration live")
@@ -141,18 +136,13 @@ def test_what_is_refused_for_want_of_space_is_applied_when_there_is_some(service
 @overlapping
 def test_what_cannot_be_recorded_is_refused_and_taken_in_later(service: ServiceName) -> None:
     with simulated_service(service) as subject:
-        supervision, store = subject.router.supervisor.supervision, subject.machine.store
-        save = store.save_configuration
-
-        def full(*_: Any) -> None:
-            raise StateError("cannot write state.db: database or disk is full")
-
-        store.save_configuration = full  # type: ignore[method-assign, assignment]
+        supervision, refused = subject.router.supervisor.supervision, subject.machine.faults.refused
+        refused["store.save_configuration"] = StateError("cannot write state.db: database or disk is full")
         told = list(supervision.apply_config((("instance", b""),)))
         assert last(told)[0] == "refused"
         assert "disk is full; they are taken in as soon as they can be" in str(last(told)[1])
         assert "disk is full" in supervision.status().message
-        store.save_configuration = save  # type: ignore[method-assign]
+        refused.clear()
         supervision._parts.configuration.take_postponed()
         subject.wait(10.0)
         assert b"name two\n" in subject.daemon.configuration

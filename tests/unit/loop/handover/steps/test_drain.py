@@ -9,7 +9,6 @@ from supervisor.loop.handover.steps.cut_over import SOAK_POLL_SECONDS
 from supervisor.values.errors import NetworkError
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import ServiceName
-from supervisor.values.state import Instance
 from supervisor.values.traffic import Connection
 from tests.kit.fakes.kernel import CLIENT
 from tests.kit.simulation.scenarios import swap
@@ -20,8 +19,9 @@ DRAIN_SECONDS, SOAK_SECONDS = 20.0, 2.0
 each = pytest.mark.parametrize("service", OVERLAPPING)
 
 
-def refuse(instance: Instance) -> tuple[Connection, ...]:
-    raise NetworkError(f"cannot list connections of {instance.container_name}: refused")
+def refuse(subject: SimulatedService, *methods: str) -> None:
+    error = NetworkError("cannot list connections: refused")
+    subject.machine.faults.refused.update({f"connections.{method}": error for method in methods})
 
 
 def signals(subject: SimulatedService, container: str) -> list[str]:
@@ -122,7 +122,7 @@ def test_a_supervisor_that_comes_back_keeps_no_more_than_the_table_takes(service
 def test_the_deadline_holds_where_nobody_can_tell_what_is_left(service: ServiceName) -> None:
     with simulated_service(service) as subject:
         former = subject.keeper.instance.container_name
-        subject.machine.connections.unfinished = refuse  # type: ignore[method-assign]
+        refuse(subject, "unfinished")
         swap(subject.router, service)
         subject.wait(SOAK_SECONDS + DRAIN_SECONDS - 1.0)
         assert subject.machine.engine.runs(former)
@@ -135,7 +135,7 @@ def test_the_deadline_holds_where_nobody_can_tell_what_is_left(service: ServiceN
 def test_traffic_moves_all_the_same_where_nobody_can_tell_what_is_open(service: ServiceName) -> None:
     with simulated_service(service) as subject:
         former = subject.keeper.instance
-        subject.machine.connections.open = refuse  # type: ignore[method-assign]
+        refuse(subject, "open", "unfinished")
         swap(subject.router, service)
         subject.until(lambda: subject.keeper.instance != former)
         assert subject.machine.traffic.table.pinned == ()
@@ -149,6 +149,6 @@ def test_what_was_kept_stays_so_where_nobody_can_tell_what_is_open_any_more(serv
         subject.until(lambda: subject.keeper.instance != former)
         kept = machine.traffic.table.pinned
         assert kept
-        machine.connections.open = refuse  # type: ignore[method-assign]
+        refuse(subject, "open", "unfinished")
         subject.wait(SOAK_POLL_SECONDS + 0.1)
         assert machine.traffic.table.pinned == kept

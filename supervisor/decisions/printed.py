@@ -151,9 +151,26 @@ class Printed:
         return repr(self._part)
 
 
+class _Word(str):
+    """The printed word of a closed set's value, with the name that the value has in the set."""
+
+    __slots__ = ("name",)
+    name: str
+
+    @classmethod
+    def of(cls, member: Enum) -> _Word:
+        self = cls(word(member))
+        self.name = member.name
+        return self
+
+    @property
+    def value(self) -> str:
+        return str(self)
+
+
 def _seen(content: Any) -> Any:
     if isinstance(content, Enum):
-        return word(content)
+        return _Word.of(content)
     if isinstance(content, tuple):
         return tuple(map(_seen, content))
     return Printed(content) if is_dataclass(content) and not isinstance(content, Secret) else content

@@ -111,7 +111,7 @@ def advance(process: Process, event: Event, now: float) -> Process:
     """Return the process after an event. Raises KeyError: when the state allows for no such event."""
     state = TABLE[process.state][event]
     match event:
-        case Event.EXIT_NOTICED:
+        case Event.EXIT_NOTICED | Event.STARTED:  # nothing is watched yet: a look that fails is repeated soon
             return Process(state, now, LOOKS)
         case Event.SEEN_AGAIN if process.looks:
             left = process.looks - 1
@@ -120,8 +120,6 @@ def advance(process: Process, event: Event, now: float) -> Process:
             return Process(state, now + (LOOK_SECONDS if process.looks else AGAIN_SECONDS), process.looks)
         case Event.SEEN_PAUSED:
             return Process(state, now + BACKSTOP_SECONDS, process.looks)
-        case Event.STARTED:
-            return Process(state, now)
     return Process(state, now + BACKSTOP_SECONDS)
 
 

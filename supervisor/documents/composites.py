@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from supervisor.documents.scalars import Parsed, Text
-from supervisor.documents.shape import FAULTY, Schema, Shape, below, kind_of, shown
+from supervisor.documents.shape import FAULTY, MOST_FAULTS, Schema, Shape, below, kind_of, shown
 from supervisor.values.errors import Fault
 
 
@@ -54,7 +54,12 @@ class ListOf:
             repeated = [item for index, item in enumerate(value) if item in value[:index]]
             twice = {item if isinstance(item, str) else shown(item) for item in repeated}
             faults.extend(Fault(at, f"lists {item} twice") for item in sorted(twice))
-        return tuple(self.item.read(item, f"{at}[{index}]", faults) for index, item in enumerate(value))
+        items = []
+        for index, item in enumerate(value):
+            if len(faults) > MOST_FAULTS:
+                return FAULTY
+            items.append(self.item.read(item, f"{at}[{index}]", faults))
+        return tuple(items)
 
     def schema(self) -> Schema:
         more: Schema = {"minItems": self.minimum} if self.minimum else {}
@@ -103,6 +108,8 @@ class MapOf:
             faults.append(Fault(at, f"must have at least {_count(self.minimum, 'entry', 'entries')}"))
         items = []
         for key, item in value.items():
+            if len(faults) > MOST_FAULTS:
+                return FAULTY
             place = below(at, key)
             pair = self.key.read(key, place, faults), self.value.read(item, place, faults)
             if pair[0] is not FAULTY and pair[1] is not FAULTY:
@@ -166,6 +173,8 @@ class Record:
         attributes: dict[str, Any] = {}
         known = {item.key: item for item in self.fields}
         for key, item in value.items():
+            if len(faults) > MOST_FAULTS:
+                return FAULTY
             place = below(at, key)
             if key in known:
                 attributes[known[key].name or key] = known[key].shape.read(item, place, faults)

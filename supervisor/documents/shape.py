@@ -20,6 +20,10 @@ FAULTY: Final = _Faulty()
 """Stands where a value was refused; leaves no reader of documents, because a fault was recorded beside it."""
 
 
+MOST_FAULTS = 1000
+"""Reading ends at more faults than these: a document of millions of items, all of them wrong, is no reason to end."""
+
+
 class DocumentError(Exception):
     """A document cannot be used; `faults` has every reason, with its path."""
 

@@ -166,7 +166,7 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
     )
     library = Library(world, TrustedMedia(settings.trusted_keys))
     watch = MediaWatcher(settings.media, settings.media_folder)
-    intake = LocalIntake(settings, ReleaseBounds(store, definition_from_files))
+    intake = LocalIntake(settings, ReleaseBounds(store, store, definition_from_files))
     supervision = Supervision(world, library, intake, digest, watch, move=engine)
     guard = NftGuard(traffic, admission=Admission() if settings.admit else None, anchor=settings.anchor)
     return Assembly(lock, store, engine, folders, links, traffic, guard, exits, supervision, StoreCopies(store))

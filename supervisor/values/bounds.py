@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -24,6 +24,32 @@ class Bounds:
 
 
 NO_BOUNDS = Bounds()
+MOST: Mapping[str, tuple[int, int]] = {
+    "check_headers": (0, 1 << 16),  # of a health check
+    "checks": (1, (1 << 31) - 1),  # until a member counts as up or down
+    "connections": (1, (1 << 31) - 1),  # at once
+    "cookie_options": (0, 1 << 16),
+    "milliseconds": (1, (1 << 63) - 1),
+    "table_entries": (1, (1 << 63) - 1),  # of a table of clients
+}
+"""The greatest numbers that a service may state, each with the range that makes sense."""
+LEAST: Mapping[str, tuple[int, int]] = {
+    "lease_seconds": (0, 86_400),
+    "tls_security_level": (0, 5),  # of OpenSSL: SSL_CTX_set_security_level(3)
+}
+"""The smallest numbers that a service may state, each with the range that makes sense."""
+BUILT_IN_BOUNDS = Bounds(
+    most=(
+        ("check_headers", 16),
+        ("checks", 1_000_000),
+        ("connections", 1_000_000),
+        ("cookie_options", 24),
+        ("milliseconds", (1 << 31) - 1),
+        ("table_entries", 1 << 24),
+    ),
+    least=(("lease_seconds", 120), ("tls_security_level", 2)),
+)
+"""The bounds that hold while no service states its own: no release is here, or manifests of schema 1."""
 
 
 def narrowest(bounds: Iterable[Bounds]) -> Bounds:

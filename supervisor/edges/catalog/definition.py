@@ -11,7 +11,8 @@ from typing import Any
 
 from supervisor.documents import FAULTY, DocumentError, read_yaml
 from supervisor.edges.catalog.rules import RULES, Draft
-from supervisor.edges.catalog.schema import BOUNDS_OF_SCHEMA_1, MANIFEST, inside_ports
+from supervisor.edges.catalog.schema import MANIFEST, inside_ports
+from supervisor.values.bounds import BUILT_IN_BOUNDS
 from supervisor.values.errors import Fault, ManifestError
 from supervisor.values.manifest import PRINTED_SCHEMA, ServiceDefinition, ServiceManifest
 from supervisor.values.names import ServiceName
@@ -93,5 +94,5 @@ def _manifest(fields: Mapping[str, Any]) -> ServiceManifest:
     for key in ("state", "runtime"):
         values[key] = tuple(item if item.user else replace(item, user=user) for item in values.get(key, ()))
     if values["schema"] == PRINTED_SCHEMA:
-        values.setdefault("bounds", BOUNDS_OF_SCHEMA_1)
+        values.setdefault("bounds", BUILT_IN_BOUNDS)
     return ServiceManifest(**values)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from supervisor.documents import (
     Boolean,
     Choice,
@@ -44,7 +47,7 @@ from supervisor.edges.catalog.vocabulary import (
     TEMPLATE,
     USER,
 )
-from supervisor.values.bounds import Bounds
+from supervisor.values.bounds import LEAST, MOST, Bounds
 from supervisor.values.manifest import (
     Check,
     ConfigFile,
@@ -120,23 +123,16 @@ FRONTEND = Record(
     ),
 )
 
-_BOUND_NAME = Text(r"[a-z][a-z0-9_]*", "must be lower case letters, digits and _")
-BOUNDS = Record(
-    Bounds,
-    (Field("most", MapOf(_BOUND_NAME, Number(0, 1 << 53))), Field("least", MapOf(_BOUND_NAME, Number(0, 1 << 53)))),
-)
-BOUNDS_OF_SCHEMA_1 = Bounds(
-    most=(
-        ("check_headers", 16),
-        ("checks", 1_000_000),
-        ("connections", 1_000_000),
-        ("cookie_options", 24),
-        ("milliseconds", (1 << 31) - 1),
-        ("table_entries", 1 << 24),
-    ),
-    least=(("lease_seconds", 120), ("tls_security_level", 2)),
-)
-"""The bounds that manifests without the word mean: they were built in when the syntax had version 1."""
+
+def _bounds(most: Mapping[str, int] = MappingProxyType({}), least: Mapping[str, int] = MappingProxyType({})) -> Bounds:
+    return Bounds(tuple(most.items()), tuple(least.items()))
+
+
+def _ranges(known: Mapping[str, tuple[int, int]]) -> Record:
+    return Record(dict, tuple(Field(name, Number(*allowed)) for name, allowed in known.items()))
+
+
+BOUNDS = Record(_bounds, (Field("most", _ranges(MOST)), Field("least", _ranges(LEAST))))
 OWNERSHIP = Record(
     Ownership,
     (

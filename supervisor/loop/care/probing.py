@@ -89,9 +89,9 @@ class Probing:
         after = health.advance(self.readiness, watch, self._probes.ask(Question.READINESS), self._clock.monotonic())
         if after.is_good and after.is_known and not after.streak:
             after = health.postpone(after, max(watch.interval, READY_INTERVAL_SECONDS))
-        before, self.readiness = self.readiness, after
+        self._report(self.readiness, after, Question.READINESS)
+        self.readiness = after  # once the report succeeded: what it does is repeated otherwise
         self.was_ready = self.was_ready or after.is_good
-        self._report(before, after, Question.READINESS)
 
     def ask_liveness(self, now: float) -> None:
         """Ask whether it is live, if that is due.
@@ -106,8 +106,8 @@ class Probing:
             after = health.postpone(
                 health.presumed(self._clock.monotonic()), watch.interval
             )  # answers must not pile up
-        before, self.liveness = self.liveness, after
-        self._report(before, after, Question.LIVENESS)
+        self._report(self.liveness, after, Question.LIVENESS)
+        self.liveness = after
 
     @property
     def is_sound(self) -> bool:

@@ -103,8 +103,8 @@ class ProcessWatch:
 
     def _watch(self, pid: int) -> None:
         self.release()
-        self._pid = pid
         self._watched.enter_context(self._exits.watch(pid, self._notice))
+        self._pid = pid
 
     def _went(self, event: Event) -> None:
         self.release()

@@ -48,13 +48,15 @@ def adopt_and_carry_on(parts: ServiceParts) -> None:
             parts.agenda.is_dirty = True
     for run in adopted.runs:
         if run.is_background:
-            parts.cleanup.add(run)
             repeat_records(run, parts.opening.remember_former)
+    recorded, desired = parts.opening.active(), parts.world.store.desired(parts.service)
+    for run in adopted.runs:  # nothing is written any more: what was adopted is adopted once
+        if run.is_background:
+            parts.cleanup.add(run)
         else:
             parts.under_way.begin(run)
-    recorded = parts.opening.active()
     if recorded and parts.under_way.run is None:
-        parts.retry_policy.adopted(recorded, parts.world.store.desired(parts.service))
+        parts.retry_policy.adopted(recorded, desired)
     parts.agenda.is_adopted = True
 
 

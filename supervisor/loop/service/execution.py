@@ -25,6 +25,7 @@ class Execution:
         self._agenda, self._inbox = parts.agenda, parts.inbox
         self._retry_policy, self._healer, self._opening = parts.retry_policy, parts.healer, parts.opening
         self._keeper_slot, self._under_way, self._cleanup = parts.keeper_slot, parts.under_way, parts.cleanup
+        self._counted: int | None = None  # the hand-over whose consequences were drawn last
 
     def due(self) -> float:
         """Return when the hand-over in the foreground is to be carried on; infinity: there is none."""
@@ -91,6 +92,12 @@ class Execution:
 
     def _settle(self, run: HandoverRun) -> None:
         """Draw the consequences of a hand-over that is decided, and record its outcome. May be repeated."""
+        if self._counted != run.handover.id:
+            self._draw_consequences(run)
+            self._counted = run.handover.id
+        record_outcome(run)
+
+    def _draw_consequences(self, run: HandoverRun) -> None:
         if verdict(run.handover) is not Outcome.SUCCEEDED:
             keeper = self._keeper_slot.keeper
             self._healer.undone(run)
@@ -101,7 +108,6 @@ class Execution:
             self._retry_policy.succeeded(run)
             self._opening.remember_former(run)
             self._keeper_slot.give(run.candidate.generation, run.router)
-        record_outcome(run)
 
     def _close(self, run: HandoverRun) -> None:
         """Answer those who wait for a hand-over that is settled and let go: what they ask next shows its outcome."""

@@ -18,7 +18,7 @@ from supervisor.loop.handover.run import Listener
 from supervisor.loop.service.worker import Worker
 from supervisor.loop.world import World
 from supervisor.ports.engine import EngineMove
-from supervisor.values.errors import BusyError, EngineError, EngineUnavailableError, RequestError
+from supervisor.values.errors import BusyError, EngineError, EngineUnavailableError, RequestError, SupervisorError
 from supervisor.values.handover import Kind
 from supervisor.values.names import ServiceName
 from supervisor.values.state import Container
@@ -83,7 +83,7 @@ class EngineMigration:
             return
         try:
             yield from self._carry_out(to, left)
-        except EngineError as error:
+        except SupervisorError as error:
             self._remember("move-incomplete", f"not everything moved from {left} to {to}: {error}")
             raise
 
@@ -137,7 +137,7 @@ class EngineMigration:
                 sleep=self._closing.wait,
                 now=self._world.clock.monotonic,
             )
-        except RequestError as error:
+        except SupervisorError as error:  # of this service alone: the others are moved
             if not (isinstance(error, BusyError) and self._closing.is_set()):
                 self._stay(worker.name, str(error))
             return

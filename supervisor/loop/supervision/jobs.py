@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Iterator
 
-from supervisor.values.errors import RequestError
+from supervisor.values.errors import RequestError, SupervisorError
 from supervisor.values.status import Progress
+
+log = logging.getLogger(__name__)
 
 
 class Jobs:
@@ -41,7 +44,8 @@ def detached(work: Iterator[Progress]) -> Iterator[Progress]:
         try:
             for progress in work:
                 results.put(progress)
-        except BaseException as error:  # the listener raises it
+        except BaseException as error:  # the listener raises it, if there is one
+            log.error("work ended", extra={"reason": str(error)}, exc_info=not isinstance(error, SupervisorError))
             results.put(error)
         else:
             results.put(None)

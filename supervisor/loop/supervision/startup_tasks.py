@@ -58,10 +58,12 @@ class StartupTasks:
     def _is_done(self, name: str, act: Callable[[], None]) -> bool:
         try:
             act()
-        except SupervisorError as error:
-            if self._failed.get(name) != str(error):
-                log.error("not done yet", extra={"what": name, "reason": str(error)})
-            self._note({name: str(error)})
+        except Exception as error:  # a task that nobody repeats any more would never be done
+            reason = str(error) if isinstance(error, SupervisorError) else repr(error)
+            if self._failed.get(name) != reason:
+                is_foreign = not isinstance(error, SupervisorError)
+                log.error("not done yet", extra={"what": name, "reason": reason}, exc_info=is_foreign)
+            self._note({name: reason})
             return False
         self._note({}, without=name)
         return True

@@ -84,7 +84,7 @@ def _settings(words: tuple[str, ...], bounds: Bounds) -> tuple[_Setting, ...]:
             domain = checked(next(rest, ""), _DOMAIN, "a domain")
             settings[CookieOption.DOMAIN, domain] = domain
         elif word in _TIMES:
-            settings[_TIMES[word], ""] = milliseconds(next(rest, ""), bounds)
+            settings[_TIMES[word], ""] = milliseconds(next(rest, ""), bounds, "s")  # as HAProxy reads a cookie's times
         elif word in _OPTIONS:
             settings[_OPTIONS[word], ""] = None
         else:

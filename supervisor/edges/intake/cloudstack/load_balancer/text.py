@@ -90,12 +90,15 @@ def _words(line: str) -> tuple[str, ...]:
     )
 
 
-def milliseconds(text: str, bounds: Bounds) -> int:
-    """Return a time in milliseconds. Raises BadPartError: it is no time, or too long."""
+def milliseconds(text: str, bounds: Bounds, unit: str = "ms") -> int:
+    """Return a time in milliseconds; `unit` is meant where none is written.
+
+    Raises BadPartError: it is no time, or too long.
+    """
     match = re.fullmatch(r"([0-9]{1,10})(ms|s|m|h|d)?", text)
     if not match:
         raise BadPartError(f"{text!r:.40} is not a time")
-    duration = int(match[1]) * {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}[match[2] or "ms"]
+    duration = int(match[1]) * {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}[match[2] or unit]
     if duration > bounds.most_of("milliseconds"):
         raise BadPartError(f"{text!r:.40} is too long")
     return duration

@@ -98,3 +98,9 @@ def test_views_of_equal_parts_are_equal() -> None:
     assert len({Printed(SAMPLE.networks[0]), Printed(replace(SAMPLE.networks[0]))}) == 1
     assert isinstance(Printed(SAMPLE).passwords[0].secret, Secret)
     assert Printed(SAMPLE).hosts[0].address == IPv4Address(SAMPLE.hosts[0].address)
+
+
+def test_the_word_of_a_closed_set_has_its_name_and_value_as_before() -> None:
+    balance = Printed(SAMPLE.load_balancing.listeners[0]).balance
+    assert balance == balance.value == "roundrobin"
+    assert balance.name == "ROUND_ROBIN"

@@ -22,6 +22,9 @@ def test_bounds_are_read() -> None:
         ({"most": {"connections": -1}}, "bounds.most.connections"),
         ({"most": {"connections": "many"}}, "bounds.most.connections"),
         ({"most": {"Connections!": 1}}, "bounds.most.Connections!"),
+        ({"most": {"milisecond": 1}}, "bounds.most.milisecond"),  # a misspelt one would protect nobody
+        ({"least": {"tls_security_level": 6}}, "bounds.least.tls_security_level"),
+        ({"least": {"lease_seconds": 1 << 53}}, "bounds.least.lease_seconds"),
         ({"between": {}}, "bounds.between"),
     ],
 )

@@ -24,6 +24,7 @@ from supervisor.documents import (
     names_twice,
     read_as,
 )
+from supervisor.documents.shape import MOST_FAULTS
 from supervisor.values.errors import Fault
 
 NAME = Text(r"[a-z]+", "must be lower case letters")
@@ -110,3 +111,10 @@ def test_a_document_error_says_all_faults() -> None:
 
 def test_names_that_were_there_before() -> None:
     assert names_twice(["a", "b", "a", "c", "b", "a"]) == [(2, "a"), (4, "b"), (5, "a")]
+
+
+def test_reading_ends_at_a_thousand_faults() -> None:
+    faults: list[Fault] = []
+    assert ListOf(Text()).read([0] * 100_000, "rules", faults) is FAULTY
+    assert MapOf(Text(), Number(0, 1)).read(dict.fromkeys(map(str, range(100_000)), 2), "rules", []) is FAULTY
+    assert len(faults) == MOST_FAULTS + 1

@@ -216,6 +216,11 @@ def test_a_cookie_without_mode_http_is_named(line: str) -> None:
             ((CookieOption.MAX_IDLE, 1_800_000), (CookieOption.MAX_LIFE, 28_800_000), *SECURE),
             [],
         ),
+        (  # HAProxy 2.6 reads a number without a unit as seconds here, and as milliseconds elsewhere
+            "srv insert maxidle 3600 maxlife 90s",
+            ((CookieOption.MAX_IDLE, 3_600_000), (CookieOption.MAX_LIFE, 90_000)),
+            [],
+        ),
         (
             "srv rewrite indirect nocache",
             (CookieOption.NOT_CACHED,),

@@ -95,6 +95,23 @@ def test_what_was_started_again_has_left_its_end_behind() -> None:
 
 
 @pytest.mark.parametrize(
+    ("events", "waits"),
+    [
+        pytest.param((Event.STARTED,), LOOK_SECONDS, id="what was started is not watched yet"),
+        pytest.param((Event.STARTED, Event.ENGINE_FAILED), LOOK_SECONDS, id="however often the engine fails"),
+        pytest.param((Event.STARTED, Event.SEEN_NEW), AGAIN_SECONDS, id="once it is watched its end is noticed"),
+    ],
+)
+def test_a_look_that_fails_is_repeated_soon_until_the_process_is_watched(
+    events: tuple[Event, ...], waits: float
+) -> None:
+    process = Process(State.DOWN)
+    for event in (*events, Event.ENGINE_FAILED):
+        process = advance(process, event, NOW)
+    assert (process.state, process.due) == (State.RUNNING, pytest.approx(NOW + waits))
+
+
+@pytest.mark.parametrize(
     ("state", "pid", "watched", "event"),
     [
         pytest.param(ContainerState.RUNNING, 7, None, Event.SEEN_NEW, id="first look"),

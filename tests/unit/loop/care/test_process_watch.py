@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ import pytest
 from supervisor.decisions.process_state import BACKSTOP_SECONDS, LOOK_SECONDS, LOOKS, State
 from supervisor.loop.care.process_watch import ProcessWatch
 from supervisor.loop.engine_outage import EngineOutage
-from supervisor.values.errors import EngineError, EngineUnavailableError, NoSuchContainerError
+from supervisor.values.errors import EngineError, EngineUnavailableError, NetworkError, NoSuchContainerError
 from supervisor.values.state import Container, ContainerState, Usage
 from tests.kit.fakes.kernel import FakeExits
 
@@ -167,6 +167,22 @@ def test_another_process_of_the_container_is_watched_in_place_of_the_former(scen
     scene.engine.shows = replace(RUNNING, pid=8, started=60.0)
     scene.turn_after(BACKSTOP_SECONDS)
     assert (list(scene.exits.watched), scene.watch.since) == ([8], 60.0)
+
+
+def test_a_process_that_could_not_be_watched_is_watched_from_the_next_look_on(scene: Scene) -> None:
+    watch, failures = scene.exits.watch, [NetworkError("cannot watch process 7: too many open files")]
+
+    def reluctant(pid: int, callback: Callable[[], None]) -> AbstractContextManager[None]:
+        if failures:
+            raise failures.pop()
+        return watch(pid, callback)
+
+    scene.exits.watch = reluctant  # type: ignore[method-assign]
+    with pytest.raises(NetworkError):
+        scene.watch.turn()
+    assert scene.exits.watched == {}
+    assert scene.turn_after(BACKSTOP_SECONDS) == ""
+    assert list(scene.exits.watched) == [7]
 
 
 def test_what_is_killed_is_down_without_asking(scene: Scene) -> None:

@@ -11,12 +11,13 @@ from typing import cast
 
 import pytest
 
+from supervisor.decisions.container import SERVICE_LABEL
 from supervisor.loop.handover.run import Listener
 from supervisor.loop.releases.library import Library
 from supervisor.loop.supervision.engine_migration import EngineMigration
 from supervisor.loop.supervision.supervision import Supervision
 from supervisor.ports.media import Media
-from supervisor.values.errors import BusyError, EngineError, EngineUnavailableError, RequestError
+from supervisor.values.errors import BusyError, EngineError, EngineUnavailableError, RenderError, RequestError, StateError, SupervisorError
 from supervisor.values.handover import Kind
 from supervisor.values.release import Version
 from supervisor.values.settings import Settings
@@ -25,7 +26,7 @@ from supervisor.values.status import Progress
 from tests.kit.fakes.folders import digest
 from tests.kit.fakes.media import FakeMediaWatch
 from tests.kit.simulation.machine import Behaviour
-from tests.kit.simulation.router import SimulatedRouter
+from tests.kit.simulation.router import SimulatedRouter, bring_up, simulated_router
 from tests.kit.simulation.samples import SERVICES, image
 from tests.kit.simulation.scenarios import ALL, prepared, swap
 from tests.kit.simulation.supervisor import NamedConfigurations
@@ -78,7 +79,7 @@ def carry_out(router: SimulatedRouter, move: Move, closing: threading.Event | No
     supervisor, images = router.supervisor, threading.Lock()
 
     def follow(listener: Listener) -> Iterator[Progress]:
-        supervisor.workers[SERVICE].run_until_settled()
+        supervisor.settle()
         with suppress(Empty):
             while True:
                 yield listener.get_nowait()
@@ -205,6 +206,42 @@ def test_a_service_that_was_not_looked_at_yet_is_waited_for(router: SimulatedRou
     worker.begin = begin_at_last  # type: ignore[method-assign, assignment]
     told = carry_out(router, move)
     assert (told[-1].phase, active(router)) == ("succeeded", before + 1)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(RenderError("cannot render main.conf: no such name"), id="templates"),
+        pytest.param(StateError("cannot write the state: disk full"), id="store"),
+    ],
+)
+def test_a_service_whose_move_cannot_begin_is_named_and_the_others_move(error: SupervisorError) -> None:
+    with simulated_router() as router:
+        bring_up(router, *SERVICES[:2])
+        move, (first, second) = Move(router), SERVICES[:2]
+
+        def refuse(kind: Kind, version: Version | None) -> Listener:
+            raise error
+
+        router.supervisor.workers[first].begin = refuse  # type: ignore[method-assign, assignment]
+        last = carry_out(router, move)[-1]
+        assert (last.phase, move.leaving) == ("failed", "former")
+        assert [container.label(SERVICE_LABEL) for container in move.left_behind()] == [first]
+        assert [record.kind for record in router.supervisor.supervision.history(second, 1)] == ["migrate"]
+        (told,) = told_as_incomplete(router)
+        assert f"{first}: {error}" in told
+
+
+def test_an_error_that_ends_a_move_is_remembered_with_its_reason(router: SimulatedRouter) -> None:
+    move, error = Move(router), StateError("cannot read the state: it is away")
+
+    def refuse() -> None:
+        raise error
+
+    move.leave = refuse  # type: ignore[method-assign]
+    with pytest.raises(StateError, match="it is away"):
+        carry_out(router, move)
+    assert told_as_incomplete(router) == [f"not everything moved from former to fake: {error}"]
 
 
 @pytest.mark.parametrize("engine", ["former", "fake"])

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
+import pytest
+
+from supervisor.decisions.retries import STARTUP_TASK
 from supervisor.loop.supervision.startup_tasks import StartupTasks
 from supervisor.values.errors import StateError
 from tests.kit.simulation.samples import SERVICES
@@ -28,6 +32,42 @@ def test_what_is_to_be_done_is_repeated_by_one_thread_however_often_it_is_asked_
         startup_tasks.do("one", done.set)
         assert done.is_set()
         assert startup_tasks.message == ""
+    finally:
+        closing.set()
+
+
+FULL = StateError("cannot write: no space left")
+SURPRISE = KeyError("surprise")
+
+
+@pytest.mark.parametrize(
+    ("errors", "reason"),
+    [
+        pytest.param([SURPRISE], "KeyError('surprise')", id="at the first attempt"),
+        pytest.param([FULL, SURPRISE], "KeyError('surprise')", id="at a later attempt"),
+        pytest.param([FULL, SURPRISE, FULL], "cannot write: no space left", id="in between"),
+    ],
+)
+def test_a_task_is_repeated_after_any_error_until_it_is_done(errors: list[Exception], reason: str) -> None:
+    closing, failed, mended = threading.Event(), threading.Event(), threading.Event()
+    left = list(errors)
+
+    def act() -> None:
+        if left:
+            raise left.pop(0)
+        failed.set()
+        if not mended.is_set():
+            raise errors[-1]
+
+    startup_tasks = StartupTasks(closing, replace(STARTUP_TASK, pause=0.01))
+    try:
+        startup_tasks.do("one", act)
+        (repeating,) = threads()
+        assert failed.wait(5.0)
+        assert startup_tasks.message == reason
+        mended.set()
+        repeating.join(5.0)
+        assert (startup_tasks.message, threads()) == ("", [])
     finally:
         closing.set()
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
+from supervisor.values.errors import EngineError, NetworkError, SupervisorError
 from supervisor.values.names import ServiceName
 from supervisor.values.state import ProbeResult, ProbeTarget, ResolvedProbe
 from tests.kit.simulation.samples import SERVICES
 from tests.kit.simulation.scenarios import swap
-from tests.kit.simulation.service import MINUTE, SimulatedService, simulated_service
+from tests.kit.simulation.service import MINUTE, ROUTER, SimulatedService, simulated_service
 
 
 def answer_oddly_in_soak(subject: SimulatedService, times: int) -> list[str]:
@@ -75,3 +78,32 @@ def test_a_candidate_that_ends_while_it_is_asked_is_not_called_hung(service: Ser
         subject.wait(MINUTE)
         assert subject.story(before) == [("swap", "reverted")]
         assert "exit code 9" in subject.machine.store.history(service, 1)[0].reason
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(NetworkError("cannot enlarge the receive buffers: it has ended"), id="kernel"),
+        pytest.param(EngineError("cannot inspect: refused"), id="engine"),
+    ],
+)
+def test_buffers_that_could_not_be_enlarged_are_enlarged_at_a_later_probe(
+    error: SupervisorError, caplog: pytest.LogCaptureFixture
+) -> None:
+    def changes() -> list[tuple[str, bool]]:
+        noted = [record for record in caplog.records if record.message == "health changed"]
+        return [(record.watch, record.is_good) for record in noted]  # type: ignore[attr-defined]
+
+    with simulated_service(ROUTER) as subject, caplog.at_level(logging.INFO):
+        refused, enlarged = subject.machine.faults.refused, subject.machine.buffers.enlarged
+        enlarged.clear()
+        refused["buffers.enlarge"] = error
+        subject.crash()
+        subject.wait(5.0)
+        assert changes() == []
+        refused.clear()
+        subject.wait(5.0)
+        container = subject.machine.engine.inspect(subject.keeper.instance.container_name)
+        assert enlarged == {container.pid}
+        assert changes() == [("readiness", True)]
+        assert subject.status.is_ready

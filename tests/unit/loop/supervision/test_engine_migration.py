@@ -17,7 +17,15 @@ from supervisor.loop.releases.library import Library
 from supervisor.loop.supervision.engine_migration import EngineMigration
 from supervisor.loop.supervision.supervision import Supervision
 from supervisor.ports.media import Media
-from supervisor.values.errors import BusyError, EngineError, EngineUnavailableError, RenderError, RequestError, StateError, SupervisorError
+from supervisor.values.errors import (
+    BusyError,
+    EngineError,
+    EngineUnavailableError,
+    RenderError,
+    RequestError,
+    StateError,
+    SupervisorError,
+)
 from supervisor.values.handover import Kind
 from supervisor.values.release import Version
 from supervisor.values.settings import Settings

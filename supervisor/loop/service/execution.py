@@ -100,8 +100,8 @@ class Execution:
     def _draw_consequences(self, run: HandoverRun) -> None:
         if verdict(run.handover) is not Outcome.SUCCEEDED:
             keeper = self._keeper_slot.keeper
-            self._healer.undone(run)
             self._retry_policy.undone(run, serves=keeper is not None and not keeper.is_down)
+            self._healer.undone(run)  # last: it counts, and the other may raise
         elif run.handover.kind is Kind.FALL_BACK:
             self._retry_policy.fell_back(run)
         else:

@@ -26,7 +26,8 @@ DOCKER_SUITE ?= test_swaps or outlive or own_namespace or takeover
 test test-docker test-reports test-faults: PACKAGES += docker.io
 test test-docker test-reports test-faults: PROGRAMS += dockerd
 
-.PHONY: help venv system system-vm images bundle run stop demo test test-docker test-reports test-faults test-vm check bench proto clean
+.PHONY: help venv system system-vm images bundle run stop demo lint unit check test test-docker test-reports test-faults
+.PHONY: test-vm bench proto clean
 .DEFAULT_GOAL := help
 # Two of the targets may install packages, and apt runs once at a time.
 .NOTPARALLEL:
@@ -86,7 +87,7 @@ bench: run ## measure times, sizes and memory
 # What only asks for answers runs side by side; what promises to lose nothing under load has the machine for itself.
 SIDE_BY_SIDE := tests/unit tests/services tests/contract tests/integration/probes tests/integration/refusals \
 	tests/integration/test_images.py
-TWO_AT_A_TIME := tests/reports tests/integration/lab tests/integration/lifecycle tests/integration/network
+TWO_AT_A_TIME := tests/examples tests/reports tests/integration/lab tests/integration/lifecycle tests/integration/network
 
 test: bundle ## run the whole test suite (on Docker: its contract; the rest is in test-docker)
 	@$(BIN)/python -m pytest -q -m "not slow" -n 3 --dist loadfile $(SIDE_BY_SIDE)
@@ -115,15 +116,22 @@ system-vm: system ## install the emulator too (as root)
 test-vm: bundle system-vm ## hand the tunnel over in a virtual machine, whose kernel has ESP
 	@$(BIN)/python -m lab.vm
 
-check: venv system ## format, lint, types, import contracts, unit tests
+lint: venv ## format, lint, types, import contracts (needs no root)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -q -m "not images" -n 2 --dist loadfile tests/unit tests/services
+
+UNIT := tests/unit tests/services
+
+unit: venv ## unit tests that need neither root nor installed programs
+	@$(BIN)/python -m pytest -q -m "not (root or programs or images)" -n 2 --dist loadfile $(UNIT)
+
+check: lint unit system ## lint, unit, and the unit tests that need root or programs
+	@$(BIN)/python -m pytest -q -m "(root or programs) and not images" -n 2 --dist loadfile $(UNIT)
 
 proto: venv ## generate the API's code from supervisor.proto
-	@cd $(CURDIR) && $(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. supervisor/surface/api/supervisor.proto
+	@cd $(CURDIR) && $(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. supervisor/surface/api/supervisor.proto
 
 clean: stop ## remove everything that was built
 	@rm -rf build $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info

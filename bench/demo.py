@@ -15,9 +15,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from lab.facts import service, version_in
 from lab.router import NEWER, OLDER, Router
-from lab.scenarios import SERVICES, Report, Seen, hand_over_under_load
-from lab.scenarios.facts import service, version_in
+from lab.scenarios import Report, Seen, hand_over_under_load
+from lab.services import SERVICES
 from lab.tools import LabError
 from lab.topology import DEFAULT_PREFIX, Lab
 
@@ -33,9 +34,9 @@ BOTH_WAYS, THERE = (NEWER, OLDER), (NEWER,)
 @click.argument("services", nargs=-1, type=click.Choice(sorted(SERVICES)))
 def main(engine: str, prefix: str, quick: bool, details: bool, as_json: bool, services: tuple[str, ...]) -> None:
     router = Router(Lab(prefix), engine)
-    told = Console(stderr=True)
+    progress = Console(stderr=True)
     try:
-        reports = list(_swaps(router, services or tuple(SERVICES), THERE if quick else BOTH_WAYS, told))
+        reports = list(_swaps(router, services or tuple(SERVICES), THERE if quick else BOTH_WAYS, progress))
     except LabError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
@@ -48,14 +49,14 @@ def main(engine: str, prefix: str, quick: bool, details: bool, as_json: bool, se
     sys.exit(0 if all(report.is_good for report in reports) else 1)
 
 
-def _swaps(router: Router, services: tuple[str, ...], releases: tuple[str, ...], told: Console) -> Iterator[Report]:
+def _swaps(router: Router, services: tuple[str, ...], releases: tuple[str, ...], progress: Console) -> Iterator[Report]:
     if router.status() is None:
         raise LabError("cannot find a running lab: run `make run` first")
     for name in services:
         try:
             _go_to(router, name, OLDER)
             for release in releases:
-                told.print(f"{name} → {release} under load", style="dim")
+                progress.print(f"{name} → {release} under load", style="dim")
                 yield hand_over_under_load(router, name, version_in(router, release, name))
         finally:
             _go_to(router, name, OLDER)
@@ -101,9 +102,9 @@ def _print(reports: list[Report], *, details: bool) -> None:
 
 
 def _lost(seen: Sequence[Seen]) -> str:
-    lost = sum(one.lost for one in seen)
-    text = f"{lost:,}" if all(one.load.loss.requests is not None for one in seen) else f"({lost:,})"
-    return f"[bold red]{text}[/]" if any(one.fault for one in seen) else text
+    lost = sum(result.lost for result in seen)
+    text = f"{lost:,}" if all(result.load.loss.requests is not None for result in seen) else f"({lost:,})"
+    return f"[bold red]{text}[/]" if any(result.fault for result in seen) else text
 
 
 def shown(seconds: float | None) -> str:
@@ -135,7 +136,7 @@ def shape(report: Report) -> dict[str, Any]:
             }
             for seen in report.seen
         ],
-        "checks": [{"name": check.name, "good": check.is_good, "found": check.found} for check in report.checks],
+        "checks": [{"name": check.name, "good": check.is_good, "found": check.observed} for check in report.checks],
     }
 
 

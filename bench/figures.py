@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import signal
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -17,17 +18,14 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.recovery import MOST_HUNG, silence
+from lab.facts import await_quiet, newest_handover, service, version_in
 from lab.router import NEWER, OLDER, PROGRAM, ROOT, Router, bundle_path
-from lab.scenarios import await_quiet
-from lab.scenarios.changes import changes
-from lab.scenarios.facts import newest_handover, service, version_in
-from lab.session import SERVICES
+from lab.services import SERVICES
 from lab.tools import inside
 from lab.topology import DEFAULT_PREFIX, Lab
 
 IDLE_SECONDS = 30.0
 FLUSHES = 5
-CHANGES = 20
 
 
 @click.command()
@@ -38,11 +36,11 @@ def main(engine: str, prefix: str, rounds: int) -> None:
     """Measure the lab that `make run` left up; it is left on the release it had."""
     router, console = Router(Lab(prefix), engine), Console()
     console.print(_handovers(router, rounds), _recovery(router, rounds))
-    console.print(_changes(router), _memory(router), _restoration(router), _sizes())
+    console.print(*_of_single_services(router), _memory(router), _restoration(router), _sizes())
 
 
 def _handovers(router: Router, rounds: int) -> Table:
-    """Without load: from the request to traffic on the new version, by the journal, and as a user of vrctl waits."""
+    """Measure hand-overs without load, from the request to traffic: in the journal, and for a user of vrctl."""
     table = _table(
         "Hand-overs, seconds (min / median / max)", "service", "swap", "rollback", "rollback/swap", "vrctl to traffic"
     )
@@ -52,7 +50,7 @@ def _handovers(router: Router, rounds: int) -> Table:
         for _ in range(rounds):
             began = time.monotonic()
             router.vrctl("swap", name, "--to", versions[name], "--no-wait")
-            _until(lambda name=name: service(router, name)["version"] == versions[name])
+            _until(functools.partial(_runs, router, name, versions[name]))
             waits.append(time.monotonic() - began)
             await_quiet(router, name)
             swaps.append(float(newest_handover(router, name)["seconds_to_cutover"]))
@@ -64,24 +62,27 @@ def _handovers(router: Router, rounds: int) -> Table:
     return table
 
 
-def _changes(router: Router) -> Table:
-    """From the request to a client that connects, each sent when the former was live: alone, and in a swap's soak."""
-    table = _table("Changes of the load balancer in a row, seconds (min / median / max)", "meanwhile", "to traffic")
-    table.add_row("nothing", _spread(changes(router, CHANGES)))
-    router.vrctl("swap", "haproxy", "--to", version_in(router, NEWER, "haproxy"), "--no-wait")
-    _until(lambda: "soak" in json.dumps(service(router, "haproxy")["handover"]))
-    table.add_row("a swap soaks", _spread(changes(router, CHANGES // 4)))
-    router.vrctl("rollback", "haproxy")
-    await_quiet(router, "haproxy")
-    return table
+def _runs(router: Router, name: str, version: str) -> bool:
+    return bool(service(router, name)["version"] == version)
+
+
+def _of_single_services(router: Router) -> Iterator[Table]:
+    """Measure what single services have figures of their own for."""
+    for figure in (figure for known in SERVICES.values() for figure in known.figures):
+        table = _table(figure.title, *figure.headings)
+        for label, seconds in figure.rows(router):
+            table.add_row(label, _spread(seconds))
+        yield table
 
 
 def _recovery(router: Router, rounds: int) -> Table:
-    """Silence as a client sees it that asks a hundred times a second."""
+    """Measure silence as a client sees it that asks a hundred times a second."""
     table = _table("Daemons that die or hang, seconds until they serve again (min / median / max)", "service")
     for heading in ("killed", "hung"):
         table.add_column(heading)
-    for name in SERVICES:
+    for name, known in SERVICES.items():
+        if known.silence is None:
+            continue
         killed = [silence(router, name, signal.SIGKILL) for _ in range(rounds)]
         hung = [silence(router, name, signal.SIGSTOP) for _ in range(min(rounds, MOST_HUNG))]
         table.add_row(name, _spread(killed), _spread(hung))
@@ -89,7 +90,7 @@ def _recovery(router: Router, rounds: int) -> Table:
 
 
 def _memory(router: Router) -> Table:
-    """PSS shares out what processes have in common: the sum over several is what they cost together."""
+    """Measure memory and CPU at rest: the sum of PSS is what processes that share memory cost together."""
     table = _table(f"At rest, {IDLE_SECONDS:g} s", "process", "RSS, MiB", "PSS, MiB", "CPU, % of one core")
     record = router.processes.find(PROGRAM)
     assert record is not None
@@ -105,7 +106,7 @@ def _memory(router: Router) -> Table:
 
 
 def _restoration(router: Router) -> Table:
-    """From the start of `nft flush ruleset` until a listing shows the table again: both commands are in the figure."""
+    """Measure from the start of `nft flush ruleset` until a listing shows the table again, both commands included."""
     table = _table("nft flush ruleset, milliseconds until the table is back", "min / median / max")
     taken = []
     listing = inside(router.lab.router, ["nft", "list", "table", "inet", "vr_supervisor"])
@@ -136,22 +137,22 @@ def _sizes() -> Table:
 
 
 def _engine_pids(router: Router) -> dict[str, list[int]]:
-    """The engine's processes by what they are: whatever names this lab's folders on its command line."""
+    """Return the engine's processes by program: those with this lab's folders on their command line."""
     programs = {
         "podman": ("podman", "conmon"),
         "docker": ("dockerd", "containerd", "containerd-shim-runc-v2"),
     }[router.engine]
     places = [os.fsencode(f"{place}/") for place in (router.runtime, router.state, router.dockerd.run)]
-    found: dict[str, list[int]] = {program: [] for program in programs}
+    running: dict[str, list[int]] = {program: [] for program in programs}
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             command = (entry / "cmdline").read_bytes()
             program = os.path.basename(os.fsdecode(command.split(b"\0")[0]))
-            if program in found and any(place in command for place in places):
-                found[program].append(int(entry.name))
-    if not found[programs[0]]:
+            if program in running and any(place in command for place in places):
+                running[program].append(int(entry.name))
+    if not running[programs[0]]:
         raise click.ClickException("the engine's service does not run")
-    return {program: pids for program, pids in found.items() if pids}
+    return {program: pids for program, pids in running.items() if pids}
 
 
 def _ticks(pid: int) -> int:

@@ -14,6 +14,7 @@ import hashlib
 import os
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -32,14 +33,25 @@ def main() -> int:
     """Build what is not up to date and print one line per image."""
     parser = argparse.ArgumentParser(description="Build container images from Debian packages.")
     parser.add_argument("--release", action="append", required=True, help="Debian codename; may be given several times")
+    parser.add_argument(
+        "--images",
+        action="append",
+        type=Path,
+        help="folder with one folder per image [default: this one]; base is always this one's",
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder that gets one folder per release")
+    parser.add_argument("--cache", type=Path, help="folder for downloaded packages [default: .cache in the output]")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="releases built at the same time")
     parser.add_argument("--refresh", action="store_true", help="build again, from the newest packages")
     options = parser.parse_args()
+    images = tuple(folder.resolve() for folder in options.images or (IMAGES,))
     epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or EPOCH)
     try:
         with ProcessPoolExecutor(min(options.jobs, len(options.release))) as pool:
-            work = [pool.submit(build, release, options.output, epoch, options.refresh) for release in options.release]
+            work = [
+                pool.submit(build, release, images, options.output, epoch, options.refresh, options.cache)
+                for release in options.release
+            ]
             for job in work:
                 print(job.result(), flush=True)
     except (AptError, DeclarationError, TreeError) as error:
@@ -48,16 +60,23 @@ def main() -> int:
     return 0
 
 
-def build(release: str, output: Path, epoch: int, refresh: bool) -> str:
-    """Build one release unless its stamp shows that nothing changed; return what to tell the user."""
+def build(
+    release: str, images: Sequence[Path], output: Path, epoch: int, refresh: bool, cache: Path | None = None
+) -> str:
+    """Build the images of one release, unless its stamp shows that nothing changed; return lines for the user.
+
+    Raises AptError, DeclarationError and TreeError: an image cannot be built; `output` is as it was.
+    """
     started = time.monotonic()
-    folder, stamp = output / release, _stamp(release, epoch)
+    folder, stamp = output / release, _stamp(release, images, epoch)
     record = folder / "stamp"
     if not refresh and record.is_file() and record.read_text() == stamp:
         return f"{release}: up to date"
     output.mkdir(parents=True, exist_ok=True)
-    base, services = read_all(IMAGES)
-    listing = build_release(release, base, services, cache=output / ".cache" / release, output=folder, epoch=epoch)
+    base, services = read_all(IMAGES / "base", images)
+    listing = build_release(
+        release, base, services, cache=(cache or output / ".cache") / release, output=folder, epoch=epoch
+    )
     record.write_text(stamp)
     lines = [f"{release}: built in {time.monotonic() - started:.1f} s"]
     for name, facts in sorted(listing.items()):
@@ -65,14 +84,16 @@ def build(release: str, output: Path, epoch: int, refresh: bool) -> str:
     return "\n".join(lines)
 
 
-def _stamp(release: str, epoch: int) -> str:
+def _stamp(release: str, images: Sequence[Path], epoch: int) -> str:
+    """Return a digest of everything that an image is made of but the packages."""
     summary = hashlib.sha256(f"{release} {epoch}".encode())
-    for path in sorted(IMAGES.rglob("*")):
-        if path.is_file() and not is_leftover(path.relative_to(IMAGES)):
-            executable = bool(path.stat().st_mode & 0o100)
-            summary.update(
-                f"{path.relative_to(IMAGES)} {executable} ".encode() + hashlib.sha256(path.read_bytes()).digest()
-            )
+    for place in (IMAGES, *(folder for folder in images if folder != IMAGES)):
+        for path in sorted(place.rglob("*")):
+            if path.is_file() and not is_leftover(path.relative_to(place)):
+                executable = bool(path.stat().st_mode & 0o100)
+                summary.update(
+                    f"{path.relative_to(place)} {executable} ".encode() + hashlib.sha256(path.read_bytes()).digest()
+                )
     return summary.hexdigest()
 
 

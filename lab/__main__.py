@@ -27,7 +27,12 @@ class Group(click.Group):
 
 @click.group(cls=Group, help=__doc__)
 @click.option(
-    "--prefix", default=DEFAULT_PREFIX, show_default=True, help="Name of the lab; another one is another lab."
+    "--prefix",
+    envvar="VR_LAB",
+    default=DEFAULT_PREFIX,
+    show_envvar=True,
+    show_default=True,
+    help="Name of the lab; another one is another lab.",
 )
 @click.pass_context
 def main(context: click.Context, prefix: str) -> None:
@@ -43,9 +48,9 @@ def main(context: click.Context, prefix: str) -> None:
 @click.option("--everything", is_flag=True, help="Start the guests' servers and the VPN peer too.")
 @click.pass_obj
 def up(lab: Lab, style: str | None, everything: bool) -> None:
-    _tell("made", network.up(lab, style))
+    _report("made", network.up(lab, style))
     if everything:
-        _tell("started", backends.start(lab))
+        _report("started", backends.start(lab))
         peer.start(lab)
 
 
@@ -57,16 +62,16 @@ def down(lab: Lab) -> None:
         foreign = sorted(set(pids) - ours)
         if foreign:
             click.echo(f"warning: {namespace} is still used by processes {', '.join(map(str, foreign))}", err=True)
-    _tell("removed", network.down(lab))
+    _report("removed", network.down(lab))
 
 
 @main.command("status", help="Say what is there; exit status 3 when the lab is not whole.")
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
 def show_status(lab: Lab, as_json: bool) -> None:
-    found = status.read(lab)
-    click.echo(json.dumps(asdict(found), indent=2) if as_json else status.render(found))
-    if not found.is_whole:
+    state = status.read(lab)
+    click.echo(json.dumps(asdict(state), indent=2) if as_json else status.render(state))
+    if not state.is_whole:
         raise click.exceptions.Exit(3)
 
 
@@ -83,9 +88,9 @@ def write_commands(folder: Path, passwords: int | None) -> None:
 @click.pass_obj
 def servers(lab: Lab, action: str) -> None:
     if action == "start":
-        _tell("started", backends.start(lab))
+        _report("started", backends.start(lab))
     else:
-        _tell("stopped", backends.stop(lab))
+        _report("stopped", backends.stop(lab))
 
 
 @main.command("peer", help="The VPN gateway on the other side.")
@@ -123,7 +128,7 @@ def guest_remove(lab: Lab, name: str) -> None:
     network.remove_guest(lab, name)
 
 
-def _tell(verb: str, things: Iterable[str]) -> None:
+def _report(verb: str, things: Iterable[str]) -> None:
     listed = list(things)
     click.echo(
         f"{verb} {len(listed)}: {', '.join(listed[:12])}{' …' if len(listed) > 12 else ''}"

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def start(lab: Lab) -> tuple[str, ...]:
-    """Start what does not run; returns the names of the processes, each of which accepts connections."""
+    """Start the servers that do not run; return the names of the new processes, which accept connections."""
     running = processes(lab)
     names = {guest.address: guest.name for guest in guests_of_lab()}
     started = []
@@ -45,5 +45,5 @@ def status(lab: Lab) -> dict[str, bool]:
 
 
 def python_path() -> dict[str, str]:
-    """So that a child finds this package from any working directory."""
+    """Return the environment by which a child finds this package from any working directory."""
     return {"PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}

@@ -235,7 +235,7 @@ def load_balancer() -> dict[str, Any]:
 
 
 def load_balancer_lines() -> list[str]:
-    """A keep-alive offering: no `option httpclose` anywhere near the rules."""
+    """Return the balancer's configuration lines of a keep-alive offering: there is no `option httpclose`."""
     lines = [
         "global",
         "\tlog 127.0.0.1:3914   local0 warning",

@@ -29,7 +29,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True, slots=True)
 class Dockerd:
-    """`data` is on a disk; `run` is below /run and short: socket paths end at 107 bytes."""
+    """A Docker daemon: `data` is on a disk; `run` is below /run and short: socket paths end at 107 bytes."""
 
     data: Path
     run: Path
@@ -53,11 +53,11 @@ class Dockerd:
         return self.run.name
 
     def exists(self) -> bool:
-        """Was it ever started, and not stopped since?"""
+        """True if it was ever started, and not stopped since."""
         return self.run.is_dir()
 
     def start(self) -> Record:
-        """Start it unless it runs; return when it answers."""
+        """Start the daemon unless it runs; return when it answers."""
         (self.run / "exec").mkdir(mode=0o700, parents=True, exist_ok=True)
         self.data.mkdir(mode=0o710, parents=True, exist_ok=True)
         settings = self.run / "daemon.json"  # in place of the machine's own
@@ -90,13 +90,13 @@ class Dockerd:
             raise LabError(f"cannot start {CONTAINERD}: see {self.processes.log(CONTAINERD)}")
 
     def kill(self) -> None:
-        """As a crash would: nothing is said to containers."""
+        """Kill the daemon, as a crash would: containers are not told to end."""
         record = self.processes.find(PROGRAM)
         if record is not None:
             _kill(record)
 
     def stop(self) -> None:
-        """End it and everything below it, and remove its folders."""
+        """End the daemon and everything below it, and remove its folders."""
         if not self.exists() and not self.data.exists():
             return
         for shim in self._shims():
@@ -145,15 +145,17 @@ class Dockerd:
             time.sleep(0.05)
         log = self.processes.log(PROGRAM)
         words = log.read_text(errors="replace").strip().splitlines()[-3:] if log.exists() else []
-        raise LabError(f"cannot start {PROGRAM}: no answer on {self.socket}: {' / '.join(words) or 'it said nothing'}")
+        raise LabError(
+            f"cannot start {PROGRAM}: no answer on {self.socket}: {' / '.join(words) or 'it printed nothing'}"
+        )
 
     def _shims(self) -> list[Record]:
-        """The monitors of its containers; they outlive it."""
-        return [one for one in self._processes_naming(self.run / "exec") if one.name == "containerd-shim"]
+        """Return the monitors of its containers, which outlive the daemon."""
+        return [record for record in self._processes_naming(self.run / "exec") if record.name == "containerd-shim"]
 
     def _processes_naming(self, path: Path) -> list[Record]:
-        """Everything started with a path below `path` on its command line."""
-        found = []
+        """Return every process started with a path below `path` on its command line."""
+        records = []
         for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
             with contextlib.suppress(OSError):
                 words = Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -161,8 +163,8 @@ class Dockerd:
                 if os.fsencode(f"{path}/") in words and started is not None and pid != os.getpid():
                     program = Path(os.fsdecode(words.split(b"\0")[0])).name
                     name = "containerd-shim" if program.startswith("containerd-shim") else program
-                    found.append(Record(name, pid, started))
-        return found
+                    records.append(Record(name, pid, started))
+        return records
 
     def _unmount(self) -> None:
         mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
@@ -179,7 +181,7 @@ class Dockerd:
 
 
 def _remove_cgroup(folder: Path) -> None:
-    """The kernel takes a moment to empty one."""
+    """Remove the control group, which the kernel takes a moment to empty."""
     for _ in range(50):
         try:
             folder.rmdir()

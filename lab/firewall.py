@@ -82,7 +82,7 @@ TABLES = ("filter", "mangle", "nat")
 
 
 def remembered(folder: Path) -> str:
-    """What the lab was last told to have; repairing it needs no repetition of the option."""
+    """Return the style that the lab last had: repairing it needs no repetition of the option."""
     try:
         text = (folder / "firewall").read_text(encoding="utf-8").strip()
     except FileNotFoundError:
@@ -91,7 +91,7 @@ def remembered(folder: Path) -> str:
 
 
 def ensure(router: str, style: str, folder: Path) -> list[str]:
-    """Load or remove the rules when they are not as wished; rules that are there are left alone, counters and all."""
+    """Load or remove the rules if they differ from the style; rules that are there are left alone, counters and all."""
     if style not in STYLES:
         raise LabError(f"cannot load firewall {style!r}: known are {', '.join(STYLES)}")
     was = remembered(folder)

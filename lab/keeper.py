@@ -1,4 +1,4 @@
-"""Sets the peer's tunnel up again when nobody else has, as traffic would that hits a trap policy.
+"""Sets the peer's tunnel up again when neither end has, as traffic would that hits a trap policy.
 
 Run as `python -m lab.keeper PREFIX` beside the peer's daemon. The userland data plane knows no trap policies, and the
 daemon gives up for good when the router answers before it has its connection. It waits a few seconds first: the router

@@ -1,4 +1,4 @@
-"""A name server on the outside for a router's DNS to ask: it knows every name, and treats EDNS as it is told.
+"""A name server on the outside for a router's DNS to ask: it has every name, and treats EDNS in a chosen way.
 
 Run as `python -m lab.name_server EDNS ADDRESS...`, on UDP 53 of each address. `EDNS` is what comes of a question that
 has it: `serve`, `formerr`, `notimp`, or `drop`, as old servers and firewalls do. What is below
@@ -26,7 +26,7 @@ MODES = ("serve", "drop", *CODES)
 
 
 def answer(wire: bytes, edns: str) -> bytes | None:
-    """Return the answer to a question; None: none is given."""
+    """Return the answer to a question; None if the question is left unanswered."""
     query = dns.message.from_wire(wire)
     if query.edns >= 0 and edns == "drop":
         return None

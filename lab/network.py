@@ -33,7 +33,7 @@ class Route:
 
 
 def folder(lab: Lab) -> Path:
-    """Where a lab keeps what it must remember: pid records, logs, the peer's configuration."""
+    """Return the folder of a lab: pid records, logs, the peer's configuration."""
     return Path("/run") / f"{lab.prefix}-lab"
 
 
@@ -42,7 +42,7 @@ def processes(lab: Lab) -> Processes:
 
 
 def up(lab: Lab, firewall_style: str | None = None) -> tuple[str, ...]:
-    """Bring the lab up; returns what had to be made or repaired, nothing when all was there."""
+    """Bring the lab up; return what had to be made or repaired, nothing when all was there. May be repeated."""
     made: list[str] = []
     for namespace in lab.namespaces:
         made += _ensure_namespace(namespace)
@@ -63,7 +63,7 @@ def up(lab: Lab, firewall_style: str | None = None) -> tuple[str, ...]:
 
 
 def down(lab: Lab) -> tuple[str, ...]:
-    """Remove processes the lab started, interfaces, namespaces and the lab's folder; returns what was removed."""
+    """Remove the lab's processes, interfaces, namespaces and folder; return what was removed. May be repeated."""
     removed = list(processes(lab).stop_all())
     for namespace in _present(lab):
         for name in _links(namespace):
@@ -77,7 +77,7 @@ def down(lab: Lab) -> tuple[str, ...]:
 
 
 def add_guest(lab: Lab, name: str, mac: str) -> str:
-    """A machine of its own on the guest network, without an address: a DHCP client will ask for one."""
+    """Add a machine to the guest network, in a namespace of its own and without an address; return the namespace."""
     namespace = lab.namespace(name)
     if namespace in lab.namespaces:
         raise LabError(f"cannot add guest {name}: the lab itself uses that name")
@@ -99,7 +99,7 @@ def remove_guest(lab: Lab, name: str) -> None:
 
 
 def occupants(lab: Lab) -> dict[str, tuple[int, ...]]:
-    """Which processes sit in the lab's namespaces, for a warning before `down`."""
+    """Return the processes in the lab's namespaces, for a warning before `down`."""
     return {name: tuple(int(pid) for pid in run(["ip", "netns", "pids", name]).split()) for name in _present(lab)}
 
 
@@ -115,7 +115,7 @@ def _present(lab: Lab) -> tuple[str, ...]:
 
 
 def _exists(namespace: str) -> bool:
-    """A namespace is a mount; the bare file that a crash leaves behind is none."""
+    """True if the namespace is there: it is a mount, and the bare file that a crash leaves behind is none."""
     path = NAMESPACES / namespace
     return path.exists() and path.stat().st_dev != NAMESPACES.stat().st_dev
 
@@ -130,8 +130,8 @@ def _ensure_namespace(namespace: str) -> list[str]:
 
 def _ensure_sysctls(namespace: str, wanted: Sequence[str]) -> list[str]:
     names = [item.split("=")[0] for item in wanted]
-    found = run_inside(namespace, ["sysctl", "-n", *names]).split()
-    missing = [item for item, value in zip(wanted, found, strict=True) if item.split("=")[1] != value]
+    values = run_inside(namespace, ["sysctl", "-n", *names]).split()
+    missing = [item for item, value in zip(wanted, values, strict=True) if item.split("=")[1] != value]
     if missing:
         run_inside(namespace, ["sysctl", "-q", "-w", *missing])
     return [f"{namespace} {item}" for item in missing]
@@ -177,8 +177,8 @@ def _ensure_link(lab: Lab, link: Link) -> list[str]:
 
 def _ensure_addresses(namespace: str, interface: str, wanted: Sequence[str]) -> list[str]:
     listed = json.loads(run(["ip", "-n", namespace, "-4", "-j", "addr", "show", "dev", interface]) or "[]")
-    found = {f"{info['local']}/{info['prefixlen']}" for item in listed for info in item.get("addr_info", ())}
-    missing = [address for address in wanted if address not in found]
+    present = {f"{info['local']}/{info['prefixlen']}" for item in listed for info in item.get("addr_info", ())}
+    missing = [address for address in wanted if address not in present]
     if missing:
         batch = "".join(f"addr add {address} brd + dev {interface}\n" for address in missing)
         run(["ip", "-n", namespace, "-batch", "-"], stdin=batch)

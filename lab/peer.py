@@ -113,7 +113,7 @@ secrets {{
 
 @dataclass(frozen=True, slots=True)
 class Tunnel:
-    """What the gateway says about the tunnel."""
+    """The state of the tunnel as the gateway reports it."""
 
     is_running: bool
     is_established: bool
@@ -122,7 +122,7 @@ class Tunnel:
 
 
 def deletes(log: str) -> int:
-    """How many IKE_SAs the other end deleted, by the daemon's log, while no other one was up.
+    """Return how many IKE_SAs the other end deleted, by the daemon's log, while no other one was up.
 
     When both ends began one at once, the other end deletes the older one ten seconds later: nobody misses it.
     """
@@ -188,7 +188,7 @@ class Gateway:
         return record
 
     def status(self, running: Processes) -> Tunnel:
-        """The state of the tunnel now, and from the log what happened to it since the first start."""
+        """Return the state of the tunnel, and from the log what happened to it since the first start."""
         record = running.find(self.name)
         is_running = record is not None and record.is_alive
         listed = self.list_associations() if is_running else ""
@@ -201,7 +201,7 @@ class Gateway:
         )
 
     def list_associations(self) -> str:
-        """What the daemon says about its IKE_SAs; empty when it has none, not even one in the making."""
+        """Return the daemon's list of its IKE_SAs; empty when it has none, not even one in the making."""
         return self._swanctl("--list-sas")
 
     def initiate(self) -> None:
@@ -218,7 +218,7 @@ class Gateway:
             time.sleep(0.02)
 
     def _is_listening(self) -> bool:
-        """The daemon makes the socket a moment before it listens on it."""
+        """True if the daemon listens: it makes the socket a moment before."""
         with socket.socket(socket.AF_UNIX) as caller:
             return caller.connect_ex(str(self.vici)) == 0
 
@@ -236,7 +236,7 @@ class Gateway:
 
 
 def gateway(lab: Lab, *, has_esp: bool = False) -> Gateway:
-    """The peer's end."""
+    """Return the peer's end of the tunnel."""
     return Gateway(
         "peer",
         lab.peer,
@@ -250,7 +250,7 @@ def gateway(lab: Lab, *, has_esp: bool = False) -> Gateway:
 
 
 def stand_in_router(lab: Lab) -> Gateway:
-    """The router's end played by this machine, for tests of the lab itself."""
+    """Return the router's end, played by this machine, for tests of the lab itself."""
     return Gateway(
         "stand-in",
         lab.router,

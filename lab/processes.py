@@ -1,4 +1,4 @@
-"""Background processes of the lab, remembered by a record of pid and start time so that only these are ever ended."""
+"""Background processes of the lab, each with a record of pid and start time so that only these are ever ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lab.tools import LabError, inside
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Which process it was: a pid alone may have been given to somebody else since."""
+    """One process: its start time tells it from a later one that was given the same pid."""
 
     name: str
     pid: int
@@ -29,7 +29,7 @@ class Record:
 
 
 def started_at(pid: int) -> int | None:
-    """Start time of a living process; None when there is none (a zombie counts as none)."""
+    """Return the start time of a living process; None when there is none (a zombie counts as none)."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
@@ -99,7 +99,7 @@ class Processes:
         return record
 
     def stop(self, name: str, patience: float = 3.0) -> bool:
-        """End the recorded process, politely first; says whether there was one."""
+        """End the recorded process, with SIGTERM first; return whether there was one."""
         record = self.find(name)
         if record is None:
             return False
@@ -127,7 +127,7 @@ class Processes:
 
 
 def end(record: Record, patience: float) -> None:
-    """SIGTERM, wait, SIGKILL: through a pid descriptor, so that a recycled pid is never hit."""
+    """End a process (SIGTERM, wait, SIGKILL) through a pid descriptor, so that a recycled pid is never hit."""
     try:
         handle = os.pidfd_open(record.pid)
     except ProcessLookupError:
@@ -149,7 +149,10 @@ def end(record: Record, patience: float) -> None:
 
 
 def wait_for_line(path: Path, text: str, record: Record, deadline: float) -> None:
-    """Wait until a log says `text`; a process that ends first, or stays silent, is an error."""
+    """Wait until a log contains `text`.
+
+    Raises LabError: when the process ends first, or `text` does not come in time.
+    """
     limit = time.monotonic() + deadline
     while time.monotonic() < limit:
         content = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""

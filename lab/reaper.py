@@ -22,9 +22,9 @@ _FOLDER = re.compile(r"(?P<prefix>[a-z][a-z-]*-(?P<pid>\d+))-lab")
 
 
 def orphans() -> tuple[str, ...]:
-    """Prefixes of labs whose owner is gone."""
-    found = (_FOLDER.fullmatch(path.name) for path in sorted(Path("/run").iterdir()))
-    return tuple(match["prefix"] for match in found if match and started_at(int(match["pid"])) is None)
+    """Return the prefixes of labs whose owner is gone."""
+    folders = (_FOLDER.fullmatch(path.name) for path in sorted(Path("/run").iterdir()))
+    return tuple(match["prefix"] for match in folders if match and started_at(int(match["pid"])) is None)
 
 
 def reap() -> tuple[str, ...]:

@@ -28,7 +28,7 @@ PROGRAM = "supervisor"
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """Places of one lab's supervisor. The default lab uses the supervisor's own defaults, so that `vrctl` finds it."""
+    """The supervisor of one lab. The default lab uses the supervisor's own defaults, so that `vrctl` finds it."""
 
     lab: Lab
     engine: str = "podman"
@@ -62,7 +62,7 @@ class Router:
 
     @property
     def namespaces(self) -> str:
-        """What the names of the supervisor's namespaces begin with."""
+        """The prefix of the names of the supervisor's namespaces."""
         return "vrs-" if self.lab.prefix == DEFAULT_PREFIX else f"{self.lab.prefix}-sv-"
 
     # ------------------------------------------------------------ life
@@ -124,7 +124,7 @@ class Router:
         return done
 
     def status(self) -> dict[str, object] | None:
-        """The supervisor's status; None while it does not answer."""
+        """Return the supervisor's status; None while it does not answer."""
         done = self.vrctl("status", "--json", check=False, timeout=20.0)
         if done.returncode != 0:
             return None
@@ -132,7 +132,10 @@ class Router:
         return answer
 
     def await_ready(self, deadline: float, services: Sequence[str] = ()) -> dict[str, object]:
-        """Wait until every service is ready. LabError says what is missing, from status and the log."""
+        """Wait until every service is ready, and there are as many as `services`; return the status.
+
+        Raises LabError: when that is not so in time; the text has what is missing, from status and the log.
+        """
         limit = time.monotonic() + deadline
         status: dict[str, object] | None = None
         while time.monotonic() < limit:
@@ -142,15 +145,14 @@ class Router:
             status = self.status()
             listed = status["services"] if status else []
             assert isinstance(listed, list)
-            if listed and len(listed) >= len(services) and all(one["ready"] for one in listed):
+            if listed and len(listed) >= len(services) and all(service["ready"] for service in listed):
                 assert status is not None
                 return status
             time.sleep(0.2)
-        missing = [one for one in (status or {}).get("services", []) if not one["ready"]]  # type: ignore[attr-defined]
-        told = (
-            "; ".join(f"{one['name']} is {one['state']}: {one['message']}" for one in missing) or "it does not answer"
-        )
-        raise LabError(f"the router is not ready after {deadline:g} s: {told}; {self._last_words()}")
+        missing = [service for service in (status or {}).get("services", []) if not service["ready"]]  # type: ignore[attr-defined]
+        reports = (f"{service['name']} is {service['state']}: {service['message']}" for service in missing)
+        reason = "; ".join(reports) or "it does not answer"
+        raise LabError(f"the router is not ready after {deadline:g} s: {reason}; {self._last_words()}")
 
     def _last_words(self) -> str:
         log = self.processes.log(PROGRAM)
@@ -163,5 +165,5 @@ def bundle_path(release: str) -> Path:
 
 
 def program(name: str) -> str:
-    """A program of the environment this Python belongs to."""
+    """Return the path of a program of the environment this Python belongs to."""
     return str(Path(sys.executable).parent / name)

@@ -23,13 +23,13 @@ DEFAULT_RATE = 200_000
 
 
 def block(index: int, size: int) -> bytes:
-    """The content of a download is a function of its position, so that a client can tell a hole from an end."""
+    """Return a block of a download: a function of its position, so that a client can distinguish a hole from an end."""
     stem = b"%08d " % index
     return (stem * (size // len(stem) + 1))[: size - 1] + b"\n"
 
 
 def plan(seconds: float, rate: int) -> tuple[int, int]:
-    """How many blocks of what size a download of that length and rate has."""
+    """Return the number and the size of the blocks of a download of that length and rate."""
     return max(1, round(seconds / TICK)), max(16, int(rate * TICK))
 
 
@@ -113,7 +113,7 @@ class Http(asyncio.Protocol):
 
 
 def parse_proxy_header(data: bytes) -> tuple[int, str] | None:
-    """Length and source address of a PROXY header; None when more bytes are needed, length 0 when it is none."""
+    """Return length and source address of a PROXY header; None when more bytes are needed, length 0 when it is none."""
     if data.startswith(b"PROXY "):
         end = data.find(b"\r\n")
         words = data[:end].decode("latin-1").split(" ")

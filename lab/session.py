@@ -1,18 +1,19 @@
-"""`run` and `stop`: the whole lab, from nothing to five ready services and back to nothing."""
+"""`run` and `stop`: the whole lab, from nothing to a router with every service ready, and back to nothing."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import click
 
 from lab import backends, network, peer
 from lab.reaper import reap
 from lab.router import NEWER, OLDER, Router, bundle_path
+from lab.services import SERVICES
 from lab.tools import LabError
 from lab.topology import Lab
 
-SERVICES = ("apache-metadata", "dnsmasq", "haproxy", "password", "strongswan")
 READY_SECONDS = 90.0
 
 _ENGINE = click.option("--engine", type=click.Choice(["podman", "docker"]), default="podman", show_default=True)
@@ -23,10 +24,20 @@ _ENGINE = click.option("--engine", type=click.Choice(["podman", "docker"]), defa
 @click.option(
     "--firewall", "style", default=None, help="The router's own rules: none, or cloudstack (drops by default)."
 )
+@click.option(
+    "--media-folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Run the services of the ISOs in this folder, and import those that come later, instead of the lab's own.",
+)
 @click.pass_obj
-def run(lab: Lab, engine: str, style: str | None) -> None:
+def run(lab: Lab, engine: str, style: str | None, media_folder: Path | None) -> None:
     """Start the lab with the older release, or repair what is missing of it, and show the services' status."""
-    bring_up(Router(lab, engine), style, say=click.echo)
+    if media_folder is None:
+        bring_up(Router(lab, engine), style, say=click.echo)
+    else:
+        network.up(lab, style)
+        Router(lab, engine).start(media=[], media_folder=str(media_folder.resolve()))
+        Router(lab, engine).await_ready(READY_SECONDS)
     shown = Router(lab, engine).vrctl("status")
     click.echo(shown.stdout, nl=False)
 
@@ -44,7 +55,7 @@ def stop(lab: Lab, engine: str) -> None:
 def bring_up(
     router: Router, style: str | None = None, *, say: object = print, **overrides: object
 ) -> dict[str, object]:
-    """Make everything run that does not; return the router's status."""
+    """Start everything that does not run; return the router's status when every service is ready."""
     assert callable(say)
     lab, began = router.lab, time.monotonic()
     for release in (OLDER, NEWER):
@@ -56,9 +67,9 @@ def bring_up(
     router.start(**overrides)
     if made:
         say(f"lab {lab.prefix} is up; waiting for {len(SERVICES)} services")
-    status = router.await_ready(READY_SECONDS, SERVICES)
+    status = router.await_ready(READY_SECONDS, tuple(SERVICES))
     bundles = router.vrctl("bundle", "list", "--json").stdout
     if f'"{NEWER}"' not in bundles:
         router.vrctl("bundle", "import", str(bundle_path(NEWER)))
-    say(f"five services ready after {time.monotonic() - began:.1f} s")
+    say(f"{len(SERVICES)} services ready after {time.monotonic() - began:.1f} s")
     return status

@@ -1,4 +1,4 @@
-"""What of the lab is there, read from the machine."""
+"""The state of the lab, read from the machine: which parts of it are there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Status:
 
     @property
     def is_whole(self) -> bool:
-        """All namespaces exist and everything that was started still runs, servers and peer among it."""
+        """True if all namespaces exist and everything that was started still runs, servers and peer among it."""
         return all(self.namespaces.values()) and len(self.processes) > len(WEB_GUESTS) and all(self.processes.values())
 
 

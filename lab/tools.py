@@ -36,7 +36,7 @@ def run(argv: Sequence[str], *, stdin: str | None = None, timeout: float = 30.0)
 
 
 def inside(namespace: str | None, argv: Sequence[str]) -> list[str]:
-    """The command that runs `argv` in a namespace.
+    """Return the command that runs `argv` in a namespace.
 
     `ip netns exec` would remount /sys and hide the cgroups, which container engines need; entering only the network
     namespace leaves everything else as it is, and keeps the process id because nothing forks.

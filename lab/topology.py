@@ -1,4 +1,4 @@
-"""What the lab looks like, as data: namespaces, links, addresses, routes, guests. Nothing here touches the machine."""
+"""The topology of the lab, as data: namespaces, links, addresses, routes, guests. Nothing here touches the machine."""
 
 from __future__ import annotations
 
@@ -108,14 +108,14 @@ def _guest(index: int, name: str, lease_seconds: int) -> Guest:
 
 
 def guests_of_lab() -> tuple[Guest, ...]:
-    """The 200 guests that the guest namespace plays; every tenth has a lease that ends."""
+    """Return the 200 guests that the guest namespace plays; every tenth has a lease that ends."""
     return tuple(
         _guest(index, f"vm-{index + 1:03d}", 3600 if (index + 1) % 10 == 0 else 0) for index in range(GUEST_COUNT)
     )
 
 
 def extra_guests() -> tuple[Guest, ...]:
-    """Guests with a reservation whose address nobody carries: each may join in a namespace of its own."""
+    """Return guests with a reservation whose address nobody carries: each may join in a namespace of its own."""
     leases = (0, 3600, 120, 0)
     return tuple(
         _guest(GUEST_COUNT + index, f"extra-{index + 1}", leases[index % len(leases)]) for index in range(EXTRA_COUNT)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from lab.reaper import reap
-from tests.faults.points import Fault
+from tests.faults.injection import Fault
 
 ON_REAL_DAEMONS = tuple(Path(__file__).parent / name for name in ("integration", "reports"))
 

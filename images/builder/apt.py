@@ -12,12 +12,12 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 class AptError(Exception):
-    """apt could not be asked, or does not know what was asked for."""
+    """apt could not be run, or does not know a package."""
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One exact package."""
+    """A package in one version."""
 
     name: str
     version: str
@@ -26,15 +26,15 @@ class Package:
 def mirrors() -> tuple[str, str]:
     """Return the addresses of the archive and of its security updates, as this machine's apt sources name them."""
     codename = _own_codename()
-    found: dict[str, list[str]] = {}
+    addresses: dict[str, list[str]] = {}
     for line in _run("apt-get", "update", "--print-uris").splitlines():
         match = re.match(r"'(.+?/?)dists/([^/]+)(?:/updates)?/InRelease'", line)
         if match:
-            found.setdefault(match[2], []).append(match[1])
-    updates = found.get(f"{codename}-updates", [])
+            addresses.setdefault(match[2], []).append(match[1])
+    updates = addresses.get(f"{codename}-updates", [])
     # A third party's archive may use the same suite name; only Debian's own has an -updates suite at the same address.
-    main = sorted(found.get(codename, []), key=lambda address: address not in updates)
-    security = found.get(f"{codename}-security", [])
+    main = sorted(addresses.get(codename, []), key=lambda address: address not in updates)
+    security = addresses.get(f"{codename}-security", [])
     if not main or not security:
         raise AptError(f"cannot find Debian's archive: apt's sources name no {codename} and {codename}-security")
     return main[0], security[0]
@@ -46,7 +46,7 @@ def architecture() -> str:
 
 
 class Archive:
-    """The packages of one release. Everything apt remembers about it lives in one folder."""
+    """The packages of one release. All state that apt has of them is in one folder."""
 
     def __init__(self, release: str, folder: Path) -> None:
         self._release, self._folder = release, folder.absolute()
@@ -67,10 +67,10 @@ class Archive:
 
     def closure(self, packages: tuple[str, ...], skip: tuple[str, ...]) -> tuple[Package, ...]:
         """Return the packages and everything they depend on, but for those that `skip` matches."""
-        found = re.findall(r"^Inst (\S+) \((\S+)", self._apt("install", "--simulate", *packages), re.MULTILINE)
+        installed = re.findall(r"^Inst (\S+) \((\S+)", self._apt("install", "--simulate", *packages), re.MULTILINE)
         return tuple(
             Package(name, version)
-            for name, version in sorted(found)
+            for name, version in sorted(installed)
             if not any(fnmatchcase(name, glob) for glob in skip)
         )
 
@@ -82,10 +82,10 @@ class Archive:
 
     def deb(self, package: Package) -> Path:
         """Return the downloaded file of `package`."""
-        found = self._find(package)
-        if found is None:
+        path = self._find(package)
+        if path is None:
             raise AptError(f"cannot use package {package.name} {package.version}: it was not downloaded")
-        return found
+        return path
 
     def _find(self, package: Package) -> Path | None:
         version = package.version.replace(":", "%3a")

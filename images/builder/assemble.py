@@ -28,18 +28,20 @@ def build_release(
     output: Path,
     epoch: int,
 ) -> dict[str, Any]:
-    """Build every image of `release` into `output`, which is replaced as a whole; return what images.json says."""
+    """Build every image of `release` into `output`, which is replaced as a whole; return the content of images.json.
+
+    Raises AptError, TreeError and DeclarationError: an image cannot be built; `output` is as it was.
+    """
     archive = Archive(release, cache)
     archive.update()
     packages = {image.name: archive.closure(image.packages, base.skip + image.skip) for image in (base, *services)}
-    archive.fetch(
-        tuple(sorted({package for found in packages.values() for package in found}, key=lambda one: one.name))
-    )
+    wanted = {package for closure in packages.values() for package in closure}
+    archive.fetch(tuple(sorted(wanted, key=lambda package: package.name)))
     unpacked: dict[Package, Tree] = {}
 
-    def contents(found: Iterable[Package]) -> Tree:
+    def contents(closure: Iterable[Package]) -> Tree:
         merged: Tree = {}
-        for package in found:
+        for package in closure:
             if package not in unpacked:
                 unpacked[package] = unpack(archive.deb(package))
             merged.update(unpacked[package])
@@ -60,7 +62,7 @@ def build_release(
         listing[image.name] = _facts(config, manifest, version, layers)
     layout.close()
     (work / "images.json").write_text(json.dumps(listing, indent=2, sort_keys=True) + "\n")
-    used = {name: {package.name: package.version for package in found} for name, found in packages.items()}
+    used = {name: {package.name: package.version for package in closure} for name, closure in packages.items()}
     (work / "packages.json").write_text(json.dumps(used, indent=2, sort_keys=True) + "\n")
     shutil.rmtree(output, ignore_errors=True)
     work.rename(output)
@@ -84,8 +86,8 @@ def _image_tree(base: ImageDeclaration, image: ImageDeclaration, base_tree: Tree
 
 def _accounts(users: tuple[User, ...], groups: tuple[tuple[str, int], ...]) -> Tree:
     everyone = (ROOT, *users, NOBODY)
-    passwd = "".join(f"{one.name}:x:{one.uid}:{one.gid}::{one.home}:/usr/sbin/nologin\n" for one in everyone)
-    named = [(one.name if one is not NOBODY else "nogroup", one.gid) for one in everyone] + list(groups)
+    passwd = "".join(f"{user.name}:x:{user.uid}:{user.gid}::{user.home}:/usr/sbin/nologin\n" for user in everyone)
+    named = [(user.name if user is not NOBODY else "nogroup", user.gid) for user in everyone] + list(groups)
     group = "".join(f"{name}:x:{gid}:\n" for name, gid in named)
     return {
         "etc/passwd": Entry(Kind.FILE, 0o644, content=passwd.encode()),
@@ -94,12 +96,13 @@ def _accounts(users: tuple[User, ...], groups: tuple[tuple[str, int], ...]) -> T
 
 
 def _folders(folders: tuple[Folder, ...], users: tuple[User, ...]) -> Tree:
-    known = {one.name: one for one in (ROOT, NOBODY, *users)}
+    known = {user.name: user for user in (ROOT, NOBODY, *users)}
     for folder in folders:
         if folder.owner not in known:
             raise DeclarationError(f"cannot make {folder.path}: its owner {folder.owner} is not declared")
     return {
-        canonical(one.path): Entry(Kind.FOLDER, one.mode, known[one.owner].uid, known[one.owner].gid) for one in folders
+        canonical(folder.path): Entry(Kind.FOLDER, folder.mode, known[folder.owner].uid, known[folder.owner].gid)
+        for folder in folders
     }
 
 
@@ -128,7 +131,7 @@ def _run_options(base: ImageDeclaration, image: ImageDeclaration, version: str) 
         "WorkingDir": "/",
         "Labels": labels,
     }
-    user = next((one for one in image.users if one.name == image.run_as), None)
+    user = next((user for user in image.users if user.name == image.run_as), None)
     return options | {"User": f"{user.uid}:{user.gid}"} if user else options
 
 

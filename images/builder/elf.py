@@ -1,4 +1,4 @@
-"""What a program or library says about itself: the loader and libraries it needs (ELF, 64 bit, little endian)."""
+"""ELF files (64 bit, little endian): the loader and the libraries that a program or library needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DT_NULL, _DT_NEEDED, _DT_STRTAB, _DT_RPATH, _DT_RUNPATH = 0, 1, 5, 15, 29
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """The facts a dynamic loader would use."""
+    """The facts of a program or library that a dynamic loader uses."""
 
     machine: int
     interpreter: str | None

@@ -33,9 +33,10 @@ def compile_tree(tree: Tree) -> Tree:
         )  # fmt: skip
         if result.returncode:
             raise TreeError(f"cannot compile Python: {result.stdout.strip()[-500:]}{result.stderr.strip()[-500:]}")
-        found = sorted(folder.rglob("__pycache__/*.pyc"))
+        compiled_files = sorted(folder.rglob("__pycache__/*.pyc"))
         compiled = {
-            path.relative_to(folder).as_posix(): Entry(Kind.FILE, 0o644, content=path.read_bytes()) for path in found
+            path.relative_to(folder).as_posix(): Entry(Kind.FILE, 0o644, content=path.read_bytes())
+            for path in compiled_files
         }
         caches = {str(Path(name).parent): Entry(Kind.FOLDER) for name in compiled}
         return tree | caches | compiled

@@ -17,10 +17,12 @@ MERGED = {"bin", "sbin", "lib", "lib32", "lib64", "libx32"}  # links into usr, i
 
 
 class TreeError(Exception):
-    """A file an image needs is not in its packages."""
+    """A file that an image needs is not in its packages."""
 
 
 class Kind(Enum):
+    """The kind of an entry."""
+
     FILE = "file"
     FOLDER = "folder"
     LINK = "link"
@@ -28,7 +30,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One path: a file with its bytes, a folder, or a symbolic link with its target."""
+    """A path of a tree: a file with its bytes, a folder, or a symbolic link with its target."""
 
     kind: Kind
     mode: int = 0o755
@@ -69,7 +71,7 @@ def unpack(deb: Path) -> Tree:
 
 
 def from_folder(folder: Path) -> Tree:
-    """Return what lies in `folder`, owned by root: 0755 where the owner may execute, 0644 otherwise."""
+    """Return the files of `folder`, owned by root: 0755 where the owner may execute, 0644 otherwise."""
     tree: Tree = {}
     for path in sorted(folder.rglob("*")):
         if is_leftover(path.relative_to(folder)):
@@ -83,12 +85,15 @@ def from_folder(folder: Path) -> Tree:
 
 
 def is_leftover(path: Path) -> bool:
-    """Is it byte code or a hidden cache that a tool left in the sources?"""
+    """True if a tool left `path` in the sources: byte code, or a hidden cache."""
     return any(part == "__pycache__" or part.startswith(".") for part in path.parts)
 
 
 def select(tree: Tree, keep: Iterable[str], drop: Iterable[str]) -> Tree:
-    """Return what the globs in `keep` name, plus what that needs: link targets, loaders and shared libraries."""
+    """Return the files that the globs in `keep` name, and those that these need: link targets, loaders, libraries.
+
+    Raises TreeError: a glob matches nothing, or a file that is needed is in no package.
+    """
     keep, drop = tuple(keep), tuple(drop)
     waiting: list[str] = []
     for glob in keep:
@@ -121,26 +126,26 @@ def with_parents(tree: Tree) -> Tree:
 
 
 def difference(tree: Tree, base: Tree) -> Tree:
-    """Return what has to lie on top of `base` to get `tree`."""
+    """Return the entries that have to lie on top of `base` to get `tree`."""
     return {path: entry for path, entry in tree.items() if base.get(path) != entry}
 
 
 def follow(path: str, target: str) -> str:
-    """Return where the link at `path` leads."""
+    """Return the path that the link at `path` leads to."""
     return canonical(posixpath.join("/" + posixpath.dirname(path), target))
 
 
 def _libraries(tree: Tree, path: str, content: bytes) -> list[str]:
     binary = elf.read(content)
-    found = [_existing(tree, canonical(binary.interpreter), f"/{path} needs it")] if binary.interpreter else []
+    libraries = [_existing(tree, canonical(binary.interpreter), f"/{path} needs it")] if binary.interpreter else []
     folders = [canonical(folder.replace("$ORIGIN", "/" + posixpath.dirname(path))) for folder in binary.search]
     folders += [f"usr/lib/{elf.TRIPLETS[binary.machine]}", "usr/lib"]
     for name in binary.needed:
         places = [f"{folder}/{name}" for folder in folders if f"{folder}/{name}" in tree]
         if not places:
             raise TreeError(f"cannot keep /{path}: no package contains its library {name}")
-        found.append(places[0])
-    return found
+        libraries.append(places[0])
+    return libraries
 
 
 def _existing(tree: Tree, path: str, why: str) -> str:

@@ -1,4 +1,4 @@
-"""How a client is run in a namespace, in the background if wished, and what comes back."""
+"""Clients as values, and how they are run in a namespace, in the background if wished."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Outcome:
 
     @property
     def lost(self) -> int:
-        """Neither answered nor refused: silence."""
+        """The number of requests that were neither answered nor refused."""
         return max(0, self.sent - self.completed - self.failed)
 
     @property
@@ -53,7 +53,7 @@ class Client(Protocol):
     def interrupt(self) -> signal.Signals: ...
     @property
     def limit(self) -> float:
-        """Seconds after which it must have ended."""
+        """The seconds after which the client must have ended."""
         ...
 
     def argv(self) -> list[str]: ...
@@ -122,7 +122,9 @@ class Running:
             return self.client.parse(output, seconds)
         except (AttributeError, KeyError, ValueError, IndexError, TypeError) as error:
             status = self._process.returncode
-            raise LabError(f"cannot read {self.client.name}: exit status {status}, it said: {output[-800:]}") from error
+            raise LabError(
+                f"cannot read {self.client.name}: exit status {status}, it printed: {output[-800:]}"
+            ) from error
 
     def _text(self) -> str:
         self._output.flush()
@@ -165,15 +167,15 @@ class Probe:
 
     def parse(self, output: str, seconds: float) -> Outcome:
         del seconds
-        said = json.loads(output.strip().splitlines()[-1])
+        report = json.loads(output.strip().splitlines()[-1])
         return Outcome(
-            said["client"],
-            said["sent"],
-            said["completed"],
-            said["failed"],
-            said["seconds"],
-            said["longest_gap"],
-            tuple(said["facts"].items()),
+            report["client"],
+            report["sent"],
+            report["completed"],
+            report["failed"],
+            report["seconds"],
+            report["longest_gap"],
+            tuple(report["facts"].items()),
         )
 
 

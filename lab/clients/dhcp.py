@@ -58,8 +58,8 @@ class Perfdhcp:
 
 
 def _counts(section: str) -> dict[str, int]:
-    found = re.findall(r"^([a-z ]+): ([\d.]+)", section, re.MULTILINE)
-    return {key: round(float(value)) for key, value in found if key != "drops ratio"} | (
+    counts = re.findall(r"^([a-z ]+): ([\d.]+)", section, re.MULTILINE)
+    return {key: round(float(value)) for key, value in counts if key != "drops ratio"} | (
         {} if "max delay" in section else {"max delay": 0}
     )
 

@@ -92,9 +92,9 @@ class DnsProbe(Probe):
 
 
 def _number(pattern: str, text: str, default: int | None = None) -> int:
-    found = re.search(pattern, text)
-    if found is None:
+    match = re.search(pattern, text)
+    if match is None:
         if default is None:
             raise ValueError(pattern)
         return default
-    return int(found[1])
+    return int(match[1])

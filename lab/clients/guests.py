@@ -1,4 +1,4 @@
-"""All 200 guests at once: each must see its own metadata and get its own password, and nothing of anybody else's."""
+"""All 200 guests at once: each must see its own metadata and get its own password, and nothing of another guest's."""
 
 from __future__ import annotations
 

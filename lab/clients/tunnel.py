@@ -1,4 +1,4 @@
-"""A client of the VPN: what the tunnel carries, and how long it carried nothing."""
+"""A client of the VPN that counts the packets that the tunnel carries, and how long it carried none."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
-"""Which clients load a service while it is handed over, what they may lose, and the run that brings both together.
+"""Runs that bring clients and a change of the router together: `run` carries one out, `report` is its result.
 
-`loads` is the table, `run` carries it out on a running lab, `report` says what came of it. The demo, the benchmarks and
-the integration tests all read the same table.
+Which clients load a service, and what they may lose, is in `lab.services`. The demo, the benchmarks and the integration
+tests all read the same values.
 """
 
-from lab.scenarios.loads import SERVICES, Load, Loss, loads_of
-from lab.scenarios.report import Check, Report, Seen
-from lab.scenarios.run import Begin, await_quiet, follow, hand_over_under_load, migrate, under_load
+from lab.facts import await_quiet
+from lab.scenarios.report import Report, Seen
+from lab.scenarios.run import Begin, follow, hand_over_under_load, loads_of, migrate, under_load
+from lab.service import Check, Load, Loss
 
 __all__ = [
-    "SERVICES",
     "Begin",
     "Check",
     "Load",

@@ -1,4 +1,4 @@
-"""What came of a hand-over under load: what each client saw, what it may have lost, and how long it took."""
+"""The result of a hand-over under load: what each client saw, what it may have lost, and how long it took."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from lab.clients import Outcome
-from lab.scenarios.loads import Load
+from lab.service import Check, Load
 
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 
@@ -24,7 +24,7 @@ class Seen:
 
     @property
     def longest_gap(self) -> float | None:
-        """The longest silence; of clients that do not tell, the longest wait for an answer."""
+        """The longest silence; for clients that do not measure it, the longest wait for an answer."""
         if self.outcome.longest_gap is not None:
             return self.outcome.longest_gap
         facts = dict(self.outcome.facts)
@@ -34,7 +34,7 @@ class Seen:
 
     @property
     def fault(self) -> str | None:
-        """What breaks the loss budget."""
+        """The way in which the client lost more than it may; None if it did not."""
         outcome, loss = self.outcome, self.load.loss
         if outcome.sent == 0 or outcome.completed == 0:
             return f"{self.load.label}: nothing was answered: {outcome}"
@@ -46,16 +46,9 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """Something that must be true afterwards and that no client counts."""
-
-    name: str
-    is_good: bool
-    found: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
+    """One hand-over (or another action) under load."""
+
     service: str
     action: str  # swap, rollback, or what was done to the router
     from_version: str
@@ -81,16 +74,16 @@ class Report:
     @property
     def faults(self) -> tuple[str, ...]:
         broken = [fault for seen in self.seen if (fault := seen.fault)]
-        return (*broken, *(f"{check.name}: {check.found}" for check in self.checks if not check.is_good))
+        return (*broken, *(f"{check.name}: {check.observed}" for check in self.checks if not check.is_good))
 
     @property
     def is_good(self) -> bool:
         return not self.faults
 
 
-def _seconds(told: int | float | str | None) -> float | None:
-    """`wrk` says 1.50s, 12.30ms or 870.00us; `dnsperf` a number of seconds."""
-    if isinstance(told, int | float):
-        return float(told)
-    found = re.fullmatch(r"([\d.]+)(us|ms|s|m)", told or "")
-    return float(found[1]) * _UNITS[found[2]] if found else None
+def _seconds(latency: int | float | str | None) -> float | None:
+    """Read a latency: `wrk` prints 1.50s, 12.30ms or 870.00us; `dnsperf` a number of seconds."""
+    if isinstance(latency, int | float):
+        return float(latency)
+    match = re.fullmatch(r"([\d.]+)(us|ms|s|m)", latency or "")
+    return float(match[1]) * _UNITS[match[2]] if match else None

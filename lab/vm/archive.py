@@ -29,7 +29,7 @@ def write(target: Path, init: str, modules: Iterable[Path]) -> None:
 
 
 def archive(files: Mapping[str, tuple[bytes, int]]) -> bytes:
-    """The bytes of a `newc` archive of files and of the folders above them."""
+    """Return the bytes of a `newc` archive of files and of the folders above them."""
     folders = sorted({str(above) for name in files for above in Path(name).parents if str(above) != "."})
     entries = [_entry(name, b"", stat.S_IFDIR | 0o755, number) for number, name in enumerate(folders, 1)]
     entries += [
@@ -51,7 +51,7 @@ def _padded(raw: bytes) -> bytes:
 
 
 def _libraries(program: Path) -> tuple[Path, ...]:
-    """What the loader maps for a program, the loader itself among it; nothing for a static one."""
+    """Return the libraries that the loader maps for a program, the loader itself among it; nothing for a static one."""
     lines = run(["/usr/bin/env", "LD_TRACE_LOADED_OBJECTS=1", str(program)]).splitlines()
     words = (word for line in lines for word in line.split())
     return tuple(Path(word) for word in words if word.startswith("/"))

@@ -25,7 +25,7 @@ class Kernel:
     modules: Path
 
     def files_of(self, names: tuple[str, ...]) -> tuple[Path, ...]:
-        """The files of modules and of all they need, in the order in which they must be loaded."""
+        """Return the files of modules and of all they need, in the order in which they must be loaded."""
         needs = _dependencies(self.modules)
         ordered: list[str] = []
         for name in names:
@@ -33,12 +33,12 @@ class Kernel:
             if path is None:
                 raise LabError(f"cannot load {name}: {self.release} has no such module")
             # The file lists what is needed from the nearest to the furthest.
-            ordered += [one for one in (*reversed(needs[path]), path) if one not in ordered]
+            ordered += [file for file in (*reversed(needs[path]), path) if file not in ordered]
         return tuple(self.modules / path for path in ordered)
 
 
 def ensure() -> Kernel:
-    """The kernel below `build/vm`; downloaded when it is not there yet."""
+    """Return the kernel below `build/vm`; download it when it is not there yet."""
     if not UNPACKED.is_dir():
         _download()
     image = next((UNPACKED / "boot").glob("vmlinuz-*"))

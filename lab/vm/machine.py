@@ -41,17 +41,17 @@ class Machine:
         archive.write(first, (SOURCES / "init").read_text(), unpacked.files_of(MODULES))
         with tempfile.TemporaryDirectory(prefix="lab-vm-") as name:
             folder = Path(name)
-            said = folder / "status"
+            status_file = folder / "status"
             with _shared_root(folder / "root.sock") as socket:
-                options = self._options(socket, unpacked, first, said, command)
+                options = self._options(socket, unpacked, first, status_file, command)
                 _wait(_start(EMULATOR, *options), self.deadline)
-            status = said.read_text().strip() if said.exists() else ""
+            status = status_file.read_text().strip() if status_file.exists() else ""
         if not status.isdigit():
             raise LabError(f"cannot finish {' '.join(command)}: the machine ended before it did")
         return int(status)
 
     def _options(
-        self, socket: Path, unpacked: kernel.Kernel, first: Path, said: Path, command: Sequence[str]
+        self, socket: Path, unpacked: kernel.Kernel, first: Path, status_file: Path, command: Sequence[str]
     ) -> tuple[str, ...]:
         words = (str(SOURCES / "boot"), str(ROOT), unpacked.release, *command)
         if any(set(word) & set(' "') for word in words):
@@ -65,7 +65,7 @@ class Machine:
             *("-object", f"memory-backend-memfd,id=memory,size={self.memory},share=on"),
             *("-numa", "node,memdev=memory"),  # the sharer reads requests straight from the machine's memory
             *("-chardev", f"socket,id=root,path={socket}", "-device", "vhost-user-fs-pci,chardev=root,tag=root"),
-            *("-display", "none", "-nic", "none", "-serial", "stdio", "-serial", f"file:{said}"),
+            *("-display", "none", "-nic", "none", "-serial", "stdio", "-serial", f"file:{status_file}"),
             *("-kernel", str(unpacked.image), "-initrd", str(first)),
             *("-append", f"{quiet} -- {' '.join(words)}"),
         )

@@ -1,6 +1,6 @@
-"""Chooses what a new generation gets of its own: a /30 and two names (isolated), or port numbers (router mode).
+"""Chooses the addresses and names of a new isolated generation (a /30), or the port numbers of a router-mode one.
 
-Nothing is remembered here: what is used already comes as an argument, from the journal and from the kernel.
+Nothing is remembered here: those in use come as arguments, from the journal and from the kernel.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def allocate_link(
     pool: IPv4Network = DEFAULT_POOL,
     namespaces: str = NAMESPACE_PREFIX,
 ) -> Link:
-    """Return the place of a new isolated generation: the lowest free /30 of `pool`.
+    """Return the place of a new isolated generation in the network: the lowest free /30 of `pool`.
 
     `used` are the links of generations that exist; `taken` the networks (CIDR) that the router itself uses. Of either
     family: IPv6 networks never overlap and are accepted so that the caller need not sort them out.

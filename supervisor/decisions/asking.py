@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from supervisor.values.state import ProbeResult, ResolvedProbe
 
 Asked = Sequence[tuple[ResolvedProbe, ProbeResult]]
-"""Probes of one watch in the order in which they were asked, with what they found."""
+"""Probes of one watch with their results, in the order in which they were asked."""
 
 
 def is_needed(probe: ResolvedProbe, asked: Asked) -> bool:
-    """True unless one of its alternatives holds already."""
+    """True unless an alternative of the probe holds already."""
     return not any(
         other.alternative is not None and other.alternative == probe.alternative and result.is_good
         for other, result in asked
@@ -24,14 +24,14 @@ def is_settled(asked: Asked) -> bool:
 
 
 def results(asked: Asked) -> tuple[ProbeResult, ...]:
-    """Return the results that count: of alternatives the one that holds, or else all of them.
+    """Return the results that count: of alternatives the result of the one that holds, or else those of all.
 
     A probe that could not be asked is left out. Empty means that none could be asked.
     """
-    return tuple(_told(asked))
+    return tuple(_counting(asked))
 
 
-def _told(asked: Asked) -> Iterator[ProbeResult]:
+def _counting(asked: Asked) -> Iterator[ProbeResult]:
     held = {probe.alternative for probe, result in asked if result.is_good}
     for probe, result in asked:
         is_replaced = probe.alternative is not None and probe.alternative in held

@@ -1,4 +1,4 @@
-"""Decides which security associations in the kernel have outlived their purpose after a takeover."""
+"""Decides which state of killed daemons in the kernel (security associations) may be deleted after a takeover."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from supervisor.values.association import Association
 
 
 def stale(recorded: Iterable[Association], present: Iterable[Association]) -> tuple[Association, ...]:
-    """Return what is there of `recorded` (what a killed daemon left) and has been replaced.
+    """Return those of the `recorded` associations, left by a killed daemon, that are still there and were replaced.
 
-    A daemon that starts knows nothing of them and makes its own; whoever made them, the ones that are not recorded are
-    never touched. Old ones carry traffic until there are new ones between the same two addresses for as many requests
-    as before: a tunnel that did not come back as a whole keeps its old ones, which end with their lifetime. Requests
-    are counted and not compared, for a new daemon numbers them anew.
+    A daemon that starts makes its own; those that are not recorded are never touched. Old ones carry traffic until
+    there are new ones between the same two addresses for as many requests as before: where not all came back, the old
+    ones stay, and end with their lifetime. Requests are counted and not compared: a new daemon numbers them anew.
     """
     known = frozenset(recorded)
     before: dict[tuple[str, ...], set[int]] = defaultdict(set)
     since: dict[tuple[str, ...], set[int]] = defaultdict(set)
     listed = tuple(present)
-    for one in listed:
-        (before if one in known else since)[_way(one)].add(one.request)
-    return tuple(one for one in listed if one in known and len(since[_way(one)]) >= len(before[_way(one)]))
+    for association in listed:
+        (before if association in known else since)[_way(association)].add(association.request)
+    return tuple(
+        association
+        for association in listed
+        if association in known and len(since[_way(association)]) >= len(before[_way(association)])
+    )
 
 
-def _way(one: Association) -> tuple[str, ...]:
-    return (one.source, one.destination, one.protocol, one.mode)
+def _way(association: Association) -> tuple[str, ...]:
+    return (association.source, association.destination, association.protocol, association.mode)

@@ -1,4 +1,4 @@
-"""Decides which file of a call is to blame for which fault: faults of files that came before are not this call's."""
+"""Attributes the faults of a configuration to the files of a call; faults of files that came before are left out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from supervisor.values.intake import Fate, PartFate, TakenFile
 def fates(
     files: Sequence[TakenFile], before: Iterable[Fault], after: Iterable[Fault], refusals: Mapping[str, str]
 ) -> tuple[PartFate, ...]:
-    """Return what became of each file, and of parts that the call has made unusable though no file speaks of them.
+    """Return the fate of each file, and of parts that the call has made unusable although no file is about them.
 
     `refusals` gives the reason for files that a service refused. A file with several faults is named once for each.
     """
@@ -24,12 +24,12 @@ def fates(
             blamed.setdefault(index, []).append(fault)
         elif fault not in known:
             indirect.append(fault)
-    found = [fate for index, file in enumerate(files) for fate in _of(file, blamed.get(index, ()), refusals)]
-    return (*found, *(PartFate(fault.path, Fate.LEFT_OUT, fault.problem) for fault in indirect))
+    named = [fate for index, file in enumerate(files) for fate in _of(file, blamed.get(index, ()), refusals)]
+    return (*named, *(PartFate(fault.path, Fate.LEFT_OUT, fault.problem) for fault in indirect))
 
 
 def _to_blame(newest: Mapping[str, int], fault: Fault) -> int | None:
-    """Return the last file that speaks of the part, or of what it is a part of: it is what is kept.
+    """Return the index of the last file about the part, or about a whole that it is part of; None: there is none.
 
     `newest` has the last file of each part: a call may have thousands of files, and as many faults.
     """

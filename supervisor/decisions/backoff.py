@@ -1,4 +1,4 @@
-"""Decides how long to wait before a failed instance is started again: longer each time, until it proves stable."""
+"""Decides how long to wait before an instance that failed is started again: longer each time, until it is stable."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 FIRST_DELAY = 0.25
 LONGEST_DELAY = 30.0
 JITTER = 0.2  # so that services which failed together do not all start together
-STABLE_AFTER = 60.0  # healthy this long: the next failure is a new story
+STABLE_AFTER = 60.0  # healthy this long: the pauses begin anew with the next failure
 REMEMBERED = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Failures of one service. Times are monotonic seconds; `Backoff()` is a service that never failed."""
+    """The failures of one service. Times are monotonic seconds; `Backoff()` is a service that never failed."""
 
     failures: tuple[float, ...] = ()  # of the last `REMEMBERED` seconds, oldest first
     attempt: int = 0  # failures since it was last stable
@@ -22,7 +22,7 @@ class Backoff:
 
 
 def delay(attempt: int, jitter: float) -> float:
-    """Seconds to wait after the failure number `attempt`, counted from 1; `jitter` is a random number in [0, 1)."""
+    """Return the seconds to wait after failure number `attempt`, from 1; `jitter` is a random number in [0, 1)."""
     doublings = min(attempt - 1, 16)  # far beyond the longest delay, and small enough for floats
     return min(FIRST_DELAY * 2.0**doublings, LONGEST_DELAY) * (1 - JITTER + 2 * JITTER * jitter)
 
@@ -34,7 +34,7 @@ def fail(backoff: Backoff, now: float, jitter: float) -> Backoff:
 
 
 def forgive(backoff: Backoff) -> Backoff:
-    """What failed was not the service: the next start waits for nothing, and the next failure is a new story."""
+    """Record that the failure was not the service's: the next start waits for nothing, and the pauses begin anew."""
     return replace(backoff, attempt=0, until=0.0)
 
 
@@ -48,16 +48,17 @@ def observe(backoff: Backoff, is_healthy: bool, now: float) -> Backoff:
 
 
 def is_stable(backoff: Backoff, now: float) -> bool:
-    """Was it healthy for so long that the next failure is a new story?"""
+    """True if it was healthy for so long that the pauses begin anew with the next failure."""
     return backoff.healthy_since is not None and now - backoff.healthy_since >= STABLE_AFTER
 
 
 def may_start(backoff: Backoff, now: float) -> bool:
+    """True if the pause after the last failure is over."""
     return now >= backoff.until
 
 
 def recent_failures(backoff: Backoff, now: float) -> int:
-    """How often it failed in the last `REMEMBERED` seconds."""
+    """Return the number of failures within the last `REMEMBERED` seconds."""
     return len(_recent(backoff, now))
 
 

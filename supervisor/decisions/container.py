@@ -1,4 +1,4 @@
-"""What container an instance is: its manifest and folders as a ContainerSpec."""
+"""Describes the container of an instance: its manifest and folders as a ContainerSpec."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from supervisor.values.state import ContainerSpec, Instance, Mount, Tmpfs
 
 SERVICE_LABEL = "io.vr-supervisor.service"
 GENERATION_LABEL = "io.vr-supervisor.generation"
-INSTANCE_LABEL = "io.vr-supervisor.instance"  # all of it: what runs can be adopted when the journal is lost
+INSTANCE_LABEL = (
+    "io.vr-supervisor.instance"  # the whole record: a running container can be adopted when the store is lost
+)
 NETNS_FOLDER = "/run/netns"
 CONFIG_MOUNT = "/config"
 
@@ -48,7 +50,7 @@ def container_spec(
 
 
 def check_spec(spec: ContainerSpec, number: int, check: Check) -> ContainerSpec:
-    """Return the container that carries out one check: the same view of the disk, nothing it could change."""
+    """Return the container that carries out one check: with the same folders, all of them read-only."""
     return replace(
         spec,
         name=f"{spec.name}-check-{number}",

@@ -1,4 +1,4 @@
-"""Adds up what the generations of a service have counted, so that a hand-over takes nothing back to zero.
+"""Adds up the counters of the generations of a service, so that a hand-over takes nothing back to zero.
 
 A daemon's table is comma separated; its first line names the columns. A row is known by its key columns.
 """
@@ -28,7 +28,7 @@ class Book:
 def read_table(counters: Counters, text: str) -> Sums:
     """Return the rows of a daemon's table; a cell that is empty or no number counts for nothing.
 
-    Raises ValueError: when it is no table with the key columns.
+    Raises ValueError: when the text is no table with the key columns.
     """
     names, rows = _parsed(text)
     places = {name: names.index(name) for name in counters.columns if name in names}
@@ -40,7 +40,7 @@ def read_table(counters: Counters, text: str) -> Sums:
 
 
 def with_others(counters: Counters, text: str, others: Sums) -> str:
-    """Return a daemon's table with `others` added to its rows; what is no such table stays as it is."""
+    """Return a daemon's table with `others` added to its rows; a text that is no such table is returned as it is."""
     try:
         names, rows = _parsed(text)
         keys = [names.index(name) for name in counters.key]
@@ -61,7 +61,7 @@ def with_others(counters: Counters, text: str, others: Sums) -> str:
 
 
 def noted(book: Book, generation: int, sums: Sums) -> Book:
-    """Return the book with a new reading of a generation. A row that went back began anew: what it had is kept."""
+    """Return the book with a new reading of a generation. The former counts of a row that went back are added."""
     before = book.alive.get(generation, {})
     restarted = {key: row for key, row in before.items() if key in sums and _is_less(sums[key], row)}
     gone = {key: row for key, row in before.items() if key not in sums}
@@ -76,7 +76,7 @@ def restarted(book: Book, generation: int) -> Book:
 
 
 def ended(book: Book, generation: int) -> Book:
-    """Return the book without a generation; what it counted stays, for rows that somebody still has."""
+    """Return the book without a generation; its counts stay, for rows that another generation still has."""
     if generation not in book.alive:
         return book
     alive = {number: sums for number, sums in book.alive.items() if number != generation}
@@ -86,14 +86,14 @@ def ended(book: Book, generation: int) -> Book:
 
 
 def only(book: Book, generations: Collection[int]) -> Book:
-    """Return the book when no other generation is there any more."""
+    """Return the book after the end of all generations but these."""
     for generation in [number for number in book.alive if number not in generations]:
         book = ended(book, generation)
     return book
 
 
 def totals(book: Book, without: int | None = None) -> Sums:
-    """Return what all generations have counted; `without` leaves one out, whose own table is at hand."""
+    """Return the sums of all generations; `without` leaves one out, whose own table is at hand."""
     return _added(book.ended, *(sums for number, sums in book.alive.items() if number != without))
 
 
@@ -103,12 +103,12 @@ def dump(book: Book) -> object:
     return {"ended": _pairs(book.ended), "alive": alive}
 
 
-def load(said: Mapping[str, object]) -> Book:
-    """Return what `dump` gave. Raises ValueError, TypeError or AttributeError: when it is something else."""
-    book = Book(_unpaired(said.get("ended")))
-    alive = said.get("alive")
-    found = alive.items() if isinstance(alive, Mapping) else ()
-    return replace(book, alive={int(generation): _unpaired(pairs) for generation, pairs in found})
+def load(document: Mapping[str, object]) -> Book:
+    """Return the book that `dump` was given. Raises ValueError, TypeError or AttributeError: when it is none."""
+    book = Book(_unpaired(document.get("ended")))
+    alive = document.get("alive")
+    generations = alive.items() if isinstance(alive, Mapping) else ()
+    return replace(book, alive={int(generation): _unpaired(pairs) for generation, pairs in generations})
 
 
 def _pairs(sums: Sums) -> list[object]:
@@ -121,12 +121,12 @@ def _unpaired(pairs: object) -> Sums:
 
 
 def _added(*parts: Sums) -> Sums:
-    found: dict[Key, Row] = {}
+    total: dict[Key, Row] = {}
     for part in parts:
         for key, row in part.items():
-            known = found.get(key, {})
-            found[key] = {name: known.get(name, 0) + row.get(name, 0) for name in {**known, **row}}
-    return found
+            known = total.get(key, {})
+            total[key] = {name: known.get(name, 0) + row.get(name, 0) for name in {**known, **row}}
+    return total
 
 
 def _is_less(now: Row, before: Row) -> bool:

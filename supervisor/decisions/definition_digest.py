@@ -1,4 +1,4 @@
-"""The digest by which a service definition is named, in the index of a bundle and in the memory."""
+"""The digest by which a service definition is named, in the index of a bundle and in the store."""
 
 from __future__ import annotations
 

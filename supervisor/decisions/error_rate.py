@@ -14,11 +14,11 @@ from supervisor.decisions import servers
 from supervisor.decisions.work import Span, Work, sum_kinds
 from supervisor.values.manifest import ErrorCounter
 
-Clients = Mapping[str, Work]
+Clients = Mapping[str, Work]  # by client
 
 
 def jump(counter: ErrorCounter, fresh: Span, former: Sequence[Span], *, is_former_known: bool) -> str | None:
-    """Return what failed too often since the cut-over, in words; None: nothing that is worse than before.
+    """Return in words which work failed too often since the cut-over; None: none that is worse than before.
 
     `former` are spans of the former active's work (its whole life, its last minutes): the worst of them is the base
     line. A part that it did not have has none, and is passed over, unless nothing is known of the former at all.
@@ -26,8 +26,8 @@ def jump(counter: ErrorCounter, fresh: Span, former: Sequence[Span], *, is_forme
     works, blamed = fresh.parts, ""
     if counter.servers:
         concerned = sum(work.bad > 0 for work in works.values())
-        found = servers.judge(fresh.servers, former, concerned)
-        works, blamed = _excuse(works, found.excused), "".join(f"; {one}" for one in found.blamed)
+        judgement = servers.judge(fresh.servers, former, concerned)
+        works, blamed = _excuse(works, judgement.excused), "".join(f"; {server}" for server in judgement.blamed)
     for name in sorted({name for name, _ in works}):
         past = [_of_part(span.parts, name) for span in former]
         if is_former_known and name and not any(past):
@@ -56,7 +56,7 @@ def _worse(counter: ErrorCounter, name: str, clients: Clients, past: Sequence[Cl
     is_alone = len(worse) == 1 < len(everybody)  # one client decides nothing for others, who may ask later
     if failed < counter.minimum or is_alone or len(worse) <= counter.clients * len(judged):
         return None
-    return _say(counter, name, judged, worse, sum(base_line(source, past) for source in judged) / len(judged))
+    return _describe(counter, name, judged, worse, sum(base_line(source, past) for source in judged) / len(judged))
 
 
 def _judged(counter: ErrorCounter, clients: Clients, past: Sequence[Clients]) -> Clients:
@@ -71,16 +71,16 @@ def _has_worked(source: str, clients: Clients) -> bool:
 
 
 def _excuse(works: Mapping[tuple[str, str], Work], excused: int) -> Mapping[tuple[str, str], Work]:
-    """Take what came from elsewhere off those clients that saw most of it."""
-    found = dict(works)
+    """Take failures that are other servers' off the clients that saw most of them."""
+    left = dict(works)
     for key, work in sorted(works.items(), key=lambda item: -item[1].bad):
         taken = min(work.bad, excused)
         excused -= taken
-        found[key] = replace(work, failed=work.bad - taken, unanswered=0, declined=0) if taken else work
-    return found
+        left[key] = replace(work, failed=work.bad - taken, unanswered=0, declined=0) if taken else work
+    return left
 
 
-def _say(counter: ErrorCounter, name: str, judged: Clients, worse: Clients, before: float) -> str:
+def _describe(counter: ErrorCounter, name: str, judged: Clients, worse: Clients, before: float) -> str:
     bad, total = sum(work.bad for work in judged.values()), sum(work.total for work in judged.values())
     part = f" of {name}" if name else ""
     kinds = ", ".join(f"{kind} {count}" for kind, count in sum_kinds(worse.values()))

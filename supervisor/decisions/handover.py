@@ -1,6 +1,6 @@
-"""The hand-over machine: three tables of steps, and one rule for walking them forward or back.
+"""The hand-over machine: three tables of steps, and one rule for going through them forward or back.
 
-A hand-over walks its table forward. When a step fails before the commit point, it turns round and walks the undo
+A hand-over goes through its table forward. When a step fails before the commit point, it turns round and takes the undo
 steps of everything it had begun, newest first. After the commit point (the soak is over) it only goes forward: what
 is left is clearing away. A step that fails while undoing, or after the commit point, is tried again.
 """
@@ -27,42 +27,42 @@ from supervisor.values.handover import (
 
 
 @dataclass(frozen=True, slots=True)
-class Phase:
-    """A row of a table: what is done, and what undoes it."""
+class TableRow:
+    """A row of a table: a step, and the step that undoes it. None: nothing has to be undone."""
 
     step: Step
     undo: Step | None = None
 
 
-TABLES: Mapping[Mode, tuple[Phase, ...]] = MappingProxyType(
+TABLES: Mapping[Mode, tuple[TableRow, ...]] = MappingProxyType(
     {
         Mode.OVERLAP: (
-            Phase(Step.STAGE, undo=Step.UNSTAGE),
-            Phase(Step.CHECK),
-            Phase(Step.START, undo=Step.REMOVE_CANDIDATE),
-            Phase(Step.READY),
-            Phase(Step.SYNC, undo=Step.DRAIN_CANDIDATE),
-            Phase(Step.CUT_OVER, undo=Step.SWITCH_BACK),
-            Phase(Step.VERIFY),
-            Phase(Step.SOAK),
-            Phase(Step.DRAIN),
-            Phase(Step.RETIRE),
+            TableRow(Step.STAGE, undo=Step.UNSTAGE),
+            TableRow(Step.CHECK),
+            TableRow(Step.START, undo=Step.REMOVE_CANDIDATE),
+            TableRow(Step.READY),
+            TableRow(Step.SYNC, undo=Step.DRAIN_CANDIDATE),
+            TableRow(Step.CUT_OVER, undo=Step.SWITCH_BACK),
+            TableRow(Step.VERIFY),
+            TableRow(Step.SOAK),
+            TableRow(Step.DRAIN),
+            TableRow(Step.RETIRE),
         ),
         Mode.TAKEOVER: (
-            Phase(Step.STAGE, undo=Step.UNSTAGE),
-            Phase(Step.CHECK),
-            Phase(Step.CREATE, undo=Step.REMOVE_CANDIDATE),
-            Phase(Step.KILL_FORMER, undo=Step.REVIVE_FORMER),
-            Phase(Step.START, undo=Step.REMOVE_CANDIDATE),
-            Phase(Step.CUT_OVER, undo=Step.SWITCH_BACK),
-            Phase(Step.VERIFY),
-            Phase(Step.SOAK),
-            Phase(Step.RETIRE),
+            TableRow(Step.STAGE, undo=Step.UNSTAGE),
+            TableRow(Step.CHECK),
+            TableRow(Step.CREATE, undo=Step.REMOVE_CANDIDATE),
+            TableRow(Step.KILL_FORMER, undo=Step.REVIVE_FORMER),
+            TableRow(Step.START, undo=Step.REMOVE_CANDIDATE),
+            TableRow(Step.CUT_OVER, undo=Step.SWITCH_BACK),
+            TableRow(Step.VERIFY),
+            TableRow(Step.SOAK),
+            TableRow(Step.RETIRE),
         ),
         Mode.RELOAD: (
-            Phase(Step.CHECK),
-            Phase(Step.APPLY, undo=Step.UNAPPLY),
-            Phase(Step.VERIFY),
+            TableRow(Step.CHECK),
+            TableRow(Step.APPLY, undo=Step.UNAPPLY),
+            TableRow(Step.VERIFY),
         ),
     }
 )
@@ -73,36 +73,38 @@ INTERRUPTED = "the supervisor ended meanwhile"
 
 
 class UnexpectedEventError(AssertionError):
-    """The loop reported something that cannot happen to a hand-over in that place."""
+    """The loop reported an event that cannot happen to a hand-over where it stands."""
 
     def __init__(self, handover: Handover, event: Event) -> None:
         super().__init__(f"hand-over {handover.id} at {current(handover)} ({handover.direction}) cannot take {event}")
 
 
 def step_index(mode: Mode, step: Step) -> int:
-    """Return the row of `step`."""
-    return next(i for i, phase in enumerate(TABLES[mode]) if phase.step is step)
+    """Return the index of the row of `step` in the table of `mode`."""
+    return next(i for i, row in enumerate(TABLES[mode]) if row.step is step)
 
 
 def _commit_index(mode: Mode) -> int:
     """Return the first row after the commit point: from there a hand-over only goes forward."""
     table = TABLES[mode]
     last = Step.VERIFY if mode is Mode.RELOAD else Step.SOAK
-    return next(i for i, phase in enumerate(table) if phase.step is last) + 1
+    return next(i for i, row in enumerate(table) if row.step is last) + 1
 
 
 def _pivot_index(mode: Mode) -> int:
-    return next(i for i, phase in enumerate(TABLES[mode]) if phase.step in _PIVOT)
+    return next(i for i, row in enumerate(TABLES[mode]) if row.step in _PIVOT)
 
 
 def is_committed(handover: Handover) -> bool:
-    """Is the former active no longer something to go back to?"""
+    """True if the hand-over only goes forward: the former active is no longer there to go back to."""
     return handover.direction is Direction.FORWARD and handover.index >= _commit_index(handover.mode)
 
 
 def verdict(handover: Handover) -> Outcome:
-    """Return what is decided, even if clearing is left: committed, or the former active has its traffic back, or
-    never lost it."""
+    """Return the outcome as soon as it is decided, even if clearing is left; RUNNING before.
+
+    Decided is what is committed, and what has given the former active its traffic back, or never took it.
+    """
     if handover.outcome is not Outcome.RUNNING:
         return handover.outcome
     if is_committed(handover):
@@ -114,7 +116,7 @@ def verdict(handover: Handover) -> Outcome:
 
 
 def has_traffic(handover: Handover) -> bool:
-    """May the candidate have been given traffic?"""
+    """True if the candidate may have been given traffic."""
     return max(handover.index, handover.reached) >= _pivot_index(handover.mode)
 
 
@@ -122,7 +124,7 @@ _ACTIVE_SERVES = frozenset({Step.STAGE, Step.CHECK, Step.CREATE, Step.SOAK, Step
 
 
 def leaves_active_alone(handover: Handover) -> bool:
-    """Is the active down, or may it be, because the hand-over says so? Or known to hang, and being replaced?"""
+    """True if the active instance must be left alone: it is down on purpose, or known to hang and being replaced."""
     step = current(handover)
     if handover.kind is Kind.HEAL and (step is Step.CUT_OVER or not has_traffic(handover)):
         return True  # to ask it once more would cost the time-outs of its probes
@@ -132,7 +134,7 @@ def leaves_active_alone(handover: Handover) -> bool:
 
 
 def leaves_gap(handover: Handover) -> bool:
-    """Undoing a takeover whose former active was killed: does nothing run once the candidate goes?"""
+    """True if nothing runs once the candidate is removed: a takeover whose former active was killed goes back."""
     return handover.mode is Mode.TAKEOVER and handover.index > step_index(Mode.TAKEOVER, Step.KILL_FORMER)
 
 
@@ -140,12 +142,15 @@ def current(handover: Handover) -> Step | None:
     """Return the step that is to be carried out now; None when the hand-over has ended."""
     if handover.outcome is not Outcome.RUNNING:
         return None
-    phase = TABLES[handover.mode][handover.index]
-    return phase.step if handover.direction is Direction.FORWARD else phase.undo
+    row = TABLES[handover.mode][handover.index]
+    return row.step if handover.direction is Direction.FORWARD else row.undo
 
 
 def advance(handover: Handover, event: Event) -> Handover:
-    """Return where the hand-over stands after `event`. The caller records it before acting on `current`."""
+    """Return where the hand-over stands after `event`. The caller records it before acting on `current`.
+
+    Raises UnexpectedEventError: when it has ended, or cannot go back any more.
+    """
     if handover.outcome is not Outcome.RUNNING:
         raise UnexpectedEventError(handover, event)
     match event:
@@ -164,11 +169,11 @@ def advance(handover: Handover, event: Event) -> Handover:
 
 
 def resume(handover: Handover, *, is_cut: bool = False, is_running: bool = True) -> Handover:
-    """Return how a supervisor that comes back goes on: past the cut-over forward, before it back.
+    """Return where a supervisor that comes back goes on: past the cut-over forward, before it back.
 
     At the cut-over it depends on whether the candidate was recorded as the active one (`is_cut`). A candidate that does
     not run any more (`is_running`), after a loss of power say, has not proved itself. A reload is carried on: writing
-    the same files and telling the daemon again does no harm.
+    the same files and letting the daemon read them again does no harm.
     """
     if handover.outcome is not Outcome.RUNNING or handover.direction is Direction.UNDO:
         return handover
@@ -181,7 +186,7 @@ def resume(handover: Handover, *, is_cut: bool = False, is_running: bool = True)
 
 
 def interrupted(handover: Handover) -> Handover:
-    """Return how a hand-over ended of which there is nothing left to carry on. Why it was undone is remembered."""
+    """Return a hand-over of which nothing is left to carry on, as ended. The reason why it was undone stays."""
     if is_committed(handover):
         return replace(handover, outcome=Outcome.SUCCEEDED)
     outcome = Outcome.REVERTED if has_traffic(handover) else Outcome.FAILED
@@ -189,7 +194,7 @@ def interrupted(handover: Handover) -> Handover:
 
 
 def is_interrupted(handover: Handover) -> bool:
-    """Was it undone only because the supervisor ended? Then nothing speaks against trying it again."""
+    """True if it was undone only because the supervisor ended: nothing speaks against trying it again."""
     return handover.reason == INTERRUPTED
 
 
@@ -209,8 +214,8 @@ def _turn_round(handover: Handover, reason: str) -> Handover:
 def _back_from(handover: Handover, index: int) -> Handover:
     """Return the hand-over at the newest row from `index` down that has an undo step, or ended."""
     table = TABLES[handover.mode]
-    for row in range(index, -1, -1):
-        if table[row].undo is not None:
-            return replace(handover, index=row)
+    for place in range(index, -1, -1):
+        if table[place].undo is not None:
+            return replace(handover, index=place)
     had_traffic = handover.reached >= _pivot_index(handover.mode)
     return replace(handover, index=0, outcome=Outcome.REVERTED if had_traffic else Outcome.FAILED)

@@ -1,4 +1,4 @@
-"""Decides what is done about an active instance that hangs, or that fails again and again."""
+"""Decides how an active instance is healed that hangs, or that fails again and again."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ NEXT_FALL_BACK_SECONDS = 300.0
 
 
 class Remedy(StrEnum):
+    """A way to heal an active instance."""
+
     NOTHING = "nothing"
     KILL = "kill"  # and start it again in place: what it had in hand is lost
     REPLACE = "replace"  # by a fresh generation beside it: only what hangs is lost
@@ -20,7 +22,7 @@ class Remedy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """What is known of an active instance, and of what could take its place."""
+    """The facts about an active instance, and about versions that could take its place."""
 
     strategy: Strategy
     is_down: bool
@@ -33,7 +35,10 @@ class Patient:
 
 
 def remedy(patient: Patient) -> Remedy:
-    """Only what fails now is treated. What cannot be replaced is killed: doing nothing would be an outage too."""
+    """Return the remedy for a patient that is down or hangs now; others need none.
+
+    A patient that cannot be replaced is killed: doing nothing would be an outage too.
+    """
     if not patient.is_down and not patient.is_hung:
         return Remedy.NOTHING
     may_open = patient.has_room and not patient.is_paused

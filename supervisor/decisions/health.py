@@ -19,10 +19,10 @@ NOTHING_ASKED = ProbeResult(True, "no probes are declared", 0.0)
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What a watch has found so far. Times are monotonic seconds."""
+    """The findings of a watch so far. Times are monotonic seconds."""
 
     is_good: bool  # live, or ready
-    is_known: bool  # False: nothing was found yet and the next result decides alone
+    is_known: bool  # False: there was no result yet, and the next one decides alone
     streak: int  # results in a row that contradict `is_good`
     began: float  # when the watch began
     changed: float  # when `is_good` changed last
@@ -32,45 +32,48 @@ class Health:
 
 
 def unproven(now: float) -> Health:
-    """A candidate's readiness: not good until it has proved itself `threshold` times."""
+    """Return a candidate's readiness: not good until it has proved itself `threshold` times."""
     return Health(False, True, 0, now, now, now, "not asked yet")
 
 
 def presumed(now: float) -> Health:
-    """The liveness of what was just started: good until it has failed `threshold` times."""
+    """Return the liveness of an instance that was just started: good until it has failed `threshold` times."""
     return Health(True, True, 0, now, now, now, "not asked yet")
 
 
 def adopted(now: float) -> Health:
-    """An instance that ran before us: the first result says what it is, so that status is right at once."""
+    """Return the readiness of an instance that ran before us: the first result decides by itself."""
     return Health(False, False, 0, now, now, now, "not asked yet")
 
 
 def is_due(health: Health, now: float) -> bool:
+    """True if it is time to ask."""
     return now >= health.due
 
 
 def has_missed_deadline(health: Health, watch: Watch, now: float) -> bool:
-    """A candidate that is not good this long after the watch began will not be waited for."""
+    """True if a candidate is not good yet, and the watch began so long ago that it is not waited for any more."""
     return not health.is_good and now >= health.began + watch.deadline
 
 
 def merge(results: Sequence[ProbeResult], *, is_asked: bool) -> ProbeResult | None:
-    """Make one result of those asked together: good when all are; the message tells of those that are not.
+    """Make one result of those asked together: good when all are; the message is that of those that are not.
 
-    None: probes were asked (`is_asked`), and none of them told anything.
+    None: probes were asked (`is_asked`), and none of them said anything.
     """
     if not results:
         return None if is_asked else NOTHING_ASKED
     failed = [result for result in results if not result.is_good]
-    told = failed or list(results)
-    return ProbeResult(not failed, "; ".join(result.message for result in told), sum(r.seconds for r in results))
+    shown = failed or list(results)
+    return ProbeResult(not failed, "; ".join(result.message for result in shown), sum(r.seconds for r in results))
 
 
 def advance(health: Health, watch: Watch, result: ProbeResult | None, now: float) -> Health:
-    """Return what is known after `result`, and when to ask again: an interval from now, so that slow answers of a
-    struggling service never pile up; at once, as long as one more result may change the state. When nothing was
-    learnt (None) all is as before."""
+    """Return the health after one more result; None: nothing was learnt, and all is as before.
+
+    It is asked again an interval from now, so that slow answers of a struggling service never pile up, and at once as
+    long as one more result may change the state.
+    """
     if result is None:
         return replace(health, due=now + watch.interval)
     after = replace(health, due=now + watch.interval, message=result.message, doubted=None)
@@ -87,5 +90,5 @@ def advance(health: Health, watch: Watch, result: ProbeResult | None, now: float
 
 
 def postpone(health: Health, seconds: float) -> Health:
-    """Return the same health, asked next so many seconds after its last change of plan."""
+    """Return the same health, asked so many seconds later than it would be."""
     return replace(health, due=health.due + seconds)

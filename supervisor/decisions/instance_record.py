@@ -1,7 +1,7 @@
-"""An instance as text and back: the journal keeps it, and its container carries it as a label.
+"""An instance as text and back: it is stored, and its container carries it as a label.
 
-So a container that runs says everything that was allocated for it, also when the journal is lost. There is no secret in
-it. The items of frontends are not kept: only templates look at them, and rendering resolves frontends anew.
+So a running container has everything that was allocated for it, also when the store is lost. There is no secret in it.
+The items of frontends are left out: only templates look at them, and rendering resolves frontends anew.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def dump_instance(instance: Instance) -> str:
 
 
 def load_instance(text: str) -> Instance:
-    """Return the instance. Raises ValueError, LookupError or TypeError: the text is no instance."""
+    """Return the instance of a text. Raises ValueError, LookupError or TypeError: when the text is none."""
     fields = json.loads(text)
     return Instance(
         service=ServiceName(_text(fields["service"])),
@@ -52,7 +52,7 @@ def load_instance(text: str) -> Instance:
         link=_load_link(fields["link"]),
         ports=tuple((_text(name), int(port)) for name, port in fields["ports"]),
         frontends=tuple(_load_frontend(frontend) for frontend in fields["frontends"]),
-        masquerades=bool(fields.get("masquerades", True)),  # not kept once, when every service could
+        masquerades=bool(fields.get("masquerades", True)),  # not recorded once, when every service could
         mac=_text(fields.get("mac", NO_MAC)),  # nor were this and those below
         sync_port=_number(fields.get("sync_port")),
         former=_number(fields.get("former")),
@@ -80,7 +80,7 @@ def _load_link(fields: Any) -> Link | None:
 
 
 def _dump_frontend(frontend: ResolvedFrontend) -> list[Any]:
-    """A frontend that is shut has one item more, its last; an open one has none, as in journals of before."""
+    """Return a frontend as a list. One that is shut has one item more, its last; older records have only open ones."""
     return [*_dump_open(frontend), *([] if frontend.is_open else ["shut"])]
 
 

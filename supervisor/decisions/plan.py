@@ -1,4 +1,4 @@
-"""The difference between what a service should be and what it is, as one next action."""
+"""Decides the next action that brings a service from what it is to what it should be."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class ReloadInPlace:
-    """Files are written and the daemon is told."""
+    """Files are written and the daemon is made to read them."""
 
     changed: tuple[str, ...]
     word = "reload"
@@ -45,7 +45,7 @@ class ReloadInPlace:
 
 @dataclass(frozen=True, slots=True)
 class NewGeneration:
-    """A candidate is to take over."""
+    """A candidate of a new generation takes the place of the active one, if there is one."""
 
     kind: Kind
     reason: str
@@ -60,7 +60,7 @@ Next = Nothing | Write | ReloadInPlace | NewGeneration
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One configuration file that differs, and what its manifest entry asks for."""
+    """A configuration file that differs, and what its manifest entry asks for."""
 
     path: str
     asks: OnChange
@@ -78,36 +78,29 @@ def changes(
 ) -> tuple[Change, ...]:
     """Compare the rendered files with the digests of the written ones. `digests` are those of `desired`, by path.
 
-    `sources` says which entry of the manifest a written file came from. For one that it does not know the dearest
-    removal of the manifest counts.
+    `sources` has the entry of the manifest that each written file came from, as it was recorded when that was written:
+    the entry says what its removal asks for. A file that no entry accounts for asks for a new generation.
     """
-    found: list[Change] = []
+    changed: list[Change] = []
     by_path = {file.path: file for file in desired}
     for path, file in sorted(by_path.items()):
         entry = manifest.config[file.source]
         if path not in written:
-            found.append(Change(path, entry.on_add))
+            changed.append(Change(path, entry.on_add))
         elif written[path] != digests[path]:
-            found.append(Change(path, entry.on_change))
-    found += [Change(path, _removal(manifest, sources.get(path))) for path in sorted(set(written) - set(by_path))]
-    return tuple(found)
+            changed.append(Change(path, entry.on_change))
+    changed += [Change(path, _removal(manifest, sources.get(path))) for path in sorted(set(written) - set(by_path))]
+    return tuple(changed)
 
 
 def _removal(manifest: ServiceManifest, source: int | None) -> OnChange:
     if source is not None and source < len(manifest.config):
         return manifest.config[source].on_remove
-    return max((entry.on_remove for entry in manifest.config), key=_COST.index, default=OnChange.INSTANCE)
+    return OnChange.INSTANCE
 
 
-def next_action(  # noqa: PLR0911 - a table of cases
-    *,
-    desired: Version | None,
-    running: Version | None,
-    found: tuple[Change, ...],
-    desired_frontends: tuple[ResolvedFrontend, ...],
-    running_frontends: tuple[ResolvedFrontend, ...],
-) -> Next:
-    """Return what brings the running generation to the desired one.
+def version_action(desired: Version | None, running: Version | None) -> Next | None:
+    """Return the action that the versions alone ask for; None: they agree, and the configuration decides.
 
     A definition that changed without its image is a new generation too: its container was made from the old one.
     """
@@ -117,13 +110,22 @@ def next_action(  # noqa: PLR0911 - a table of cases
         return NewGeneration(Kind.START, "nothing runs")
     if not desired.is_same_as(running):
         return NewGeneration(Kind.SWAP, f"version {desired.version} is wanted")
+    return None
+
+
+def configuration_action(
+    changed: tuple[Change, ...],
+    desired_frontends: tuple[ResolvedFrontend, ...],
+    running_frontends: tuple[ResolvedFrontend, ...],
+) -> Next:
+    """Return the action that brings an instance of the desired version to its configuration."""
     if desired_frontends != running_frontends:
         return NewGeneration(Kind.CONFIGURE, "frontends changed")
-    if not found:
+    if not changed:
         return Nothing()
-    dearest = max((change.asks for change in found), key=_COST.index)
-    paths = tuple(change.path for change in found)
+    dearest = max((change.asks for change in changed), key=_COST.index)
+    paths = tuple(change.path for change in changed)
     if dearest is OnChange.INSTANCE:
-        named = [change.path for change in found if change.asks is OnChange.INSTANCE]
+        named = [change.path for change in changed if change.asks is OnChange.INSTANCE]
         return NewGeneration(Kind.CONFIGURE, f"{len(named)} files changed, {named[0]} among them")
     return ReloadInPlace(paths) if dearest is OnChange.RELOAD else Write(paths)

@@ -1,4 +1,4 @@
-"""Reads from the labels of running containers, where the memory lacks them, which there are and which one serves."""
+"""Finds, from the labels of running containers, instances that the store has lost, and the one of them that serves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Known = tuple[tuple[Instance, InstanceState], ...]
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """The record that is missing of one service: instances that were not known, and which one serves."""
+    """The record of one service that the store has lost: instances that it lacks, and the one that serves."""
 
     fresh: tuple[Instance, ...]
     active: Instance
@@ -25,34 +25,40 @@ class Recalled:
 
 def described(containers: Iterable[Container]) -> dict[ServiceName, tuple[Instance, ...]]:
     """Return the instances of running containers whose label is whole, by service, oldest first."""
-    found: dict[ServiceName, list[Instance]] = {}
+    by_service: dict[ServiceName, list[Instance]] = {}
     for container in containers:
         if container.state is not ContainerState.RUNNING:
             continue
         with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError):
             instance = load_instance(container.label(INSTANCE_LABEL) or "")
             if instance.container_name == container.name:  # not that of a check
-                found.setdefault(instance.service, []).append(instance)
-    return {service: tuple(sorted(all_of, key=lambda one: one.generation)) for service, all_of in found.items()}
+                by_service.setdefault(instance.service, []).append(instance)
+    return {
+        service: tuple(sorted(all_of, key=lambda instance: instance.generation))
+        for service, all_of in by_service.items()
+    }
 
 
 def recall(
     known: Known, running: tuple[Instance, ...], *, is_stale: bool, has_traffic: Callable[[Instance], bool]
 ) -> Recalled | None:
-    """Return what the memory lacks of a service; None: it knows what serves.
+    """Return the record that the store lacks of a service; None: the store has the instance that serves.
 
-    A memory that is whole is believed (`is_stale` is false) unless nothing that it knows runs. One that was damaged is
-    older than what runs, or empty: what the kernel sends traffic to serves, else what it calls active, else the newest.
+    A store that is whole (`is_stale` is false) is believed, unless nothing that it has runs. One that was damaged is
+    older than what runs, or empty: then the instance with traffic serves, else the one that it calls active, else the
+    newest.
     """
     by_number: Mapping[int, Instance] = {instance.generation: instance for instance in running}
-    active = next((one for one, state in known if state is InstanceState.ACTIVE), None)
-    knows_one = any(by_number.get(one.generation) == one for one, _ in known)
-    if not running or (knows_one and not is_stale):
+    active = next((instance for instance, state in known if state is InstanceState.ACTIVE), None)
+    knows_any = any(by_number.get(instance.generation) == instance for instance, _ in known)
+    if not running or (knows_any and not is_stale):
         return None
     recorded = by_number.get(active.generation) if active else None
-    serving = next((one for one in reversed(running) if has_traffic(one)), None) or recorded or running[-1]
-    numbers = {one.generation for one, _ in known}
-    fresh = tuple(one for one in running if one.generation not in numbers)
+    serving = (
+        next((instance for instance in reversed(running) if has_traffic(instance)), None) or recorded or running[-1]
+    )
+    numbers = {instance.generation for instance, _ in known}
+    fresh = tuple(instance for instance in running if instance.generation not in numbers)
     if not fresh and active == serving:
         return None
     return Recalled(fresh, serving)

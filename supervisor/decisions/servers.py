@@ -1,7 +1,7 @@
-"""Decides whose fault it is that other servers do not help a daemon: theirs, or that of the way in which it asks.
+"""Decides why other servers do not help a daemon: by themselves, or because of the way in which it asks.
 
-A server that did the same before, or whose answers depend on what its clients want to know, is not the daemon's fault.
-One that answered the former active well and lets the candidate down is.
+A server that did the same before, or whose answers depend on what its clients want to know, says nothing against the
+daemon. A server that answered the former active well and lets the candidate down does.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Judgement:
 
 
 def judge(fresh: Mapping[Key, Work], former: Sequence[Span], concerned: int) -> Judgement:
-    """Return what the servers answer for, when `concerned` clients see failures.
+    """Return which failures are the servers', when `concerned` clients see failures.
 
     A daemon asks the next server when one fails: a client sees only what failed with all of those that it asks.
     """
@@ -33,7 +33,7 @@ def judge(fresh: Mapping[Key, Work], former: Sequence[Span], concerned: int) -> 
     asked = {key: work for key, work in fresh.items() if 2 * work.total >= busy > 0}
     changed = {key: work for key, work in asked.items() if _is_changed(key, work, former, concerned)}
     excused = 0 if changed else min((work.bad for work in asked.values()), default=0)
-    return Judgement(excused, tuple(_say(key, work) for key, work in sorted(changed.items())))
+    return Judgement(excused, tuple(_describe(key, work) for key, work in sorted(changed.items())))
 
 
 def _is_changed(key: Key, work: Work, former: Sequence[Span], concerned: int) -> bool:
@@ -44,7 +44,7 @@ def _is_changed(key: Key, work: Work, former: Sequence[Span], concerned: int) ->
         return work.failed / work.total > RISE
     if _unread(work) > max(map(_unread, past)) + RISE:
         return True
-    had_answered = 1 - min(one.share for one in past) >= WELL
+    had_answered = 1 - min(before.share for before in past) >= WELL
     return concerned > 1 and had_answered and 1 - work.share < HARDLY
 
 
@@ -53,6 +53,6 @@ def _unread(work: Work) -> float:
     return (work.failed + work.unanswered) / work.total
 
 
-def _say(key: Key, work: Work) -> str:
+def _describe(key: Key, work: Work) -> str:
     kinds = ", ".join(f"{kind} {count}" for kind, count in sum_kinds((work,)))
     return f"server {key[0]} does not answer this version as it did the former: {work.bad} of {work.total} ({kinds})"

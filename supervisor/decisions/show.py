@@ -1,11 +1,12 @@
-"""A configuration as JSON can say it: for people, with every secret hidden."""
+"""Shows a configuration to people: as plain values for JSON, with every secret hidden."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from enum import Enum
 
+from supervisor.decisions.printed import printed_fields, word
 from supervisor.values.router import Password, RouterConfig
 from supervisor.values.secret import Secret
 
@@ -13,10 +14,10 @@ from supervisor.values.secret import Secret
 def show(router: RouterConfig, key: bytes) -> dict[str, object]:
     """Return nested dictionaries and lists of plain values; secrets as `***`.
 
-    User data may hold secrets, and the offer of a password is made from it. Of both a mark is shown that changes when
-    they do; without `key` nobody can try what they might be.
+    User data may contain secrets, and the offer of a password is made from it. Both are shown as a mark that changes
+    when they do; without `key` nobody can find them by trying.
     """
-    return {field.name: _plain(getattr(router, field.name), key) for field in fields(router)}
+    return {name: _plain(value, key) for name, value in printed_fields(router)}
 
 
 def _plain(value: object, key: bytes) -> object:
@@ -24,7 +25,7 @@ def _plain(value: object, key: bytes) -> object:
         case None | bool() | int() | float():
             plain: object = value
         case Enum():
-            plain = value.value
+            plain = word(value)
         case bytes():
             plain = f"*** ({len(value)} bytes, {_mark(value, key)})"
         case tuple():
@@ -35,7 +36,7 @@ def _plain(value: object, key: bytes) -> object:
             offer = f"*** ({_mark(value.offer.encode(), key)})"
             plain = {"address": str(value.address), "secret": str(value.secret), "offer": offer}
         case _ if is_dataclass(value) and not isinstance(value, type):
-            plain = {field.name: _plain(getattr(value, field.name), key) for field in fields(value)}
+            plain = {name: _plain(item, key) for name, item in printed_fields(value)}
         case _:
             plain = str(value)
     return plain

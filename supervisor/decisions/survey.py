@@ -1,4 +1,4 @@
-"""Decides which single items, asked in turns, are in trouble."""
+"""Decides which single items of a service (a name, a tunnel, say), asked in turns, are in trouble."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from supervisor.values.state import ProbeResult, ResolvedProbe
 
-MOST = 100  # troubles that are kept; with so many the readiness of the whole says what is wrong
-NAMED = 3  # of them in one line
+MOST = 100  # troubles that are remembered; with so many the readiness of the whole service says what is wrong
+NAMED = 3  # troubles in one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ def after(findings: Findings, probe: ResolvedProbe, result: ProbeResult, thresho
         return findings
     others = {other: count for other, count in findings.doubts.items() if other != probe}
     if result.is_good:
-        left = {other: told for other, told in findings.troubles.items() if other != probe}
+        left = {other: message for other, message in findings.troubles.items() if other != probe}
         return Findings(left, others)
     if probe in findings.troubles:
         return replace(findings, troubles={**findings.troubles, probe: result.message})
@@ -39,21 +39,21 @@ def after(findings: Findings, probe: ResolvedProbe, result: ProbeResult, thresho
 
 def only(findings: Findings, asked: frozenset[ResolvedProbe]) -> Findings:
     """Return the findings about items that a whole round has asked; others are in no configuration any more."""
-    kept = {probe: told for probe, told in findings.troubles.items() if probe in asked}
-    return Findings(kept, {probe: count for probe, count in findings.doubts.items() if probe in asked})
+    troubles = {probe: message for probe, message in findings.troubles.items() if probe in asked}
+    return Findings(troubles, {probe: count for probe, count in findings.doubts.items() if probe in asked})
 
 
 def news(before: Findings, now: Findings) -> tuple[tuple[str, str], ...]:
     """Return an event and its text for every item that came into trouble or out of it."""
-    came = [("item-in-trouble", told) for probe, told in now.troubles.items() if probe not in before.troubles]
-    went = [("item-out-of-trouble", told) for probe, told in before.troubles.items() if probe not in now.troubles]
-    return (*came, *((name, f"no more: {told}") for name, told in went))
+    came = [("item-in-trouble", text) for probe, text in now.troubles.items() if probe not in before.troubles]
+    went = [("item-out-of-trouble", text) for probe, text in before.troubles.items() if probe not in now.troubles]
+    return (*came, *((name, f"no more: {text}") for name, text in went))
 
 
 def summary(findings: Findings) -> str:
-    """Return one line about those in trouble; empty when none is."""
-    told = list(findings.troubles.values())
-    if not told:
+    """Return one line about the items in trouble; empty when none is."""
+    texts = list(findings.troubles.values())
+    if not texts:
         return ""
-    more = f"; and {len(told) - NAMED} more" if len(told) > NAMED else ""
-    return f"{len(told)} item{'s' if len(told) > 1 else ''} in trouble: " + "; ".join(told[:NAMED]) + more
+    more = f"; and {len(texts) - NAMED} more" if len(texts) > NAMED else ""
+    return f"{len(texts)} item{'s' if len(texts) > 1 else ''} in trouble: " + "; ".join(texts[:NAMED]) + more

@@ -1,4 +1,4 @@
-"""Decides what the nftables table says, from the frontends of the instances that serve or still answer."""
+"""Decides the content of the nftables table from the frontends of the instances that serve or still answer."""
 
 from __future__ import annotations
 
@@ -10,20 +10,8 @@ from itertools import combinations, permutations
 
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import ServiceName
-from supervisor.values.state import (
-    AddressFrontend,
-    AddressSwitch,
-    Connection,
-    Endpoint,
-    HeldPort,
-    Instance,
-    PortFrontend,
-    PortSwitch,
-    ResolvedFrontend,
-    SocketAddress,
-    SyncPath,
-    TrafficTable,
-)
+from supervisor.values.state import AddressFrontend, Endpoint, Instance, PortFrontend, ResolvedFrontend, SocketAddress
+from supervisor.values.traffic import AddressSwitch, Connection, HeldPort, PortSwitch, SyncPath, TrafficTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +20,28 @@ class Conflict:
 
     first: ServiceName
     second: ServiceName
-    what: str  # the endpoint that both claim
+    what: str  # the endpoint that both claim, as text
 
     def __str__(self) -> str:
         return f"{self.first} and {self.second} both claim {self.what}"
 
 
-MOST_KEPT = 4096
-"""Connections of one service that the table names. Each is an element, and all of them are read back often: so many
-take some 60 ms to load and 70 ms to verify on a slow router (`test_network_traffic.py` loads as many)."""
+MOST_PINNED = 4096
+"""The most connections of one service that the table pins. Each is an element, and all of them are read back often: so
+many take some 60 ms to load and 70 ms to verify on a slow router (`test_network_traffic.py` loads as many)."""
 
 
 def traffic_table(
     active: Iterable[Instance],
     alive: Iterable[Instance],
     held: Iterable[HeldPort] = (),
-    kept: Iterable[Connection] = (),
+    pinned: Iterable[Connection] = (),
     shut: Mapping[ServiceName, Set[str]] | None = None,
 ) -> TrafficTable:
     """Return the table in which new flows go to `active`, and in which everything `alive` may still answer.
 
-    `shut` names frontends of services that nothing is led to for now. Active instances count as alive. Equal switches
-    are listed once and the order is fixed, so that equal situations give equal tables.
+    `shut` are names of frontends, by service, that nothing is led to for now. Active instances count as alive. Equal
+    switches are listed once and the order is fixed, so that equal situations give equal tables.
     """
     serving = tuple(active)
     answering = (*serving, *alive)
@@ -63,15 +51,15 @@ def traffic_table(
         alive_addresses=_addresses(answering),
         active_ports=_ports(led_to),
         alive_ports=_ports(answering),
-        outgoing=tuple(sorted({one.link.interface for one in answering if one.link and one.masquerades})),
-        held_ports=tuple(sorted(set(held), key=lambda one: (one.port, one.inside))),
-        kept=tuple(kept),
+        outgoing=tuple(sorted({item.link.interface for item in answering if item.link and item.masquerades})),
+        held_ports=tuple(sorted(set(held), key=lambda item: (item.port, item.inside))),
+        pinned=tuple(pinned),
         synced=_synced(answering),
     )
 
 
 def _synced(instances: Iterable[Instance]) -> tuple[SyncPath, ...]:
-    """Return the ways by which generations of one service reach each other: both must be ready for it."""
+    """Return the ways by which generations of one service reach each other: both must have a port for it."""
     listening = {instance for instance in instances if instance.sync_port and instance.address}
     paths = {
         SyncPath(source.address, target.address, target.sync_port)
@@ -81,31 +69,35 @@ def _synced(instances: Iterable[Instance]) -> tuple[SyncPath, ...]:
     return tuple(sorted(paths, key=lambda path: (path.target, path.source)))
 
 
-def kept_of(connections: Iterable[Connection], inactive: Iterable[Instance]) -> tuple[Connection, ...]:
-    """Return those of `connections` that are of `inactive`, at most `MOST_KEPT`: clients take turns for the places.
+def pinned_of(connections: Iterable[Connection], inactive: Iterable[Instance]) -> tuple[Connection, ...]:
+    """Return those of `connections` that are of `inactive`, at most `MOST_PINNED`: clients take turns for the places.
 
     A client that connects again from the same port is known by its newest connection.
     """
     ends = {endpoint for instance in inactive for endpoint in endpoints(instance, Protocol.TCP)}
-    found = {(one.client, one.outside): one for one in connections if is_end_of(one.inside, ends)}
-    if len(found) <= MOST_KEPT:
-        return tuple(found.values())
+    newest = {
+        (connection.client, connection.outside): connection
+        for connection in connections
+        if is_end_of(connection.inside, ends)
+    }
+    if len(newest) <= MOST_PINNED:
+        return tuple(newest.values())
     turns: Counter[object] = Counter()
     order: list[tuple[int, Connection]] = []
-    for one in found.values():
-        order.append((turns[one.client[0]], one))
-        turns[one.client[0]] += 1
-    return tuple(one for _, one in sorted(order, key=lambda pair: pair[0])[:MOST_KEPT])
+    for connection in newest.values():
+        order.append((turns[connection.client[0]], connection))
+        turns[connection.client[0]] += 1
+    return tuple(connection for _, connection in sorted(order, key=lambda pair: pair[0])[:MOST_PINNED])
 
 
 def is_end_of(end: SocketAddress, endpoints: Set[Endpoint]) -> bool:
-    """Is this end of a TCP connection at one of `endpoints`, or at any address of the router's if that is meant?"""
-    return any(one in endpoints for one in _endpoints_at(end))
+    """True if this end of a TCP connection is at one of `endpoints`; an endpoint without address is at any of them."""
+    return any(endpoint in endpoints for endpoint in _endpoints_at(end))
 
 
 def outside_of(end: SocketAddress, outsides: Mapping[Endpoint, Endpoint]) -> SocketAddress | None:
-    """Return what the client of a TCP connection calls our end of it; None when it is none of `outsides`."""
-    for outside in (outsides[one] for one in _endpoints_at(end) if one in outsides):
+    """Return our end of a TCP connection as its client sees it; None: it is none of `outsides`."""
+    for outside in (outsides[endpoint] for endpoint in _endpoints_at(end) if endpoint in outsides):
         return outside.address or end[0], outside.port
     return None
 
@@ -117,54 +109,54 @@ def _endpoints_at(end: SocketAddress) -> tuple[Endpoint, ...]:
 
 
 def conflicts(instances: Iterable[Instance]) -> tuple[Conflict, ...]:
-    """Return every frontend that is claimed twice among instances that are to be active together.
+    """Return the pairs of frontends that instances cannot have if they are active together; empty: no conflict.
 
     Two frontends of one instance conflict too when they share an outside endpoint, or an inside endpoint: the reverse
-    map could not tell which outside address a reply belongs to.
+    map could not show which outside address a reply belongs to.
     """
     claims = [(instance, frontend) for instance in instances for frontend in instance.frontends]
-    found = []
-    for (first, one), (second, other) in combinations(claims, 2):
-        what = _common_claim(one, other, is_same_instance=first is second)
+    conflicting = []
+    for (first, frontend), (second, other) in combinations(claims, 2):
+        what = _common_claim(frontend, other, is_same_instance=first is second)
         if what:
-            found.append(Conflict(first.service, second.service, what))
-    return tuple(found)
+            conflicting.append(Conflict(first.service, second.service, what))
+    return tuple(conflicting)
 
 
 def endpoints(instance: Instance, protocol: Protocol | None = None) -> tuple[Endpoint, ...]:
-    """Return where the replies of an instance come from, as connection tracking sees it: for draining and deleting.
+    """Return the endpoints that the replies of an instance come from, as connection tracking sees them.
 
     An isolated instance answers from its inner address. A router-mode instance answers from the inside port on any
-    address of the router. Frontends that are not switched (inside port equal to the port) cannot be told apart by
-    generation and are left out.
+    address of the router. Frontends that are not switched (inside port equal to the port) cannot be attributed to
+    a generation and are left out.
     """
     return tuple(outsides(instance, protocol))
 
 
 def outsides(instance: Instance, protocol: Protocol | None = None) -> dict[Endpoint, Endpoint]:
-    """Return the endpoints of an instance with what their clients call them: address and port of the frontend."""
-    found: dict[Endpoint, Endpoint] = {}
+    """Return the endpoints of an instance, each with the frontend's address and port, as clients see it."""
+    by_inside: dict[Endpoint, Endpoint] = {}
     for frontend in instance.frontends:
         match frontend:
             case AddressFrontend(outside=outside, inside_port=port):
-                found[Endpoint(instance.address, outside.protocol, port)] = outside
+                by_inside[Endpoint(instance.address, outside.protocol, port)] = outside
             case PortFrontend(protocol=spoken, port=port, inside_port=inside) if port != inside:
-                found[Endpoint(None, spoken, inside)] = Endpoint(None, spoken, port)
-    return {inside: outside for inside, outside in found.items() if protocol in (None, inside.protocol)}
+                by_inside[Endpoint(None, spoken, inside)] = Endpoint(None, spoken, port)
+    return {inside: outside for inside, outside in by_inside.items() if protocol in (None, inside.protocol)}
 
 
 def _without(instance: Instance, names: Set[str]) -> Instance:
-    return replace(instance, frontends=tuple(one for one in instance.frontends if one.name not in names))
+    return replace(instance, frontends=tuple(frontend for frontend in instance.frontends if frontend.name not in names))
 
 
 def shut_of(instance: Instance) -> frozenset[str]:
-    """Return the names of its frontends that nothing is to be led to for now."""
+    """Return the names of the instance's frontends that nothing is to be led to for now."""
     return frozenset(frontend.name for frontend in instance.frontends if not frontend.is_open)
 
 
 def with_shut(instance: Instance, names: Set[str]) -> Instance:
     """Return the instance with these frontends shut and all others open."""
-    frontends = tuple(replace(one, is_open=one.name not in names) for one in instance.frontends)
+    frontends = tuple(replace(frontend, is_open=frontend.name not in names) for frontend in instance.frontends)
     return replace(instance, frontends=frontends)
 
 
@@ -194,16 +186,16 @@ def _port_frontends(instances: Iterable[Instance]) -> Iterator[PortFrontend]:
         yield from (frontend for frontend in instance.frontends if isinstance(frontend, PortFrontend))
 
 
-def _common_claim(one: ResolvedFrontend, other: ResolvedFrontend, *, is_same_instance: bool) -> str | None:
-    match one, other:
+def _common_claim(first: ResolvedFrontend, second: ResolvedFrontend, *, is_same_instance: bool) -> str | None:
+    match first, second:
         case AddressFrontend(), AddressFrontend():
-            if one.outside == other.outside:
-                return str(one.outside)
-            inside = (one.inside_port, one.outside.protocol)
-            if is_same_instance and inside == (other.inside_port, other.outside.protocol):
-                return f"inside port {one.inside_port}/{one.outside.protocol}"
+            if first.outside == second.outside:
+                return str(first.outside)
+            inside = (first.inside_port, first.outside.protocol)
+            if is_same_instance and inside == (second.inside_port, second.outside.protocol):
+                return f"inside port {first.inside_port}/{first.outside.protocol}"
         case PortFrontend(), PortFrontend():
-            shared = sorted(set(one.interfaces) & set(other.interfaces))
-            if shared and (one.protocol, one.port) == (other.protocol, other.port):
-                return f"port {one.port}/{one.protocol} on {', '.join(shared)}"
+            shared = sorted(set(first.interfaces) & set(second.interfaces))
+            if shared and (first.protocol, first.port) == (second.protocol, second.port):
+                return f"port {first.port}/{first.protocol} on {', '.join(shared)}"
     return None

@@ -1,8 +1,9 @@
-"""Decides how an undertaking stands after a look at it, and when the daemon is to be called for it again.
+"""Decides how an undertaking of a service stands after a look at it, and when the daemon is to be called for it.
 
-A call is made only for what is missing while nobody negotiates it, and not before it was missing for a moment: the
-other end, or the daemon itself, may be about to. Calls that bring nothing follow each other ever more slowly, and what
-does not stay up is no success. With too many associations there is no call at all: one more call would be another.
+A call is made only for parts that are missing while nobody negotiates them, and not before they were missing for a
+moment: the other end, or the daemon itself, may be about to. Calls that bring nothing follow each other ever more
+slowly, and an undertaking that does not stay up is no success. With too many associations there is no call at all: it
+would make one more.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ CLOSE_SECONDS = 20.0  # so long it is looked at often after its configuration wa
 QUIET_SECONDS = 1.0  # missing, and nobody negotiates
 BRIEF_SECONDS = 10.0  # up for less: it was not up in between
 COUNTED_SECONDS = 60.0  # so long new associations are counted
-STABLE_SECONDS = 60.0  # up this long: the next failure is a new story
+STABLE_SECONDS = 60.0  # up this long: the pauses begin anew with the next failure
 JITTER = 0.2  # so that two ends that both call do not do so together
 
 
@@ -48,17 +49,17 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Bring `missing` about, and give up the attempts `ended` first."""
+    """An order to the daemon: to give up the attempts `ended`, and then to bring `missing` about."""
 
     missing: tuple[str, ...]
     ended: tuple[str, ...]
 
 
 def changed(course: Course, undertaking: ResolvedUndertaking, now: float) -> Course:
-    """Record that its configuration is another one now, or its daemon: what was learnt of the former does not count.
+    """Record that its configuration or its daemon is another one now: findings about the former do not count.
 
-    The next call waits for `pause` at most. What negotiates the former configuration will never succeed: whatever the
-    next look finds under way may do so, and is given up unless it has ended by the time of a call.
+    The next call waits for `pause` at most. Attempts that negotiate the former configuration never succeed: those that
+    the next look finds under way may be such, and are given up unless they have ended by the time of a call.
     """
     is_up = course.state is UndertakingState.UP
     return replace(
@@ -82,7 +83,7 @@ def changed(course: Course, undertaking: ResolvedUndertaking, now: float) -> Cou
 def see(
     course: Course, undertaking: ResolvedUndertaking, sighting: Sighting, now: float, jitter: float
 ) -> tuple[Course, Call | None]:
-    """Return what is known after a look, and the call that is due; `jitter` is a random number in [0, 1)."""
+    """Return the course after a look, and the call that is due; `jitter` is a random number in [0, 1)."""
     made = tuple(time for time in course.made if now - time < COUNTED_SECONDS)
     if sighting.newest and course.newest and sighting.newest != course.newest:
         made = (*made, now)
@@ -139,7 +140,10 @@ def _up(course: Course, undertaking: ResolvedUndertaking, sighting: Sighting, no
 
 
 def _missed(course: Course, undertaking: ResolvedUndertaking, sighting: Sighting, now: float) -> Course:
-    """It is not up. Nobody calls for some: those stay what they were until their patience ends."""
+    """Return the course of an undertaking that is not up.
+
+    Some are never called for: those stay as they were until their patience ends.
+    """
     was_up = course.state is UndertakingState.UP
     missed = now if course.missed is None else course.missed
     since = missed if was_up or course.state is UndertakingState.UNKNOWN else course.since

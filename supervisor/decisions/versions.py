@@ -1,4 +1,4 @@
-"""Which imported version an operator means."""
+"""Finds the imported version that an operator means."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from supervisor.values.errors import RequestError, UnknownVersionError
 def match_version(service: str, wanted: str, known: Sequence[str]) -> str:
     """Return the one of `known` that `wanted` names: exactly, or as its beginning up to a separator.
 
-    `2.91` names `2.91-1` but not `2.910-1`. UnknownVersionError when there is none, RequestError when several match.
+    `2.91` names `2.91-1` but not `2.910-1`. Raises UnknownVersionError: when there is none; RequestError: when several
+    match.
     """
     if wanted in known:
         return wanted

@@ -1,4 +1,4 @@
-"""Works out how much of a daemon's work failed between two readings of its counters."""
+"""Computes how much of a daemon's work failed between two readings of its counters."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class Work:
 
     @property
     def bad(self) -> int:
+        """The pieces that did not succeed."""
         return self.failed + self.unanswered + self.declined
 
     @property
@@ -32,6 +33,7 @@ class Work:
 
     @property
     def all_kinds(self) -> tuple[tuple[str, int], ...]:
+        """The number of failures of each kind, no answer included."""
         return (*self.kinds, ("unanswered", self.unanswered)) if self.unanswered else self.kinds
 
 
@@ -41,6 +43,25 @@ class Span:
 
     parts: Mapping[Key, Work]
     servers: Mapping[Key, Work]
+
+
+@dataclass(frozen=True, slots=True)
+class Soaked:
+    """Readings of one counter in a soak: the first one, and those that the next comparison needs."""
+
+    first: Reading | None = None
+    recent: tuple[tuple[float, Reading], ...] = ()  # with their times, oldest first; at most one is over its patience
+
+    def after(self, now: float, reading: Reading, patience: float) -> Soaked:
+        """Return the readings after one more; what was asked for `patience` seconds ago should be answered."""
+        recent = (*self.recent, (now, reading))
+        is_over = sum(at <= now - patience for at, _ in recent)
+        return Soaked(self.first or reading, recent[max(0, is_over - 1) :])
+
+    def span(self) -> Span:
+        """Return the work since the first reading. There must be one."""
+        assert self.first, "a counter is read before it is compared"
+        return span(self.first, self.recent[-1][1], self.recent[0][1])
 
 
 def span(before: Reading | None, after: Reading, due: Reading | None = None) -> Span:
@@ -55,9 +76,9 @@ def span(before: Reading | None, after: Reading, due: Reading | None = None) -> 
 
 
 def since(now: Tally, before: Tally | None, due: Tally | None) -> Work | None:
-    """Return what is new; None when the counters began anew.
+    """Return the work since `before` (None: since the daemon began); None when the counters began anew.
 
-    What was under way at the first reading may fail after it: more failures than pieces of work are as many.
+    Pieces that were under way at the first reading may fail after it: more failures than pieces count as so many.
     """
     before = before or Tally(now.name, 0, 0)
     failed, declined, total = now.failed - before.failed, now.declined - before.declined, now.total - before.total
@@ -85,5 +106,5 @@ def _by_key(tallies: Sequence[Tally]) -> dict[Key, Tally]:
 
 
 def _works(before: Mapping[Key, Tally], after: Sequence[Tally], due: Mapping[Key, Tally]) -> dict[Key, Work]:
-    found = {key: since(tally, before.get(key), due.get(key)) for key, tally in _by_key(after).items()}
-    return {key: work for key, work in found.items() if work}
+    works = {key: since(tally, before.get(key), due.get(key)) for key, tally in _by_key(after).items()}
+    return {key: work for key, work in works.items() if work}

@@ -1,6 +1,6 @@
-"""The one home of the template engine: its environment, its filters, and what is known of a text before it is rendered.
+"""The one home of the template engine: its environment, its filters, and the checks of a text before it is rendered.
 
-Shared by the catalog (is this text a template at all?) and the rendering edge (what does it say?). Templates come
+Shared by the catalog, which checks that a text is a template, and the rendering edge, which renders it. Templates come
 with the signed bundle and are trusted; the texts they render come from guests and are not. So `token`, `line` and the
 quoting filters refuse what could end a value and start a directive, and a `Secret` reaches a file by `reveal` only.
 """
@@ -32,7 +32,7 @@ _FILE_NAME = re.compile(r"(?!\.)[A-Za-z0-9._@:+-]{1,200}")
 
 
 def _text(value: object, filter_name: str) -> str:
-    """Text of a value that may be written; nothing of it appears in an error, for it may be a secret."""
+    """Return a value as text that may be written. No error quotes it, for it may be a secret."""
     if isinstance(value, Secret):
         raise RenderError(f"a secret must pass through reveal before {filter_name}")
     if value is None or isinstance(value, bytes | StrictUndefined):
@@ -50,44 +50,45 @@ def _checked(value: object, pattern: re.Pattern[str], filter_name: str) -> str:
 
 
 def token(value: object) -> str:
-    """One word: no white space, control characters, quotes or backslashes; not empty."""
+    """Return a text that is one word: no white space, control characters, quotes or backslashes; not empty."""
     return _checked(value, _TOKEN, "token")
 
 
 def line(value: object) -> str:
-    """One line: no line breaks or other control characters (a tab is allowed)."""
+    """Return a text that is one line: no line breaks or other control characters (a tab is allowed)."""
     return _checked(value, _LINE, "line")
 
 
 def file_name(value: object) -> str:
-    """One component of a path."""
+    """Return a text that is one component of a path."""
     return _checked(value, _FILE_NAME, "file_name")
 
 
 def quoted(value: object) -> str:
-    """In double quotes, with `"` and `\\` escaped by a backslash."""
+    """Return a line in double quotes, with `"` and `\\` escaped by a backslash."""
     escaped = line(_text(value, "quoted")).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
 def shell_quoted(value: object) -> str:
-    """In single quotes, in which nothing is special; a single quote becomes `'\\''`."""
+    """Return a line in single quotes, in which nothing is special; a single quote becomes `'\\''`."""
     escaped = line(_text(value, "shell_quoted")).replace("'", "'\\''")
     return f"'{escaped}'"
 
 
 def b64(value: object) -> str:
-    """Base64 of bytes or of a text in UTF-8, on one line."""
+    """Return Base64 of bytes, or of a text in UTF-8, on one line."""
     content = value if isinstance(value, bytes) else _text(value, "b64").encode()
     return base64.b64encode(content).decode()
 
 
 def regex_escape(value: object) -> str:
+    """Return a line with everything escaped that is special in a regular expression."""
     return re.escape(line(_text(value, "regex_escape")))
 
 
 def pairs(values: Iterable[object], attribute: str) -> Iterator[tuple[object, object]]:
-    """Every value with every item of its `attribute`: `router.metadata | pairs('items')`."""
+    """Yield every value with every item of its `attribute`: `router.metadata | pairs('items')`."""
     if attribute.startswith("_"):
         raise RenderError(f"pairs refuses attribute {attribute}")
     return ((value, inner) for value in values for inner in getattr(value, attribute))
@@ -157,18 +158,19 @@ _SECRET = _environment(may_reveal=True)
 
 @functools.lru_cache(maxsize=1024)
 def compile_template(text: str, is_secret: bool = False) -> Template:
-    """Compiled once for each text; TemplateError when it is no template."""
+    """Return a template, compiled once for each text. Raises TemplateError: when the text is no template."""
     return (_SECRET if is_secret else _PUBLIC).from_string(text)
 
 
 @functools.lru_cache(maxsize=1024)
 def compile_expression(text: str, is_secret: bool = False) -> Callable[..., Any]:
+    """Return an expression, compiled once for each text. Raises TemplateError: when the text is none."""
     return (_SECRET if is_secret else _PUBLIC).compile_expression(text.strip(), undefined_to_none=False)
 
 
 @functools.lru_cache(maxsize=1024)
 def template_fault(text: str, names: frozenset[str], is_secret: bool = False) -> str | None:
-    """What is wrong with a template, or None: syntax, unknown filters, names it will never see."""
+    """Return the first fault of a template: syntax, unknown filters or names; None: it has none."""
     try:
         compile_template(text, is_secret)
         return _faults_of(_PUBLIC.parse(text), names, is_secret)
@@ -178,6 +180,7 @@ def template_fault(text: str, names: frozenset[str], is_secret: bool = False) ->
 
 @functools.lru_cache(maxsize=1024)
 def expression_fault(text: str, names: frozenset[str], is_secret: bool = False) -> str | None:
+    """Return the first fault of an expression: syntax, unknown filters or names; None: it has none."""
     try:
         compile_expression(text, is_secret)
         expression = Parser(_PUBLIC, text.strip(), state="variable").parse_expression()

@@ -1,4 +1,4 @@
-"""The last notes of daemons' knowledge, for those that come after one that hangs or has ended."""
+"""Remembers the last answers about each service's knowledge, for the candidate after a daemon that hangs or ended."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ _NOTHING: Mapping[Knowledge, str] = MappingProxyType({})
 
 
 class Recollection:
-    """Used by every worker for its own service alone; it ends with the process."""
+    """The last answers of all services. Each worker uses it for its own service alone; it ends with the process."""
 
     def __init__(self) -> None:
         self._answers: dict[ServiceName, Mapping[Knowledge, str]] = {}
 
     def note(self, service: ServiceName, answers: Mapping[Knowledge, str]) -> None:
-        """Replace what was known of the service; a note of nothing is one, too."""
+        """Replace the answers of a service; `answers` may be empty."""
         self._answers[service] = answers
 
-    def of(self, service: ServiceName) -> Mapping[Knowledge, str]:
+    def last(self, service: ServiceName) -> Mapping[Knowledge, str]:
+        """Return the last answers of a service; empty: there are none."""
         return self._answers.get(service, _NOTHING)

@@ -1,4 +1,4 @@
-"""Which instances serve: the one place through which traffic moves, one transaction at a time."""
+"""Moves traffic: the one place that changes which instances serve, one transaction of the kernel's table at a time."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from supervisor.decisions.traffic import conflicts, kept_of, shut_of, traffic_table
-from supervisor.ports import Connections, Traffic
+from supervisor.decisions.traffic import conflicts, pinned_of, shut_of, traffic_table
+from supervisor.ports.network import Connections, Traffic
 from supervisor.values.errors import NetworkError, RequestError
 from supervisor.values.names import ServiceName
 from supervisor.values.release import InstanceState
-from supervisor.values.state import Connection, HeldPort, Instance
+from supervisor.values.state import Instance
+from supervisor.values.traffic import Connection, HeldPort
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """The instances of one service: new work goes to `active`; everyone in `alive` may still answer."""
+    """The instances of one service: new work goes to `active`; all of `alive` may still answer."""
 
     active: Instance | None
     alive: tuple[Instance, ...]
 
     @property
     def inactive(self) -> tuple[Instance, ...]:
-        """Those that had traffic and may still finish some, or are to have it."""
+        """The instances of `alive` that had traffic and may still finish some, or are to have it."""
         return tuple(instance for instance in self.alive if instance != self.active)
 
 
@@ -34,80 +35,93 @@ _NOBODY = Serving(None, ())
 
 
 def recorded(instances: Iterable[tuple[Instance, InstanceState]]) -> dict[ServiceName, Serving]:
-    """What serves as the store says."""
-    found: dict[ServiceName, list[tuple[Instance, InstanceState]]] = {}
+    """Return the instances that serve by the store's record, for each service."""
+    by_service: dict[ServiceName, list[tuple[Instance, InstanceState]]] = {}
     for instance, state in instances:
-        found.setdefault(instance.service, []).append((instance, state))
+        by_service.setdefault(instance.service, []).append((instance, state))
     return {
         service: Serving(
             next((instance for instance, state in pairs if state is InstanceState.ACTIVE), None),
             tuple(instance for instance, _ in pairs),
         )
-        for service, pairs in found.items()
+        for service, pairs in by_service.items()
     }
 
 
 class Switchboard:
-    """Keeps what every service serves and makes the kernel's table say so."""
+    """The instances that serve, for all services, and the kernel's table made from them.
+
+    Methods may be called from any thread, and equal calls repeated.
+    """
 
     def __init__(self, traffic: Traffic, connections: Connections) -> None:
         self._traffic, self._connections = traffic, connections
         self._lock = threading.Lock()
         self._serving: dict[ServiceName, Serving] = {}
-        self._kept: Mapping[ServiceName, tuple[Connection, ...]] = {}
-        self._unlisted: dict[ServiceName, frozenset[Instance]] = {}  # nobody could tell what these have open, lately
+        self._pinned: Mapping[ServiceName, tuple[Connection, ...]] = {}
+        self._unlisted: dict[
+            ServiceName, frozenset[Instance]
+        ] = {}  # their connections could not be listed the last time
         self._shut: Mapping[ServiceName, frozenset[str]] = {}
         self._held: Mapping[int, int] = {}  # port -> the one of a socket of this process: a later process has none
 
     def restore(self, serving: Mapping[ServiceName, Serving]) -> None:
-        """Put all services in place at once: what a supervisor that comes back does first."""
+        """Put all services in place at once, as a supervisor that comes back does first.
+
+        A service whose frontends are in conflict with those of another gets no new work, which is logged.
+        Raises NetworkError: when the table was refused; it is made at the next change.
+        """
         with self._lock:
             accepted: dict[ServiceName, Serving] = {}
-            for service, one in serving.items():
+            for service, wanted in serving.items():
                 try:
-                    self._refuse_conflicts({**accepted, service: one})
-                    accepted[service] = one
+                    self._refuse_conflicts({**accepted, service: wanted})
+                    accepted[service] = wanted
                 except RequestError as error:
                     log.error("frontends in conflict", extra={"service": service, "reason": str(error)})
-                    accepted[service] = Serving(None, one.alive)
+                    accepted[service] = Serving(None, wanted.alive)
             self._serving = accepted
-            self._shut = {service: shut_of(one.active) for service, one in accepted.items() if one.active}
-            self._kept = {
-                service: kept_of(self._open(service, one.inactive), one.inactive) for service, one in accepted.items()
+            self._shut = {service: shut_of(wanted.active) for service, wanted in accepted.items() if wanted.active}
+            self._pinned = {
+                service: pinned_of(self._list_open(service, wanted.inactive), wanted.inactive)
+                for service, wanted in accepted.items()
             }
             self._apply(accepted)
 
     def insides(self) -> frozenset[str]:
-        """Return the inside addresses and ports that the kernel leads new work to, whoever told it. NetworkError."""
+        """Return the inside addresses and ports that the kernel leads new work to, also by an earlier process's table.
+
+        Raises NetworkError: when the table cannot be read.
+        """
         return self._traffic.insides()
 
-    def refresh(self) -> None:
-        """Make the kernel say once more what is served: it refused before."""
+    def apply_again(self) -> None:
+        """Make the kernel's table once more, after it was refused. Raises NetworkError: when it is refused again."""
         with self._lock:
             self._apply(self._serving)
 
     def serve(self, service: ServiceName, serving: Serving) -> None:
-        """Change one service. NetworkError leaves everything as it was; RequestError when a frontend is taken.
+        """Change one service. Connections that the instance which loses its traffic has open stay with it.
 
-        Connections that the instance which loses its traffic has open stay with it, whatever becomes of tracking.
+        Raises NetworkError: when the kernel refused; RequestError: when a frontend is taken. Nothing has changed then.
         """
         leaving = self.serving(service).active
-        left = (one for one in serving.inactive if one == leaving)
-        found = self._open(service, left)  # outside the lock: no cut waits for another service's list
+        left = (instance for instance in serving.inactive if instance == leaving)
+        opened = self._list_open(service, left)  # outside the lock: no cut waits for another service's list
         with self._lock:
-            wanted, before = {**self._serving, service: serving}, self._kept
-            self._kept = {**before, service: kept_of((*before.get(service, ()), *found), serving.inactive)}
+            wanted, before = {**self._serving, service: serving}, self._pinned
+            self._pinned = {**before, service: pinned_of((*before.get(service, ()), *opened), serving.inactive)}
             try:
                 self._apply(wanted)
             except (NetworkError, RequestError):
-                self._kept = before
+                self._pinned = before
                 raise
             self._serving = wanted
 
     def shut(self, service: ServiceName, names: frozenset[str]) -> bool:
         """Lead nothing to these frontends of a service, whichever instance serves, and to all its others again.
 
-        False: that is so already. NetworkError leaves everything as it was.
+        False: that is so already. Raises NetworkError: when the kernel refused; nothing has changed then.
         """
         with self._lock:
             before = self._shut
@@ -121,49 +135,54 @@ class Switchboard:
                 raise
             return True
 
-    def keep(self, service: ServiceName) -> None:
-        """Keep what the inactive instances of a service have open by now, and nothing that has ended. Best effort.
+    def pin_connections(self, service: ServiceName) -> None:
+        """Pin the connections that the inactive instances of a service have open by now, and no others. Best effort.
 
-        Where nobody can tell what one has open, what it had is kept.
+        A pinned connection stays with its instance even if connection tracking forgets it. Where the connections of an
+        instance cannot be listed, those that were pinned stay so.
         """
         inactive = self.serving(service).inactive
-        found = self._open(service, inactive)
+        opened = self._list_open(service, inactive)
         with self._lock:
             if self._serving.get(service, _NOBODY).inactive != inactive:
-                return  # somebody else changed it, and keeps what there is to keep
-            before = self._kept
-            unknown = kept_of(before.get(service, ()), self._unlisted[service])
-            still = frozenset((*found, *unknown))
-            first = (one for one in before.get(service, ()) if one in still)
-            self._kept = {**before, service: kept_of((*first, *found), inactive)}
+                return  # changed meanwhile by another thread, which has pinned them
+            before = self._pinned
+            unknown = pinned_of(before.get(service, ()), self._unlisted[service])
+            still = frozenset((*opened, *unknown))
+            first = (connection for connection in before.get(service, ()) if connection in still)
+            self._pinned = {**before, service: pinned_of((*first, *opened), inactive)}
             try:
-                if self._kept != before:
+                if self._pinned != before:
                     self._apply(self._serving)
             except NetworkError as error:
-                self._kept = before
+                self._pinned = before
                 log.warning("connections not kept", extra={"service": service, "reason": str(error)})
 
     def serving(self, service: ServiceName) -> Serving:
+        """Return the instances of a service; without any, it was never served."""
         with self._lock:
             return self._serving.get(service, _NOBODY)
 
-    def hold(self, port: int, inside: int) -> None:
-        """Lead encapsulated datagrams for a port of the router to another one. NetworkError leaves all as it was."""
+    def hold_port(self, port: int, inside: int) -> None:
+        """Lead datagrams for a port of the router to the port of a stand-in socket.
+
+        Raises NetworkError: when the kernel refused; nothing has changed then. So do the two methods below.
+        """
         with self._lock:
             self._hold({**self._held, port: inside})
 
-    def release(self, port: int) -> None:
-        """Let them arrive where they are sent to."""
+    def release_port(self, port: int) -> None:
+        """Let datagrams for a port arrive there again; nothing happens when it is not held."""
         with self._lock:
             self._hold({other: inside for other, inside in self._held.items() if other != port})
 
-    def release_all(self) -> None:
-        """This process ends, and with it the sockets."""
+    def release_ports(self) -> None:
+        """Release every port: this process ends, and with it the stand-in sockets."""
         with self._lock:
             self._hold({})
 
     def check(self, candidate: Instance) -> None:
-        """Refuse a candidate that claims a frontend of another service."""
+        """Check that a candidate could serve. Raises RequestError: when it claims a frontend of another service."""
         with self._lock:
             wanted = {**self._serving, candidate.service: Serving(candidate, (candidate,))}
         self._refuse_conflicts(wanted)
@@ -182,25 +201,25 @@ class Switchboard:
         actives = tuple(serving.active for serving in wanted.values() if serving.active)
         alive = tuple(instance for serving in wanted.values() for instance in serving.alive)
         held = (HeldPort(port, inside) for port, inside in self._held.items())
-        kept = (connection for connections in self._kept.values() for connection in connections)
-        self._traffic.apply(traffic_table(actives, alive, held, kept, self._shut))
+        pinned = (connection for connections in self._pinned.values() for connection in connections)
+        self._traffic.apply(traffic_table(actives, alive, held, pinned, self._shut))
 
-    def _open(self, service: ServiceName, instances: Iterable[Instance]) -> tuple[Connection, ...]:
-        """Best effort: traffic moves all the same where nobody can tell, and that is said once."""
-        found: list[Connection] = []
+    def _list_open(self, service: ServiceName, instances: Iterable[Instance]) -> tuple[Connection, ...]:
+        """Return the open connections of instances. Best effort: those that cannot be listed are missing."""
+        opened: list[Connection] = []
         before, unlisted = self._unlisted.get(service, frozenset()), set[Instance]()
         for instance in instances:
             try:
-                found += self._connections.open(instance)
+                opened += self._connections.open(instance)
             except NetworkError as error:
                 unlisted.add(instance)
                 if instance not in before:
                     log.warning("connections not listed", extra={"service": service, "reason": str(error)})
         self._unlisted[service] = frozenset(unlisted)
-        return tuple(found)
+        return tuple(opened)
 
     @staticmethod
     def _refuse_conflicts(wanted: Mapping[ServiceName, Serving]) -> None:
-        found = conflicts(tuple(serving.active for serving in wanted.values() if serving.active))
-        if found:
-            raise RequestError("cannot serve: " + "; ".join(str(conflict) for conflict in found))
+        conflicting = conflicts(tuple(serving.active for serving in wanted.values() if serving.active))
+        if conflicting:
+            raise RequestError("cannot serve: " + "; ".join(str(conflict) for conflict in conflicting))

@@ -1,4 +1,4 @@
-"""Everything outside that the loop works with, joined once by the daemon."""
+"""The resources that the loop works with: ports to what is outside, and memory that services share."""
 
 from __future__ import annotations
 
@@ -6,58 +6,76 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from supervisor.loop.absence import Absence
-from supervisor.loop.doubts import Doubts
+from supervisor.loop.damage import DamageReports
+from supervisor.loop.engine_outage import EngineOutage
 from supervisor.loop.fault_points import NO_FAULTS, FaultPoints
 from supervisor.loop.ledger import Ledger
 from supervisor.loop.recollection import Recollection
 from supervisor.loop.switchboard import Switchboard
-from supervisor.ports import (
-    Associations,
-    Clock,
-    Connections,
-    Encapsulation,
-    Engine,
-    ExitWatch,
-    Folders,
-    Links,
-    Prober,
-    ReceiveBuffers,
-    Renderer,
-    Store,
-)
+from supervisor.ports.engine import Engine
+from supervisor.ports.files import Folders, Renderer
+from supervisor.ports.network import Associations, Connections, Encapsulation, Links, ReceiveBuffers
+from supervisor.ports.probes import Prober
+from supervisor.ports.store import Store
+from supervisor.ports.system import Clock, ExitWatch
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.settings import Settings
 
 ReadDefinition = Callable[[str, Mapping[str, bytes]], ServiceDefinition]
-"""Turns a service's name and the files of its definition into the definition. ManifestError lists all faults."""
+"""Turns a service's name and the files of its definition into the definition.
+
+Raises ManifestError: with every fault of the manifest.
+"""
 
 
 def on_a_thread(work: Callable[[], None]) -> None:
-    """Do it beside the caller, who does not wait for it."""
+    """Run `work` on a thread of its own and return at once; the thread does not outlive the process."""
     threading.Thread(target=work, name="beside", daemon=True).start()
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    settings: Settings
-    engine: Engine
+class Kernel:
+    """The parts of the router's kernel that the loop changes or listens to, traffic apart (see `Switchboard`)."""
+
     links: Links
     connections: Connections
-    prober: Prober
-    renderer: Renderer
-    folders: Folders
-    store: Store
-    clock: Clock
     exits: ExitWatch
     buffers: ReceiveBuffers
-    encapsulation: Encapsulation
+    gap_sockets: Encapsulation
     associations: Associations
-    switchboard: Switchboard
-    read_definition: ReadDefinition
-    fault_points: FaultPoints = NO_FAULTS
-    spawn: Callable[[Callable[[], None]], None] = on_a_thread
-    absence: Absence = field(default_factory=Absence)
-    doubts: Doubts = field(default_factory=Doubts)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedMemory:
+    """State that the workers of all services share in memory; it ends with the process."""
+
+    engine_outage: EngineOutage = field(default_factory=EngineOutage)
+    damage_reports: DamageReports = field(default_factory=DamageReports)
     ledger: Ledger = field(default_factory=Ledger)
     recollection: Recollection = field(default_factory=Recollection)
+
+
+@dataclass(frozen=True, slots=True)
+class Seams:
+    """Places where a test puts something of its own; the daemon always has the defaults."""
+
+    fault_points: FaultPoints = NO_FAULTS
+    spawn: Callable[[Callable[[], None]], None] = on_a_thread
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The resources that the rooms of the loop work with. A function that needs only one of them takes that one."""
+
+    settings: Settings
+    engine: Engine
+    store: Store
+    folders: Folders
+    renderer: Renderer
+    read_definition: ReadDefinition
+    prober: Prober
+    clock: Clock
+    kernel: Kernel
+    switchboard: Switchboard
+    shared: SharedMemory = field(default_factory=SharedMemory)
+    seams: Seams = Seams()

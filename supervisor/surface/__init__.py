@@ -1,1 +1,1 @@
-"""The surface: what people and programs touch: daemon, command line, API, metrics."""
+"""The surface: the daemon, its API and metrics, and the command lines. People and programs touch nothing else."""

@@ -1,4 +1,4 @@
-"""The one place that builds concrete objects and joins them."""
+"""Builds the concrete objects of the daemon and joins them. No other module does."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from supervisor.edges.engine.joined import JoinedEngine
 from supervisor.edges.folders import DiskFolders
 from supervisor.edges.intake import CloudStackIntake, kernel_cards
 from supervisor.edges.media_watch.watch import MediaWatcher
+from supervisor.edges.network.admission import Admission
 from supervisor.edges.network.answers import AnswerCounters
 from supervisor.edges.network.associations import XfrmAssociations
 from supervisor.edges.network.connections import ConntrackConnections
@@ -30,21 +31,25 @@ from supervisor.edges.network.traffic import NftTraffic
 from supervisor.edges.probes.prober import ProtocolProber
 from supervisor.edges.render import TemplateRenderer
 from supervisor.edges.store import SqliteStore, StateLock
-from supervisor.loop.copying import Copying
 from supervisor.loop.fault_points import NO_FAULTS, FaultPoints
-from supervisor.loop.library import Library
-from supervisor.loop.supervision import Supervision
+from supervisor.loop.releases.bounds import ReleaseBounds
+from supervisor.loop.releases.library import Library
+from supervisor.loop.supervision.store_copies import StoreCopies
+from supervisor.loop.supervision.supervision import Supervision
 from supervisor.loop.switchboard import Switchboard
-from supervisor.loop.world import World
-from supervisor.ports import Clock, Engine, OpenedBundle
-from supervisor.values.errors import Fault, MissingBaseError, SupervisorError
+from supervisor.loop.world import Kernel, Seams, World
+from supervisor.ports.engine import Engine
+from supervisor.ports.media import OpenedBundle
+from supervisor.ports.system import Clock
+from supervisor.values.bounds import Bounds
+from supervisor.values.errors import Fault, MissingBaseError, NotRootError
 from supervisor.values.intake import Taken
 from supervisor.values.router import RouterConfig
 from supervisor.values.settings import Settings
 
 
 class SystemClock:
-    """Satisfies `ports.Clock`."""
+    """Satisfies `ports.system.Clock`."""
 
     def now(self) -> float:
         return time.time()
@@ -57,7 +62,7 @@ class SystemClock:
 
 
 class TrustedMedia:
-    """Satisfies `ports.Media`: bundles signed by a key in the trusted folder."""
+    """Satisfies `ports.media.Media`: bundles signed by a key in the trusted folder."""
 
     def __init__(self, trusted_keys: Path) -> None:
         self._trusted_keys = trusted_keys
@@ -80,34 +85,34 @@ class TrustedMedia:
             raise
 
     def fingerprint(self, path: str) -> str | None:
-        found = Path(path).stat() if Path(path).exists() else None
-        if found is None or not stat.S_ISREG(found.st_mode):
+        file = Path(path).stat() if Path(path).exists() else None
+        if file is None or not stat.S_ISREG(file.st_mode):
             return None
-        return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}"
+        return f"{file.st_dev}:{file.st_ino}:{file.st_size}:{file.st_mtime_ns}"
 
 
 class LocalIntake:
-    """Satisfies `ports.Intake`: what the settings know of this machine, added to what the management server says."""
+    """Satisfies `ports.intake.Intake`: adds settings of this machine to the management server's configuration."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, bounds: Callable[[], Bounds]) -> None:
         self._settings = settings
-        self._commands = CloudStackIntake(kernel_cards)
+        self._commands = CloudStackIntake(kernel_cards, bounds)
 
-    def take(self, kept: str | None, files: Sequence[tuple[str, bytes]]) -> Taken:
-        return self._commands.take(kept, files)
+    def take(self, stored: str | None, files: Sequence[tuple[str, bytes]]) -> Taken:
+        return self._commands.take(stored, files)
 
-    def interpret(self, kept: str | None) -> tuple[RouterConfig, tuple[Fault, ...]]:
-        router, faults = self._commands.interpret(kept)
+    def interpret(self, stored: str | None) -> tuple[RouterConfig, tuple[Fault, ...]]:
+        router, faults = self._commands.interpret(stored)
         vpn = replace(router.vpn, userspace_data_plane=self._settings.userspace_data_plane)
         return replace(router, vpn=vpn), faults
 
-    def forget(self, kept: str | None, spent: Collection[str]) -> str | None:
-        return self._commands.forget(kept, spent)
+    def forget(self, stored: str | None, spent: Collection[str]) -> str | None:
+        return self._commands.forget(stored, spent)
 
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """Everything that has to be started or closed."""
+    """The objects of a daemon that have to be started or closed."""
 
     lock: StateLock
     store: SqliteStore
@@ -118,7 +123,7 @@ class Assembly:
     guard: NftGuard
     exits: PidfdExitWatch
     supervision: Supervision
-    copying: Copying
+    copying: StoreCopies
 
     def close(self) -> None:
         self.exits.close()
@@ -133,7 +138,11 @@ def digest(content: bytes) -> str:
 
 
 def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock: Clock | None = None) -> Assembly:
-    """Build the supervisor for the network namespace of this process. StateError, EngineUnavailableError."""
+    """Build the supervisor for the network namespace of this process, and start nothing.
+
+    Raises NotRootError: when the process is not root; StateError: when the state folder cannot be used;
+    EngineUnavailableError: when there is no engine that could be used.
+    """
     require_root("run")
     engine = engine_of(settings)
     lock = StateLock(settings.state_dir)
@@ -145,40 +154,41 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
     world = World(
         settings=settings,
         engine=engine,
-        links=links,
-        connections=connections,
-        prober=ProtocolProber(engine.execute, AnswerCounters().read),
-        renderer=TemplateRenderer(),
-        folders=folders,
         store=store,
-        clock=clock or SystemClock(),
-        exits=exits,
-        buffers=ReceiveBuffers(),
-        encapsulation=EncapsulationHolder(),
-        associations=XfrmAssociations(),
-        switchboard=Switchboard(traffic, connections),
+        folders=folders,
+        renderer=TemplateRenderer(),
         read_definition=definition_from_files,
-        fault_points=fault_points or NO_FAULTS,
+        prober=ProtocolProber(engine.execute, AnswerCounters().read),
+        clock=clock or SystemClock(),
+        kernel=Kernel(links, connections, exits, ReceiveBuffers(), EncapsulationHolder(), XfrmAssociations()),
+        switchboard=Switchboard(traffic, connections),
+        seams=Seams(fault_points or NO_FAULTS),
     )
     library = Library(world, TrustedMedia(settings.trusted_keys))
     watch = MediaWatcher(settings.media, settings.media_folder)
-    supervision = Supervision(world, library, LocalIntake(settings), digest, watch, move=engine)
-    guard = NftGuard(traffic, admit=settings.admit, anchor=settings.anchor)
-    return Assembly(lock, store, engine, folders, links, traffic, guard, exits, supervision, Copying(store))
+    intake = LocalIntake(settings, ReleaseBounds(store, store, definition_from_files))
+    supervision = Supervision(world, library, intake, digest, watch, move=engine)
+    guard = NftGuard(traffic, admission=Admission() if settings.admit else None, anchor=settings.anchor)
+    return Assembly(lock, store, engine, folders, links, traffic, guard, exits, supervision, StoreCopies(store))
 
 
-def require_root(doing: str) -> None:
+def require_root(action: str) -> None:
+    """Return if the process is root. Raises NotRootError: when it is not; `action` completes "cannot ..."."""
     if os.geteuid() != 0:
-        raise SupervisorError(f"cannot {doing}: the supervisor changes namespaces and nftables and must be root")
+        raise NotRootError(action)
 
 
 def engine_of(settings: Settings) -> JoinedEngine:
-    """The engine that the settings come to, and the one it is leaving. EngineUnavailableError."""
+    """Return the engine that the settings come to, joined with the one that a migration is leaving.
+
+    Raises EngineUnavailableError: when the settings name another engine than the services run on, or none is installed.
+    """
     state = settings.state_dir
     return JoinedEngine(
-        partial(one_engine, settings), choose(settings.engine, state), leaving(state), partial(record, state)
+        partial(engine_named, settings), choose(settings.engine, state), leaving(state), partial(record, state)
     )
 
 
-def one_engine(settings: Settings, kind: str) -> Engine:
+def engine_named(settings: Settings, kind: str) -> Engine:
+    """Return the engine `podman` or `docker`, not yet connected to."""
     return make_engine(kind, settings.state_dir, settings.runtime_dir, settings.engine_socket, settings.namespaces)

@@ -1,7 +1,7 @@
-"""One control socket for each service that counts: it leads to the active generation, whichever that is.
+"""Opens a control socket for each service that counts, which leads to the active generation, whichever that is.
 
-What a daemon's table says is answered with what earlier generations have counted added. One line, one answer, as
-daemons' own sockets do; root alone may ask.
+The answer is the daemon's own table with the counts of earlier generations added. Each line gets an answer and the
+connection ends, as with daemons' own sockets; root alone may ask.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class Consoles(Protocol):
 
     @property
     def counting(self) -> tuple[str, ...]:
-        """Services that want a socket; others may come later."""
+        """The services that have a socket; others may come later."""
 
     def console(self, service: str, line: str) -> str:
-        """Return what the active generation answers; SupervisorError when it does not."""
+        """Return the answer of the active generation. Raises SupervisorError: when it gives none."""
 
 
 class ConsoleServer:
@@ -72,7 +72,7 @@ class ConsoleServer:
         return server
 
     def close(self) -> None:
-        """May be repeated."""
+        """Close and remove every socket. May be repeated."""
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join(PATIENCE)

@@ -1,6 +1,6 @@
-"""What the surface asks of the loop: API, command line and metrics all read and drive the supervisor through this.
+"""The contract between surface and loop: API, command line and metrics read and drive the supervisor through it.
 
-Rules for whoever stands behind it:
+Rules for an implementation:
 
 - A method that returns an iterator of `Progress` may raise at the call or at the first `next`. The last item has
   `is_final`. Closing the iterator ends the watching, never the operation.
@@ -9,22 +9,114 @@ Rules for whoever stands behind it:
   yields a heartbeat at least every few seconds when nothing happens: `b""`, or an `EventRecord` whose `name` is empty.
   The surface passes heartbeats to nobody. An object with a `close` that is safe from another thread needs none.
 - Every method may be called from several threads at once; `status` answers from memory and never waits for an engine.
+- Any method may raise SupervisorError: UnknownServiceError, UnknownVersionError and UnknownReleaseError for a name that
+  is not there, BusyError while something else is under way, RequestError for what cannot be done in the present state.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Protocol
 
 from supervisor.values.handover import NO_WAIVER, Waiver
 from supervisor.values.status import (
-    BundleStatus,
     EventRecord,
     HandoverRecord,
     PlannedStep,
     Progress,
+    ReleaseStatus,
     SupervisorStatus,
 )
+
+
+class Observation(Protocol):
+    """The calls that show what runs, what ran, and what would be done. They change nothing."""
+
+    def status(self) -> SupervisorStatus:
+        """Return the status of the supervisor and of every service, as of the last turn of each."""
+
+    def plan(self, release: str | None) -> tuple[PlannedStep, ...]:
+        """Return what an upgrade to `release` (None: the newest) would do; empty if no release has services."""
+
+    def history(self, service: str | None, limit: int) -> tuple[HandoverRecord, ...]:
+        """Return the newest hand-overs of `service` (None: of all), newest first, `limit` at most."""
+
+    def logs(self, service: str, tail: int, follow: bool) -> Iterator[bytes]:
+        """Yield what the active container of `service` writes: `tail` lines of the past, with `follow` new ones too."""
+
+    def events(self, follow: bool) -> Iterator[EventRecord]:
+        """Yield the audit log, oldest first; with `follow` new entries too."""
+
+
+class ServiceOperations(Protocol):
+    """Operations on what runs. Hand-overs yield their progress; the others may be repeated and change nothing then."""
+
+    def swap(
+        self, service: str, version: str | None, wait: bool, waiver: Waiver = NO_WAIVER, asked_by: str = ""
+    ) -> Iterator[Progress]:
+        """Hand one service over to `version` (None: the newest); the audit log records `asked_by` and the waiver."""
+
+    def upgrade(self, release: str | None, wait: bool) -> Iterator[Progress]:
+        """Hand every service that is not pinned over to `release` (None: the newest), one after the other."""
+
+    def rollback(self, service: str, wait: bool) -> Iterator[Progress]:
+        """Hand one service over to the version that it ran before."""
+
+    def restart(self, service: str, wait: bool) -> Iterator[Progress]:
+        """Hand one service over to a fresh instance of the same version."""
+
+    def migrate_engine(self, to: str, wait: bool) -> Iterator[Progress]:
+        """Hand every service over to a container of the engine `to`, and leave the former engine empty."""
+
+    def confirm(self, service: str) -> None:
+        """End the soak of a hand-over: what runs now is good."""
+
+    def pin(self, service: str) -> None:
+        """Leave the service at its version when releases are upgraded."""
+
+    def unpin(self, service: str) -> None:
+        """Let upgrades take the service along again."""
+
+
+class ReleaseOperations(Protocol):
+    """The releases that services come from. Paths are the supervisor's."""
+
+    def releases(self) -> tuple[ReleaseStatus, ...]:
+        """Return the imported releases; empty before the first."""
+
+    def verify_bundle(self, path: str) -> Iterator[Progress]:
+        """Check the signature and every digest of a bundle, and import nothing."""
+
+    def import_bundle(self, path: str, allow_downgrade: bool) -> Iterator[Progress]:
+        """Verify a bundle and load its images into the engine. A release that is there already is not loaded again."""
+
+    def prune_releases(self) -> tuple[str, ...]:
+        """Forget the releases that nothing runs or may roll back to; return their names."""
+
+
+class RouterConfiguration(Protocol):
+    """The configuration that services are rendered from. Files are (name, content), taken in their order."""
+
+    def show_config(self) -> dict[str, object]:
+        """Return the router's configuration as JSON can say it, secrets hidden."""
+
+    def apply_config(
+        self, files: tuple[tuple[str, bytes], ...], wait: bool = True, timeout: float = 60.0
+    ) -> Iterator[Progress]:
+        """Take in files; with `wait` until they serve, or for `timeout` seconds.
+
+        A Progress with a `part` reports on that file or part: `phase` is live, refused, passed-over, left-out or
+        not-live. The last one has the worst of them as its phase, and `error` unless everything of ours serves.
+        """
+
+    def diff_config(self, files: tuple[tuple[str, bytes], ...]) -> str:
+        """Return what applying these files would change, as unified text; empty: nothing."""
+
+
+class Calls(Observation, ServiceOperations, ReleaseOperations, RouterConfiguration, Protocol):
+    """Everything that the API offers."""
 
 
 class HandoverCounters(Protocol):
@@ -40,61 +132,45 @@ class HandoverCounters(Protocol):
         """Yield (service, row, column, count) of what services count and publish, over all generations."""
 
 
-class Control(HandoverCounters, Protocol):
+class Control(Calls, HandoverCounters, Protocol):
     """The supervisor as its callers see it."""
 
-    def status(self) -> SupervisorStatus: ...
 
-    def plan(self, release: str | None) -> tuple[PlannedStep, ...]: ...
+class Right(Enum):
+    """The right that a caller needs."""
 
-    def swap(
-        self, service: str, version: str | None, wait: bool, waiver: Waiver = NO_WAIVER, asked_by: str = ""
-    ) -> Iterator[Progress]:
-        """Hand one service over to `version` (None: the newest); who asked and what is waived go into the audit log."""
+    VIEW = auto()
+    OPERATE = auto()
 
-    def upgrade(self, release: str | None, wait: bool) -> Iterator[Progress]: ...
 
-    def rollback(self, service: str, wait: bool) -> Iterator[Progress]: ...
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method of `Calls`, the name of its call in the API, and the right that it needs."""
 
-    def migrate_engine(self, to: str, wait: bool) -> Iterator[Progress]:
-        """Hand every service over to a container of another engine, and leave the former one empty."""
+    name: str
+    call: str
+    right: Right
 
-    def confirm(self, service: str) -> None:
-        """End the soak of a hand-over: what runs now is good."""
 
-    def restart(self, service: str, wait: bool) -> Iterator[Progress]: ...
-
-    def pin(self, service: str) -> None: ...
-
-    def unpin(self, service: str) -> None: ...
-
-    def bundles(self) -> tuple[BundleStatus, ...]: ...
-
-    def verify_bundle(self, path: str) -> Iterator[Progress]: ...
-
-    def import_bundle(self, path: str, allow_downgrade: bool) -> Iterator[Progress]: ...
-
-    def prune_bundles(self) -> tuple[str, ...]:
-        """Forget the releases that nothing runs or may roll back to; return their names."""
-
-    def history(self, service: str | None, limit: int) -> tuple[HandoverRecord, ...]:
-        """Return the newest hand-overs, newest first."""
-
-    def logs(self, service: str, tail: int, follow: bool) -> Iterator[bytes]: ...
-
-    def show_config(self) -> dict[str, object]:
-        """Return the router's configuration as JSON can say it, secrets hidden."""
-
-    def apply_config(
-        self, files: tuple[tuple[str, bytes], ...], wait: bool = True, timeout: float = 60.0
-    ) -> Iterator[Progress]:
-        """Take in files, each (name, content); with `wait` until they serve, or for `timeout` seconds.
-
-        A Progress with a `part` says what became of it: `phase` is live, refused, passed-over, left-out or not-live.
-        The last one has the worst of them as its phase, and `error` unless everything of ours serves.
-        """
-
-    def diff_config(self, files: tuple[tuple[str, bytes], ...]) -> str:
-        """Return what applying these files would change, as unified text."""
-
-    def events(self, follow: bool) -> Iterator[EventRecord]: ...
+METHODS = (
+    Method("status", "GetStatus", Right.VIEW),
+    Method("plan", "Plan", Right.VIEW),
+    Method("history", "ListHistory", Right.VIEW),
+    Method("logs", "ReadLogs", Right.VIEW),
+    Method("events", "ReadEvents", Right.VIEW),
+    Method("swap", "Swap", Right.OPERATE),
+    Method("upgrade", "Upgrade", Right.OPERATE),
+    Method("rollback", "Rollback", Right.OPERATE),
+    Method("restart", "Restart", Right.OPERATE),
+    Method("migrate_engine", "MigrateEngine", Right.OPERATE),
+    Method("confirm", "Confirm", Right.OPERATE),
+    Method("pin", "Pin", Right.OPERATE),
+    Method("unpin", "Unpin", Right.OPERATE),
+    Method("releases", "ListBundles", Right.VIEW),
+    Method("verify_bundle", "VerifyBundle", Right.OPERATE),  # reads any path of the router
+    Method("import_bundle", "ImportBundle", Right.OPERATE),
+    Method("prune_releases", "PruneBundles", Right.OPERATE),
+    Method("show_config", "GetConfig", Right.VIEW),
+    Method("apply_config", "ApplyConfig", Right.OPERATE),
+    Method("diff_config", "DiffConfig", Right.VIEW),
+)

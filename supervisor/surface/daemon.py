@@ -15,7 +15,7 @@ import click
 
 import supervisor
 from supervisor.loop.fault_points import FaultPoints
-from supervisor.ports import Clock
+from supervisor.ports.system import Clock
 from supervisor.surface.api.server import ApiServer
 from supervisor.surface.assembly import assemble
 from supervisor.surface.console import ConsoleServer
@@ -67,7 +67,7 @@ def cli() -> None:
 
 @cli.command()
 @_SETTINGS
-@click.option("--stop-services", is_flag=True, help="Take the services along when the daemon is told to end.")
+@click.option("--stop-services", is_flag=True, help="Stop the services too when the daemon ends.")
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )
@@ -84,7 +84,7 @@ def serve(
     fault_points: FaultPoints | None = None,
     clock: Clock | None = None,
 ) -> None:
-    """Be the supervisor until SIGTERM or SIGINT. Fault points and another clock are for tests."""
+    """Run the supervisor until SIGTERM or SIGINT. Fault points and another clock are for tests."""
     share_one_arena()
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -108,7 +108,7 @@ def serve(
             if parts.supervision.is_whole:
                 notifier.watchdog()
             else:
-                log.error("a service is looked after no more: the service manager is to start the supervisor again")
+                log.error("a worker thread has died; the watchdog is withheld so that the service manager restarts us")
         notifier.stopping()
         log.info("supervisor ends", extra={"services": "stopped" if stop_services else "left running"})
         api.stop()
@@ -126,17 +126,17 @@ def serve(
 
 
 def boot_commands(settings: Settings) -> list[tuple[str, bytes]]:
-    """The command files that are there at boot, in the order of their names."""
+    """Return the command files that are there at boot, as (name, content) in the order of their names."""
     if settings.commands is None or not settings.commands.is_dir():
         return []
-    found = []
+    files = []
     for path in sorted(settings.commands.iterdir()):
         try:
             if path.is_file():
-                found.append((path.name, path.read_bytes()))
+                files.append((path.name, path.read_bytes()))
         except OSError as error:  # it may have been taken away meanwhile
             log.error("command not read", extra={"file": path.name, "reason": error.strerror})
-    return found
+    return files
 
 
 @cli.command()
@@ -148,7 +148,7 @@ def teardown(path: Path, images: bool) -> None:
 
 
 def main() -> None:
-    """Entry point: an error meant for an operator is one line, not a traceback."""
+    """Run `vr-supervisor`; an error that is meant for an operator is one line, not a traceback."""
     try:
         cli()
     except SupervisorError as error:

@@ -1,4 +1,4 @@
-"""`vr-supervisor migrate-engine`: tells the running supervisor to move its router to another container engine."""
+"""`vr-supervisor migrate-engine`: the former name of `vrctl migrate-engine`, which also reads the settings."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 
-from supervisor.loop.migration import refuse_settings
+from supervisor.loop.supervision.engine_migration import refuse_settings
 from supervisor.surface.api.client import RemoteControl
+from supervisor.surface.cli.common import json_option, to_engine_option
 from supervisor.surface.cli.progress import follow
 from supervisor.surface.settings_file import read_settings
 
 
 @click.command(name="migrate-engine")
-@click.option("--to", type=click.Choice(["podman", "docker"]), required=True, help="The engine to move to.")
+@to_engine_option
 @click.option(
     "--config",
     "path",
@@ -22,12 +23,9 @@ from supervisor.surface.settings_file import read_settings
     show_default=True,
     help="The settings file of the supervisor that runs.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
+@json_option
 def migrate_engine(to: str, path: Path, as_json: bool) -> None:
-    """Hand every service over to a container of another engine, one by one and without loss.
-
-    May be repeated: it begins where it ended. A service that cannot be moved is named and stays where it is.
-    """
+    """Do what `vrctl migrate-engine` does, unless the settings file insists on one engine."""
     settings = read_settings(path)
     refuse_settings(to, settings.engine)
     control = RemoteControl.on_socket(str(settings.api_socket))

@@ -1,4 +1,4 @@
-"""One line for each thing that happened: time, level, message, then its facts as key=value."""
+"""Writes a log record as a line: time, level, message, then its facts as key=value."""
 
 from __future__ import annotations
 

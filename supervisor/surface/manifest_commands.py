@@ -1,4 +1,4 @@
-"""`vr-supervisor manifest`, for authors of services: what may a manifest say, and is mine good?"""
+"""`vr-supervisor manifest`, for authors of services: prints the schema of manifests and checks service folders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from supervisor.values.errors import ManifestError
 
 @click.group()
 def manifest() -> None:
-    """What a service's manifest may say."""
+    """Describe and check the manifests of services."""
 
 
 @manifest.command()
@@ -25,7 +25,7 @@ def schema() -> None:
 @manifest.command()
 @click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path))
 def check(folders: tuple[Path, ...]) -> None:
-    """Check service folders; every fault is listed with its path. Exit code 1 when there is one."""
+    """Check service folders; every fault is listed with its path. Exit code 1 when there is any."""
     refused = 0
     for folder in folders:
         try:

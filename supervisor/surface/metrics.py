@@ -1,4 +1,4 @@
-"""Metrics and health over HTTP: one collector reads the same status that the API shows. Names are promises too."""
+"""Serves metrics and health over HTTP, from the same status that the API shows. Names of metrics are promises."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ def _service_families(services: tuple[ServiceStatus, ...]) -> Iterator[Metric]:
     def gauge(name: str, text: str, value: Callable[[ServiceStatus], float | None]) -> GaugeMetricFamily:
         family = GaugeMetricFamily(f"{PREFIX}service_{name}", text, labels=("service",))
         for service in services:
-            found = value(service)
-            if found is not None:
-                family.add_metric((service.name,), found)
+            current = value(service)
+            if current is not None:
+                family.add_metric((service.name,), current)
         return family
 
     yield gauge("up", "1 if the service serves.", lambda s: s.state in _SERVING)
@@ -103,29 +103,29 @@ def _service_families(services: tuple[ServiceStatus, ...]) -> Iterator[Metric]:
 
 
 def _undertaking_families(services: tuple[ServiceStatus, ...]) -> Iterator[Metric]:
-    """Names come from the configuration: only so many of them get series, which end with the configuration's word."""
+    """Yield families of undertakings. `_NAMED` of each service have series of their own: configuration names them."""
     kinds = ("service", "what")
     counts = GaugeMetricFamily(PREFIX + "undertakings", "Undertakings by state.", labels=(*kinds, "state"))
     ups = GaugeMetricFamily(PREFIX + "undertaking_up", "1 if it is up.", labels=(*kinds, "name"))
-    held = GaugeMetricFamily(
+    associations = GaugeMetricFamily(
         PREFIX + "undertaking_associations", "Associations of those that have any.", labels=(*kinds, "name")
     )
     calls = CounterMetricFamily(PREFIX + "undertaking_calls", "Calls that the supervisor made.", labels=kinds)
     for service in services:
-        for what in dict.fromkeys(one.what for one in service.undertakings):
-            found = [one for one in service.undertakings if one.what == what]
+        for what in dict.fromkeys(undertaking.what for undertaking in service.undertakings):
+            alike = [undertaking for undertaking in service.undertakings if undertaking.what == what]
             for state in UndertakingState:
-                counts.add_metric((service.name, what, state), sum(one.state is state for one in found))
-            calls.add_metric((service.name, what), sum(one.calls for one in found))
-        for one in _named(service.undertakings):
-            ups.add_metric((service.name, one.what, one.name), one.state is UndertakingState.UP)
-            if one.associations:
-                held.add_metric((service.name, one.what, one.name), one.associations)
-    yield from (counts, ups, held, calls)
+                counts.add_metric((service.name, what, state), sum(undertaking.state is state for undertaking in alike))
+            calls.add_metric((service.name, what), sum(undertaking.calls for undertaking in alike))
+        for undertaking in _named(service.undertakings):
+            ups.add_metric((service.name, undertaking.what, undertaking.name), undertaking.state is UndertakingState.UP)
+            if undertaking.associations:
+                associations.add_metric((service.name, undertaking.what, undertaking.name), undertaking.associations)
+    yield from (counts, ups, associations, calls)
 
 
 def _named(undertakings: tuple[UndertakingStatus, ...]) -> tuple[UndertakingStatus, ...]:
-    return tuple(sorted(undertakings, key=lambda one: (one.what, one.name)))[:_NAMED]
+    return tuple(sorted(undertakings, key=lambda undertaking: (undertaking.what, undertaking.name)))[:_NAMED]
 
 
 def _handover_families(control: Control, known: Collection[str]) -> Iterator[Metric]:
@@ -151,7 +151,7 @@ def _handover_families(control: Control, known: Collection[str]) -> Iterator[Met
 
 
 def unreadiness(status: SupervisorStatus) -> tuple[str, ...]:
-    """Say what keeps the router from being ready; empty: nothing does."""
+    """Return the reasons why the router is not ready; empty if it is."""
     if status.is_ready:
         return ()
     reasons = [status.message] if status.message else []

@@ -1,4 +1,4 @@
-"""Tells the service manager how the daemon does: the datagrams of sd_notify(3)."""
+"""Notifies the service manager of the daemon's state, by the datagrams of sd_notify(3)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class Notifier:
-    """Sends to one notification socket; without one every call does nothing."""
+    """Sends to the notification socket; without an address every call does nothing."""
 
     def __init__(self, address: str | None, watchdog_interval: float | None = None) -> None:
         self._address = address
@@ -20,7 +20,7 @@ class Notifier:
 
     @classmethod
     def from_environment(cls, environment: MutableMapping[str, str] | None = None) -> Notifier:
-        """Read and remove the variables: engines and runtimes that inherit them would notify in our name."""
+        """Return the notifier of this process, and remove its variables: programs that inherit them would notify."""
         variables = os.environ if environment is None else environment
         address = variables.pop("NOTIFY_SOCKET", "") or None
         microseconds, pid = variables.pop("WATCHDOG_USEC", ""), variables.pop("WATCHDOG_PID", "")

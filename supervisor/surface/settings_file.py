@@ -1,118 +1,76 @@
-"""Reads the daemon's settings file: YAML, every key optional, all faults named at once."""
+"""Reads the settings file of the daemon: YAML, every key optional, all faults named at once."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import fields
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Any
 
-import yaml
-
+from supervisor.documents import (
+    Amount,
+    Boolean,
+    Choice,
+    DocumentError,
+    Field,
+    ListOf,
+    Number,
+    Parsed,
+    Record,
+    Text,
+    read_as,
+    read_yaml,
+)
 from supervisor.values.errors import Fault, SettingsError
 from supervisor.values.settings import Settings
 
 
+def _absolute(text: str) -> Path:
+    if not text.startswith("/"):
+        raise ValueError(text)
+    return Path(text)
+
+
+_PATH = Parsed(_absolute, "must be an absolute path")
+_SECONDS = Amount("seconds")
+
+SETTINGS = Record(
+    Settings,
+    (
+        Field("state_dir", _PATH),
+        Field("runtime_dir", _PATH),
+        Field("engine", Choice(("auto", "podman", "docker"))),
+        Field("engine_socket", _PATH),
+        Field("trusted_keys", _PATH),
+        Field("media", ListOf(_PATH)),
+        Field("media_folder", _PATH),
+        Field("commands", _PATH),
+        Field("api_socket", _PATH),
+        Field("metrics_address", Text(r"[^\x00]*")),
+        Field("metrics_port", Number(1, 65535)),
+        Field("pool", Parsed(IPv4Network, "must be an IPv4 network like 198.18.0.0/15, without bits of a host")),
+        Field(
+            "namespaces",
+            Text(r"[a-z][a-z0-9-]{0,30}-", "must be lower case letters, digits and dashes that end with a dash"),
+        ),
+        Field("admit", Boolean()),
+        Field("anchor", Boolean()),
+        Field("userspace_data_plane", Boolean()),
+        Field("soak", _SECONDS),
+        Field("drain", _SECONDS),
+    ),
+)
+"""The keys of the file, one for each field of Settings. docs/settings.md says what they mean."""
+
+
 def read_settings(path: Path) -> Settings:
-    """Return the settings in `path`. SettingsError lists everything that is wrong with it."""
+    """Return the settings in `path`; the defaults when the file is empty.
+
+    Raises SettingsError: the file cannot be read, or has faults; all of them are listed.
+    """
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = read_yaml(path.read_bytes(), is_lenient=True)
+        settings: Settings = read_as(SETTINGS, {} if document is None else document)
     except OSError as error:
         raise SettingsError(str(path), [Fault("", error.strerror or str(error))]) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(str(path), [Fault("", f"is not YAML: {error}")]) from error
-    if document is None:
-        document = {}
-    if not isinstance(document, dict):
-        raise SettingsError(str(path), [Fault("", "must be a mapping")])
-    return parse_settings(str(path), document)
-
-
-def parse_settings(name: str, document: dict[str, Any]) -> Settings:
-    faults: list[Fault] = []
-    values: dict[str, Any] = {}
-    for key, value in document.items():
-        parse = _PARSERS.get(key)
-        if parse is None:
-            faults.append(Fault(str(key), f"is not a setting; known are {', '.join(sorted(_PARSERS))}"))
-            continue
-        try:
-            values[key] = parse(value)
-        except (ValueError, TypeError) as error:
-            faults.append(Fault(key, str(error)))
-    if faults:
-        raise SettingsError(name, faults)
-    return Settings(**values)
-
-
-def _path(value: Any) -> Path:
-    if not isinstance(value, str) or not value.startswith("/"):
-        raise ValueError(f"must be an absolute path, not {value!r}")
-    return Path(value)
-
-
-def _paths(value: Any) -> tuple[Path, ...]:
-    if not isinstance(value, list):
-        raise TypeError("must be a list of absolute paths")
-    return tuple(_path(one) for one in value)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"must be a text, not {value!r}")
-    return value
-
-
-def _engine(value: Any) -> str:
-    if value not in ("auto", "podman", "docker"):
-        raise ValueError(f"must be auto, podman or docker, not {value!r}")
-    return str(value)
-
-
-def _name_beginning(value: Any) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"[a-z][a-z0-9-]{0,30}-", value):
-        raise ValueError(f"must be lower case letters, digits and dashes that end with a dash, not {value!r}")
-    return value
-
-
-def _port(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 65536:
-        raise ValueError(f"must be a port number, not {value!r}")
-    return value
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"must be true or false, not {value!r}")
-    return value
-
-
-def _seconds(value: Any) -> float:
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"must be a number of seconds, not {value!r}")
-    return float(value)
-
-
-_PARSERS: dict[str, Callable[[Any], Any]] = {
-    "state_dir": _path,
-    "runtime_dir": _path,
-    "engine": _engine,
-    "engine_socket": _path,
-    "trusted_keys": _path,
-    "media": _paths,
-    "media_folder": _path,
-    "commands": _path,
-    "api_socket": _path,
-    "metrics_address": _text,
-    "metrics_port": _port,
-    "pool": IPv4Network,
-    "namespaces": _name_beginning,
-    "admit": _flag,
-    "anchor": _flag,
-    "userspace_data_plane": _flag,
-    "soak": _seconds,
-    "drain": _seconds,
-}
-assert set(_PARSERS) == {field.name for field in fields(Settings)}
+    except DocumentError as error:
+        raise SettingsError(str(path), error.faults) from error
+    return settings

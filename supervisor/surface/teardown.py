@@ -1,4 +1,4 @@
-"""Leaves the router as it was before the supervisor came: what `make stop` and an uninstallation need."""
+"""Leaves the router as it was before the supervisor came, for `make stop` and an uninstallation."""
 
 from __future__ import annotations
 
@@ -7,26 +7,29 @@ from collections.abc import Iterator
 
 from supervisor.edges.engine.choice import choose, forget, leaving, recorded
 from supervisor.edges.folders import DiskFolders
+from supervisor.edges.network.admission import Admission
 from supervisor.edges.network.guard import NftGuard
 from supervisor.edges.network.links import IpLinks
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.edges.store import StateLock
-from supervisor.ports import Engine
-from supervisor.surface.assembly import one_engine, require_root
-from supervisor.values.errors import EngineError, SupervisorError
+from supervisor.ports.engine import Engine
+from supervisor.surface.assembly import engine_named, require_root
+from supervisor.values.errors import EngineError, TeardownError
 from supervisor.values.settings import Settings
 
 
 def tear_down(settings: Settings, *, images: bool = False) -> None:
-    """Remove rules, containers, namespaces and the runtime folder, and images if told. What is stored stays.
+    """Remove rules, containers, namespaces and the runtime folder, with `images` those too. The state folder stays.
 
-    The network is first, and an engine that fails does not keep the rest: what could not be done is said at the end.
+    The network is first, and an engine that fails does not stop the rest. May be repeated.
+    Raises NotRootError: when the process is not root; StateLockedError: while a supervisor runs; TeardownError: when
+    something could not be removed.
     """
     require_root("tear down")
     lock = StateLock(settings.state_dir)
     try:
         traffic = NftTraffic()
-        NftGuard(traffic, admit=True).remove()
+        NftGuard(traffic, admission=Admission()).remove()
         traffic.remove()
         left = list(empty_engines(settings, images=images))
         links = IpLinks(settings.namespaces)
@@ -38,14 +41,14 @@ def tear_down(settings: Settings, *, images: bool = False) -> None:
     finally:
         lock.release()
     if left:
-        raise SupervisorError(f"cannot tear down everything: {'; '.join(left)}")
+        raise TeardownError(left)
 
 
 def empty_engines(settings: Settings, *, images: bool) -> Iterator[str]:
-    """Yields what could not be removed. One engine that does not answer does not keep the other from it."""
+    """Empty every engine that was used; yield a message for each thing that could not be removed."""
     state, is_complete = settings.state_dir, True
     for kind in _engines(settings):
-        for failure in _empty_engine(one_engine(settings, kind), images=images):
+        for failure in _empty_engine(engine_named(settings, kind), images=images):
             is_complete = False
             yield failure
     if is_complete and (images or settings.engine != "auto"):  # which uses the one that has the images
@@ -59,7 +62,7 @@ def _engines(settings: Settings) -> tuple[str, ...]:
 
 def _empty_engine(engine: Engine, *, images: bool) -> Iterator[str]:
     try:
-        failures = _asked(engine, images=images)
+        failures = _removed(engine, images=images)
         if failures:
             try:
                 engine.remove_everything()  # what an engine of our own cannot remove is ended and removed without it
@@ -69,8 +72,8 @@ def _empty_engine(engine: Engine, *, images: bool) -> Iterator[str]:
         engine.close()
 
 
-def _asked(engine: Engine, *, images: bool) -> list[str]:
-    """Have the engine remove what it has; return what it could not."""
+def _removed(engine: Engine, *, images: bool) -> list[str]:
+    """Let the engine remove our containers, with `images` those too; return a message for each failure."""
     failures = []
     try:
         engine.start_service()

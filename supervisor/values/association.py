@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Association:
-    """The kernel never gives one number to two of them at a time: equal values are the same association."""
+    """A security association. The kernel gives no number to two at a time: equal values are the same association."""
 
     source: str
     destination: str

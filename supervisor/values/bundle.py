@@ -1,4 +1,4 @@
-"""What a bundle says it carries: its signed index as values. Read and written by the bundle edge, used by import."""
+"""The signed index of a bundle as values: read and written by the bundle edge, used by imports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ VOLUME_ID = "VR_SERVICES"
 
 @dataclass(frozen=True, slots=True)
 class BundleFile:
-    """One file of the medium, by its path from the root."""
+    """A file of the medium, by its path from the root."""
 
     path: str
     sha256: str
@@ -22,12 +22,16 @@ class BundleFile:
 
 @dataclass(frozen=True, slots=True)
 class BundledService:
-    """One service of a release. `image` is the digest of its configuration: the image's id in both engines."""
+    """A service of a release.
+
+    `image` is the digest of the image's configuration, its id in both engines; `image_manifest` that of the list of its
+    blobs (OCI), which is called `manifest` in the index.
+    """
 
     name: ServiceName
     version: str
     image: ImageId
-    manifest: Digest
+    image_manifest: Digest
     layers: tuple[Digest, ...]
     definition: Digest
     requires: tuple[ServiceName, ...] = ()
@@ -35,7 +39,7 @@ class BundledService:
 
 @dataclass(frozen=True, slots=True)
 class BundleIndex:
-    """bundle.json. `files` lists everything else on the medium but the signature."""
+    """The content of bundle.json. `files` lists everything else on the medium but the signature."""
 
     format: int
     release: str
@@ -47,20 +51,23 @@ class BundleIndex:
     base: str | None = None  # the release whose blobs this one leaves out
 
     def service(self, name: str) -> BundledService | None:
+        """Return the service of this name; None if the release has none."""
         return next((service for service in self.services if service.name == name), None)
 
     def file(self, path: str) -> BundleFile | None:
+        """Return the file at this path; None if none is listed."""
         return next((file for file in self.files if file.path == path), None)
 
     def is_older_than(self, other: BundleIndex) -> bool:
+        """True if this release comes before `other`, by name and time of making."""
         return age(self.release, self.created) < age(other.release, other.created)
 
 
 def blob_path(digest: Digest) -> str:
-    """Return where a blob lies on the medium."""
+    """Return the path of a blob on the medium."""
     return f"oci/blobs/sha256/{digest.removeprefix('sha256:')}"
 
 
 def age(release: str, created: str) -> tuple[tuple[int, ...], str]:
-    """Return what orders releases: the numbers in the name first, then the time it was made."""
+    """Return the key that orders releases: the numbers in the name first, then the time of making."""
     return tuple(int(number) for number in re.findall(r"\d+", release)), created

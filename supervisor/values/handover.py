@@ -1,4 +1,4 @@
-"""A hand-over as a value: which generation replaces which, how far it got, and how it ended."""
+"""A hand-over as a value: its two generations, where it stands, and how it ended."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from supervisor.values.names import ServiceName
 
 
 class Step(StrEnum):
-    """One thing a hand-over does. Every step may be repeated safely."""
+    """A step of a hand-over. Every step may be repeated safely."""
 
     STAGE = "stage"  # folders, rendered configuration, namespace, copied state
     CHECK = "check"  # the candidate's image checks the rendered configuration
@@ -23,8 +23,8 @@ class Step(StrEnum):
     VERIFY = "verify"  # the candidate answers, now as the active
     SOAK = "soak"  # it serves under watch
     DRAIN = "drain"  # the former active finishes
-    RETIRE = "retire"  # the former active and all that is its own is removed
-    APPLY = "apply"  # reload: files are written and the daemon is told
+    RETIRE = "retire"  # the former active and all that belongs to it alone is removed
+    APPLY = "apply"  # reload: files are written, and the daemon reads them
 
     # the way back
     SWITCH_BACK = "switch-back"
@@ -36,7 +36,7 @@ class Step(StrEnum):
 
 
 class Mode(StrEnum):
-    """Which table of steps is walked."""
+    """The table of steps that a hand-over goes through."""
 
     OVERLAP = "overlap"
     TAKEOVER = "takeover"
@@ -44,7 +44,7 @@ class Mode(StrEnum):
 
 
 class Kind(StrEnum):
-    """Why a hand-over happens."""
+    """The reason of a hand-over."""
 
     START = "start"
     SWAP = "swap"
@@ -59,26 +59,30 @@ class Kind(StrEnum):
 
     @property
     def is_anew(self) -> bool:
-        """Is it asked for although the same version runs?"""
+        """True if it is asked for although the same version runs."""
         return self in (Kind.RESTART, Kind.MIGRATE)
 
     @property
-    def is_wish(self) -> bool:
-        """Did somebody ask for this version? Then it is what is desired from the cut-over on."""
+    def is_asked_for(self) -> bool:
+        """True if an operator asked for this version: it is the desired one from the cut-over on."""
         return self in (Kind.SWAP, Kind.UPGRADE, Kind.ROLLBACK)
 
     @property
     def is_repair(self) -> bool:
-        """Is there nothing good to go back to, nor to wait for?"""
+        """True if there is nothing good to go back to, nor to wait for."""
         return self in (Kind.START, Kind.HEAL, Kind.FALL_BACK)
 
 
 class Direction(StrEnum):
+    """The way that a hand-over goes through its table."""
+
     FORWARD = "forward"
     UNDO = "undo"
 
 
 class Outcome(StrEnum):
+    """The end of a hand-over, or that it has not ended."""
+
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     REVERTED = "reverted"  # the candidate had traffic and lost it again
@@ -89,11 +93,12 @@ class Outcome(StrEnum):
 class Waiver:
     """Safeguards that an operator lets a hand-over go without."""
 
-    soak: bool = False  # it is decided once the candidate is verified
-    judgement: bool = False  # what is judged while the candidate runs and answers does not undo it
+    soak: bool = False  # True: the hand-over is decided once the candidate is verified
+    judgement: bool = False  # True: a candidate that runs and answers is not undone, whatever it counts
 
     @property
     def words(self) -> tuple[str, ...]:
+        """The names of the safeguards that are waived; empty: none is."""
         given = (("soak", self.soak), ("judgement", self.judgement))
         return tuple(word for word, is_given in given if is_given)
 
@@ -111,7 +116,7 @@ NO_WAIVER = Waiver()
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """Where one hand-over stands. `index` points into the table of its mode."""
+    """A hand-over and where it stands. `index` is the row in the table of its mode (`decisions/handover.py`)."""
 
     id: int
     service: ServiceName
@@ -125,7 +130,7 @@ class Handover:
     reached: int = 0  # where it turned round
     reason: str = ""
     synced: str | None = None  # digest of the former active's copied state, when the candidate got it last
-    associations: tuple[Association, ...] = ()  # takeover: what daemons that were killed have left in the kernel
+    associations: tuple[Association, ...] = ()  # takeover: state that killed daemons left in the kernel
     is_reconfigured: bool = False  # in its soak: the former active has not got that configuration
     waiver: Waiver = NO_WAIVER
 

@@ -1,4 +1,4 @@
-"""What becomes of configuration files that were taken in."""
+"""Outcomes of configuration files that were taken in, file by file and part by part."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class TakenFile:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The configuration as it is kept (JSON) after files were merged into it."""
+    """The configuration in its stored form (`stored`, JSON) after files were merged into it."""
 
-    kept: str
+    stored: str
     accepted: tuple[str, ...]  # names of the files
     refused: tuple[Fault, ...]  # path: name of the file
     notes: tuple[str, ...] = ()  # files that are none of our business, and why
@@ -45,3 +45,8 @@ class PartFate:
     name: str
     fate: Fate
     reason: str = ""
+
+
+def identifying(name: str, content: bytes) -> bytes:
+    """Return the bytes whose digest is the identity of a command file: another content is another identity."""
+    return name.encode(errors="surrogateescape") + b"\0" + content

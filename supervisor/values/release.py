@@ -10,7 +10,7 @@ from supervisor.values.names import Digest, ImageId, ServiceName
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a service, from one release."""
+    """A version of a service, from a release."""
 
     release: str
     version: str
@@ -18,7 +18,7 @@ class Version:
     definition: Digest
 
     def is_same_as(self, other: Version) -> bool:
-        """Would the same run? Two releases may bring one version."""
+        """True if the same image and definition would run: two releases may bring one version."""
         return (self.image, self.definition) == (other.image, other.definition)
 
 
@@ -28,15 +28,18 @@ class Release:
 
     name: str
     created: str
-    source: str  # where it was imported from
-    imported: float
+    source: str  # the medium that it was imported from
+    imported: float  # seconds since the epoch
     services: tuple[tuple[ServiceName, Version], ...]
 
     def version_of(self, service: ServiceName) -> Version | None:
+        """Return the version of a service in this release; None if the release lacks it."""
         return dict(self.services).get(service)
 
 
 class InstanceState(StrEnum):
+    """The part that an instance has in its service."""
+
     CANDIDATE = "candidate"
     ACTIVE = "active"
     FORMER = "former"  # alive, finishing its connections

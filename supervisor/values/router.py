@@ -1,4 +1,4 @@
-"""The router's configuration, whatever source it came from: the only thing templates may see.
+"""The router's configuration, in neutral types, whatever source it came from: the only thing templates may see.
 
 All addresses are values of `ipaddress`, times are seconds, texts are as a guest will read them.
 """
@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
 
-from supervisor.values.balancing import HeaderRule, HealthCheck, StatisticsPage, Tls
+from supervisor.values.balancing import LoadBalancing
 from supervisor.values.secret import Secret
 
 IPAddress = IPv4Address | IPv6Address
+NO_BALANCING = LoadBalancing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class GuestNetwork:
 
     @property
     def network(self) -> IPv4Network:
+        """The network that `address` is in."""
         return self.address.network
 
     @property
@@ -50,136 +52,29 @@ class Host:
     lease_seconds: int | None  # None: for ever
     is_default: bool  # its default card: gets gateway, resolvers and domain
     interface: str  # of the guest network that holds the address
-    gateway: IPv4Address | None = None
+    gateway: IPv4Address | None = None  # offered instead of the network's; 0.0.0.0: none is offered
 
 
 @dataclass(frozen=True, slots=True)
 class DnsRecord:
+    """A name that the router's resolver answers for by itself."""
+
     name: str
     address: IPAddress
 
 
 @dataclass(frozen=True, slots=True)
 class Dns:
-    """What the router's resolver knows besides the hosts."""
+    """The router's resolver: servers that it asks, in order, and names besides those of the hosts."""
 
     upstreams: tuple[IPAddress, ...] = ()
     records: tuple[DnsRecord, ...] = ()
     is_served: bool = True  # False: guests use outside resolvers only
 
 
-class Balance(StrEnum):
-    ROUND_ROBIN = "roundrobin"
-    LEAST_CONNECTIONS = "leastconn"
-    SOURCE = "source"
-
-
-@dataclass(frozen=True, slots=True)
-class Backend:
-    name: str
-    address: IPv4Address
-    port: int
-    cookie: str | None = None
-    proxy_protocol: bool = False
-    is_checked: bool = True  # False: it is used whatever its state
-    options: tuple[str, ...] = ()  # more of its line, checked: "inter 2000ms", "backup", "maxconn 100"
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """A page of counters at an address and port of its own, with a password."""
-
-    name: str
-    address: IPv4Address
-    port: int
-    uri: str
-    realm: str
-    user: str
-    password: Secret
-
-
-class CookieMode(StrEnum):
-    INSERT = "insert"
-    REWRITE = "rewrite"
-    PREFIX = "prefix"
-
-
-@dataclass(frozen=True, slots=True)
-class CookieStickiness:
-    name: str
-    mode: CookieMode
-    options: tuple[str, ...] = ()  # nocache, indirect, postonly, "domain example.org"
-
-
-@dataclass(frozen=True, slots=True)
-class SourceStickiness:
-    table_size: str = "200k"
-    expire: str = "30m"
-
-
-@dataclass(frozen=True, slots=True)
-class LearnedCookieStickiness:
-    """Follows a cookie that the application itself sets."""
-
-    name: str
-    length: int = 52
-    holdtime: str = "3h"
-    learns_from_requests: bool = False  # also a cookie that no response of ours set
-    url_delimiter: str | None = None  # a client without cookies brings it in the URL, after this sign
-
-
-Stickiness = CookieStickiness | SourceStickiness | LearnedCookieStickiness
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    name: str
-    pem: Secret  # certificate, chain and key in one text
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """One load-balancing rule: an outside address and port, and where its connections go.
-
-    What is None, empty or not among `timeouts` is as `LoadBalancing` says, or as the daemon does by itself.
-    """
-
-    name: str
-    address: IPv4Address
-    port: int
-    is_http: bool
-    balance: Balance
-    backends: tuple[Backend, ...]
-    keep_alive: bool = True
-    stickiness: Stickiness | None = None
-    allowed_sources: tuple[IPv4Network, ...] = ()  # empty: everybody
-    certificate: Certificate | None = None
-    tls: Tls | None = None
-    timeouts: tuple[tuple[str, int], ...] = ()  # ("client", 1800000): milliseconds, 0 is no limit
-    retries: int | None = None
-    max_connections: int | None = None
-    full_load: int | None = None  # as many connections are a full load for its members
-    health_check: HealthCheck | None = None
-    header_rules: tuple[HeaderRule, ...] = ()
-    options: tuple[str, ...] = ()  # switches of the daemon without arguments, checked: "abortonclose"
-    page: StatisticsPage | None = None  # of this listener, beside what its members serve
-
-
-@dataclass(frozen=True, slots=True)
-class LoadBalancing:
-    max_connections: int = 4096
-    connect_timeout_ms: int = 5000
-    client_timeout_ms: int | None = 50000  # None: no limit
-    server_timeout_ms: int | None = 50000
-    timeouts: tuple[tuple[str, int], ...] = ()  # the others, in milliseconds; 0 is no limit
-    retries: int = 3
-    listeners: tuple[Listener, ...] = ()
-    statistics: tuple[Statistics, ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What one guest may read about itself. `items` keeps the order of the source."""
+    """Facts that one guest may read about itself. `items` has the order of the source."""
 
     address: IPv4Address
     user_data: bytes | None
@@ -205,7 +100,13 @@ class Password:
     offer: str
 
 
+Proposal = tuple[str, ...]
+"""Names of algorithms that are offered together: `aes256`, `sha256` and `modp2048`."""
+
+
 class IkeVersion(StrEnum):
+    """The version of IKE that a tunnel is negotiated in; ANY: that of the other end."""
+
     ANY = "ike"
     V1 = "ikev1"
     V2 = "ikev2"
@@ -213,15 +114,15 @@ class IkeVersion(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SiteToSite:
-    """A tunnel to another gateway. Proposals are in the IKE daemon's notation (`aes256-sha256-modp2048`)."""
+    """A tunnel to another gateway. Proposals come in order; lifetimes are seconds."""
 
     name: str
     local_address: IPv4Address
     local_networks: tuple[IPv4Network, ...]
-    peer_address: IPv4Address | str  # or a name, which the IKE daemon looks up
+    peer_address: IPv4Address | str  # or a name, which is looked up at each call
     peer_networks: tuple[IPv4Network, ...]
-    ike_proposals: tuple[str, ...]
-    esp_proposals: tuple[str, ...]
+    ike_proposals: tuple[Proposal, ...]
+    esp_proposals: tuple[Proposal, ...]
     ike_version: IkeVersion
     ike_lifetime: int
     esp_lifetime: int
@@ -234,13 +135,15 @@ class SiteToSite:
 
 @dataclass(frozen=True, slots=True)
 class Vpn:
+    """Tunnels, and who carries their packets."""
+
     site_to_site: tuple[SiteToSite, ...] = ()
-    userspace_data_plane: bool = False  # True: this kernel has no ESP, the IKE daemon carries packets itself
+    userspace_data_plane: bool = False  # True: this kernel has no ESP: packets are carried by a program
 
 
 @dataclass(frozen=True, slots=True)
 class RouterConfig:
-    """Everything the services need to know of the router. An empty one is valid: nothing to serve."""
+    """Everything that services need of the router's configuration. An empty one is valid: nothing to serve."""
 
     name: str = "router"
     domain: str = ""
@@ -248,7 +151,7 @@ class RouterConfig:
     public_addresses: tuple[IPv4Interface, ...] = ()
     hosts: tuple[Host, ...] = ()
     dns: Dns = Dns()
-    load_balancing: LoadBalancing = LoadBalancing()
+    load_balancing: LoadBalancing = NO_BALANCING
     metadata: tuple[Metadata, ...] = ()
     passwords: tuple[Password, ...] = ()
     vpn: Vpn = Vpn()

@@ -1,4 +1,4 @@
-"""A text that must not be seen: its representation hides it, so it cannot leak into a log by accident."""
+"""A text that must not be seen: its representation hides it, so that no log has it by accident."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ class Secret:
     _text: str
 
     def reveal(self) -> str:
+        """Return the text itself: for files that only the daemon may read."""
         return self._text
 
     def __repr__(self) -> str:

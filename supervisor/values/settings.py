@@ -1,4 +1,4 @@
-"""The daemon's settings, as its file says them. Paths are absolute; times are seconds."""
+"""The daemon's settings. Paths are absolute; times are in seconds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DEFAULT_POOL = IPv4Network("198.18.0.0/15")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `vr-supervisor run --config FILE` reads. Every field has a default that suits a real router."""
+    """The settings in the file of `vr-supervisor run --config FILE`. Every default suits a real router."""
 
     state_dir: Path = Path("/var/lib/vr-supervisor")
     runtime_dir: Path = Path("/run/vr-supervisor")
@@ -27,8 +27,8 @@ class Settings:
     metrics_port: int = 9531
     pool: IPv4Network = DEFAULT_POOL
     namespaces: str = "vrs-"  # begins the names of network namespaces; another supervisor on this machine has another
-    admit: bool = False  # keep accept rules for admitted packets in the router's own INPUT and FORWARD
-    anchor: bool = True  # hold NAT up through flushes of the ruleset with a table that only this process may change
+    admit: bool = False  # accept rules for admitted packets in the router's own INPUT and FORWARD
+    anchor: bool = True  # NAT stays up through flushes of the ruleset with a table that only this process may change
     userspace_data_plane: bool = False  # no ESP in this kernel: the IKE daemon carries packets itself
     soak: float | None = None  # instead of the manifests' own
     drain: float | None = None  # upper bound for the manifests' own

@@ -1,4 +1,4 @@
-"""What is: containers as the engine reports them, instances as the supervisor made them, status as others see it."""
+"""Containers as the engine reports them, instances as the supervisor made them, and probes of them."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Tmpfs:
+    """A folder in memory seen inside a container."""
+
     target: str
     size_bytes: int
     mode: int
@@ -58,6 +60,8 @@ class ContainerSpec:
 
 
 class ContainerState(StrEnum):
+    """The state of a container in words that all engines share."""
+
     CREATED = "created"
     RUNNING = "running"
     PAUSED = "paused"
@@ -79,12 +83,13 @@ class Container:
     started: float | None = field(default=None, compare=False)  # seconds since the epoch, if it runs and that is known
 
     def label(self, key: str) -> str | None:
+        """Return the value of a label; None: there is no such label."""
         return dict(self.labels).get(key)
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What all processes of a container use of the router."""
+    """The resources of the router that all processes of a container use."""
 
     memory_bytes: int
     memory_limit: int | None  # None: as much as there is
@@ -95,6 +100,8 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class ExecResult:
+    """The end of a command that was run in a container."""
+
     exit_code: int
     stdout: bytes
     stderr: bytes
@@ -111,6 +118,8 @@ NO_MAC = "02:00:00:00:00:00"  # of generations from before there was one
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
+    """An address, a protocol and a port: one end of traffic on the router."""
+
     address: IPv4Address | None  # None: any address of the router (replies of router-mode services)
     protocol: Protocol
     port: int
@@ -176,7 +185,7 @@ class Instance:
     masquerades: bool = False  # may connect to others, with the router's address
     mac: str = NO_MAC  # of a guest of the supervisor's own; random, so that no client can pass for it
     sync_port: int | None = None  # where other generations of the service may reach it
-    former: int | None = None  # the generation that it was made to take over from
+    former: int | None = None  # the generation that was active when it was made
     former_address: IPv4Address | None = None  # where that is, or was
 
     @property
@@ -185,10 +194,11 @@ class Instance:
 
     @property
     def address(self) -> IPv4Address | None:
-        """Where the supervisor's probes reach it (isolated); None: the router's own addresses."""
+        """The address at which the supervisor's probes reach it (isolated); None: the router's own addresses."""
         return self.link.inner if self.link else None
 
     def port(self, name: str) -> int:
+        """Return the number of an inside port. Raises KeyError: when none is called so."""
         return dict(self.ports)[name]
 
     def guests(self, networks: Iterable[GuestNetwork]) -> tuple[Host, ...]:
@@ -197,15 +207,15 @@ class Instance:
         It has the address of the network, which no client can have; one of two addresses or fewer has none to spare.
         """
         return tuple(
-            Host(self.mac, one.network.network_address, OWN_NAME, 120, is_default=True, interface=one.interface)
-            for one in networks
-            if one.network.prefixlen < SMALLEST_PREFIX
+            Host(self.mac, network.network.network_address, OWN_NAME, 120, is_default=True, interface=network.interface)
+            for network in networks
+            if network.network.prefixlen < SMALLEST_PREFIX
         )
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedFile:
-    """A configuration file, whole. Equal digests mean nothing to do."""
+    """A configuration file, whole."""
 
     path: str  # below /config
     content: bytes
@@ -220,15 +230,16 @@ class ResolvedProbe:
     kind: str
     arguments: tuple[tuple[str, str], ...]
     timeout: float
-    alternative: int | None = None  # of those with one number, one that holds is enough
+    alternative: int | None = None  # among probes with the same number, one that holds is enough
 
     def argument(self, name: str, default: str | None = None) -> str | None:
+        """Return the text of an argument, or `default`."""
         return dict(self.arguments).get(name, default)
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeTarget:
-    """Where a probe finds the instance it is about."""
+    """The place where a probe finds its instance."""
 
     container: str
     address: IPv4Address | None  # None: the router's own namespace
@@ -238,10 +249,12 @@ class ProbeTarget:
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
+    """The outcome of one probe."""
+
     is_good: bool
     message: str
     seconds: float
-    is_telling: bool = True  # False: it could not be asked, which says nothing of the daemon
+    is_telling: bool = True  # False: it could not be asked, so nothing was learnt of the daemon
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,71 +276,3 @@ class Reading:
 
     parts: tuple[Tally, ...]
     servers: tuple[Tally, ...] = ()  # that the daemon asks itself
-
-
-# ---------------------------------------------------------------- traffic
-
-
-@dataclass(frozen=True, slots=True)
-class AddressSwitch:
-    """outside -> inside, for isolated services."""
-
-    outside: Endpoint
-    inside: Endpoint
-
-
-@dataclass(frozen=True, slots=True)
-class PortSwitch:
-    """port -> inside port on some interfaces of the router, for router-mode services."""
-
-    protocol: Protocol
-    port: int
-    inside: int
-    interfaces: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class HeldPort:
-    """Encapsulated datagrams for a UDP port of the router go to a socket of the supervisor at `inside`."""
-
-    port: int
-    inside: int
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """A TCP connection of an instance: addresses and ports as its client sees them, and its own."""
-
-    client: SocketAddress
-    outside: SocketAddress
-    inside: SocketAddress
-
-
-@dataclass(frozen=True, slots=True)
-class SyncPath:
-    """One generation of a service may connect to another one of it."""
-
-    source: IPv4Address
-    target: IPv4Address
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
-class TrafficTable:
-    """Everything our nftables table says.
-
-    `active` are the maps that new flows follow; `alive` are the reverse maps: the switches of every generation that
-    may still answer, the active ones included. `outgoing` are the router's ends of the links of services that may
-    connect to others. `held_ports` are there in the gap of a takeover only. `kept` are connections of instances that
-    lost their traffic: they stay there even if connection tracking forgets them. `synced` are the ways between
-    generations of one service.
-    """
-
-    active_addresses: tuple[AddressSwitch, ...] = ()
-    alive_addresses: tuple[AddressSwitch, ...] = ()
-    active_ports: tuple[PortSwitch, ...] = ()
-    alive_ports: tuple[PortSwitch, ...] = ()
-    outgoing: tuple[str, ...] = ()
-    held_ports: tuple[HeldPort, ...] = ()
-    kept: tuple[Connection, ...] = ()
-    synced: tuple[SyncPath, ...] = ()

@@ -1,11 +1,17 @@
-"""What others see: one status value that the command line, the API and the metrics all read."""
+"""The values that the supervisor shows: the command line, the API and the metrics all read these.
+
+`surface/api/codec.py` carries every field by its name; a new field also needs one in `supervisor.proto`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
 from supervisor.values.undertaking import UndertakingState
+
+Moment = Annotated[float, "seconds since the epoch"]
 
 
 class ServiceState(StrEnum):
@@ -14,21 +20,21 @@ class ServiceState(StrEnum):
     RUNNING = "running"
     DEGRADED = "degraded"  # serving, but not on the desired generation or configuration
     FAILED = "failed"  # not serving
-    STOPPED = "stopped"
+    STOPPED = "stopped"  # reserved: it is in the API and a series of the metrics, and no service is in it
 
 
 @dataclass(frozen=True, slots=True)
 class HandoverStatus:
-    """A hand-over under way. `phase` is the step of its strategy; times are seconds since the epoch."""
+    """A hand-over under way. `phase` is the step that it is at."""
 
     id: int
-    kind: str  # swap, upgrade, rollback, configure, restart, start, heal, fall-back
+    kind: str  # swap, upgrade, rollback, configure, restart, start, heal, fall-back, retry, migrate
     phase: str
     direction: str  # forward, undo
     from_version: str | None
     to_version: str
     generation: int
-    started: float
+    started: Moment
     message: str = ""
 
 
@@ -39,17 +45,17 @@ class DrainingStatus:
     generation: int
     version: str
     connections: int
-    deadline: float
+    deadline: Moment
 
 
 @dataclass(frozen=True, slots=True)
 class UndertakingStatus:
-    """The status of one thing that a service is to bring about: a tunnel, say. Times are seconds since the epoch."""
+    """The status of a thing that a service is to bring about with others: a tunnel, say."""
 
     name: str
     what: str
     state: UndertakingState
-    since: float | None  # up, or not up; None: not looked at yet
+    since: Moment | None  # up, or not up; None: not looked at yet
     calls: int  # that the supervisor made since it looks after it
     associations: int
     message: str = ""
@@ -57,57 +63,65 @@ class UndertakingStatus:
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
+    """A service as it is now. What is None is not there: no generation is active."""
+
     name: str
     state: ServiceState
     is_ready: bool
     version: str | None
     generation: int | None
     image: str | None
-    since: float | None
+    since: Moment | None
     restarts: int
     handover: HandoverStatus | None
-    draining: tuple[DrainingStatus, ...]
-    desired_version: str | None
-    is_pinned: bool
     message: str
-    memory_bytes: int | None  # of the active, when it was looked at last
+    draining: tuple[DrainingStatus, ...]
+    is_pinned: bool
+    desired_version: str | None
+    memory_bytes: int | None  # of the active container, when it was last measured
     cpu_seconds: float | None  # since it was started
     undertakings: tuple[UndertakingStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class BundledServiceStatus:
+class ReleasedServiceStatus:
+    """A service of a release."""
+
     name: str
     version: str
     image: str
 
 
 @dataclass(frozen=True, slots=True)
-class BundleStatus:
+class ReleaseStatus:
+    """A release that was imported."""
+
     release: str
     created: str
     source: str
     is_verified: bool
+    services: tuple[ReleasedServiceStatus, ...]
     is_current: bool  # the release that the services were last told to follow
-    services: tuple[BundledServiceStatus, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SupervisorStatus:
+    """The supervisor as it is now, with all services that a release has brought."""
+
     version: str
     pid: int
-    started: float
+    started: Moment
     engine: str
     engine_version: str
     is_ready: bool  # every service of the catalog is ready
     message: str
-    bundle: BundleStatus | None
+    bundle: ReleaseStatus | None  # the release that the services were last told to follow
     services: tuple[ServiceStatus, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One line of a long operation. The last one has `is_final`; `error` is set when it did not succeed."""
+    """A line of a long operation. The last line has `is_final`; `error` is set when it did not succeed."""
 
     service: str
     phase: str
@@ -121,6 +135,8 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
+    """The change that an upgrade would make to a service."""
+
     service: str
     action: str  # nothing, start, swap, reload, configure
     from_version: str | None
@@ -130,7 +146,7 @@ class PlannedStep:
 
 @dataclass(frozen=True, slots=True)
 class HandoverRecord:
-    """A hand-over of the past. `phases` are (name, seconds)."""
+    """A hand-over of the journal. `phases` are its steps, as (name, seconds)."""
 
     id: int
     service: str
@@ -138,18 +154,20 @@ class HandoverRecord:
     from_version: str | None
     to_version: str
     generation: int
-    started: float
-    finished: float | None
+    started: Moment
+    finished: Moment | None
     outcome: str  # running, succeeded, reverted, failed
     reason: str
     seconds_to_cutover: float | None
     phases: tuple[tuple[str, float], ...]
-    waived: tuple[str, ...] = ()  # soak, judgement: what an operator let it go without
+    waived: tuple[str, ...] = ()  # soak, judgement: the safeguards that an operator let it go without
 
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    time: float
+    """An entry of the audit log. `service` is empty where the event is about the whole router."""
+
+    time: Moment
     service: str
     name: str
     message: str

@@ -1,4 +1,4 @@
-"""Things that a service has undertaken to bring about (a tunnel, say), and how each of them was found."""
+"""Undertakings: things that a service is to bring about with others (a tunnel, say), and sightings of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from supervisor.values.state import ResolvedProbe
 
 
 class UndertakingState(StrEnum):
-    UNKNOWN = "unknown"  # not looked at yet
+    """The state of an undertaking, from its sightings and their times."""
+
+    UNKNOWN = "unknown"  # no sighting yet
     CONNECTING = "connecting"  # not up, and not for long
     UP = "up"
     DOWN = "down"  # not up for longer than its patience
@@ -18,7 +20,7 @@ class UndertakingState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ResolvedUndertaking:
-    """An undertaking of a manifest for one item of the configuration, ready to be looked at and called."""
+    """An undertaking of a manifest for an item of the configuration, its templates filled in. Times are in seconds."""
 
     name: str
     what: str
@@ -34,11 +36,11 @@ class ResolvedUndertaking:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A sighting: how an undertaking was found.
+    """A look at an undertaking, and its outcome.
 
     `missing` are those of its `parts` that are not up, by the names that a call needs; `attempts` are negotiations
-    that carry nothing yet and may be given up, by the daemon's own numbers. What is looked at with a plain probe has
-    one part and no attempts.
+    that carry nothing yet and may be given up, by the daemon's own numbers. A plain probe sees a single part and no
+    attempts.
     """
 
     is_up: bool

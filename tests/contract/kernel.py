@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from supervisor.edges.engine.conventions import capability
-from supervisor.ports import Engine
+from supervisor.ports.engine import Engine
 from supervisor.values.state import ContainerSpec, Mount, Tmpfs
 
 CAPABILITIES = {"CAP_SETUID": 7, "CAP_NET_BIND_SERVICE": 10, "CAP_NET_ADMIN": 12}
@@ -92,7 +92,7 @@ def check_disk(engine: Engine, spec: ContainerSpec, pid: int) -> None:
 
 
 def control_group(pid: int, controller: str, first: str, second: str) -> str:
-    """The value of a limit, from either version of control groups."""
+    """Return the value of a limit, from either version of control groups."""
     for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         if controller in controllers.split(","):

@@ -15,9 +15,9 @@ from supervisor.edges.engine.docker import DockerEngine
 from supervisor.edges.engine.docker_ownership import Ownership
 from supervisor.edges.engine.podman import PodmanEngine
 from supervisor.edges.engine.processes import Process
-from supervisor.ports import Engine
+from supervisor.ports.engine import Engine
 from supervisor.values.errors import EngineError
-from tests.fakes.engine import FakeEngine
+from tests.kit.fakes.engine import FakeEngine
 
 HASTE = 0.5  # deadline of `hasty`
 OTHERS = "io.vr-supervisor.owner=somebody-else"

@@ -21,9 +21,9 @@ from supervisor.edges.engine.processes import Process
 from supervisor.values.errors import EngineError, EngineUnavailableError, NameTakenError, NoSuchContainerError
 from supervisor.values.names import Digest
 from supervisor.values.state import ContainerSpec, ContainerState, Tmpfs
-from tests.contract.docker_world import docker_world
 from tests.contract.kernel import check_disk, check_process, full_spec
-from tests.contract.tiny_image import TinyImage, build
+from tests.kit.live.docker import docker_world
+from tests.kit.live.tiny_image import TinyImage, build
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -218,7 +218,7 @@ def test_two_supervisors_of_one_daemon_do_not_meet(
     left, right = pair
     spared = right.inspect("one")
     assert names(daemon) == ["vrt-left-one", "vrt-left-one.net", "vrt-right-one", "vrt-right-one.net"]
-    assert [one.name for one in left.containers()] == ["one"]
+    assert [container.name for container in left.containers()] == ["one"]
     left.start_service()
     assert left.run(spec_of(image, network=namespace, command=("/bin/true",)), 20).exit_code == 0
     left.remove_image(Digest(image.id))
@@ -266,7 +266,7 @@ def test_labels_that_an_image_passed_on_make_nothing_ours(
     made = [docker(daemon, "create", f"--name=copy{number}", one, "/bin/true") for number, one in enumerate(copied)]
     try:
         assert [one.returncode for one in made] == [0, 0, 0]
-        assert [one.name for one in engine.containers()] == ["one", "two"]
+        assert [container.name for container in engine.containers()] == ["one", "two"]
         with pytest.raises(NoSuchContainerError):
             engine.inspect("copy0")
         engine.remove("copy0")

@@ -13,14 +13,14 @@ import pytest
 from lab.dockerd import Dockerd
 from supervisor.edges.engine.docker import DockerEngine
 from supervisor.edges.engine.podman import PodmanEngine
-from supervisor.ports import Engine
+from supervisor.ports.engine import Engine
 from supervisor.values.errors import EngineError, NameTakenError, NoSuchContainerError, NoSuchImageError
 from supervisor.values.names import Digest
 from supervisor.values.state import ContainerSpec, ContainerState
-from tests.contract.docker_world import docker_world
-from tests.contract.podman_world import podman_world
-from tests.contract.tiny_image import TinyImage, build
-from tests.fakes.engine import FakeEngine, Program
+from tests.kit.fakes.engine import FakeEngine, Program
+from tests.kit.live.docker import docker_world
+from tests.kit.live.podman import podman_world
+from tests.kit.live.tiny_image import TinyImage, build
 
 OBEDIENT = ("/bin/sh", "-c", "trap 'exit 7' TERM; while :; do sleep 0.02; done")
 WARNED = ("/bin/sh", "-c", "trap 'exit 7' USR1; trap '' TERM; while :; do sleep 0.02; done")

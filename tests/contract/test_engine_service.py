@@ -13,11 +13,11 @@ from supervisor.edges.engine.processes import Process
 from supervisor.values.errors import EngineError, EngineUnavailableError, NameTakenError, NoSuchContainerError
 from supervisor.values.names import Digest
 from supervisor.values.state import ContainerSpec, ContainerState
-from tests.contract.docker_world import docker_world
-from tests.contract.podman_world import podman_world
 from tests.contract.rigs import DockerRig, FakeRig, PodmanRig, Rig, cleared
-from tests.contract.tiny_image import TinyImage, build
-from tests.fakes.engine import FakeEngine
+from tests.kit.fakes.engine import FakeEngine
+from tests.kit.live.docker import docker_world
+from tests.kit.live.podman import podman_world
+from tests.kit.live.tiny_image import TinyImage, build
 
 pytestmark = pytest.mark.timeout(120)
 SLEEP = ("/bin/sleep", "1000")

@@ -10,7 +10,7 @@ import pytest
 
 from supervisor.edges.engine import make_engine
 from supervisor.edges.engine.joined import JoinedEngine
-from supervisor.ports import Engine
+from supervisor.ports.engine import Engine
 from supervisor.surface.assembly import engine_of
 from supervisor.values.errors import (
     EngineDownError,
@@ -23,10 +23,10 @@ from supervisor.values.errors import (
 from supervisor.values.names import Digest
 from supervisor.values.settings import Settings
 from supervisor.values.state import ContainerSpec, ContainerState
-from tests.contract.docker_world import docker_world
-from tests.contract.podman_world import podman_world
-from tests.contract.tiny_image import build
-from tests.fakes.engine import FakeEngine
+from tests.kit.fakes.engine import FakeEngine
+from tests.kit.live.docker import docker_world
+from tests.kit.live.podman import podman_world
+from tests.kit.live.tiny_image import build
 
 ARCHIVE = b"an image"
 SPEC = ContainerSpec(
@@ -82,7 +82,7 @@ def spec(router: Router) -> ContainerSpec:
 def test_with_one_engine_it_only_passes_calls_on(router: Router, spec: ContainerSpec) -> None:
     joined = router.start()
     assert (joined.name, joined.leaving, joined.left_behind()) == ("podman", None, ())
-    assert [one.name for one in joined.containers()] == ["one"]
+    assert [container.name for container in joined.containers()] == ["one"]
     assert router.engines["docker"].calls == []
 
 
@@ -93,7 +93,7 @@ def test_new_containers_are_made_by_the_engine_moved_to_and_old_ones_stay(router
 
     joined.create(replace(spec, name="two"))
 
-    assert [one.name for one in router.engines["docker"].containers()] == ["two"]
+    assert [container.name for container in router.engines["docker"].containers()] == ["two"]
     assert [one.name for one in joined.left_behind()] == ["one"]
     assert [one.name for one in joined.containers()] == ["one", "two"]
     joined.start("two")
@@ -225,14 +225,15 @@ def test_one_that_does_not_end_is_not_left(router: Router) -> None:
 
 
 def test_nothing_is_recorded_of_an_engine_that_never_answered(router: Router) -> None:
-    router.recorded = ("podman", "nothing yet")  # type: ignore[assignment]
+    router.recorded = ("podman", "nothing yet")
     router.engines["podman"].fail("start_service", EngineUnavailableError("cannot use it"))
     joined = JoinedEngine(router.engines.__getitem__, "podman", None, router._record)
     with pytest.raises(EngineUnavailableError):
         joined.start_service()
     assert router.recorded == ("podman", "nothing yet")
     joined.start_service()
-    assert router.recorded == ("podman", None)
+    recorded: tuple[str, str | None] = router.recorded
+    assert recorded == ("podman", None)
 
 
 def test_what_cannot_be_started_keeps_the_other_one_from_nothing(router: Router) -> None:
@@ -283,7 +284,7 @@ def test_a_supervisor_that_comes_back_finds_the_containers_of_both(router: Route
 
     joined = router.start()
 
-    assert [one.name for one in joined.containers()] == ["one", "two"]
+    assert [container.name for container in joined.containers()] == ["one", "two"]
     assert [one.name for one in joined.left_behind()] == ["one"]
     joined.move_to("docker")
     assert router.recorded == ("docker", "podman")
@@ -309,7 +310,7 @@ def test_what_is_with_one_engine_does_not_suffer_when_the_other_is_down(router: 
     with pytest.raises(EngineUnavailableError):
         joined.containers()
     joined.start_service()
-    assert [one.name for one in joined.containers()] == ["one"]
+    assert [container.name for container in joined.containers()] == ["one"]
 
 
 @pytest.fixture(scope="module")

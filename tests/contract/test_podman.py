@@ -24,8 +24,8 @@ from supervisor.values.errors import EngineError, EngineUnavailableError
 from supervisor.values.names import Digest
 from supervisor.values.state import ContainerSpec, ContainerState, Tmpfs
 from tests.contract.kernel import CAPABILITIES, check_disk, check_process, full_spec, mounts_of
-from tests.contract.podman_world import monitors, podman_world
-from tests.contract.tiny_image import TinyImage, build
+from tests.kit.live.podman import monitors, podman_world
+from tests.kit.live.tiny_image import TinyImage, build
 
 pytestmark = pytest.mark.integration
 
@@ -88,7 +88,7 @@ def test_every_field_reaches_the_kernel(engine: PodmanEngine, image: TinyImage, 
     assert "/etc/hosts" not in mounts
     assert "/etc/resolv.conf" not in mounts
 
-    inspected = engine._inspected("one")
+    inspected = engine._requests.inspected("one")
     assert inspected["HostConfig"]["LogConfig"]["Type"] == "k8s-file"
     assert inspected["HostConfig"]["LogConfig"]["Size"] == "1.049MB"
     assert inspected["HostConfig"]["RestartPolicy"]["Name"] in ("", "no")
@@ -125,7 +125,8 @@ def test_the_log_file_stays_bounded(engine: PodmanEngine, image: TinyImage) -> N
         if engine.inspect("one").state is ContainerState.EXITED:
             break
         time.sleep(0.02)
-    assert Path(engine._inspected("one")["HostConfig"]["LogConfig"]["Path"]).stat().st_size <= 1024 * 1024 + 4096
+    log = engine._requests.inspected("one")["HostConfig"]["LogConfig"]["Path"]
+    assert Path(log).stat().st_size <= 1024 * 1024 + 4096
     assert len(list(engine.logs("one", 10, follow=False))) == 10
 
 
@@ -145,7 +146,7 @@ def test_a_container_that_died_with_its_monitor_is_seen_started_and_removed(
 ) -> None:
     def kill_both() -> None:
         process = Process.find(engine.inspect("one").pid or 0)
-        monitor = Process.find(int(engine._inspected("one")["State"]["ConmonPid"]))
+        monitor = Process.find(int(engine._requests.inspected("one")["State"]["ConmonPid"]))
         assert process
         assert monitor
         for victim in (monitor, process):
@@ -155,7 +156,9 @@ def test_a_container_that_died_with_its_monitor_is_seen_started_and_removed(
     engine.create(spec_of(image))
     first = engine.start("one")
     kill_both()
-    assert [(one.state, one.pid, one.exit_code) for one in engine.containers()] == [(ContainerState.EXITED, None, 255)]
+    assert [(container.state, container.pid, container.exit_code) for container in engine.containers()] == [
+        (ContainerState.EXITED, None, 255)
+    ]
     again = engine.start("one")
     assert again.state is ContainerState.RUNNING
     assert again.pid != first.pid
@@ -167,7 +170,7 @@ def test_a_container_that_died_with_its_monitor_is_seen_started_and_removed(
 def test_a_container_that_lost_its_monitor_is_removed(engine: PodmanEngine, image: TinyImage) -> None:
     engine.create(spec_of(image))
     pid = engine.start("one").pid
-    monitor = Process.find(int(engine._inspected("one")["State"]["ConmonPid"]))
+    monitor = Process.find(int(engine._requests.inspected("one")["State"]["ConmonPid"]))
     assert monitor
     monitor.signal(signal.SIGKILL)
     assert monitor.wait(5)
@@ -219,7 +222,7 @@ def test_service_and_containers_survive_the_supervisor(image: TinyImage) -> None
             import os, signal
             from pathlib import Path
             from tests.contract.test_podman import spec_of
-            from tests.contract.tiny_image import build
+            from tests.kit.live.tiny_image import build
             from supervisor.edges.engine.podman import PodmanEngine
             engine = PodmanEngine(Path({str(state)!r}), Path({str(runtime)!r}))
             engine.start_service()
@@ -313,15 +316,16 @@ def test_a_socket_path_too_long_is_refused(tmp_path: Path) -> None:
     engine.close()
 
 
-def test_a_configuration_the_engine_refuses_is_said_with_its_last_words(tmp_path: Path) -> None:
-    engine = PodmanEngine(tmp_path / "state", tmp_path / "run")
-    for folder in ("podman", "podman-2"):  # with one alone its storage would be taken for damaged, and laid aside
-        (tmp_path / "run" / folder).mkdir(parents=True)
-        (tmp_path / "run" / folder / "run").write_text("in the way")
-    with pytest.raises(EngineUnavailableError, match=r"cannot start the engine: it ended: .*not a directory"):
-        engine.start_service()
-    engine.stop_service()
-    engine.close()
+def test_a_configuration_the_engine_refuses_is_said_with_its_last_words() -> None:
+    with podman_world() as (state, runtime):
+        engine = PodmanEngine(state, runtime)
+        for folder in ("podman", "podman-2"):  # with one alone its storage would be taken for damaged, and laid aside
+            (runtime / folder).mkdir(parents=True)
+            (runtime / folder / "run").write_text("in the way")
+        with pytest.raises(EngineUnavailableError, match=r"cannot start the engine: it ended: .*not a directory"):
+            engine.start_service()
+        assert monitors(state.parent) == []
+        engine.close()
 
 
 def test_only_root_may_start_it(tmp_path: Path) -> None:

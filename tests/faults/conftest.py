@@ -9,14 +9,14 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from lab.router import NEWER, OLDER, bundle_path
-from tests.faults.deeds import DEEDS
-from tests.faults.frail import frail
-from tests.faults.points import Fault
-from tests.faults.subject import Subject, suffering
+from tests.faults.breakable_router import breakable_router
+from tests.faults.injection import Fault
+from tests.faults.operations import OPERATIONS
+from tests.faults.router_under_test import RouterUnderTest, router_under_test
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of a campaign over deeds and services a sample takes one deed for each service."""
+    """Deselect what a sample leaves out: of a campaign over operations it takes one operation a service."""
     if config.getoption("--faults") == "all" or config.getoption("--fault"):
         return
     left_out = [item for item in items if not _is_chosen(item, config.option.fault_seed)]
@@ -27,9 +27,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_chosen(item: pytest.Item, seed: int) -> bool:
     given = getattr(item, "callspec", None)
-    if given is None or not {"deed", "name"} <= set(given.params):
+    if given is None or not {"operation", "name"} <= set(given.params):
         return True
-    return bool(given.params["deed"] == random.Random(f"{seed} {given.params['name']}").choice(sorted(DEEDS)))
+    return bool(given.params["operation"] == random.Random(f"{seed} {given.params['name']}").choice(sorted(OPERATIONS)))
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +38,8 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 
 class Sampler:
+    """Takes as many of a campaign as `--faults` says, chosen by the seed; with `--fault` only that one."""
+
     def __init__(self, config: pytest.Config, seed: int) -> None:
         self._only, self._amount, self.seed = config.getoption("--fault"), config.getoption("--faults"), seed
 
@@ -55,23 +57,23 @@ def sample(request: pytest.FixtureRequest, seed: int) -> Sampler:
 
 
 @pytest.fixture(scope="session")
-def subject() -> Iterator[Subject]:
+def sut() -> Iterator[RouterUnderTest]:
     if os.geteuid() != 0:
         pytest.skip("network namespaces need root")
     for release in (OLDER, NEWER):
         if not bundle_path(release).is_file():
             pytest.skip(f"{bundle_path(release)} is missing: run `make bundle`")
-    with suffering("vrf", soak=0.5, drain=2.0) as made:
+    with router_under_test("vrf", soak=0.5, drain=2.0) as made:
         yield made
 
 
 @pytest.fixture(scope="session")
-def frail_router() -> Iterator[Subject]:
-    """A lab of its own, whose disk, engine and rules can be broken."""
+def breakable() -> Iterator[RouterUnderTest]:
+    """Return a router in a lab of its own, whose disk, engine and rules can be broken."""
     if os.geteuid() != 0:
         pytest.skip("network namespaces need root")
     for release in (OLDER, NEWER):
         if not bundle_path(release).is_file():
             pytest.skip(f"{bundle_path(release)} is missing: run `make bundle`")
-    with frail(soak=0.5, drain=2.0) as made:
+    with breakable_router(soak=0.5, drain=2.0) as made:
         yield made

@@ -9,7 +9,7 @@ from supervisor.surface.assembly import SystemClock
 from supervisor.surface.daemon import serve
 from supervisor.surface.log_format import configure_logging
 from supervisor.surface.settings_file import read_settings
-from tests.faults.points import ArmedPoints
+from tests.faults.injection import FaultInjector
 
 FAULT_FILE = "fault"
 CLOCK_FILE = "clock"
@@ -33,7 +33,7 @@ class MovedClock(SystemClock):
 
 def main(path: Path) -> None:
     configure_logging("info")
-    points, clock = ArmedPoints(path.with_name(FAULT_FILE)), MovedClock(path.with_name(CLOCK_FILE))
+    points, clock = FaultInjector(path.with_name(FAULT_FILE)), MovedClock(path.with_name(CLOCK_FILE))
     serve(read_settings(path), fault_points=points, clock=clock)
 
 

@@ -1,4 +1,4 @@
-"""What a router holds: of everything that could grow from swap to swap, how much there is."""
+"""The footprint of a router: how much there is of everything that could grow from swap to swap."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lab.tools import NAMESPACES, run, run_inside
 from supervisor.edges.engine import make_engine
-from tests.faults.subject import Subject
+from tests.faults.router_under_test import RouterUnderTest
 
 # Memory, descriptors of cached connections and the write-ahead log breathe; all else is what five services need.
 RSS_GROWTH = 1.05
@@ -20,6 +20,8 @@ BREATH = {"descriptors": 4, "threads": 2, "engine_descriptors": 6, "engine_threa
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
+    """Counts and sizes of one moment."""
+
     rss: int
     descriptors: int
     threads: int
@@ -38,7 +40,7 @@ class Footprint:
     journal: int  # bytes, write-ahead log included
 
     def growth(self, former: Footprint) -> list[str]:
-        """What is more than it was, beyond what breathes."""
+        """Return the figures that are larger than they were, by more than they vary at rest."""
         now, was = asdict(self), asdict(former)
         found = []
         for name in now:
@@ -56,10 +58,10 @@ class Footprint:
         return found
 
 
-def footprint(subject: Subject) -> Footprint:
-    """Only of a router at rest."""
-    router = subject.router
-    pid, engine = subject.daemon.pid, int(json.loads((router.runtime / "engine.json").read_text())["pid"])
+def footprint(sut: RouterUnderTest) -> Footprint:
+    """Measure a router, which has to be at rest."""
+    router = sut.router
+    pid, engine = sut.daemon.pid, int(json.loads((router.runtime / "engine.json").read_text())["pid"])
     client = make_engine(router.engine, router.state, router.runtime)
     try:
         containers, images = client.containers(), client.images()
@@ -82,14 +84,14 @@ def footprint(subject: Subject) -> Footprint:
         mounts=sum(1 for line in Path("/proc/mounts").read_text().splitlines() if any(one in line for one in places)),
         volumes=sum(1 for path in (router.state / "volumes").glob("*/*")),
         runtime_files=sum(1 for path in router.runtime.glob("*/*/config/**/*") if path.is_file()),
-        cgroups=len({one.pid for one in containers}),
+        cgroups=len({container.pid for container in containers}),
         journal=sum(path.stat().st_size for path in router.state.glob("state.db*") if ".copy-" not in path.name),
     )
 
 
 def _rss(pid: int) -> int:
-    """Of the process alone: pages of files that it shares with others come and go."""
+    """Return the bytes of the process alone: pages of files that it shares with others come and go."""
     status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(r"RssAnon:\s+(\d+) kB", status)
-    assert found, status
-    return int(found[1]) * 1024
+    resident = re.search(r"RssAnon:\s+(\d+) kB", status)
+    assert resident, status
+    return int(resident[1]) * 1024

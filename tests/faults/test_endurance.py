@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 
 from lab.scenarios import Seen
-from lab.session import SERVICES
+from lab.services import SERVICES
 from supervisor.values.handover import Outcome
+from tests.faults.experiment import everyone_at_work
 from tests.faults.footprint import Footprint, footprint
-from tests.faults.ordeal import everyone_at_work
-from tests.faults.subject import Subject
-from tests.integration.handover.invariants import violations
+from tests.faults.router_under_test import RouterUnderTest
+from tests.kit.live.invariants import violations
 
 pytestmark = [pytest.mark.integration, pytest.mark.lab, pytest.mark.timeout(3600)]
 
@@ -26,43 +26,43 @@ JOURNAL_LOG_BYTES = 5 * 1024 * 1024
 
 @pytest.mark.slow
 def test_nothing_grows_from_swap_to_swap(
-    frail_router: Subject, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+    breakable: RouterUnderTest, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
 ) -> None:
     is_whole = request.config.getoption("--faults") == "all"
     swaps, warm = (SWAPS, WARM[True]) if is_whole else (SAMPLE, WARM[False])
-    subject, began = frail_router, None
-    subject.await_rest(60.0)
-    with everyone_at_work(subject) as clients:
+    sut, began = breakable, None
+    sut.await_rest(60.0)
+    with everyone_at_work(sut) as clients:
         for number, name in zip(range(swaps), itertools.cycle(SERVICES), strict=False):
             if number == warm:
-                began = _rested(subject)
-            _swap(subject, name, number)
-        ended = _rested(subject)
-        seen = [Seen(load, running.stop()) for load, running in clients.items()]
+                began = _rested(sut)
+            _swap(sut, name, number)
+        ended = _rested(sut)
+        results = [Seen(load, running.stop()) for load, running in clients.items()]
     assert began is not None
     print(f"{swaps} swaps: {began} became {ended}")
     record_property("swaps", swaps)
     record_property("rss_growth", round(ended.rss / began.rss, 3))
-    lost = [fault for one in seen if (fault := one.fault)]
+    lost = [fault for result in results if (fault := result.fault)]
     assert not lost, "\n".join(lost)
     grown = ended.growth(began)
     if not is_whole:  # so few swaps say nothing of memory
-        grown = [one for one in grown if "rss" not in one]
+        grown = [growth for growth in grown if "rss" not in growth]
     assert not grown, grown
     assert ended.journal - began.journal <= JOURNAL_LOG_BYTES + JOURNAL_BYTES_A_SWAP * (swaps - warm), (began, ended)
-    found = violations(subject.router)
-    assert not found, found
+    broken = violations(sut.router)
+    assert not broken, broken
 
 
-def _swap(subject: Subject, name: str, number: int) -> None:
-    wanted = subject.other_version(name)
-    subject.ask(lambda control: control.swap(name, wanted, wait=True))
-    record, runs = subject.history(name, 1)[0], subject.status(name).version
-    told = f"swap {number} of {name}: {record}"
-    assert record.outcome in (Outcome.RUNNING, Outcome.SUCCEEDED), told  # the former one may still be cleared away
-    assert record.to_version == runs == wanted, told
+def _swap(sut: RouterUnderTest, name: str, number: int) -> None:
+    wanted = sut.other_version(name)
+    sut.ask(lambda control: control.swap(name, wanted, wait=True))
+    record, runs = sut.history(name, 1)[0], sut.status(name).version
+    message = f"swap {number} of {name}: {record}"
+    assert record.outcome in (Outcome.RUNNING, Outcome.SUCCEEDED), message  # the former one may still be cleared away
+    assert record.to_version == runs == wanted, message
 
 
-def _rested(subject: Subject) -> Footprint:
-    subject.await_rest(60.0)
-    return footprint(subject)
+def _rested(sut: RouterUnderTest) -> Footprint:
+    sut.await_rest(60.0)
+    return footprint(sut)

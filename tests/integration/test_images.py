@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.services import SERVICES
 from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.build import build_bundle
 from supervisor.edges.bundle.reader import Bundle
@@ -196,23 +197,11 @@ def test_images_have_one_time_and_no_setuid_program(bundle: Bundle, names: tuple
         assert [member.name for member in members if member.isfile() and member.mode & 0o6022] == []
 
 
-@pytest.mark.parametrize(
-    ("name", "command", "answer"),
-    [
-        ("dnsmasq", ("/usr/sbin/dnsmasq", "--version"), "Dnsmasq version {upstream}"),
-        ("haproxy", ("/usr/sbin/haproxy", "-vv"), "HAProxy version {version}"),
-        ("apache-metadata", ("/usr/sbin/apache2", "-v"), "Apache/{upstream}"),
-        (
-            "password",
-            ("/usr/bin/python3", "-c", "import vr_password.__main__ as app; print('imported', app.__file__)"),
-            "imported /usr/lib/vr-password",
-        ),
-        ("strongswan", ("/usr/sbin/swanctl", "--help"), "strongSwan {upstream} swanctl"),
-    ],
-)
-def test_the_daemon_starts_under_the_id_the_index_says(
-    podman: Podman, bundle: Bundle, name: str, command: tuple[str, ...], answer: str
-) -> None:
+@pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if service.version_command])
+def test_the_daemon_starts_under_the_id_the_index_says(podman: Podman, bundle: Bundle, name: str) -> None:
+    shown = SERVICES[name].version_command
+    assert shown
+    command, answer = shown
     image = load(podman, bundle, name)
     service = bundle.index.service(name)
     assert service is not None

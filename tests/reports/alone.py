@@ -24,8 +24,8 @@ from supervisor.edges.render import TemplateRenderer
 from supervisor.values.manifest import Probe
 from supervisor.values.router import GuestNetwork, Host, RouterConfig
 from supervisor.values.state import ExecResult, Instance, ProbeResult, ProbeTarget
-from tests.integration.probes.probe_servers import Namespace, ip, wait_until
-from tests.services.router_sample import sample_instance
+from tests.kit.live.probe_servers import Namespace, ip, wait_until
+from tests.kit.samples.router import sample_instance
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "build/images"
@@ -117,7 +117,7 @@ class Alone:
 
     def ask(self, probes: Sequence[Probe]) -> tuple[ProbeResult, ...]:
         prober, target = ProtocolProber(lambda *_: ExecResult(1, b"", b"")), ProbeTarget("vrs-test-7", None, ())
-        resolved = RENDERER.probes(probes, self.router, self.instance)
+        resolved = RENDERER.probes(self.definition.manifest, probes, self.router, self.instance)
         return self.namespace.inside(lambda: tuple(prober.ask(probe, target) for probe in resolved))
 
     def wrong(self, probes: Sequence[Probe]) -> str:

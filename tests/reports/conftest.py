@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.live_router import Live, living
+from tests.kit.live.router import LiveRouter, live_router
 
 PREFIX = "vrr"
 
@@ -23,14 +23,14 @@ Apply = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
-def live() -> Iterator[Live]:
+def live() -> Iterator[LiveRouter]:
     """Five ready services of the older release, both releases imported."""
-    with living(PREFIX, soak=0.7) as made:
+    with live_router(PREFIX, soak=0.7) as made:
         yield made
 
 
 @pytest.fixture
-def apply(live: Live, tmp_path: Path) -> Apply:
+def apply(live: LiveRouter, tmp_path: Path) -> Apply:
     """Give the router command files, in order: each is a command as the management server would send it."""
     numbers = itertools.count(1)
 

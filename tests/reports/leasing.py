@@ -25,7 +25,7 @@ from supervisor.edges.probes import dhcp_packet as dhcp
 from supervisor.edges.probes.dhcp_packet import DhcpMessage, MessageType, Option
 from supervisor.surface.api.client import RemoteControl
 from supervisor.values.status import ServiceStatus
-from tests.integration.live_router import Live
+from tests.kit.live.router import LiveRouter
 
 SERVICE = "dnsmasq"
 AGAIN_SECONDS = 0.1  # a guest of ours is impatient
@@ -33,13 +33,13 @@ SILENT_SECONDS = 0.35  # for which a guest that should be offered nothing asks
 NOTHING = "nothing"
 
 
-def leasing(live: Live) -> ServiceStatus:
+def leasing(live: LiveRouter) -> ServiceStatus:
     """The service that leases, as the supervisor sees it."""
     with contextlib.closing(RemoteControl.on_socket(str(live.router.socket), 20.0)) as control:
-        return next(one for one in control.status().services if one.name == SERVICE)
+        return next(service for service in control.status().services if service.name == SERVICE)
 
 
-def generation(live: Live) -> int:
+def generation(live: LiveRouter) -> int:
     """The generation that has traffic."""
     number = leasing(live).generation
     assert number is not None

@@ -14,8 +14,8 @@ from typing import Any
 from lab.commands import load_balancer
 from lab.tools import run_inside
 from lab.topology import VIP, Lab
-from tests.integration.live_router import Live
-from tests.integration.probes.probe_servers import Namespace, Web
+from tests.kit.live.probe_servers import Namespace, Web
+from tests.kit.live.router import LiveRouter
 
 CLIENTS = tuple(f"203.0.113.{number}" for number in range(101, 109))
 SERVER, NOBODY = "10.1.1.23", "10.1.1.24"  # guests; only one of them has a web server
@@ -62,7 +62,7 @@ def clients_and_server(lab: Lab) -> Iterator[None]:
             run_inside(lab.public, ("ip", "addr", "del", f"{address}/24", "dev", "eth0"))
 
 
-def get(live: Live, port: int, path: str, times: int, clients: Sequence[str] = CLIENTS) -> Counter[int]:
+def get(live: LiveRouter, port: int, path: str, times: int, clients: Sequence[str] = CLIENTS) -> Counter[int]:
     """Each client asks so often; return the status codes, 0 for no answer."""
 
     def asking(client: str) -> list[int]:

@@ -17,8 +17,8 @@ from lab.commands import UPSTREAM_DNS
 from lab.processes import wait_for_line
 from lab.tools import run_inside
 from lab.topology import CLIENT_IP, Lab
-from tests.integration.live_router import Live
-from tests.integration.probes.probe_servers import Namespace
+from tests.kit.live.probe_servers import Namespace
+from tests.kit.live.router import LiveRouter
 
 LABEL = "name-server"
 ROUTER = "10.1.1.1"
@@ -41,7 +41,7 @@ def reachable(lab: Lab) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def serving(live: Live, edns: str) -> Iterator[None]:
+def serving(live: LiveRouter, edns: str) -> Iterator[None]:
     """Run both name servers; `edns` is what comes of a question that has it."""
     processes = live.router.processes
     processes.log(LABEL).unlink(missing_ok=True)
@@ -54,7 +54,7 @@ def serving(live: Live, edns: str) -> Iterator[None]:
         processes.stop(LABEL)
 
 
-def ask(live: Live, guest: str, domain: str, times: int, timeout: float = 1.0) -> list[str]:
+def ask(live: LiveRouter, guest: str, domain: str, times: int, timeout: float = 1.0) -> list[str]:
     """Ask as the guest for names that nobody asked for before; return response codes, `silence` for none."""
 
     def asking() -> list[str]:

@@ -16,14 +16,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from lab import commands, peer
 from lab.tools import inside
 from lab.topology import CLIENT_IP, DOMAIN, PEER_IP, ROUTER_GUEST_IP, VIP, guests_of_lab
-from tests.integration.live_router import Live, until
+from tests.kit.live.router import LiveRouter, until
+from tests.kit.samples.certificates import certificate, pem
 from tests.reports.conftest import Apply
-from tests.unit.intake.keys import certificate, pem
 
 NAME = "gw.branch-7.example"
 
 
-def ask(live: Live, namespace: str, *line: str) -> str:
+def ask(live: LiveRouter, namespace: str, *line: str) -> str:
     done = subprocess.run(inside(namespace, line), capture_output=True, text=True, timeout=10, check=False)
     return done.stdout
 
@@ -36,7 +36,7 @@ def with_rule(*lines: str, **more: Any) -> dict[str, Any]:
     return command
 
 
-def test_tls_is_ended_as_cloudstack_4_22_asks_for_it(live: Live, apply: Apply) -> None:
+def test_tls_is_ended_as_cloudstack_4_22_asks_for_it(live: LiveRouter, apply: Apply) -> None:
     """Port 443 refused connections: the header of the offload is added, not set, in its text."""
     key = ec.generate_private_key(ec.SECP256R1())
     bind = (
@@ -54,7 +54,7 @@ def test_tls_is_ended_as_cloudstack_4_22_asks_for_it(live: Live, apply: Apply) -
     until("the rule is gone", lambda: ask(live, live.lab.public, *line) == "000", 15.0)
 
 
-def test_keys_of_metadata_may_be_called_in_any_case(live: Live, apply: Apply) -> None:
+def test_keys_of_metadata_may_be_called_in_any_case(live: LiveRouter, apply: Apply) -> None:
     """A key in another case was not found: the router that ours takes over from finds it."""
     guest = guests_of_lab()[3]
     command = commands.metadata(guest)
@@ -70,7 +70,7 @@ def test_keys_of_metadata_may_be_called_in_any_case(live: Live, apply: Apply) ->
 
 
 @contextmanager
-def names_in_public(live: Live, folder: Path) -> Iterator[None]:
+def names_in_public(live: LiveRouter, folder: Path) -> Iterator[None]:
     """A name server out there that knows the gateway's name."""
     line = ["dnsmasq", "--keep-in-foreground", "--port=53", "--bind-interfaces", "--no-resolv", "--no-hosts"]
     line += ["--conf-file=/dev/null", f"--pid-file={folder}/pid", f"--listen-address={CLIENT_IP}"]
@@ -82,7 +82,7 @@ def names_in_public(live: Live, folder: Path) -> Iterator[None]:
             running.kill()
 
 
-def test_a_gateway_that_is_called_by_name_is_reached(live: Live, apply: Apply) -> None:
+def test_a_gateway_that_is_called_by_name_is_reached(live: LiveRouter, apply: Apply) -> None:
     """CLOUDSTACK-8969 (apache/cloudstack#955): its name was refused as no IPv4 address."""
     line, tunnel = commands.cmd_line(), commands.site_to_site()
     elsewhere = {**line, "cmd_line": line["cmd_line"] | {"dns1": CLIENT_IP, "dns2": ""}}
@@ -98,7 +98,7 @@ def test_a_gateway_that_is_called_by_name_is_reached(live: Live, apply: Apply) -
 
 
 @pytest.mark.slow
-def test_an_internal_balancer_serves_its_rules_only_on_any_port(live: Live, apply: Apply) -> None:
+def test_an_internal_balancer_serves_its_rules_only_on_any_port(live: LiveRouter, apply: Apply) -> None:
     """Of type ilbvm: port 53, 80 and 8080 of its address were refused, and its guests were served names and leases."""
     line = commands.cmd_line()
     rules = [f"listen a-{port}\n\tbind {ROUTER_GUEST_IP}:{port}\n\tserver s 10.1.1.21:8080 check" for port in (53, 80)]
@@ -112,4 +112,4 @@ def test_an_internal_balancer_serves_its_rules_only_on_any_port(live: Live, appl
     until("names are not answered", lambda: guest.address not in ask(live, live.lab.guest, *question).split(), 20.0)
     apply(line, commands.load_balancer())
     until("names are answered again", lambda: guest.address in ask(live, live.lab.guest, *question).split(), 20.0)
-    until("all is well", lambda: all(one["ready"] for one in live.services().values()), 20.0)
+    until("all is well", lambda: all(service["ready"] for service in live.services().values()), 20.0)

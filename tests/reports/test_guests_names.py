@@ -11,7 +11,7 @@ import pytest
 
 from supervisor.edges.probes.dhcp_packet import MessageType, Option
 from supervisor.values.router import Dns, GuestNetwork, Host
-from tests.integration.probes.probe_servers import Namespace, ip
+from tests.kit.live.probe_servers import Namespace, ip
 from tests.reports.alone import RELEASES, Alone, guest, one_router, router_of, unpack
 
 pytestmark = pytest.mark.integration

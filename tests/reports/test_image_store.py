@@ -18,8 +18,8 @@ from supervisor.edges.engine.podman import PodmanEngine
 from supervisor.edges.engine.processes import Process
 from supervisor.values.errors import NoSuchContainerError
 from supervisor.values.state import Container, ContainerSpec, ContainerState
-from tests.contract.podman_world import podman_world
-from tests.contract.tiny_image import TinyImage, build
+from tests.kit.live.podman import podman_world
+from tests.kit.live.tiny_image import TinyImage, build
 
 pytestmark = pytest.mark.integration
 
@@ -61,7 +61,7 @@ def empty(*files: Path) -> None:
 
 
 def layer_files(place: Path) -> None:
-    empty(*(one for one in place.glob("overlay/*/diff/**/*") if one.is_file() and not one.is_symlink()))
+    empty(*(path for path in place.glob("overlay/*/diff/**/*") if path.is_file() and not path.is_symlink()))
 
 
 def layer_folder(place: Path) -> None:
@@ -75,12 +75,13 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "emptied list of images": lambda place: empty(place / "overlay-images/images.json"),
     "emptied list of layers": lambda place: empty(place / "overlay-layers/layers.json"),
     "emptied list of containers": lambda place: empty(place / "overlay-containers/containers.json"),
-    "emptied description of an image": lambda place: empty(*(one for one in place.glob("overlay-images/*/*"))),
+    "emptied description of an image": lambda place: empty(*(path for path in place.glob("overlay-images/*/*"))),
     "emptied database": lambda place: empty(place / "libpod/bolt_state.db"),
 }
 QUICK = frozenset({"emptied list of layers", "emptied database"})  # the others are part of the campaign
 each = pytest.mark.parametrize(
-    "harm", [pytest.param(DAMAGES[one], id=one, marks=() if one in QUICK else pytest.mark.slow) for one in DAMAGES]
+    "harm",
+    [pytest.param(DAMAGES[damage], id=damage, marks=() if damage in QUICK else pytest.mark.slow) for damage in DAMAGES],
 )
 
 
@@ -120,7 +121,7 @@ def test_what_runs_goes_on_while_the_storage_is_replaced(
     assert engine.load(image.stream()) == image.id
     assert runs(engine, image, "one-2").state is ContainerState.RUNNING
     engine.remove("one-1")
-    assert [one.name for one in engine.containers()] == ["one-2"]
+    assert [container.name for container in engine.containers()] == ["one-2"]
     assert before.pid
     assert Process.find(before.pid) is None
     assert not old.exists()
@@ -156,7 +157,7 @@ def test_the_next_supervisor_finds_what_runs_from_a_storage_that_was_laid_aside(
     engine.renew_storage()
     other = PodmanEngine(engine._files.state, engine._files.runtime)
     other.start_service()
-    assert [one.pid for one in other.containers()] == [before.pid]
+    assert [container.pid for container in other.containers()] == [before.pid]
     other.stop("one-1", 0.0)
     assert other.containers() == ()
     other.close()
@@ -170,7 +171,7 @@ def test_a_service_that_cannot_start_with_its_storage_gets_another(engine: Podma
     assert process.wait(5.0)
     (storage(engine) / "libpod/bolt_state.db").write_bytes(b"\xa5" * 70_000)
     engine.start_service()
-    assert [one.pid for one in engine.containers()] == [before.pid]
+    assert [container.pid for container in engine.containers()] == [before.pid]
     assert engine.images() == ()
 
 
@@ -183,7 +184,7 @@ def test_a_container_that_runs_and_is_in_no_list_is_damage(engine: PodmanEngine,
     engine.start_service()
     assert engine.damage(is_thorough=False) == "container one-1 runs and the engine does not know it"
     engine.renew_storage()
-    assert [one.pid for one in engine.containers()] == [before.pid]
+    assert [container.pid for container in engine.containers()] == [before.pid]
 
 
 @each

@@ -24,7 +24,7 @@ from lab.commands import DEAD_PORT, SILENT, WEB_GUESTS
 from lab.router import NEWER
 from lab.tools import inside
 from lab.topology import CLIENT_IP, VIP
-from tests.integration.live_router import Live, kill, until
+from tests.kit.live.router import LiveRouter, kill, until
 
 STICKY_PORT, NEW_PORT = 9100, 9200
 TABLE = f"show table {VIP.replace('.', '_')}-{STICKY_PORT}"
@@ -46,7 +46,7 @@ def balancer(*rules: tuple[int, tuple[str, ...], tuple[str, ...]]) -> dict[str, 
 STICKY = (STICKY_PORT, ("\tstick-table type ip size 200k expire 30m", "\tstick on src"), WEB_GUESTS)
 
 
-def ask(live: Live, line: str) -> str:
+def ask(live: LiveRouter, line: str) -> str:
     """The console of the load balancer, whichever generation serves."""
     answer = b""
     with socket.socket(socket.AF_UNIX) as connection:
@@ -57,7 +57,7 @@ def ask(live: Live, line: str) -> str:
     return answer.decode()
 
 
-def counted(live: Live) -> dict[tuple[str, str], int]:
+def counted(live: LiveRouter) -> dict[tuple[str, str], int]:
     """Sessions of each row."""
     head, *rows = (line.split(",") for line in ask(live, "show stat").splitlines() if line)
     place = head.index("stot")
@@ -77,7 +77,7 @@ class Seen:
 class Sampling(threading.Thread):
     """Reads the counters again and again."""
 
-    def __init__(self, live: Live, seen: Seen) -> None:
+    def __init__(self, live: LiveRouter, seen: Seen) -> None:
         super().__init__(daemon=True)
         self.live, self.seen, self.ended = live, seen, threading.Event()
 
@@ -87,7 +87,7 @@ class Sampling(threading.Thread):
                 self.seen.samples.append(counted(self.live))
 
 
-def apply(live: Live, folder: Path, *rules: tuple[int, tuple[str, ...], tuple[str, ...]]) -> None:
+def apply(live: LiveRouter, folder: Path, *rules: tuple[int, tuple[str, ...], tuple[str, ...]]) -> None:
     """Send the load balancer and wait until it has come to rest with it."""
     before = live.services()["haproxy"]["generation"]
     path = folder / f"{time.time_ns()}-load_balancer.json"
@@ -97,7 +97,7 @@ def apply(live: Live, folder: Path, *rules: tuple[int, tuple[str, ...], tuple[st
     rest(live)
 
 
-def rest(live: Live) -> None:
+def rest(live: LiveRouter) -> None:
     def is_quiet() -> bool:
         now = live.services()["haproxy"]
         return now["ready"] and now["handover"] is None and not now["draining"]
@@ -106,7 +106,7 @@ def rest(live: Live) -> None:
 
 
 @pytest.fixture(scope="module")
-def seen(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
+def seen(live: LiveRouter, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     """Swap, roll back, change the configuration and kill the daemon, while clients are at work."""
     found, folder = Seen(), tmp_path_factory.mktemp("commands")
     newer = _version_of(live, NEWER)
@@ -134,9 +134,9 @@ def seen(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]
     apply(live, folder)
 
 
-def _version_of(live: Live, release: str) -> str:
+def _version_of(live: LiveRouter, release: str) -> str:
     bundles = json.loads(live.router.vrctl("bundle", "list", "--json").stdout)
-    services = next(one["services"] for one in bundles if one["release"] == release)
+    services = next(bundle["services"] for bundle in bundles if bundle["release"] == release)
     return str(services["haproxy"]["version"])
 
 
@@ -165,7 +165,7 @@ def test_clients_stay_with_their_member(seen: Seen) -> None:
     assert seen.versions[1].startswith("2.")
     members = [re.findall(rf"key={re.escape(CLIENT_IP)} .*server_key=(\S+)", table) for table in seen.tables]
     assert len(members) == 3
-    assert all(one == members[0] != [] for one in members), seen.tables
+    assert all(member == members[0] != [] for member in members), seen.tables
 
 
 CONNECT = """
@@ -180,7 +180,9 @@ for address in sys.argv[1:]:
 
 
 @pytest.mark.parametrize(("role", "gateway"), [("public", "203.0.113.2"), ("guest", "10.1.1.1")])
-def test_nobody_else_reaches_what_generations_tell_each_other(live: Live, seen: Seen, role: str, gateway: str) -> None:
+def test_nobody_else_reaches_what_generations_tell_each_other(
+    live: LiveRouter, seen: Seen, role: str, gateway: str
+) -> None:
     """Not even one who has a route to the generations' own addresses."""
     namespace = live.lab.namespace(role)
     links = live.run("ip", "-4", "-o", "addr").stdout
@@ -196,7 +198,7 @@ def test_nobody_else_reaches_what_generations_tell_each_other(live: Live, seen: 
 
 
 @pytest.mark.slow
-def test_a_new_member_that_is_dead_is_looked_at_before_it_gets_traffic(live: Live, tmp_path: Path) -> None:
+def test_a_new_member_that_is_dead_is_looked_at_before_it_gets_traffic(live: LiveRouter, tmp_path: Path) -> None:
     """haproxy/haproxy#918 once more: the first check of a member that nobody knew before is waited for."""
     apply(live, tmp_path, (NEW_PORT, (), (SILENT, *WEB_GUESTS)))
     try:

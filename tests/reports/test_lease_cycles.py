@@ -13,7 +13,7 @@ import pytest
 
 from lab.clients import Dnsperf, launch
 from lab.topology import DOMAIN, EXTRA_COUNT, GUEST_COUNT
-from tests.integration.live_router import Live, until
+from tests.kit.live.router import LiveRouter, until
 from tests.reports.conftest import Apply
 from tests.reports.leasing import NOTHING, Card, Cards, generation, leasing
 
@@ -25,7 +25,7 @@ OFFER_SECONDS = 1.0
 class Cycles:
     """One address after another changes hands; what was wrong is kept with cycle, address, card and answer."""
 
-    live: Live
+    live: LiveRouter
     apply: Apply
     cards: Cards
     wrong: list[str] = dataclasses.field(default_factory=list)
@@ -100,7 +100,7 @@ class Cycles:
 
 
 @pytest.fixture
-def cycles(live: Live, apply: Apply) -> Iterator[Cycles]:
+def cycles(live: LiveRouter, apply: Apply) -> Iterator[Cycles]:
     with Cards(live.lab.guest) as cards:
         made = Cycles(live, apply, cards)
         made.first()
@@ -113,7 +113,9 @@ def cycles(live: Live, apply: Apply) -> Iterator[Cycles]:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(("release", "amount"), [("12.0", 1000), ("13.0", 300)])
-def test_a_thousand_guests_come_and_go(live: Live, cycles: Cycles, release: str, amount: int, tmp_path: Path) -> None:
+def test_a_thousand_guests_come_and_go(
+    live: LiveRouter, cycles: Cycles, release: str, amount: int, tmp_path: Path
+) -> None:
     """apache/cloudstack#10436: every offer within a second, no wrong answer, a lease file that does not grow."""
     with ExitStack() as stack:
         if release != "12.0":

@@ -14,14 +14,14 @@ import pytest
 from lab.commands import guest_network
 from lab.tools import run
 from lab.topology import DOMAIN
-from tests.integration.live_router import Live, kill, until
+from tests.kit.live.router import LiveRouter, kill, until
 from tests.reports.leasing import NOTHING, Card, Cards, generation, leasing
 
 
 class Tenants:
     """Who has which address of the router; nobody has when the tests are over."""
 
-    def __init__(self, live: Live, folder: Path) -> None:
+    def __init__(self, live: LiveRouter, folder: Path) -> None:
         self.live, self._folder, self._known = live, folder, dict[str, Card]()
 
     def change(
@@ -58,14 +58,14 @@ class Tenants:
 
 
 @pytest.fixture(scope="module")
-def tenants(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenants]:
+def tenants(live: LiveRouter, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenants]:
     made = Tenants(live, tmp_path_factory.mktemp("tenants"))
     yield made
     made.leave()
 
 
 @pytest.fixture
-def cards(live: Live) -> Iterator[Cards]:
+def cards(live: LiveRouter) -> Iterator[Cards]:
     with Cards(live.lab.guest) as made:
         yield made
 
@@ -180,13 +180,13 @@ def test_it_stays_so_whatever_becomes_of_the_daemon(tenants: Tenants, cards: Car
     assert_leased(cards, first, second)
 
 
-def go_back_in_the_soak(live: Live) -> None:
+def go_back_in_the_soak(live: LiveRouter) -> None:
     live.router.vrctl("rollback", "dnsmasq", "--no-wait")
     until("it soaks", lambda: is_soaking(live), 20.0, 0.02)
     live.router.vrctl("rollback", "dnsmasq")
 
 
-def is_soaking(live: Live) -> bool:
+def is_soaking(live: LiveRouter) -> bool:
     handover = leasing(live).handover
     return handover is not None and handover.phase == "soak"
 
@@ -209,7 +209,7 @@ def test_what_an_earlier_version_left_behind_ends_at_the_next_start(tenants: Ten
 
 
 @pytest.fixture
-def tier(live: Live) -> Iterator[Callable[[bool], dict[str, Any]]]:
+def tier(live: LiveRouter) -> Iterator[Callable[[bool], dict[str, Any]]]:
     """The command that makes a second guest network, or takes it away."""
     router, guest = live.lab.router, live.lab.guest
     run(["ip", "-n", router, "link", "add", "eth3", "type", "veth", "peer", "name", "eth3", "netns", guest])

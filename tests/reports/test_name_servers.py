@@ -16,7 +16,7 @@ import dns.rrset
 import pytest
 
 from supervisor.values.router import Dns, GuestNetwork
-from tests.integration.probes.probe_servers import Namespace
+from tests.kit.live.probe_servers import Namespace
 from tests.reports.alone import RELEASES, Alone, one_router, router_of, unpack
 
 pytestmark = pytest.mark.integration
@@ -35,7 +35,7 @@ def name_server(namespace: Namespace, address: IPv4Address, answer: str, delay: 
         listener.settimeout(0.05)
         return listener
 
-    def reply(question: bytes, asker: object) -> None:
+    def reply(question: bytes, asker: tuple[str, int]) -> None:
         query = dns.message.from_wire(question)
         response = dns.message.make_response(query)
         if answer == "good":
@@ -43,7 +43,7 @@ def name_server(namespace: Namespace, address: IPv4Address, answer: str, delay: 
         else:
             response.set_rcode(dns.rcode.from_text(answer))
         time.sleep(delay)
-        listener.sendto(response.to_wire(), asker)  # type: ignore[arg-type]
+        listener.sendto(response.to_wire(), asker)
 
     def serve() -> None:
         while not ended.is_set():

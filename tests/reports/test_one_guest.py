@@ -17,14 +17,14 @@ from lab import commands
 from lab.tools import inside
 from lab.topology import DOMAIN, ROUTER_GUEST_IP, guests_of_lab
 from supervisor.edges.probes.dhcp_packet import DhcpMessage, Direction, MessageType, Option, decode, discover, encode
-from tests.integration.live_router import Live, until
-from tests.integration.probes.probe_servers import Namespace
+from tests.kit.live.probe_servers import Namespace
+from tests.kit.live.router import LiveRouter, until
 from tests.reports.conftest import Apply
 
 pytestmark = pytest.mark.integration
 
 
-def as_guest(live: Live, message: DhcpMessage, patience: float = 0.5) -> DhcpMessage | None:
+def as_guest(live: LiveRouter, message: DhcpMessage, patience: float = 0.5) -> DhcpMessage | None:
     """Broadcast it on the guests' network; return the answer, if there is one."""
 
     def exchange() -> DhcpMessage | None:
@@ -52,12 +52,12 @@ def xid() -> int:
     return int.from_bytes(os.urandom(4), "big")
 
 
-def is_answered(live: Live, *command: str) -> bool:
+def is_answered(live: LiveRouter, *command: str) -> bool:
     done = subprocess.run(inside(live.lab.guest, command), capture_output=True, timeout=20, check=False)
     return done.returncode == 0
 
 
-def test_a_guest_that_gets_no_offer_costs_itself_and_is_named(live: Live, apply: Apply) -> None:
+def test_a_guest_that_gets_no_offer_costs_itself_and_is_named(live: LiveRouter, apply: Apply) -> None:
     """The first guest of the router had no offer: the service was failed, and could not be swapped any more."""
     guest = commands.dhcp_entry(guests_of_lab()[0])
     mac, address = str(guest["mac_address"]), str(guest["ipv4_address"])
@@ -110,13 +110,13 @@ def backup(apply: Apply) -> Iterator[None]:
         apply(line)
 
 
-def test_a_backup_answers_nobody_until_it_is_the_primary(live: Live, apply: Apply) -> None:
+def test_a_backup_answers_nobody_until_it_is_the_primary(live: LiveRouter, apply: Apply) -> None:
     """`redundant_state: BACKUP` leased and gave passwords away all the same: two routers answered the guests."""
     guest = guests_of_lab()[1]
     dig = ("dig", "+time=1", "+tries=1", f"@{ROUTER_GUEST_IP}", f"{guest.name}.{DOMAIN}")
     password = ("curl", "-sf", "-m", "2", "-H", "DomU_Request: send_my_password", f"http://{ROUTER_GUEST_IP}:8080/")
     metadata = ("curl", "-sf", "-m", "2", f"http://{ROUTER_GUEST_IP}/latest/meta-data/")
-    before = {name: one["generation"] for name, one in live.services().items()}
+    before = {name: service["generation"] for name, service in live.services().items()}
     with backup(apply):
         until("names are silent", lambda: not is_answered(live, *dig), 3.0)
         assert as_guest(live, discover(guest.mac, xid())) is None

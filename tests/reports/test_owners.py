@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from lab import commands
 from lab.tools import inside
 from lab.topology import ROUTER_GUEST_IP, VIP, Guest, guests_of_lab
-from tests.integration.live_router import Live, until
+from tests.kit.live.router import LiveRouter, until
 from tests.reports.conftest import Apply
 
 GUEST = guests_of_lab()[148]
@@ -27,7 +27,7 @@ SECONDS = 5.0
 COPIES_SECONDS = 20.0  # two copies of the memory are renewed, one after the other
 
 
-def asked(live: Live, guest: Guest, path: str, *more: str) -> tuple[int, str]:
+def asked(live: LiveRouter, guest: Guest, path: str, *more: str) -> tuple[int, str]:
     """Ask the router over HTTP as a guest does, from its address; return status and body."""
     url = f"http://{ROUTER_GUEST_IP}{path}"
     command = ["curl", "-s", "-m", "5", "-w", "\n%{http_code}", "--interface", guest.address, *more, url]
@@ -36,11 +36,11 @@ def asked(live: Live, guest: Guest, path: str, *more: str) -> tuple[int, str]:
     return int(status or 0), body
 
 
-def password(live: Live, guest: Guest, wish: str = "send_my_password") -> str:
+def password(live: LiveRouter, guest: Guest, wish: str = "send_my_password") -> str:
     return asked(live, guest, ":8080/", "-H", f"DomU_Request: {wish}")[1]
 
 
-def files_with(live: Live, text: str) -> list[str]:
+def files_with(live: LiveRouter, text: str) -> list[str]:
     """Files of the supervisor, on disk and in memory, that hold a text."""
     found = []
     for top in (live.router.state, live.router.runtime):
@@ -50,7 +50,7 @@ def files_with(live: Live, text: str) -> list[str]:
     return sorted(map(str, found))
 
 
-def await_gone(live: Live, text: str, seconds: float = SECONDS) -> None:
+def await_gone(live: LiveRouter, text: str, seconds: float = SECONDS) -> None:
     """Wait until no file holds the text, copies of the memory after a while neither; a failure names those that do."""
     try:
         until("only copies hold it", lambda: all(".copy-" in path for path in files_with(live, text)), seconds)
@@ -58,7 +58,7 @@ def await_gone(live: Live, text: str, seconds: float = SECONDS) -> None:
         raise AssertionError(f"{error}: {files_with(live, text)}") from None
 
 
-def await_copies(live: Live, text: str, seconds: float = COPIES_SECONDS) -> None:
+def await_copies(live: LiveRouter, text: str, seconds: float = COPIES_SECONDS) -> None:
     try:
         until("no file holds it", lambda: not files_with(live, text), seconds)
     except AssertionError as error:
@@ -75,7 +75,7 @@ def _content(path: Path) -> bytes:
 
 
 @pytest.fixture
-def guest(live: Live, apply: Apply) -> Iterator[Guest]:
+def guest(live: LiveRouter, apply: Apply) -> Iterator[Guest]:
     """A guest with an entry, metadata and a password that it has not asked for; it is there again afterwards."""
     offer = commands.password_of(GUEST) | {"password": f"unfetched-{uuid.uuid4().hex[:8]}"}
     apply(commands.dhcp_entry(GUEST), commands.metadata(GUEST), offer)
@@ -88,7 +88,7 @@ def guest(live: Live, apply: Apply) -> Iterator[Guest]:
 
 @pytest.mark.parametrize("change", [{"remove": True}, {"mac_address": "02:00:00:00:0b:0b", "host_name": "next"}])
 def test_a_removed_guests_password_and_data_are_not_the_next_ones(
-    live: Live, apply: Apply, guest: Guest, change: dict[str, Any]
+    live: LiveRouter, apply: Apply, guest: Guest, change: dict[str, Any]
 ) -> None:
     """Data of a removed machine was served to whoever had its address next (replaying apache/cloudstack#10436)."""
     apply(commands.dhcp_entry(guest) | change)
@@ -99,7 +99,7 @@ def test_a_removed_guests_password_and_data_are_not_the_next_ones(
     await_gone(live, guest.instance)
 
 
-def test_an_acknowledged_password_is_kept_nowhere(live: Live, guest: Guest) -> None:
+def test_an_acknowledged_password_is_kept_nowhere(live: LiveRouter, guest: Guest) -> None:
     """An acknowledged password stayed readable in the runtime folder and in the state file for ever."""
     assert password(live, guest) == guest.password
     assert files_with(live, guest.password)
@@ -109,7 +109,7 @@ def test_an_acknowledged_password_is_kept_nowhere(live: Live, guest: Guest) -> N
     await_copies(live, guest.password)
 
 
-def test_a_removed_peers_secret_and_tunnel_are_gone(live: Live, apply: Apply) -> None:
+def test_a_removed_peers_secret_and_tunnel_are_gone(live: LiveRouter, apply: Apply) -> None:
     """Neighbour: the key and the tunnel of a site-to-site connection that was removed."""
     tunnel = commands.site_to_site() | {"ipsec_psk": "0f-A-Peer-That-Goes", "peer_gateway_ip": "203.0.113.250"}
     apply(tunnel)
@@ -120,13 +120,13 @@ def test_a_removed_peers_secret_and_tunnel_are_gone(live: Live, apply: Apply) ->
     assert "vpn-203-0-113-250" not in connections(live, "--list-sas")
 
 
-def connections(live: Live, what: str) -> str:
+def connections(live: LiveRouter, what: str) -> str:
     instance = live.services()["strongswan"]["generation"]
     socket = live.router.runtime / "strongswan" / str(instance) / "run" / "run" / "charon.vici"
     return live.run("swanctl", what, "--uri", f"unix://{socket}").stdout
 
 
-def test_a_removed_rules_certificate_and_key_are_gone(live: Live, apply: Apply) -> None:
+def test_a_removed_rules_certificate_and_key_are_gone(live: LiveRouter, apply: Apply) -> None:
     """Neighbour: the private key of a load-balancing rule that was removed."""
     certificate, key = _certificate()
     rule = commands.load_balancer()

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.faults.broken.draft import Draft
-from tests.faults.broken.kinds import Fails, Kind
+from lab.broken.draft import Draft
+from lab.broken.kind import Fails, Kind
 from tests.faults.broken.releases import broken_release
-from tests.integration.live_router import SERVICES, Live, living, until
+from tests.kit.live.router import SERVICES, LiveRouter, live_router, until
 from tests.reports.outside_clients import CLIENTS, DEAD, DEAD_TCP, GOOD, balanced, clients_and_server, get
 from tests.reports.outside_names import ask, reachable, serving
 
@@ -27,13 +27,13 @@ ODD, OTHERS = "10.1.1.20", tuple(f"10.1.1.{number}" for number in range(21, 29))
 
 
 @pytest.fixture(scope="module")
-def own() -> Iterator[Live]:
-    with living("vrs", soak=SOAK, drain=2.0) as made, reachable(made.lab):
+def own() -> Iterator[LiveRouter]:
+    with live_router("vrs", soak=SOAK, drain=2.0) as made, reachable(made.lab):
         yield made
 
 
 @pytest.fixture
-def older(own: Live) -> Live:
+def older(own: LiveRouter) -> LiveRouter:
     """The older versions serve, and nothing is under way."""
     for service in (NAMES, BALANCER):
         until("no hand-over is under way", lambda: at_rest(own), 60.0)
@@ -44,7 +44,7 @@ def older(own: Live) -> Live:
 
 
 @pytest.fixture(scope="module")
-def balancing(own: Live, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def balancing(own: LiveRouter, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Rules to a server that can fail and to nobody, and outside clients of theirs."""
     path = tmp_path_factory.mktemp("rules") / "0001-loadbalancer.json"
     path.write_text(json.dumps(balanced()), encoding="utf-8")
@@ -55,19 +55,21 @@ def balancing(own: Live, tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
         yield
 
 
-def version(live: Live, service: str, release: str) -> str:
+def version(live: LiveRouter, service: str, release: str) -> str:
     bundles = json.loads(live.router.vrctl("bundle", "list", "--json").stdout)
-    found: str = next(one["services"][service]["version"] for one in bundles if one["release"] == release)
+    found: str = next(bundle["services"][service]["version"] for bundle in bundles if bundle["release"] == release)
     return found
 
 
-def at_rest(live: Live) -> bool:
+def at_rest(live: LiveRouter) -> bool:
     services = live.services()
-    return len(services) == len(SERVICES) and not any(one["handover"] or one["draining"] for one in services.values())
+    return len(services) == len(SERVICES) and not any(
+        service["handover"] or service["draining"] for service in services.values()
+    )
 
 
 def swapped(
-    live: Live, meanwhile: Callable[[], Any], service: str = NAMES, to: str | None = None, *options: str
+    live: LiveRouter, meanwhile: Callable[[], Any], service: str = NAMES, to: str | None = None, *options: str
 ) -> dict[str, Any]:
     """Swap to the newer version, or another one, while clients ask; return the record of it."""
     live.router.vrctl("swap", service, "--to", to or version(live, service, "13.0"), "--no-wait", *options)
@@ -79,23 +81,23 @@ def swapped(
     return newest(live, service)
 
 
-def newest(live: Live, service: str) -> dict[str, Any]:
+def newest(live: LiveRouter, service: str) -> dict[str, Any]:
     record: dict[str, Any] = json.loads(live.router.vrctl("history", service, "-n", "1", "--json").stdout)[0]
     return record
 
 
-def plan_of_names(live: Live) -> str:
+def plan_of_names(live: LiveRouter) -> str:
     planned = json.loads(live.router.vrctl("plan", "--bundle", "13.0", "--json").stdout)
-    return next(str(one["reason"]) for one in planned if one["service"] == NAMES)
+    return next(str(step["reason"]) for step in planned if step["service"] == NAMES)
 
 
-def all_ask(live: Live, domain: str, times: int) -> Counter[str]:
+def all_ask(live: LiveRouter, domain: str, times: int) -> Counter[str]:
     with ThreadPoolExecutor(len(OTHERS)) as threads:
         found = threads.map(lambda guest: ask(live, guest, domain, times), OTHERS)
         return Counter(code for codes in found for code in codes)
 
 
-def test_one_guest_that_asks_for_refused_names_does_not_undo_a_swap(older: Live) -> None:
+def test_one_guest_that_asks_for_refused_names_does_not_undo_a_swap(older: LiveRouter) -> None:
     """Found by a replay: 800 of 802 answers "failed", and other guests had lost nothing of 48."""
     with serving(older, "serve"):
         assert "caution" not in plan_of_names(older)
@@ -111,7 +113,7 @@ def test_one_guest_that_asks_for_refused_names_does_not_undo_a_swap(older: Live)
 
 
 @pytest.mark.parametrize(("edns", "kind"), [("formerr", "FORMERR"), ("notimp", "NOTIMP"), ("drop", "unanswered")])
-def test_a_version_that_a_name_server_does_not_understand_goes_back(older: Live, edns: str, kind: str) -> None:
+def test_a_version_that_a_name_server_does_not_understand_goes_back(older: LiveRouter, edns: str, kind: str) -> None:
     """dnsmasq 2.91 asks other servers with EDNS always, 2.90 as the client asked."""
     with serving(older, edns):
         assert "caution: asks other servers with EDNS always" in plan_of_names(older)
@@ -125,7 +127,7 @@ def test_a_version_that_a_name_server_does_not_understand_goes_back(older: Live,
 
 
 @pytest.mark.usefixtures("balancing")
-def test_one_client_that_is_answered_500_does_not_undo_a_swap(older: Live) -> None:
+def test_one_client_that_is_answered_500_does_not_undo_a_swap(older: LiveRouter) -> None:
     assert get(older, GOOD, "/", 2) == {200: 2 * len(CLIENTS)}
 
     def meanwhile() -> None:
@@ -137,7 +139,7 @@ def test_one_client_that_is_answered_500_does_not_undo_a_swap(older: Live) -> No
 
 
 @pytest.mark.usefixtures("balancing")
-def test_rules_that_always_failed_do_not_undo_a_swap(older: Live) -> None:
+def test_rules_that_always_failed_do_not_undo_a_swap(older: LiveRouter) -> None:
     def all_fail() -> None:
         assert get(older, DEAD, "/", 4) == {503: 4 * len(CLIENTS)}
         assert get(older, DEAD_TCP, "/", 4) == {0: 4 * len(CLIENTS)}
@@ -157,7 +159,7 @@ NOWHERE = Kind("balances-to-nobody", _balances_to_nobody, Fails.SERVING, "fails"
 @pytest.mark.usefixtures("balancing")
 @pytest.mark.parametrize("is_forced", [False, True], ids=["judged", "forced"])
 def test_a_version_that_fails_for_most_clients_goes_back_unless_it_is_forced(
-    older: Live, tmp_path: Path, is_forced: bool
+    older: LiveRouter, tmp_path: Path, is_forced: bool
 ) -> None:
     assert get(older, GOOD, "/", 2) == {200: 2 * len(CLIENTS)}
     with broken_release(tmp_path, BALANCER, NOWHERE, 901 + is_forced) as broken:

@@ -21,8 +21,8 @@ import pytest
 from lab.router import PROGRAM, program
 from lab.tools import inside
 from lab.topology import PEER_INSIDE_IP
-from tests.faults.power_cut import cut_power
-from tests.integration.live_router import SERVICES, Live, kill, living, until
+from tests.kit.live.power_cut import cut_power
+from tests.kit.live.router import SERVICES, LiveRouter, kill, live_router, until
 from tests.reports.test_image_store import DAMAGES as STORAGE_DAMAGES
 
 pytestmark = [pytest.mark.slow, pytest.mark.integration, pytest.mark.lab, pytest.mark.timeout(600)]
@@ -32,59 +32,59 @@ EVENTS = "memory-damaged", "adopted"
 
 
 @pytest.fixture(scope="module")
-def router() -> Iterator[Live]:
-    with living(PREFIX, soak=0.7) as made:
+def router() -> Iterator[LiveRouter]:
+    with live_router(PREFIX, soak=0.7) as made:
         yield made
 
 
 # ---------------------------------------------------------------- the memory
 
 
-def memory(live: Live) -> Path:
+def memory(live: LiveRouter) -> Path:
     return live.router.state / "state.db"
 
 
-def write(live: Live, content: bytes, more: str = "") -> None:
+def write(live: LiveRouter, content: bytes, more: str = "") -> None:
     memory(live).with_name(f"state.db{more}").write_bytes(content)
 
 
-def execute(live: Live, statement: str) -> None:
+def execute(live: LiveRouter, statement: str) -> None:
     with contextlib.closing(sqlite3.connect(memory(live), isolation_level=None)) as database:
         database.execute(statement)
 
 
-def overwrite(live: Live, offset: int, content: bytes) -> None:
+def overwrite(live: LiveRouter, offset: int, content: bytes) -> None:
     with memory(live).open("r+b") as file:
         file.seek(offset)
         file.write(content)
 
 
-def a_folder(live: Live) -> None:
+def a_folder(live: LiveRouter) -> None:
     memory(live).unlink()
     memory(live).mkdir()
 
 
-def no_copies(live: Live) -> None:
+def no_copies(live: LiveRouter) -> None:
     for name in (".copy-1", ".copy-2"):
         write(live, b"", name)
 
 
-def junk_everywhere(live: Live) -> None:
+def junk_everywhere(live: LiveRouter) -> None:
     no_copies(live)
     write(live, b"junk" * 1000)
 
 
-def nothing_left(live: Live) -> None:
+def nothing_left(live: LiveRouter) -> None:
     for place in live.router.state.glob("state.db*"):
         place.unlink() if place.is_file() else shutil.rmtree(place)
 
 
-def a_row_that_no_copy_has(live: Live) -> None:
+def a_row_that_no_copy_has(live: LiveRouter) -> None:
     no_copies(live)
     execute(live, "UPDATE instances SET instance = 'junk' WHERE service = 'strongswan'")
 
 
-MEMORY_DAMAGES: dict[str, Callable[[Live], None]] = {
+MEMORY_DAMAGES: dict[str, Callable[[LiveRouter], None]] = {
     "truncated to nothing": lambda live: write(live, b""),
     "truncated in the middle": lambda live: write(live, memory(live).read_bytes()[: memory(live).stat().st_size // 2]),
     "header overwritten": lambda live: overwrite(live, 0, bytes(100)),
@@ -112,7 +112,7 @@ HARMLESS = frozenset(
 
 
 @contextlib.contextmanager
-def tunnel_in_use(live: Live) -> Iterator[Callable[[], tuple[int, int]]]:
+def tunnel_in_use(live: LiveRouter) -> Iterator[Callable[[], tuple[int, int]]]:
     """What is sent through the tunnel and what comes back, from a guest to the network behind the peer."""
     words = ["ping", "-n", "-i", "0.1", "-W", "1", PEER_INSIDE_IP]
     with subprocess.Popen(inside(live.lab.guest, words), stdout=subprocess.PIPE, text=True) as ping:
@@ -132,11 +132,11 @@ def tunnel_in_use(live: Live) -> Iterator[Callable[[], tuple[int, int]]]:
                 ping.kill()
 
 
-def processes(live: Live) -> dict[str, int]:
+def processes(live: LiveRouter) -> dict[str, int]:
     return live.containers()
 
 
-def ready_again(live: Live, seconds: float) -> float:
+def ready_again(live: LiveRouter, seconds: float) -> float:
     def is_ready() -> bool:
         found = live.services()
         return len(found) == len(SERVICES) and all(one["ready"] and not one["handover"] for one in found.values())
@@ -144,19 +144,19 @@ def ready_again(live: Live, seconds: float) -> float:
     return until("five services are ready", is_ready, seconds)
 
 
-def end_supervisor(live: Live) -> None:
+def end_supervisor(live: LiveRouter) -> None:
     record = live.router.processes.find(PROGRAM)
     assert record
     kill(record.pid)
     until("the supervisor has ended", lambda: not record.is_alive, 10.0)
 
 
-def told(live: Live) -> list[str]:
+def told(live: LiveRouter) -> list[str]:
     return live.router.vrctl("events").stdout.splitlines()
 
 
 @pytest.mark.parametrize("name", MEMORY_DAMAGES)
-def test_a_damaged_memory_costs_no_service_and_no_packet(router: Live, name: str) -> None:
+def test_a_damaged_memory_costs_no_service_and_no_packet(router: LiveRouter, name: str) -> None:
     """The supervisor ended for good, or took away what ran and went back to the oldest release."""
     router.ready()
     before, known = processes(router), set(told(router))
@@ -173,14 +173,14 @@ def test_a_damaged_memory_costs_no_service_and_no_packet(router: Live, name: str
     assert mode(router) == {0o600}
 
 
-def mode(live: Live) -> set[int]:
+def mode(live: LiveRouter) -> set[int]:
     return {place.stat().st_mode & 0o777 for place in live.router.state.glob("state.db*") if place.is_file()}
 
 
 # ---------------------------------------------------------------- the engine's storage
 
 
-def storage(live: Live) -> Path:
+def storage(live: LiveRouter) -> Path:
     folders = [place for place in (live.router.state / "podman").glob("storage*") if place.is_dir()]
     return max(folders, key=lambda place: int(place.name.partition("-")[2] or 1))
 
@@ -194,7 +194,7 @@ DAMAGES = {**STORAGE_DAMAGES, "a layer's folder removed": a_layer_that_is_used}
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_after_a_power_cut_a_damaged_image_store_is_filled_again(router: Live, name: str) -> None:
+def test_after_a_power_cut_a_damaged_image_store_is_filled_again(router: LiveRouter, name: str) -> None:
     """podman#12337, #8005: five services failed for ever, and importing the release again repaired nothing."""
     router.ready()
     end_supervisor(router)
@@ -206,8 +206,8 @@ def test_after_a_power_cut_a_damaged_image_store_is_filled_again(router: Live, n
     assert_swaps(router)
 
 
-@pytest.mark.parametrize("name", [one for one in DAMAGES if "layer" not in one or "list" in one])
-def test_what_runs_goes_on_when_the_image_store_is_damaged(router: Live, name: str) -> None:
+@pytest.mark.parametrize("name", [damage for damage in DAMAGES if "layer" not in damage or "list" in damage])
+def test_what_runs_goes_on_when_the_image_store_is_damaged(router: LiveRouter, name: str) -> None:
     router.ready()
     before = processes(router)
     with tunnel_in_use(router) as totals:
@@ -221,7 +221,7 @@ def test_what_runs_goes_on_when_the_image_store_is_damaged(router: Live, name: s
     assert_swaps(router)
 
 
-def router_pid(live: Live, name: str) -> int:
+def router_pid(live: LiveRouter, name: str) -> int:
     """The first process of a container, by its monitor: the engine may not know it any more."""
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -231,11 +231,11 @@ def router_pid(live: Live, name: str) -> int:
     return 0
 
 
-def is_degraded(live: Live) -> bool:
-    return any(one["state"] != "running" for one in live.services().values())
+def is_degraded(live: LiveRouter) -> bool:
+    return any(service["state"] != "running" for service in live.services().values())
 
 
-def assert_swaps(live: Live) -> None:
+def assert_swaps(live: LiveRouter) -> None:
     """Images of both releases are there again after a while, and containers can be made of them."""
 
     def restarts(service: str) -> bool:
@@ -249,7 +249,7 @@ def assert_swaps(live: Live) -> None:
 @pytest.mark.parametrize("name", ["emptied list of layers", "emptied database"])
 def test_teardown_gets_through(name: str) -> None:
     """It refused, and left containers and namespaces behind."""
-    with living(f"{PREFIX}t", soak=0.7) as live:
+    with live_router(f"{PREFIX}t", soak=0.7) as live:
         before = processes(live)
         end_supervisor(live)
         DAMAGES[name](storage(live))

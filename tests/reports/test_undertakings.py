@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import ssl
 import subprocess
@@ -14,17 +15,17 @@ import pytest
 
 from lab import commands
 from lab.topology import VIP
-from tests.integration.live_router import Live, until
+from tests.kit.live.router import LiveRouter, until
 from tests.reports.conftest import Apply
 
 
-def undertakings(live: Live, service: str) -> list[dict[str, Any]]:
+def undertakings(live: LiveRouter, service: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = live.services()[service]["undertakings"]
     return found
 
 
 @pytest.fixture
-def restored(live: Live, apply: Apply) -> Iterator[None]:
+def restored(live: LiveRouter, apply: Apply) -> Iterator[None]:
     """The tunnel is as it was."""
     yield
     apply(commands.site_to_site())
@@ -32,7 +33,7 @@ def restored(live: Live, apply: Apply) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("restored")
-def test_a_tunnel_whose_policy_was_changed(live: Live, apply: Apply) -> None:
+def test_a_tunnel_whose_policy_was_changed(live: LiveRouter, apply: Apply) -> None:
     """strongswan#2324, over the whole router: the tunnel is looked at after the change, and in the status."""
     until("the tunnel is up", lambda: undertakings(live, "strongswan")[0]["state"] == "up", 30.0)
     before = live.services()["strongswan"]
@@ -49,9 +50,13 @@ def test_a_tunnel_whose_policy_was_changed(live: Live, apply: Apply) -> None:
     assert row.split()[:4] == ["strongswan", "tunnel", "vpn-203.0.113.200", "up"]
 
 
-def test_a_name_server_that_does_not_answer(live: Live) -> None:
+def test_a_name_server_that_does_not_answer(live: LiveRouter) -> None:
     """It is named, and the name server of the guests is ready all the same: it answers for their own names."""
-    until("both were asked", lambda: all(one["state"] == "down" for one in undertakings(live, "dnsmasq")), 20.0)
+    until(
+        "both were asked",
+        lambda: all(undertaking["state"] == "down" for undertaking in undertakings(live, "dnsmasq")),
+        20.0,
+    )
     found = undertakings(live, "dnsmasq")
     assert [(one["what"], one["name"]) for one in found] == [("name server", one) for one in commands.UPSTREAM_DNS]
     assert all(one["message"].startswith(f"DNS . NS at {one['name']}:53: ") and one["since"] for one in found)
@@ -75,12 +80,17 @@ def offload(folder: Path, name: str) -> dict[str, Any]:
     return command
 
 
-def served(live: Live) -> str:
+def served(live: LiveRouter) -> str:
     text = live.run("openssl", "s_client", "-connect", f"{VIP}:443", timeout=20.0).stdout
     return ssl.PEM_cert_to_DER_cert(text[text.index("-----BEGIN") : text.index("-----END") + 26]).hex()
 
 
-def test_a_certificate_is_the_one_that_clients_get(live: Live, apply: Apply, tmp_path: Path) -> None:
+def serves_certificate(live: LiveRouter, mark: str) -> bool:
+    messages = [undertaking["message"] for undertaking in undertakings(live, "haproxy") if undertaking["state"] == "up"]
+    return messages == [f"TLS at {VIP}:443: serves certificate {mark}"]
+
+
+def test_a_certificate_is_the_one_that_clients_get(live: LiveRouter, apply: Apply, tmp_path: Path) -> None:
     """A certificate that was renewed and loaded, while clients got the one before."""
     try:
         for name in ("first", "second"):
@@ -89,10 +99,7 @@ def test_a_certificate_is_the_one_that_clients_get(live: Live, apply: Apply, tmp
             mark = hashlib.sha256(expected).hexdigest()[:16]
             until(
                 f"the {name} certificate is served and said",
-                lambda mark=mark: (
-                    [one["message"] for one in undertakings(live, "haproxy") if one["state"] == "up"]
-                    == [f"TLS at {VIP}:443: serves certificate {mark}"]
-                ),
+                functools.partial(serves_certificate, live, mark),
                 20.0,
             )
             assert served(live) == expected.hex()
@@ -101,7 +108,7 @@ def test_a_certificate_is_the_one_that_clients_get(live: Live, apply: Apply, tmp
     until("the rule is gone", lambda: undertakings(live, "haproxy") == [], 20.0)
 
 
-def test_metrics_say_the_same(live: Live) -> None:
+def test_metrics_say_the_same(live: LiveRouter) -> None:
     scraped = live.run("curl", "-s", "http://127.0.0.1:9531/metrics")
     assert isinstance(scraped, subprocess.CompletedProcess)
     text = scraped.stdout

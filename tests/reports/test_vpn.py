@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from supervisor.values.router import IkeVersion
+from supervisor.values.router import IkeVersion, Proposal, SiteToSite
 from supervisor.values.secret import Secret
 from tests.reports.vpn_ends import PROPOSALS, TUNNEL, Ours, Theirs, give_second_network, two_ends
 
@@ -25,8 +26,8 @@ def ends(tmp_path: Path) -> Iterator[Ends]:
         yield made
 
 
-def tunnel(version: int = 2, **changes: object) -> object:
-    return replace(TUNNEL, ike_version=IkeVersion(f"ikev{version}"), **changes)  # type: ignore[arg-type]
+def tunnel(version: int = 2, **changes: Any) -> SiteToSite:
+    return replace(TUNNEL, ike_version=IkeVersion(f"ikev{version}"), **changes)
 
 
 each_version = pytest.mark.parametrize("version", [2, 1], ids=["ikev2", "ikev1"])
@@ -43,7 +44,7 @@ def test_nor_do_many_changes(ends: Ends, version: int) -> None:
     change_policy(ends, version, *[PROPOSALS[1:], PROPOSALS[:1]] * 3)
 
 
-def change_policy(ends: Ends, version: int, *policies: tuple[str, ...]) -> None:
+def change_policy(ends: Ends, version: int, *policies: tuple[Proposal, ...]) -> None:
     ours, theirs = ends
     theirs.accept(version=version)
     ours.configure(tunnel(version))
@@ -84,7 +85,7 @@ def test_a_key_that_is_wrong_at_the_other_end(ends: Ends, version: int) -> None:
     assert ours.tunnel.state == "down"
     assert ours.tunnel.calls <= 5
     assert theirs.begun <= 6
-    assert [one.name for one in ours.events] == ["undertaking-down"]
+    assert [event.name for event in ours.events] == ["undertaking-down"]
     theirs.accept(version=version)
     ours.until("up", 75)
     assert [one.name for one in ours.events] == ["undertaking-down", "undertaking-up"]

@@ -19,11 +19,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+from supervisor.decisions.status import undertaking_status
 from supervisor.edges.catalog import load_definition
 from supervisor.edges.probes import ProtocolProber
 from supervisor.edges.render import TemplateRenderer
-from supervisor.loop.keeper import Keeper
-from supervisor.loop.upkeep import Upkeep
+from supervisor.loop.care.keeper import Keeper
+from supervisor.loop.care.undertakings import UndertakingWatch
 from supervisor.loop.world import World
 from supervisor.values.names import Digest, ImageId, ServiceName
 from supervisor.values.router import IkeVersion, RouterConfig, SiteToSite, Vpn
@@ -36,7 +37,7 @@ from supervisor.values.undertaking import UndertakingState
 OURS, THEIRS = "203.0.113.2", "203.0.113.200"
 KEY = "0nly-F0r-Th1s-Test"
 DAEMON = "/usr/sbin/charon-systemd"
-PROPOSALS = ("aes256-sha256-modp2048", "aes128-sha256-modp2048")
+PROPOSALS = (("aes256", "sha256", "modp2048"), ("aes128", "sha256", "modp2048"))
 DEFINITION = load_definition(Path(__file__).parents[2] / "services" / "strongswan")
 TUNNEL = SiteToSite(
     name=f"vpn-{THEIRS}",
@@ -194,7 +195,7 @@ class Ours(End):
         self._instance = Instance(
             ServiceName("strongswan"), 1, "1", "1", ImageId(Digest("sha256:0")), Digest("sha256:0"), None, ()
         )
-        self._upkeep = Upkeep(self._world(), ServiceName("strongswan"), self._answers.put)
+        self._upkeep = UndertakingWatch(self._world(), ServiceName("strongswan"), self._answers.put)
         rendered = self._rendered(())
         self.start(rendered["strongswan.conf"])
 
@@ -205,8 +206,8 @@ class Ours(End):
         unused = cast(Any, None)
         places = SimpleNamespace(runtime=lambda *_: str(self.folder), config=lambda _: str(self.folder))
         return World(
-            Settings(), unused, unused, unused, ProtocolProber(execute), TemplateRenderer(), cast(Any, places),
-            cast(Any, SimpleNamespace(log_event=self.events.append)), RealClock(), *[unused] * 6,
+            Settings(), unused, cast(Any, SimpleNamespace(log_event=self.events.append)), cast(Any, places),
+            TemplateRenderer(), unused, ProtocolProber(execute), RealClock(), unused, unused,
         )  # fmt: skip
 
     def _rendered(self, tunnels: tuple[SiteToSite, ...]) -> dict[str, str]:
@@ -220,15 +221,16 @@ class Ours(End):
     def configure(self, *tunnels: SiteToSite) -> None:
         """As a reload does it: the file, the manifest's command, then what is asked of it."""
         self.load(self._rendered(tunnels)["swanctl.conf"])
-        self._upkeep.follow(self._instance, DEFINITION, _router(tunnels))
+        self._upkeep.look_after(self._instance, DEFINITION, _router(tunnels))
 
     def restart_supervisor(self, *tunnels: SiteToSite) -> None:
-        self._upkeep = Upkeep(self._world(), ServiceName("strongswan"), self._answers.put)
-        self._upkeep.follow(self._instance, DEFINITION, _router(tunnels))
+        self._upkeep = UndertakingWatch(self._world(), ServiceName("strongswan"), self._answers.put)
+        self._upkeep.look_after(self._instance, DEFINITION, _router(tunnels))
 
     @property
     def tunnel(self) -> UndertakingStatus:
-        return self._upkeep.statuses(READY)[0]
+        key, course = next(iter(self._upkeep.courses.items()))
+        return undertaking_status(key, course, time.time() - time.monotonic(), is_answering=True)
 
     def wait(self, seconds: float, is_enough: Callable[[], bool] = lambda: False) -> float:
         """Look after it for so long, or until it is enough; return how long that took."""
@@ -249,7 +251,7 @@ class Ours(End):
 
 
 def _router(tunnels: tuple[SiteToSite, ...]) -> RouterConfig:
-    return RouterConfig(vpn=Vpn(tuple(replace(one) for one in tunnels), userspace_data_plane=True))
+    return RouterConfig(vpn=Vpn(tuple(replace(tunnel) for tunnel in tunnels), userspace_data_plane=True))
 
 
 @contextmanager

@@ -20,7 +20,8 @@ from supervisor.edges.catalog import load_definition
 from supervisor.edges.intake import CloudStackIntake
 from supervisor.edges.render import TemplateRenderer
 from supervisor.values.router import RouterConfig
-from tests.services.router_sample import sample_instance
+from tests.kit.samples.bounds import BOUNDS
+from tests.kit.samples.router import sample_instance
 
 SERVICES = Path(__file__).parents[2] / "services"
 MEMBERS = ("10.1.1.21:8080", "10.1.1.22:8080")
@@ -29,9 +30,9 @@ MEMBERS = ("10.1.1.21:8080", "10.1.1.22:8080")
 def configured(*commands: Mapping[str, Any]) -> RouterConfig:
     """The router that the commands make, of which nothing was refused or left out."""
     files = [(f"{number}.json", json.dumps(command).encode()) for number, command in enumerate(commands)]
-    intake = CloudStackIntake()
+    intake = CloudStackIntake(bounds=lambda: BOUNDS)
     taken = intake.take(None, files)
-    router, faults = intake.interpret(taken.kept)
+    router, faults = intake.interpret(taken.stored)
     assert (taken.refused, faults) == ((), ())
     return router
 

@@ -14,9 +14,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, PrivateFormat
 
+from tests.kit.samples.certificates import certificate, pem
 from tests.services.balancing import configured, member, rules, serving, written
 from tests.services.image_daemon import command, unpacked
-from tests.unit.intake.keys import certificate, pem
 
 DATA = Path(__file__).parents[1] / "data"
 FILES = {path.name.partition("--")[0]: path for path in sorted((DATA / "cloudstack-4.23").glob("*-lb-*"))}

@@ -18,9 +18,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from supervisor.edges.catalog import load_definition
 from supervisor.edges.render import TemplateRenderer
 from supervisor.values.manifest import ServiceDefinition
-from supervisor.values.router import Certificate, RouterConfig
+from supervisor.values.router import RouterConfig
 from supervisor.values.secret import Secret
-from tests.services.router_sample import SAMPLE, sample_instance
+from supervisor.values.tls import Certificate
+from tests.kit.samples.router import SAMPLE, sample_instance
 
 SERVICES = Path(__file__).parents[2] / "services"
 PASSWORD_SOURCE = Path(__file__).parents[2] / "images/password/files/usr/lib/vr-password"
@@ -43,8 +44,10 @@ def _pem() -> str:
 def with_certificate(router: RouterConfig) -> RouterConfig:
     """The sample's certificate is a word; a daemon wants a real one."""
     listeners = tuple(
-        replace(one, certificate=Certificate(one.certificate.name, Secret(_pem()))) if one.certificate else one
-        for one in router.load_balancing.listeners
+        replace(listener, certificate=Certificate(listener.certificate.name, Secret(_pem())))
+        if listener.certificate
+        else listener
+        for listener in router.load_balancing.listeners
     )
     return replace(router, load_balancing=replace(router.load_balancing, listeners=listeners))
 
@@ -67,6 +70,7 @@ def _moved(content: bytes, folder: Path, definition: ServiceDefinition) -> bytes
     return content
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("router", [pytest.param(SAMPLE, id="sample"), pytest.param(RouterConfig(), id="empty")])
 @pytest.mark.parametrize("name", CHECKED)
 def test_the_daemon_accepts_what_is_rendered(name: str, router: RouterConfig, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from supervisor.edges.render import TemplateRenderer
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import Instance, RenderedFile
-from tests.services.router_sample import SAMPLE, sample_instance
+from tests.kit.samples.router import SAMPLE, sample_instance
 
 SERVICES = Path(__file__).parents[2] / "services"
 NAMES = tuple(sorted(path.parent.name for path in SERVICES.glob("*/manifest.yaml")))
@@ -69,7 +69,7 @@ def test_there_is_a_probe_even_with_nothing_to_serve(name: str, case: str) -> No
     found = definition(name)
     router = CASES[case]
     for watch in (found.manifest.readiness, found.manifest.liveness):
-        assert TemplateRenderer().probes(watch.probes, router, instance(found, router))
+        assert TemplateRenderer().probes(found.manifest, watch.probes, router, instance(found, router))
 
 
 def _files(folder: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from supervisor.values.errors import RenderError
 from supervisor.values.manifest import ServiceManifest
 from supervisor.values.router import RouterConfig, Vpn
 from supervisor.values.undertaking import ResolvedUndertaking
-from tests.services.router_sample import SAMPLE, sample_instance
+from tests.kit.samples.router import SAMPLE, sample_instance
 
 SERVICES = Path(__file__).parents[2] / "services"
 WITH_UNDERTAKINGS = {
@@ -48,7 +48,7 @@ def test_a_split_connection_has_a_part_for_each_network() -> None:
 
 
 def test_a_passive_connection_is_not_called() -> None:
-    passive = tuple(replace(one, is_passive=True) for one in SAMPLE.vpn.site_to_site)
+    passive = tuple(replace(tunnel, is_passive=True) for tunnel in SAMPLE.vpn.site_to_site)
     assert all(one.call for one in resolved("strongswan"))
     assert not any(one.call for one in resolved("strongswan", replace(SAMPLE, vpn=Vpn(passive))))
 

@@ -6,7 +6,7 @@ import pytest
 
 from supervisor.loop.fault_points import Moment
 from supervisor.values.handover import Step
-from tests.faults.points import Effect, Fault
+from tests.faults.injection import Effect, Fault
 
 
 def test_a_name_is_read() -> None:

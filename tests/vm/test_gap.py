@@ -11,8 +11,8 @@ from supervisor.edges.network.associations import XfrmAssociations
 from supervisor.edges.network.encapsulation import EncapsulationHolder
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.values.association import Association
-from supervisor.values.state import HeldPort, TrafficTable
-from tests.integration.network.network_router import ROUTER, Router, entered, make_namespaces, remove_namespaces, tool
+from supervisor.values.traffic import HeldPort, TrafficTable
+from tests.kit.live.network_router import ROUTER, Router, entered, make_namespaces, remove_namespaces, tool
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 

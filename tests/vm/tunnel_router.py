@@ -55,8 +55,8 @@ class TunnelRouter:
 
     def version(self, release: str) -> str:
         with self.control() as control:
-            bundle = next(one for one in control.bundles() if one.release == release)
-        return next(one.version for one in bundle.services if one.name == SERVICE)
+            bundle = next(one for one in control.releases() if one.release == release)
+        return next(service.version for service in bundle.services if service.name == SERVICE)
 
     def control(self) -> contextlib.closing[RemoteControl]:
         """The API, asked by this process: starting `vrctl` again and again costs the machine seconds."""
@@ -66,7 +66,7 @@ class TunnelRouter:
         """What the supervisor says; nothing while it does not answer."""
         try:
             with self.control() as control:
-                return {one.name: one for one in control.status().services}
+                return {service.name: service for service in control.status().services}
         except (SupervisorError, OSError):
             return {}
 

@@ -1,4 +1,4 @@
-"""Gives the router one command file and says after how many seconds an outside client notices.
+"""Sends the router one command file and prints after how many seconds an outside client sees the change.
 
 Arguments: the supervisor's socket, the file, an address, a port, and whether somebody shall listen there (`yes`, `no`).
 """

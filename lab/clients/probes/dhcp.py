@@ -49,7 +49,7 @@ def exchange(sock: socket.socket, packet: bytes, xid: int, wanted: tuple[int, ..
 
 
 def take_lease(sock: socket.socket, mac: bytes, timeout: float) -> Reply | None:
-    """DISCOVER to ACK; None when the server refused or stayed silent."""
+    """Take a lease, from DISCOVER to ACK; None when the server refused or stayed silent."""
     xid = secrets.randbits(32)
     offer = exchange(sock, build(DISCOVER, xid, mac), xid, (OFFER,), timeout)
     if offer is None:
@@ -60,7 +60,7 @@ def take_lease(sock: socket.socket, mac: bytes, timeout: float) -> Reply | None:
 
 
 class Renewals:
-    """All guests renewing, each by its own clock, from its own address, whatever became of what it asked before."""
+    """All guests renewing, each by its own clock and from its own address, answered or not."""
 
     def __init__(self, given: dict[str, Any], tally: Tally) -> None:
         self.server, self.interval, self.timeout = given["server"], given["interval"], given["timeout"]

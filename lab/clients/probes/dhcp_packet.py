@@ -25,7 +25,7 @@ class Reply:
 def build(
     kind: int, xid: int, mac: bytes, *, ciaddr: str = "0.0.0.0", options: tuple[tuple[int, bytes], ...] = ()
 ) -> bytes:
-    """A request; it asks for a broadcast answer unless the client has an address to be answered at."""
+    """Build a request; it asks for a broadcast answer unless the client has an address to be answered at."""
     flags = BROADCAST if ciaddr == "0.0.0.0" else 0
     none = bytes(4)
     own = ipaddress.IPv4Address(ciaddr).packed
@@ -36,24 +36,24 @@ def build(
 
 
 def parse(data: bytes) -> Reply | None:
-    """A server's reply; None when it is anything else."""
+    """Read a server's reply; None when the bytes are anything else."""
     if len(data) < HEADER.size or data[0] != 2 or data[HEADER.size - 4 : HEADER.size] != COOKIE:
         return None
     fields = HEADER.unpack_from(data)
-    found = _options(data[HEADER.size :])
-    if 53 not in found:
+    options = _options(data[HEADER.size :])
+    if 53 not in options:
         return None
-    lease = int.from_bytes(found.get(51, b""), "big")
+    lease = int.from_bytes(options.get(51, b""), "big")
     yiaddr = str(ipaddress.IPv4Address(fields[8]))
-    return Reply(found[53][0], fields[4], fields[11][:6], yiaddr, found.get(54, b""), lease)
+    return Reply(options[53][0], fields[4], fields[11][:6], yiaddr, options.get(54, b""), lease)
 
 
 def _options(data: bytes) -> dict[int, bytes]:
-    found, at = {}, 0
+    options, at = {}, 0
     while at + 1 < len(data) and data[at] != 255:
         if data[at] == 0:
             at += 1
             continue
-        found[data[at]] = data[at + 2 : at + 2 + data[at + 1]]
+        options[data[at]] = data[at + 2 : at + 2 + data[at + 1]]
         at += 2 + data[at + 1]
-    return found
+    return options

@@ -58,7 +58,7 @@ class Asker:
 
 
 def _name(error: Exception) -> str:
-    """What kind of error, and of those of the system, which."""
+    """Return the name of an error; of the system's errors, which it is."""
     number = error.errno if isinstance(error, OSError) else None
     return type(error).__name__ if number is None else f"{type(error).__name__} {errno.errorcode.get(number, number)}"
 
@@ -79,8 +79,8 @@ def main() -> None:
             if asker.transport != "udp":
                 asker.close()
         else:
-            found = {item.to_text() for rrset in answer.answer for item in rrset}
-            if answer.rcode() == dns.rcode.NOERROR and found == {address}:
+            addresses = {item.to_text() for rrset in answer.answer for item in rrset}
+            if answer.rcode() == dns.rcode.NOERROR and addresses == {address}:
                 tally.succeed()
             else:
                 tally.fail(f"answered {dns.rcode.to_text(answer.rcode())}")

@@ -19,7 +19,10 @@ class Requester:
         self.connections = 0
 
     def get(self, headers: dict[str, str] | None = None) -> tuple[int, str]:
-        """Status and body; raises OSError or HTTPException when the server lets go."""
+        """Return status and body.
+
+        Raises OSError and HTTPException: when the server breaks the connection.
+        """
         if self.connection is None:
             assert self.url.hostname is not None
             source = (self.source, 0) if self.source else None
@@ -49,7 +52,7 @@ class Requester:
 def attempt(
     tally: Tally, requester: Requester, expected: str | None, headers: dict[str, str] | None = None
 ) -> str | None:
-    """One counted request; returns the body of a good answer."""
+    """Make one counted request; return the body of a good answer."""
     tally.sent += 1
     try:
         status, body = requester.get(headers)

@@ -1,4 +1,4 @@
-"""Every guest fetches its own instance-id from its own address; somebody else's is counted by name."""
+"""Every guest fetches its own instance-id from its own address; another guest's is counted by its name."""
 
 from __future__ import annotations
 

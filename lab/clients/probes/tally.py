@@ -1,4 +1,4 @@
-"""What a probe counts, and the loop that paces it: until its time is over or it is told to stop."""
+"""The counts of a probe, and the loop that paces it until its time is over or it is stopped."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ class Tally:
         self.completed += count
 
     def end(self) -> None:
-        """Nothing more is asked: answers may still come, but from now on silence says nothing."""
+        """Take note that no more requests are made: answers may still come, but silence is not measured any more."""
         self.ended = time.monotonic()
 
     def fail(self, reason: str) -> None:
-        """Refused, reset or answered wrongly."""
+        """Count a request that was refused, reset or answered wrongly."""
         self.failed += 1
         self.reasons[reason] += 1
 
     def miss(self, reason: str) -> None:
-        """Silence: counted as sent and not completed."""
+        """Count a request without an answer: sent, and not completed."""
         self.reasons[reason] += 1
 
     def ticks(self, rate: float, seconds: float) -> Iterator[int]:

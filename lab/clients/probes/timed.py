@@ -1,4 +1,4 @@
-"""HTTP clients that time every connection and every request: what hangs is seen, whoever else is served meanwhile.
+"""HTTP clients that time every connection and every request: one that hangs is seen, however many are served.
 
 Each worker keeps one connection or opens one for each request, and waits for its answer. An answer that takes longer
 than `bound` is counted as missed although it is waited for: load generators count a request when it is done, so one

@@ -1,8 +1,8 @@
-"""The bundle edge: what arrives on an ISO, verified before anything is used.
+"""The bundle edge: the content of an ISO, verified before anything is used.
 
 medium       files of an ISO 9660 medium, without mounting it
-directories  where these files are, and how little of what is said about it is believed
-directory_reader  the process without rights that says it
+directories  where these files are, and how little of a forged answer about it is believed
+directory_reader  the process without rights that reads the directories
 keys         Ed25519 key pairs and signatures
 index        bundle.json to values and back, with every fault named
 definition   which files of a service folder travel, and their common digest

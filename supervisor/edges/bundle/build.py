@@ -1,6 +1,6 @@
 """The way out: built images and service folders become one signed, reproducible ISO. Runs where releases are made.
 
-It knows neither images nor services by name: `images.json` and the folders say what there is.
+It names neither images nor services: `images.json` and the folders list them.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def build_bundle(
         service = _service(name, listing[name], definition)
         bundled.append(service)
         content |= {f"services/{name}/{path}": data for path, data in definition.items()}
-        blobs = {service.image, service.manifest, *(layer for layer in service.layers if not _has(base, layer))}
+        blobs = {service.image, service.image_manifest, *(layer for layer in service.layers if not _has(base, layer))}
         content |= {blob_path(digest): images / blob_path(digest) for digest in blobs}
         architectures.add(str(_read_json(images / blob_path(service.image)).get("architecture")))
     if len(architectures) != 1:
@@ -79,7 +79,7 @@ def _service(name: str, facts: Mapping[str, Any], definition: Mapping[str, bytes
             name=ServiceName(name),
             version=str(facts["version"]),
             image=Digest(facts["image"]),
-            manifest=Digest(facts["manifest"]),
+            image_manifest=Digest(facts["manifest"]),
             layers=tuple(Digest(layer) for layer in facts["layers"]),
             definition=definition_digest(definition),
             requires=tuple(ServiceName(other) for other in manifest.get("requires", ())),
@@ -106,10 +106,10 @@ def _has(base: BundleIndex | None, layer: Digest) -> bool:
 
 
 def _oci_index(images: Path, bundled: list[BundledService]) -> bytes:
-    """The layout's own index, of the images that go along."""
+    """Return the layout's own index, of the images that go along."""
     document = _read_json(images / "oci" / "index.json")
-    wanted = {service.manifest for service in bundled}
-    document["manifests"] = [one for one in document.get("manifests", ()) if one.get("digest") in wanted]
+    wanted = {service.image_manifest for service in bundled}
+    document["manifests"] = [manifest for manifest in document.get("manifests", ()) if manifest.get("digest") in wanted]
     return json.dumps(document, sort_keys=True).encode()
 
 

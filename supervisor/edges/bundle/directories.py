@@ -1,6 +1,6 @@
-"""Where the files of an ISO 9660 medium are, as a process without rights finds them (`directory_reader`).
+"""Finds the files of an ISO 9660 medium, by a process without rights (`directory_reader`).
 
-What it says is not believed either: it is bounded, and every word of it is checked.
+Its output is not believed either: it is bounded, and every word of it is checked.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ _TOO_LONG = frozenset({signal.SIGALRM, signal.SIGXCPU})  # what ends a program t
 
 
 def find_files(path: str, handle: int, program: Sequence[str] = PROGRAM, deadline: float = DEADLINE) -> Places:
-    """Return where the files of the opened medium `handle` are; `path` is how errors call it.
+    """Return where the files of the opened medium `handle` are; `path` is its name in errors.
 
-    NotABundleError when the directories are damaged or take too long, BundleError when they cannot be read at all.
+    Raises NotABundleError: when the directories are damaged or take too long; BundleError: when they cannot be read at
+    all.
     """
     try:
         code, said, complaint = _run(program, handle, deadline)
@@ -50,12 +51,12 @@ def find_files(path: str, handle: int, program: Sequence[str] = PROGRAM, deadlin
 
 
 def is_plain(path: str) -> bool:
-    """Can `path` only mean a file below the folder it begins in, and be shown to anybody?"""
+    """Return True if `path` can only mean a file below the folder it begins in, and can be shown on a terminal."""
     return all(part not in {"", ".", ".."} and part.isprintable() and "\\" not in part for part in path.split("/"))
 
 
 def _run(program: Sequence[str], handle: int, deadline: float) -> tuple[int, bytes, bytes]:
-    """Return how the program ended, what it said and what it complained of."""
+    """Return how the program ended, its output and its error output."""
     environment = {name: value for name, value in os.environ.items() if name in _PASSED_ON}
     with _memory("directories") as output, _memory("complaints") as complaints:
         done = subprocess.run(
@@ -72,7 +73,7 @@ def _run(program: Sequence[str], handle: int, deadline: float) -> tuple[int, byt
 
 @contextmanager
 def _memory(name: str) -> Iterator[int]:
-    """A file that is nowhere; the program's limit for files bounds it."""
+    """Open a file that is in no folder; the program's limit for files bounds it."""
     handle = os.memfd_create(name)
     try:
         yield handle
@@ -98,6 +99,6 @@ def _is_place(told: object) -> bool:
 
 
 def _printable(text: bytes) -> str:
-    """Return the end of what was said, without what would do something to a terminal."""
+    """Return the end of a text, without letters that would do something to a terminal."""
     known = "".join(letter if letter.isprintable() else " " for letter in text.decode(errors="replace"))
     return " ".join(known.split())[-_LONGEST_REASON:]

@@ -46,7 +46,10 @@ _DAMAGE = (
 
 
 def places(stream: BinaryIO) -> dict[str, tuple[int, int]]:
-    """Return the position and the size of every file by its path; ValueError when the directories are damaged."""
+    """Return the position and the size of every file by its path.
+
+    Raises ValueError: when the directories are damaged.
+    """
     iso = pycdlib.PyCdlib()
     try:
         iso.open_fp(stream)
@@ -60,16 +63,19 @@ def main() -> int:
     with open(0, "rb", closefd=False) as stream:
         stream.seek(0)
         try:
-            found = places(stream)
+            files = places(stream)
         except ValueError as error:
             sys.stdout.write(str(error))
             return os.EX_DATAERR
-    json.dump(found, sys.stdout)
+    json.dump(files, sys.stdout)
     return 0
 
 
 def give_up_rights() -> None:
-    """Keep what reading needs, for good. OSError when the kernel refuses: then nothing is read."""
+    """Give up, for good, everything that reading does not need.
+
+    Raises OSError: when the kernel refuses; then nothing is read.
+    """
     time.strptime("2025", "%Y")  # loaded on first use, from files that may belong to root alone
     for encoding in ("ascii", "latin-1", "utf-8", "utf-16", "utf-16_be"):
         codecs.lookup(

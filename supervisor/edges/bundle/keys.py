@@ -1,4 +1,4 @@
-"""Ed25519 keys of bundles: made once by whoever publishes, trusted by putting the public half into a folder."""
+"""Ed25519 keys of bundles: made once by the publisher, trusted by putting the public half into a folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIGNATURE_SIZE = 64
 
 
 def generate(private: Path, public: Path) -> None:
-    """Write a new key pair; a private key that exists is never overwritten."""
+    """Write a new key pair. Raises BundleError: when a file cannot be written; a private key is never overwritten."""
     key = Ed25519PrivateKey.generate()
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:
@@ -37,7 +37,7 @@ def generate(private: Path, public: Path) -> None:
 
 
 def sign(content: bytes, private: Path) -> bytes:
-    """Return the raw signature of `content`."""
+    """Return the raw signature of `content`. Raises BundleBuildError: when the key cannot be used."""
     try:
         key = load_pem_private_key(private.read_bytes(), password=None)
     except OSError as error:
@@ -50,9 +50,10 @@ def sign(content: bytes, private: Path) -> bytes:
 
 
 def signer(content: bytes, signature: bytes, trusted: Path, bundle: str) -> str:
-    """Return the name of the trusted key that signed `content`; UntrustedBundleError when none did.
+    """Return the name of the trusted key that signed `content`.
 
     Every `*.pub` of the folder is tried; a file that is no key is passed over, it must not make the others useless.
+    Raises UntrustedBundleError: when none of them did.
     """
     names: list[str] = []
     for path in sorted(trusted.glob("*.pub")):

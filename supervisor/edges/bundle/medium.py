@@ -1,7 +1,7 @@
 """Files of an ISO 9660 medium, read from a file or block device without a mount; the lowest step of the bundle edge.
 
 A process without rights finds the files once; afterwards they are read by position, so that several readers do not
-disturb each other and a medium that ends early is noticed (pycdlib returns fewer bytes and says nothing).
+disturb each other and a medium that ends early is noticed (pycdlib returns fewer bytes and no error).
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ _DESCRIPTOR = 16 * SECTOR  # the primary volume descriptor, ECMA-119 8.4
 
 
 class Medium:
-    """An opened medium whose volume id was right and whose length is what it claims."""
+    """An opened medium with the right volume id, as long as its descriptor claims.
+
+    Raises NotABundleError: when it is none of ours; NoMediumError: when the drive is empty; TruncatedBundleError: when
+    it is shorter than it claims.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -40,17 +44,22 @@ class Medium:
             raise
 
     def files(self) -> tuple[str, ...]:
-        """Return the path of every file."""
+        """Return the path of every file, sorted."""
         return tuple(sorted(self._places))
 
     def size(self, name: str) -> int:
+        """Return a file's size in bytes. Raises MissingFileError: when there is no such file."""
         return self._place(name)[1]
 
     def read(self, name: str) -> bytes:
+        """Return a file's content. Raises as `chunks` does."""
         return b"".join(self.chunks(name))
 
     def chunks(self, name: str) -> Iterator[bytes]:
-        """Yield the file's bytes; TruncatedBundleError when the medium ends first."""
+        """Yield a file's content.
+
+        Raises MissingFileError: when there is no such file; TruncatedBundleError: when the medium ends first.
+        """
         offset, size = self._place(name)
         done = 0
         while done < size:
@@ -61,6 +70,7 @@ class Medium:
             yield chunk
 
     def close(self) -> None:
+        """Close the medium; may be repeated."""
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
@@ -88,16 +98,16 @@ class Medium:
         if volume != VOLUME_ID:
             raise NotABundleError(str(self.path), f"its volume id is {volume!r}, not {VOLUME_ID!r}")
         self._expected: int = struct.unpack_from("<I", descriptor, 80)[0] * SECTOR
-        found = os.lseek(self._handle, 0, os.SEEK_END)
-        if found < self._expected:
-            raise TruncatedBundleError(str(self.path), self._expected, found)
+        length = os.lseek(self._handle, 0, os.SEEK_END)
+        if length < self._expected:
+            raise TruncatedBundleError(str(self.path), self._expected, length)
 
     def _locate(self) -> Places:
-        found = find_files(str(self.path), self._handle)
-        for name, (offset, size) in found.items():
+        places = find_files(str(self.path), self._handle)
+        for name, (offset, size) in places.items():
             if offset + size > self._expected:
                 raise TruncatedBundleError(f"{name} on {self.path}", size, max(0, self._expected - offset))
-        return found
+        return places
 
     def _read_at(self, offset: int, length: int) -> bytes:
         try:

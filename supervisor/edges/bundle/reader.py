@@ -1,4 +1,4 @@
-"""The way in: a bundle is opened, its signature and index are checked, and only then can anything be taken from it."""
+"""The way in: a bundle is opened, its signature and index are checked, and only then is anything taken from it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ INDEX, SIGNATURE = "bundle.json", "bundle.json.sig"
 _LARGEST_INDEX = 8 << 20
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
-Progress = Callable[[int, int], None]
+Report = Callable[[int, int], None]
 """Called with the bytes read so far and all there are."""
 
 
@@ -76,14 +76,14 @@ class Bundle:
     def path(self) -> Path:
         return self._medium.path
 
-    def verify_all(self, progress: Progress | None = None) -> None:
-        """Hash every file and check that images and definitions are what the index says of them."""
+    def verify_all(self, report: Report | None = None) -> None:
+        """Hash every file and check that images and definitions are those of the index."""
         total, done = sum(file.size for file in self.index.files), 0
         for file in self.index.files:
             for chunk in verified(file.path, f"sha256:{file.sha256}", self._medium.chunks(file.path)):
                 done += len(chunk)
-                if progress:
-                    progress(done, total)
+                if report:
+                    report(done, total)
         for service in self.index.services:
             self._check_definition(service)
             self._check_image(service)
@@ -96,19 +96,19 @@ class Bundle:
         """Return the files of the service's definition by their path below `services/<name>/`."""
         bundled = self._service(service)
         prefix = f"services/{service}/"
-        found = {
+        files = {
             file.path.removeprefix(prefix): b"".join(
                 verified(file.path, f"sha256:{file.sha256}", self._medium.chunks(file.path))
             )
             for file in self.index.files
             if file.path.startswith(prefix)
         }
-        if (digest := definition_digest(found)) != bundled.definition:
+        if (digest := definition_digest(files)) != bundled.definition:
             raise DigestMismatchError(prefix, bundled.definition, digest)
-        return found
+        return files
 
     def close(self) -> None:
-        """Close it, and the base it was opened with."""
+        """Close the bundle and the base that it was opened with; may be repeated."""
         self._medium.close()
         if self._base is not None:
             self._base.close()
@@ -124,7 +124,7 @@ class Bundle:
     def _service(self, name: str) -> BundledService:
         service = self.index.service(name)
         if service is None:
-            raise UnknownServiceError(name, [one.name for one in self.index.services])
+            raise UnknownServiceError(name, [service.name for service in self.index.services])
         return service
 
     def _check_definition(self, service: BundledService) -> None:
@@ -136,20 +136,20 @@ class Bundle:
             raise DigestMismatchError(prefix, service.definition, digest)
 
     def _check_image(self, service: BundledService) -> None:
-        """The image's own configuration names its machine, its manifest its blobs; both must agree with the index."""
+        """Check the image's own configuration (its machine) and manifest (its blobs) against the index."""
         try:
-            manifest = json.loads(b"".join(self._blob_chunks(service.manifest)))
+            manifest = json.loads(b"".join(self._blob_chunks(service.image_manifest)))
             config = json.loads(b"".join(self._blob_chunks(service.image)))
             blobs = (manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"]))
-            found = str(config["architecture"])
+            architecture = str(config["architecture"])
         except (ValueError, LookupError, TypeError) as error:
             fault = Fault(f"services.{service.name}.image", f"is not an image ({error!r})")
             raise InvalidIndexError(str(self.path), [fault]) from error
         if blobs != (service.image, *service.layers):
             fault = Fault(f"services.{service.name}.manifest", "names other blobs than the index")
             raise InvalidIndexError(str(self.path), [fault])
-        if found != self.index.architecture:
-            raise OtherArchitectureError(f"the image of {service.name}", found, self.index.architecture)
+        if architecture != self.index.architecture:
+            raise OtherArchitectureError(f"the image of {service.name}", architecture, self.index.architecture)
 
     def _holder(self, digest: Digest) -> Medium:
         if self.index.file(blob_path(digest)) is not None:
@@ -195,7 +195,7 @@ def _check_fit(path: str, index: BundleIndex, architecture: str, supervisor_vers
 
 
 def _check_files(medium: Medium, index: BundleIndex) -> None:
-    """The medium carries what the index lists, in the right sizes, and nothing else."""
+    """Check that the medium has the files that the index lists, in the right sizes, and no others."""
     listed = {file.path: file.size for file in index.files}
     present = set(medium.files()) - {INDEX, SIGNATURE}
     for name in sorted(set(listed) - present):

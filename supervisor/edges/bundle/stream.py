@@ -1,4 +1,4 @@
-"""One image as a docker-archive, the form that both engines load from a stream: blobs as they lie on the medium.
+"""Streams an image as a docker-archive, the form that both engines load: blobs as they lie on the medium.
 
 Layers stay compressed. Each blob's last chunk is held back until its digest was compared, so an engine never gets a
 complete archive with a wrong blob in it.
@@ -33,16 +33,19 @@ def docker_archive(service: BundledService, size: Size, chunks: Chunks) -> Itera
 
 
 def verified(name: str, expected: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield `chunks`, the last of them only if all together have the digest `expected`."""
+    """Yield `chunks`, the last of them only if all together have the digest `expected`.
+
+    Raises DigestMismatchError: when they have not.
+    """
     total, held = hashlib.sha256(), b""
     for chunk in chunks:
         total.update(chunk)
         if held:
             yield held
         held = chunk
-    found = f"sha256:{total.hexdigest()}"
-    if found != expected:
-        raise DigestMismatchError(name, expected, found)
+    digest = f"sha256:{total.hexdigest()}"
+    if digest != expected:
+        raise DigestMismatchError(name, expected, digest)
     if held:
         yield held
 

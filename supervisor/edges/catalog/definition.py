@@ -9,13 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from supervisor.edges.catalog.document import DocumentError, read_document
-from supervisor.edges.catalog.knowledge_rules import KNOWLEDGE_RULES
+from supervisor.documents import FAULTY, DocumentError, read_yaml
 from supervisor.edges.catalog.rules import RULES, Draft
 from supervisor.edges.catalog.schema import MANIFEST, inside_ports
-from supervisor.edges.catalog.shapes import FAULTY
+from supervisor.values.bounds import BUILT_IN_BOUNDS
 from supervisor.values.errors import Fault, ManifestError
-from supervisor.values.manifest import ServiceDefinition, ServiceManifest
+from supervisor.values.manifest import PRINTED_SCHEMA, ServiceDefinition, ServiceManifest
 from supervisor.values.names import ServiceName
 
 MANIFEST_FILE = "manifest.yaml"
@@ -24,7 +23,10 @@ MAX_TEMPLATE_BYTES = 1 << 20
 
 
 def load_definition(folder: Path) -> ServiceDefinition:
-    """Read `services/<name>/`; its last component is the name."""
+    """Return the definition in `services/<name>/`; the last component of `folder` is the name.
+
+    Raises ManifestError: it has faults, or a file cannot be read; all of them are listed.
+    """
     folder = Path(os.path.abspath(folder))
     files: dict[str, bytes] = {}
     faults: list[Fault] = []
@@ -46,20 +48,24 @@ def load_definition(folder: Path) -> ServiceDefinition:
 
 
 def definition_from_files(name: str, files: Mapping[str, bytes]) -> ServiceDefinition:
-    """Read a folder's files by their paths in it; others than the manifest and templates are passed over."""
+    """Return the definition in the files of a folder, by their paths in it.
+
+    Files other than the manifest and templates are passed over. Raises ManifestError: it has faults; all of them are
+    listed.
+    """
     what = f"the manifest of {name}"
     if MANIFEST_FILE not in files:
         raise ManifestError(what, [Fault("", f"there is no {MANIFEST_FILE}")])
     faults: list[Fault] = []
     templates = _templates(files, faults)
     try:
-        document = read_document(files[MANIFEST_FILE])
+        document = read_yaml(files[MANIFEST_FILE])
     except DocumentError as error:
         raise ManifestError(what, [*error.faults, *faults]) from error
     fields = MANIFEST.read_fields(document, "", faults)
     if fields is not FAULTY:
         draft = Draft(name, fields, templates)
-        faults.extend(fault for rule in (*RULES, *KNOWLEDGE_RULES) for fault in rule(draft))
+        faults.extend(fault for rule in RULES for fault in rule(draft))
     if faults:
         raise ManifestError(what, faults)
     return ServiceDefinition(_manifest(fields), tuple(sorted(templates.items())))
@@ -81,10 +87,12 @@ def _templates(files: Mapping[str, bytes], faults: list[Fault]) -> dict[str, str
 
 
 def _manifest(fields: Mapping[str, Any]) -> ServiceManifest:
-    values = {key: value for key, value in fields.items() if key != "schema"}
+    values = dict(fields)
     user = values["user"]
     values["name"] = ServiceName(values["name"])
     values["ports"] = inside_ports(values.get("ports", ()))
     for key in ("state", "runtime"):
         values[key] = tuple(item if item.user else replace(item, user=user) for item in values.get(key, ()))
+    if values["schema"] == PRINTED_SCHEMA:
+        values.setdefault("bounds", BUILT_IN_BOUNDS)
     return ServiceManifest(**values)

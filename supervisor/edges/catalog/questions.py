@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from supervisor.edges.catalog.shapes import (
+from supervisor.documents import (
     Choice,
     Field,
     ListOf,
@@ -23,6 +23,7 @@ from supervisor.edges.catalog.vocabulary import (
     TEMPLATE,
 )
 from supervisor.values.manifest import (
+    Argument,
     Awaited,
     Caution,
     Count,
@@ -33,13 +34,16 @@ from supervisor.values.manifest import (
     Probe,
     ProbeKind,
     Undertaking,
+    Use,
     Watch,
+    kinds_for,
 )
 
 
-def _arguments(required: str, optional: str, extra: tuple[Text, Text] | None = None) -> Record:
-    named = [Field(name, ARGUMENT, True) for name in required.split()]
-    named += [Field(name, ARGUMENT) for name in optional.split()]
+def _record(arguments: tuple[Argument, ...]) -> Record:
+    named = [Field(argument.name, ARGUMENT, argument.is_required) for argument in arguments if not argument.is_prefix]
+    prefix = next((argument.name for argument in arguments if argument.is_prefix), None)
+    extra = (Text(rf"{prefix}[A-Za-z][A-Za-z0-9_-]*"), ARGUMENT) if prefix else None
     common = (
         Field("timeout", DURATION),
         Field("each", EXPRESSION),
@@ -49,44 +53,28 @@ def _arguments(required: str, optional: str, extra: tuple[Text, Text] | None = N
     return Record(dict, (*named, *common), extra=extra)
 
 
-PROBES = {
-    ProbeKind.DNS: _arguments("port name", "address type protocol expect codes edns"),
-    ProbeKind.DHCP: _arguments("address port mac", "expect"),
-    ProbeKind.HTTP: _arguments(
-        "port path", "address method status expect", (Text(r"header_[A-Za-z][A-Za-z0-9_-]*"), ARGUMENT)
-    ),
-    ProbeKind.TCP: _arguments("port", "address"),
-    ProbeKind.TLS: _arguments("port file", "address name"),
-    ProbeKind.SOCKET: _arguments("runtime path", "send expect"),
-    ProbeKind.VICI: _arguments("runtime path", "connections"),
-    ProbeKind.EXEC: _arguments("command", "expect"),
-}
-COUNTERS = {kind: PROBES[kind] for kind in (ProbeKind.HTTP, ProbeKind.SOCKET, ProbeKind.EXEC)} | {
-    ProbeKind.ANSWERS: _arguments("port", "servers")
-}
-"""What answers with a text."""
-LOOKS = PROBES | {ProbeKind.VICI: _arguments("runtime path connection children", "")}
-CALLS = {ProbeKind.VICI: _arguments("runtime path connection", ""), ProbeKind.EXEC: _arguments("command", "")}
+def _probe(kind: str, attributes: Mapping[str, Any]) -> Probe:
+    own = {key: attributes[key] for key in ("timeout", "each", "when", "needs") if key in attributes}
+    return Probe(ProbeKind(kind), tuple((key, text) for key, text in attributes.items() if key not in own), **own)
 
 
-def _probe(kind: str, found: Mapping[str, Any]) -> Probe:
-    own = {key: found[key] for key in ("timeout", "each", "when", "needs") if key in found}
-    return Probe(ProbeKind(kind), tuple((key, text) for key, text in found.items() if key not in own), **own)
+def _probes(use: Use) -> Tagged:
+    return Tagged(tuple((str(kind), _record(arguments)) for kind, arguments in kinds_for(use)), _probe)
 
 
-PROBE = Tagged(tuple((str(kind), shape) for kind, shape in PROBES.items()), _probe)
-SOURCE = Tagged(((str(ProbeKind.SOCKET), _arguments("runtime path send", "")),), _probe)
-COUNTER = Tagged(tuple((str(kind), shape) for kind, shape in COUNTERS.items()), _probe)
-LOOK = Tagged(tuple((str(kind), shape) for kind, shape in LOOKS.items()), _probe)
-CALL = Tagged(tuple((str(kind), shape) for kind, shape in CALLS.items()), _probe)
-REPLAY = Tagged(((str(ProbeKind.LEASES), _arguments("file network address port", "")),), _probe)
+PROBE = _probes(Use.ASK)
+LINES = _probes(Use.LINES)
+COUNTER = _probes(Use.READ)
+LOOK = _probes(Use.LOOK)
+CALL = _probes(Use.CALL)
+REPLAY = _probes(Use.REPLAY)
 _WATCH = (Field("interval", DURATION, True), Field("threshold", Number(1, 1000), True))
 _PROVED = (Field("probes", ListOf(PROBE, minimum=1), True), *_WATCH, Field("deadline", DURATION))
 AWAITED = Record(
     Awaited,
     (
         Field("what", Text(r"[^\x00-\x1f]+", "must be one line", 100), True, about="with {unknown} and {total}"),
-        Field("source", SOURCE, True, about="where the daemon tells what it does not know yet"),
+        Field("source", LINES, True, about="where the daemon tells what it does not know yet"),
         Field("unknown", Text(), True, about="regular expression: each match is one thing that is not known yet"),
         Field("total", Text(), about="regular expression: each match is one of all"),
         Field("at_most", DURATION, True, about="then it is given traffic all the same"),
@@ -95,7 +83,7 @@ AWAITED = Record(
 KNOWLEDGE = Record(
     Knowledge,
     (
-        Field("source", SOURCE, True, about="where both tell what they know; `tell` goes to the same socket"),
+        Field("source", LINES, True, about="where both tell what they know; `tell` goes to the same socket"),
         Field("known", Text(), True, about="regular expression with named groups: what the former active knows"),
         Field("same", Text(), True, about="regular expression: its groups must have equal texts in both answers"),
         Field("tell", Text(r"[^\x00-\x1f]+", "must be one line", 200), True, about="a line, with {group} of `known`"),
@@ -105,7 +93,7 @@ _COLUMN = Text(r"[A-Za-z_][A-Za-z0-9_]*", "must be the name of a column")
 COUNTED = Record(
     Counters,
     (
-        Field("source", SOURCE, True, about="where the daemon prints its table, comma separated, names first"),
+        Field("source", LINES, True, about="where the daemon prints its table, comma separated, names first"),
         Field("key", ListOf(_COLUMN, minimum=1, is_set=True), True, about="columns by which a row is known"),
         Field("columns", ListOf(_COLUMN, minimum=1, is_set=True), True, about="columns that are added up"),
         Field("published", ListOf(_COLUMN, is_set=True), about="those of `columns` that are metrics, too"),

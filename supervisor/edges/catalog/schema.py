@@ -1,7 +1,23 @@
-"""The syntax of a manifest, said once: the parser and the JSON Schema both come from here."""
+"""The syntax of a manifest, declared once: its reader and its JSON Schema both come from here."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from supervisor.documents import (
+    Boolean,
+    Choice,
+    Field,
+    ListOf,
+    MapOf,
+    Number,
+    Optional,
+    Record,
+    Schema,
+    Text,
+    Version,
+)
 from supervisor.edges.catalog.questions import (
     CAUTIONS,
     COUNTED,
@@ -13,22 +29,10 @@ from supervisor.edges.catalog.questions import (
     UNDERTAKING,
     VERIFICATION,
 )
-from supervisor.edges.catalog.shapes import (
-    Boolean,
-    Choice,
-    Exactly,
-    Field,
-    ListOf,
-    MapOf,
-    Number,
-    Optional,
-    Record,
-    Schema,
-    Text,
-)
+from supervisor.edges.catalog.takeover import TAKEOVER
 from supervisor.edges.catalog.vocabulary import (
     ABSOLUTE,
-    CAPABILITIES,
+    CAPABILITY,
     COMMAND,
     DEVICE,
     DURATION,
@@ -43,6 +47,7 @@ from supervisor.edges.catalog.vocabulary import (
     TEMPLATE,
     USER,
 )
+from supervisor.values.bounds import LEAST, MOST, Bounds
 from supervisor.values.manifest import (
     Check,
     ConfigFile,
@@ -61,7 +66,6 @@ from supervisor.values.manifest import (
     StateVolume,
     Stop,
     Strategy,
-    Takeover,
     TmpfsMount,
     User,
 )
@@ -119,20 +123,16 @@ FRONTEND = Record(
     ),
 )
 
-TAKEOVER = Record(
-    Takeover,
-    (
-        Field("encapsulation", Number(1, 65535), about="UDP port of encapsulated ESP: held while no daemon listens"),
-        Field(
-            "associations",
-            Boolean(),
-            name="clears_associations",
-            about="what a killed daemon left in the kernel is deleted once it has been replaced",
-        ),
-    ),
-)
+
+def _bounds(most: Mapping[str, int] = MappingProxyType({}), least: Mapping[str, int] = MappingProxyType({})) -> Bounds:
+    return Bounds(tuple(most.items()), tuple(least.items()))
 
 
+def _ranges(known: Mapping[str, tuple[int, int]]) -> Record:
+    return Record(dict, tuple(Field(name, Number(*allowed)) for name, allowed in known.items()))
+
+
+BOUNDS = Record(_bounds, (Field("most", _ranges(MOST)), Field("least", _ranges(LEAST))))
 OWNERSHIP = Record(
     Ownership,
     (
@@ -186,7 +186,7 @@ _ON_KEYS = ("on_add", "on_change", "on_remove")
 MANIFEST = Record(
     dict,
     (
-        Field("schema", Exactly(1), True, about="version of this syntax"),
+        Field("schema", Version((1, 2)), True, about="version of this syntax; 1 is older"),
         Field("name", NAME, True, about="the name of the folder"),
         Field("summary", Text(r"[^\x00-\x1f]+", "must be one line", 200), True),
         Field("network", Choice.of(NetworkMode), True),
@@ -205,9 +205,11 @@ MANIFEST = Record(
             ),
             True,
         ),
-        Field("capabilities", ListOf(Choice(CAPABILITIES), is_set=True)),
+        Field("capabilities", ListOf(CAPABILITY, is_set=True)),
         Field("devices", ListOf(DEVICE, is_set=True)),
-        Field("environment", MapOf(Text(r"[A-Za-z_][A-Za-z0-9_]*", "is no name of a variable"), Text(r"[^\x00]*"))),
+        Field(
+            "environment", MapOf(Text(r"[A-Za-z_][A-Za-z0-9_]*", "must be the name of a variable"), Text(r"[^\x00]*"))
+        ),
         Field("ports", MapOf(NAME, Optional(Number(1, 65535))), about="null: allocated for each generation"),
         Field("config", ListOf(CONFIG)),
         Field("state", ListOf(STATE)),
@@ -232,6 +234,7 @@ MANIFEST = Record(
         Field("counters", COUNTED, about="a table whose numbers are carried over from generation to generation"),
         Field("sync_port", Number(1, 65535), about="isolated only: where generations of the service reach each other"),
         Field("masquerades", Boolean()),
+        Field("bounds", BOUNDS, about="parts of the configuration beyond these are refused by name"),
         Field("requires", ListOf(NAME, is_set=True), about="services that must be in the same bundle"),
     ),
     conditions=(
@@ -244,11 +247,12 @@ MANIFEST = Record(
 
 
 def inside_ports(pairs: tuple[tuple[str, int | None], ...]) -> tuple[InsidePort, ...]:
+    """Return the ports that a manifest lists by name."""
     return tuple(InsidePort(name, number) for name, number in pairs)
 
 
 def json_schema() -> Schema:
-    """The syntax as JSON Schema; what it cannot say (a template exists, a name refers) is left to `rules`."""
+    """Return the syntax as JSON Schema. It has no words for what `rules` check: that a template exists, for one."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Service manifest of vr-supervisor",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from supervisor.edges.catalog.shapes import (
+from supervisor.documents import (
     Choice,
     Field,
     ListOf,
@@ -82,7 +82,8 @@ DURATION_OR_ZERO = Quantity("duration", "30s", _TIME_UNITS, 86400.0, may_be_zero
 SIZE = Quantity("size", "64MiB", (("KiB", 1024), ("MiB", 1 << 20), ("GiB", 1 << 30)), float(1 << 40), is_whole=True)
 SHARE = Quantity("share", "5%", (("%", 0.01),), 1.0)
 COMMAND = ListOf(Text(), minimum=1)
-SIGNAL = Choice(SIGNALS)
+SIGNAL = Choice(SIGNALS, listed="docs/manifest.md")
+CAPABILITY = Choice(CAPABILITIES, listed="docs/manifest.md")
 _ID = Number(0, 65535)
 USER = Record(User, (Field("uid", _ID, True), Field("gid", _ID, True)))
 MODE = Text(r"[0-7]{3,4}", 'must be an octal mode in quotes, like "1777"')

@@ -1,4 +1,4 @@
-"""Container engines behind the `Engine` port: the one place that knows which engine is chosen.
+"""Container engines behind the `Engine` port: the one place where the kinds of engine are listed.
 
 Only the chosen engine's library is imported, so a router needs one of them installed, not all.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from supervisor.decisions.addresses import NAMESPACE_PREFIX
-from supervisor.ports import Engine
+from supervisor.ports.engine import Engine
 from supervisor.values.errors import EngineUnavailableError
 
 ENGINES = ("podman", "docker")
@@ -23,8 +23,9 @@ def make_engine(
 ) -> Engine:
     """Return the engine called `kind`. `state_dir` outlives a boot, `runtime_dir` (tmpfs) must not.
 
-    `socket` is that of a daemon which is not ours; there `namespaces`, which begins the names of this supervisor's
-    namespaces, tells its containers from another supervisor's. Podman's service is always our own.
+    `socket` is that of a daemon which is not ours; there the names of this supervisor's namespaces, which begin with
+    `namespaces`, distinguish its containers from another supervisor's. Podman's service is always our own.
+    Raises EngineUnavailableError: when the kind is unknown, or its Python library is missing.
     """
     try:
         match kind:

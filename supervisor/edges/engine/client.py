@@ -21,7 +21,7 @@ from supervisor.values.errors import EngineError, EngineUnavailableError
 _JSON = {"Content-Type": "application/json"}
 
 
-class RefusedError(EngineError):
+class RefusedError(EngineError, word="refused"):
     """The service answered with an error status."""
 
     def __init__(self, action: str, status: int, cause: str) -> None:
@@ -29,8 +29,8 @@ class RefusedError(EngineError):
         self.action, self.status, self.cause = action, status, cause
 
 
-class DeadlineError(EngineUnavailableError):
-    """The service did not answer in time: it hangs, or as good as."""
+class DeadlineError(EngineUnavailableError, word="deadline"):
+    """The service did not answer in time: it hangs."""
 
     def __init__(self, action: str, seconds: float) -> None:
         super().__init__(f"cannot {action}: the engine did not answer within {seconds:g} s")
@@ -38,7 +38,11 @@ class DeadlineError(EngineUnavailableError):
 
 
 class EngineClient(ABC):
-    """`action` is what the call does, for messages: "start container x"."""
+    """Requests on an engine's socket. `action` is what a request does, for messages: "start container x".
+
+    Every request raises RefusedError: when the answer has an error status; DeadlineError: when there is none in time;
+    EngineUnavailableError: when the service does not run; EngineError: when the answer cannot be used.
+    """
 
     def __init__(self, deadline: float) -> None:
         self._deadline = deadline
@@ -48,11 +52,11 @@ class EngineClient(ABC):
 
     @abstractmethod
     def _connect(self) -> requests.Session:
-        """A session of the engine's library, for one thread."""
+        """Return a session of the engine's library, for one thread."""
 
     @abstractmethod
     def _request(self, session: requests.Session, method: str, path: str, **arguments: Any) -> requests.Response:
-        """Send through the library."""
+        """Send a request through the library and return its answer."""
 
     def get(self, action: str, path: str, *, deadline: float | None = None, **params: str) -> Any:
         return self.decoded(action, self._send(action, "get", path, deadline=deadline, params=params))
@@ -82,7 +86,7 @@ class EngineClient(ABC):
         return True
 
     def upload(self, action: str, path: str, chunks: Iterable[bytes], deadline: float) -> requests.Response:
-        """Post an archive as it is produced. What the producer raises comes back as it is."""
+        """Post an archive as it is produced. An error of its producer is raised as it is."""
         failures: list[BaseException] = []
         headers = {"Content-Type": "application/x-tar"}
         try:
@@ -102,12 +106,12 @@ class EngineClient(ABC):
         params: Mapping[str, str] | None = None,
         idle: float | None,
     ) -> requests.Response:
-        """An answer that is read as it comes, with at most `idle` seconds of silence. The caller closes it."""
+        """Return an answer that is read as it comes, with at most `idle` seconds of silence. The caller closes it."""
         data = None if body is None else json.dumps(body)
         return self._send(action, method, path, idle=idle, params=params, data=data, headers=_JSON, stream=True)
 
     def download(self, action: str, path: str, idle: float, **params: str) -> Iterator[bytes]:
-        """An archive as it comes."""
+        """Yield an archive as it comes."""
         with self.stream(action, "get", path, params=params, idle=idle) as response:
             yield from self.chunks(action, response)
 
@@ -155,7 +159,7 @@ class EngineClient(ABC):
 
 
 def _translated(action: str, wait: float, error: Exception) -> EngineError:
-    """The library and its transport wrap what happened several times over; the types are all there in the chain."""
+    """Return our error for one of the library, by the types in its chain: it wraps a cause several times."""
     for cause in _chain(error):
         match cause:
             case FileNotFoundError() | ConnectionRefusedError():

@@ -21,7 +21,7 @@ CODE_DEADLINE = 2.0
 
 
 class Commands:
-    """Works on containers that are known to be ours; `prefix` begins their names as the engine knows them."""
+    """Works on containers that are ours; `prefix` begins the names under which the engine has them."""
 
     def __init__(self, client: EngineClient, deadline: float, prefix: str = "") -> None:
         self._client, self._deadline, self._prefix = client, deadline, prefix
@@ -76,7 +76,7 @@ class Commands:
         return follow(response, streams.lines(self._client.chunks(action, response)))
 
     def log_chunks(self, name: str, tail: int | None = None) -> Iterator[bytes]:
-        """What there is, as frames."""
+        """Yield what the container has printed so far, as frames."""
         action = f"read the log of container {name}"
         path = f"/containers/{self._prefix}{name}/logs"
         with (
@@ -86,17 +86,20 @@ class Commands:
             yield from self._client.chunks(action, response)
 
     def _exit_code(self, action: str, session: str) -> int:
-        """The output ends a few milliseconds before the engine knows how the command ended: ask until it does."""
+        """Return a command's exit code.
+
+        The engine has it some milliseconds after the end of the output: ask until then.
+        """
         deadline = time.monotonic() + CODE_DEADLINE
         while time.monotonic() < deadline:
-            found = self._client.get(action, f"/exec/{session}/json")
-            if not found["Running"] and found["ExitCode"] is not None:
-                return int(found["ExitCode"])
+            report = self._client.get(action, f"/exec/{session}/json")
+            if not report["Running"] and report["ExitCode"] is not None:
+                return int(report["ExitCode"])
         raise EngineError(f"cannot {action}: the engine does not say how it ended")
 
     def _end_session(self, action: str, session: str, init: Process) -> None:
-        found: Any = self._client.get(action, f"/exec/{session}/json")
-        process = Process.find(int(found["Pid"])) if found["Running"] else None
+        report: Any = self._client.get(action, f"/exec/{session}/json")
+        process = Process.find(int(report["Pid"])) if report["Running"] else None
         if process is not None and process.namespace("pid") == init.namespace("pid"):
             process.signal(signal.SIGKILL)
 

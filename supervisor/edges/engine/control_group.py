@@ -1,4 +1,4 @@
-"""What a container uses, from the control groups of its first process: the kernel tells at once, no engine is asked.
+"""The use of memory, processor and pids by a container, read from the control groups of its first process.
 
 Both versions: each controller in a hierarchy of its own (v1, also beside an empty v2), or one hierarchy for all (v2).
 """
@@ -17,25 +17,25 @@ UNLIMITED = 1 << 60  # v1 has no word for it: the greatest multiple of a page
 
 
 def usage(name: str, process: Process | None, root: Path = ROOT, proc: Path = PROC) -> Usage:
-    """Of the container `name`, whose first process this is."""
+    """Return what the container `name` uses, whose first process this is. Raises EngineError: when it does not run."""
     action = f"see what container {name} uses"
     if process is None:
         raise EngineError(f"cannot {action}: it does not run")
     try:
         groups = _groups((proc / str(process.pid) / "cgroup").read_text())
-        found = _separate(root, groups) if "memory" in groups else _unified(root / groups[""])
+        measured = _separate(root, groups) if "memory" in groups else _unified(root / groups[""])
     except (OSError, KeyError, ValueError) as error:
         raise EngineError(f"cannot {action}: its control group cannot be read: {error}") from error
-    return found
+    return measured
 
 
 def _groups(text: str) -> dict[str, str]:
     """Path of the group by controller, relative to the hierarchy's root; v2 has the controller ``."""
-    found = {}
+    groups = {}
     for line in text.splitlines():
         _, controllers, path = line.split(":", 2)
-        found.update(dict.fromkeys(controllers.split(","), path.removeprefix("/")))
-    return found
+        groups.update(dict.fromkeys(controllers.split(","), path.removeprefix("/")))
+    return groups
 
 
 def _separate(root: Path, groups: dict[str, str]) -> Usage:

@@ -1,4 +1,4 @@
-"""What every container of ours has in common, whichever engine makes it, and the words engines share."""
+"""Conventions: the settings of every container of ours, whichever engine makes it, and words that engines share."""
 
 from __future__ import annotations
 

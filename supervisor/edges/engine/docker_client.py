@@ -58,11 +58,11 @@ class DockerClient(EngineClient):
         self._look_deadline = min(LOOK_DEADLINE, deadline)
 
     def version(self, action: str, deadline: float | None = None) -> Any:
-        """What every version of the API answers."""
+        """Return the daemon's versions, which every version of the API answers."""
         return self.decoded(action, self._send(action, "get", "//version", deadline=deadline))
 
     def speak(self, version: Any) -> None:
-        """Choose the oldest version that both sides speak: what its fields mean does not change any more."""
+        """Choose the oldest version that both sides speak: the meaning of its fields does not change any more."""
         self._api = max(OLDEST_API, str(version["MinAPIVersion"]), key=numbers)
 
     def _send(
@@ -78,10 +78,10 @@ class DockerClient(EngineClient):
             raise
 
     def _is_understood(self) -> bool:
-        """Does the daemon still speak our version? It may have been upgraded behind the same socket."""
+        """Return True if the daemon still speaks our version: it may have been upgraded behind the same socket."""
         with contextlib.suppress(EngineError):
-            found = self.version("ask Docker's version")
-            oldest, newest = numbers(str(found["MinAPIVersion"])), numbers(str(found["ApiVersion"]))
+            version = self.version("ask Docker's version")
+            oldest, newest = numbers(str(version["MinAPIVersion"])), numbers(str(version["ApiVersion"]))
             return oldest <= numbers(self._api or OLDEST_API) <= newest
         return True
 

@@ -1,4 +1,4 @@
-"""What Docker reports, as our values: its field names and its words for states end here."""
+"""Turns reports of Docker into our values: its field names and its words for states end here."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ _STATES = {
 }
 
 
-def process(found: Any) -> Process | None:
-    pid = int(found["State"]["Pid"])
+def process(report: Any) -> Process | None:
+    pid = int(report["State"]["Pid"])
     return Process.find(pid) if pid else None
 
 
-def is_alive(found: Any) -> bool:
-    """As the daemon sees it; `paused` is among it."""
-    return bool(found["State"]["Running"])
+def is_alive(report: Any) -> bool:
+    """Return True if the daemon takes the container for running, or for paused."""
+    return bool(report["State"]["Running"])
 
 
-def is_paused(found: Any) -> bool:
-    return bool(found["State"]["Paused"])
+def is_paused(report: Any) -> bool:
+    return bool(report["State"]["Paused"])
 
 
-def is_dead(found: Any) -> bool:
-    """Its removal failed half-way: it can never start again, only be removed."""
-    return bool(found["State"]["Status"] == "dead")
+def is_dead(report: Any) -> bool:
+    """Return True if its removal failed half-way: it can never start again, only be removed."""
+    return bool(report["State"]["Status"] == "dead")
 
 
-def called(found: Any) -> str:
-    return str(found["Name"]).removeprefix("/")
+def called(report: Any) -> str:
+    return str(report["Name"]).removeprefix("/")
 
 
-def labels(found: Any) -> dict[str, str]:
-    return found["Config"].get("Labels") or {}
+def labels(report: Any) -> dict[str, str]:
+    return report["Config"].get("Labels") or {}
 
 
-def network(found: Any) -> tuple[str, str] | None:
-    """Id of the holder and path of the namespace; None: it is in the network of its daemon.
+def network(report: Any) -> tuple[str, str] | None:
+    """Return the id of the holder and the path of the namespace; None: it is in the network of its daemon.
 
-    The label alone does not tell: an image may have passed it on.
+    The label alone does not decide: an image may have passed it on.
     """
-    mode = str(found["HostConfig"]["NetworkMode"])
+    mode = str(report["HostConfig"]["NetworkMode"])
     if not mode.startswith("container:"):
         return None
-    return mode.removeprefix("container:"), labels(found)[NETWORK_LABEL]
+    return mode.removeprefix("container:"), labels(report)[NETWORK_LABEL]
 
 
 def listed(entry: Any, name: str) -> Container:
-    """One that a list shows, and that nothing more is known of."""
+    """Return a container of which no more than the list's entry can be had."""
     return Container(
         id=entry["Id"],
         name=name,
@@ -70,17 +70,17 @@ def listed(entry: Any, name: str) -> Container:
     )
 
 
-def inspected(found: Any, name: str) -> Container:
-    facts = found["State"]
+def inspected(report: Any, name: str) -> Container:
+    facts = report["State"]
     state = _STATES.get(facts["Status"], ContainerState.OTHER)
     pid = (facts["Pid"] or None) if state in (ContainerState.RUNNING, ContainerState.PAUSED) else None
     return Container(
-        id=found["Id"],
+        id=report["Id"],
         name=name,
-        image=image_id(found["Image"]),
+        image=image_id(report["Image"]),
         state=state,
         pid=pid,
         exit_code=facts["ExitCode"] if state is ContainerState.EXITED else None,
-        labels=tuple(sorted(labels(found).items())),
+        labels=tuple(sorted(labels(report).items())),
         started=seconds(facts["StartedAt"]) if pid else None,
     )

@@ -24,6 +24,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from supervisor.decisions.retries import NAMESPACE_ENTRY, poll
 from supervisor.edges.engine import docker_facts as facts
 from supervisor.edges.engine import streams
 from supervisor.edges.engine.client import RefusedError
@@ -37,7 +38,6 @@ from supervisor.values.names import Digest, ImageId
 
 COMMAND = ["/usr/bin/nsenter", "--net=/netns", "--", "/usr/bin/sleep", "60"]  # longer than any start
 MEMORY_BYTES, PIDS, NOFILE = 32 << 20, 32, 64
-JOIN_TURN, JOIN_TURNS = 0.002, 2500
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _FOLDERS = ("dev", "etc", "proc", "sys", "tmp", "usr")
@@ -51,14 +51,16 @@ class Holders:
 
     @contextlib.contextmanager
     def made(self, container: str, network: str, image: ImageId) -> Iterator[str]:
-        """Its id, for the container that the block makes; without that one it goes again."""
+        """Make a holder for the container that the block creates, and give its id; when the block
+        fails it is removed.
+        """
         self._in_making.add(container)
         try:
             holder = self._create(container, network, image)
             try:
                 yield holder
             except EngineError:
-                with contextlib.suppress(EngineError):  # the first error is the one to tell
+                with contextlib.suppress(EngineError):  # the first error is the one to raise
                     self._discard(holder)
                 raise
         finally:
@@ -102,7 +104,7 @@ class Holders:
 
     @contextlib.contextmanager
     def running(self, container: str, holder: str, network: str) -> Iterator[None]:
-        """While the block runs, the holder's network is the namespace `network`."""
+        """Run a holder during the block, in which its network is the namespace `network`."""
         try:
             with about(holder_name(container)):
                 self._client.post(f"start the holder of container {container}", f"/containers/{holder}/start")
@@ -112,33 +114,37 @@ class Holders:
             self.end(container, holder)
 
     def end(self, container: str, holder: str) -> None:
-        """Nothing happens when it has ended, or is gone; one that cannot be ended now ends by itself."""
+        """End a holder. Nothing happens when it has ended or is gone; one that cannot be ended now ends by itself."""
         with contextlib.suppress(EngineError):
             self._client.post(f"end the holder of container {container}", f"/containers/{holder}/kill", signal="KILL")
 
     def remove(self, container: str) -> None:
+        """Remove the holder of a container; nothing happens when there is none."""
         name = holder_name(container)
         try:
-            found = self._client.get(
+            report = self._client.get(
                 f"look for the holder of {container}", f"/containers/{self._ownership.called(name)}/json"
             )
         except RefusedError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
             return
-        labels = facts.labels(found)
-        if self._ownership.name_of(facts.called(found), labels) == name and held(name, labels) == container:
-            self._discard(found["Id"])
+        labels = facts.labels(report)
+        if self._ownership.name_of(facts.called(report), labels) == name and held(name, labels) == container:
+            self._discard(report["Id"])
 
     def remove_strays(self, listed: Mapping[str, Any]) -> None:
-        """A supervisor that was killed between making a holder and its container left it. `listed` are all of ours."""
+        """Remove holders without a container, which a supervisor that was killed in between left.
+
+        `listed` are all of ours.
+        """
         for name, entry in listed.items():
             container = held(name, entry["Labels"])
             if container is not None and container not in listed and not self._is_in_use(container):
                 self._discard(entry["Id"])
 
     def _is_in_use(self, container: str) -> bool:
-        """Another thread is about to make its container, or has made it since the list was: in that order."""
+        """Return True if a container is about to be made, or was made since the list was: in that order."""
         path = f"/containers/{self._ownership.called(container)}/json"
         return container in self._in_making or self._client.exists(f"look for container {container}", path)
 
@@ -147,27 +153,29 @@ class Holders:
             self._client.delete("remove a holder", f"/containers/{holder}", force="true", v="true")
 
     def _await_entry(self, container: str, holder: str, network: str) -> None:
-        found = self._client.get(f"look at the holder of {container}", f"/containers/{holder}/json")
-        process = facts.process(found)
-        for _ in range(JOIN_TURNS):
-            if process is None or process.wait(JOIN_TURN):
-                break
-            if process.namespace("net") == identity(network):
-                return
+        report = self._client.get(f"look at the holder of {container}", f"/containers/{holder}/json")
+        process = facts.process(report)
+        if process is not None and poll(
+            NAMESPACE_ENTRY,
+            lambda: process.namespace("net") == identity(network),
+            sleep=process.wait,
+            waits_first=True,
+        ):
+            return
         words, errors = streams.collect(self._commands.log_chunks(holder_name(container), 3))
         said = (words + errors).decode(errors="replace").strip() or "its holder says nothing"
         raise EngineError(f"cannot start container {container}: cannot enter {network}: {said}")
 
 
 def identity(network: str) -> str | None:
-    """What the kernel calls the namespace at this path."""
+    """Return the kernel's name of the namespace at this path; None: there is none."""
     with contextlib.suppress(OSError):
         return f"net:[{os.stat(network).st_ino}]"
     return None
 
 
 def image() -> tuple[ImageId, bytes]:
-    """The holders' image: its id, and an archive to load."""
+    """Return the id of the holders' image, and an archive of it to load."""
     layer = _tar([(name, None) for name in _FOLDERS], [(name, f"usr/{name}") for name in _LINKS])
     diff = hashlib.sha256(layer).hexdigest()
     machine = platform.machine()

@@ -1,6 +1,6 @@
-"""Images in a Docker daemon that others use too. Ours are told by a name, which also keeps `docker image prune` away.
+"""Images in a Docker daemon that others use too. Ours have a name, which also protects them from `docker image prune`.
 
-What `load` made is said in a text only, and the docker library reads it in the same way.
+The daemon names a loaded image in a text only, and the docker library reads it in the same way.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ _NOT_FOUND = 404
 _LOADED = re.compile(r"^Loaded image(?: ID)?: (\S+)$", re.MULTILINE)
 
 
-class Images:
+class DockerImages:
+    """Loads, saves, lists and removes images of ours. At least `space_reserve` bytes of the disk stay free."""
+
     def __init__(self, client: DockerClient, owner: str, deadline: float, space_reserve: int) -> None:
         self._client, self._deadline, self._space_reserve = client, deadline, space_reserve
         self._repository = f"vr-supervisor/{owner}"  # owners are words that a repository may have
@@ -48,11 +50,11 @@ class Images:
         return self._client.exists(f"look for image {image}", f"/images/{image}/json")
 
     def remove(self, image: ImageId) -> None:
-        """Take our name away; the image goes with it unless it has another one."""
+        """Remove our name; the daemon removes the image with it unless it has another name."""
         self._untag(f"remove image {image}", f"{self._repository}:{bare(image)}")
 
     def holder(self) -> ImageId:
-        """The image of the holders, made when it is needed first. Its id is looked for: names are anybody's."""
+        """Return the image of the holders, made when first needed; found by its id, for anybody may use its name."""
         identity, archive = holders.image()
         with self._lock:
             if not self.exists(identity):

@@ -1,7 +1,7 @@
-"""Which containers of a Docker daemon are ours: others use it as well, and another supervisor may be among them.
+"""The containers of a Docker daemon that are ours: others use it as well, and another supervisor may be among them.
 
-A label alone does not tell. Images pass their labels on, so whatever is made from a committed container of ours has its
-labels too. Each container of ours therefore also says what it is called, and is ours only while it is called so.
+A label alone does not decide. Images pass their labels on, so a container made from a committed one of ours has its
+labels too. Each container of ours therefore also has a label with its name, and is ours only while it is called so.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ OWNER = "vr"
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
+    """The labels and names that distinguish containers of one supervisor from all others."""
+
     owner: str = OWNER
     prefix: str = ""  # begins the names that the daemon knows; the port's names are without it
 
@@ -32,7 +34,7 @@ class Ownership:
         return {OWNER_LABEL: self.owner, NAME_LABEL: name}
 
     def name_of(self, called: str, labels: Mapping[str, str]) -> str | None:
-        """What the port calls a container, a holder too; None: it is not ours."""
+        """Return the port's name of a container or holder that the daemon calls `called`; None: it is not ours."""
         name = labels.get(NAME_LABEL)
         is_ours = name is not None and labels.get(OWNER_LABEL) == self.owner and called == self.called(name)
         return name if is_ours else None
@@ -43,6 +45,6 @@ def holder_name(container: str) -> str:
 
 
 def held(name: str, labels: Mapping[str, str]) -> str | None:
-    """The container that this one, of ours, is the holder of; None: it is no holder."""
+    """Return the container that this one of ours is the holder of; None: it is no holder."""
     container = labels.get(HOLDER_LABEL)
     return container if container is not None and name == holder_name(container) else None

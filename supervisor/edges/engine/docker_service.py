@@ -1,4 +1,4 @@
-"""Whether a Docker daemon can be used at all: what it says of itself, judged before anything is made."""
+"""The checks of a Docker daemon before anything is made: whether it can be used at all."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ log = logging.getLogger(__name__)
 
 
 def unreachable(socket: Path, error: EngineUnavailableError, path: str = PATH) -> EngineUnavailableError:
-    """Why nobody answers: a daemon that is installed is the init system's to start, and may be about to come."""
+    """Return the error for a daemon that does not answer: one that is installed may be about to be started."""
     if socket.exists() or shutil.which(PROGRAMS["docker"], path=path):
         return EngineDownError(f"{error}; is it started? (systemctl status docker)")
     return EngineUnavailableError(f"{error}; is docker.io installed? (apt-get install docker.io)")
 
 
 def require_version(socket: Path, version: Any) -> None:
-    """EngineUnavailableError."""
+    """Raises EngineUnavailableError: when the daemon is Podman's, or too old."""
     names = {str(component.get("Name", "")) for component in version.get("Components") or ()}
     if any(name.startswith("Podman") for name in names):
         raise EngineUnavailableError(
@@ -35,7 +35,7 @@ def require_version(socket: Path, version: Any) -> None:
 
 
 def require_kind(information: Any) -> None:
-    """EngineUnavailableError."""
+    """Raises EngineUnavailableError: when the daemon is rootless, maps users, or stores images in containerd."""
     options = security_options(information)
     if "rootless" in options:
         raise EngineUnavailableError(
@@ -55,15 +55,15 @@ def require_kind(information: Any) -> None:
 
 
 def warn_of(information: Any) -> None:
-    """What can be lived with, but somebody should know."""
+    """Log a daemon that filters no system calls: it can be used, but an operator should see it."""
     if security_options(information).get("seccomp", "unconfined") == "unconfined":
         log.warning("engine does less", extra={"reason": "Docker filters no system calls: seccomp is unconfined"})
 
 
 def security_options(information: Any) -> dict[str, str]:
-    """Profile by kind: Docker says name=seccomp,profile=builtin."""
-    found = {}
+    """Return the security profiles by kind; Docker lists them as name=seccomp,profile=builtin."""
+    profiles = {}
     for option in information.get("SecurityOptions") or ():
         words = dict(word.partition("=")[::2] for word in str(option).split(","))
-        found[words.get("name", "")] = words.get("profile", "")
-    return found
+        profiles[words.get("name", "")] = words.get("profile", "")
+    return profiles

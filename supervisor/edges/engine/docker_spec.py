@@ -29,7 +29,7 @@ LOG_FILES = 2  # with a single one, what was said last is gone whenever it is fu
 
 
 def create_body(spec: ContainerSpec, labels: dict[str, str], holder: str | None) -> dict[str, Any]:
-    """The whole request; `holder` is the id of the container whose network it joins."""
+    """Return the whole request; `holder` is the id of the container whose network the container joins."""
     if not spec.command:
         raise EngineError(f"cannot create container {spec.name}: it has no command")
     if spec.capabilities and spec.uid != 0:

@@ -38,7 +38,7 @@ class PodmanClient(EngineClient):
         self._socket = socket
 
     def version(self, action: str, deadline: float | None = None) -> str:
-        """What the service says of itself in the headers of its cheapest answer."""
+        """Return the service's version, from the headers of its cheapest answer."""
         return str(self._send(action, "get", "/_ping", deadline=deadline).headers.get("Libpod-API-Version", "unknown"))
 
     def _connect(self) -> requests.Session:

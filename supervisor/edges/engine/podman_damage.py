@@ -1,7 +1,7 @@
-"""Checks the storage of a private engine: emptied files after a loss of power are a known disease of it.
+"""Checks the storage of a private engine: a loss of power may leave emptied files in it.
 
-What is asked is what the supervisor needs of it: a list, each container of the list, and, if it is to be thorough, the
-content of every image, which the engine compares with the checksums that it kept when the image was loaded.
+The engine is asked for what the supervisor needs of it: a list, each container of the list, and, if it is to be
+thorough, the content of every image, which the engine then writes to its spool.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ _NOT_FOUND = 404
 
 
 def damage(client: PodmanClient, files: PodmanFiles, *, is_thorough: bool) -> str:
-    """Return what is wrong with the storage, or nothing. EngineUnavailableError: the engine does not answer."""
+    """Return what is wrong with the storage; empty: nothing.
+
+    Raises EngineUnavailableError: when the engine does not answer.
+    """
     try:
         for identity in _listed(client):
             _look(client, identity)
@@ -37,7 +40,10 @@ def _listed(client: PodmanClient) -> frozenset[str]:
 
 
 def _look(client: PodmanClient, identity: str) -> None:
-    """A container that is being made or removed at this moment is refused too: it is asked for twice."""
+    """Return why a container cannot be inspected.
+
+    One that is being made or removed is refused too: it is asked for twice.
+    """
     for attempt in (1, 2):
         try:
             client.get(f"inspect container {identity[:12]}", f"/containers/{identity}/json", deadline=LOOK_DEADLINE)

@@ -1,4 +1,4 @@
-"""What Podman reports, as our values: its field names and its words for states end here."""
+"""Turns reports of Podman into our values: its field names and its words for states end here."""
 
 from __future__ import annotations
 
@@ -21,15 +21,20 @@ _STATES = {
 }
 
 
-def process(found: Any) -> Process | None:
-    pid = int(found["State"]["Pid"])
+def process(report: Any) -> Process | None:
+    pid = int(report["State"]["Pid"])
     return Process.find(pid) if pid else None
 
 
-def inspected(found: Any) -> Container:
-    state = found["State"]
-    facts = state | {"Labels": found["Config"]["Labels"]}
-    container = _value(found["Id"], found["Name"], found["Image"], state["Status"], facts)
+def is_settled(report: Any) -> bool:
+    """True unless the engine takes a container for running whose process is gone."""
+    return process(report) is not None or report["State"]["Status"] not in ("running", "stopping")
+
+
+def inspected(report: Any) -> Container:
+    state = report["State"]
+    facts = state | {"Labels": report["Config"]["Labels"]}
+    container = _value(report["Id"], report["Name"], report["Image"], state["Status"], facts)
     return replace(container, started=seconds(state["StartedAt"])) if container.pid else container
 
 

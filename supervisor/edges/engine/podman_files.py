@@ -1,7 +1,7 @@
-"""The files that make an engine service ours alone: its configuration, and where it keeps things.
+"""The files that make an engine service ours alone: its configuration, and where it stores things.
 
-What lives under `state` survives a boot (images, containers), what lives under `runtime` must not: Podman tells from
-its absence that the machine was booted.
+Files below `state` survive a boot (images, containers), those below `runtime` must not: Podman takes their absence as
+the sign that the machine was booted.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class PodmanFiles:
 
     @property
     def record(self) -> Path:
-        """Which process serves the socket."""
+        """The file that names the process which serves the socket."""
         return self.runtime / "engine.json"
 
     @property
@@ -50,21 +50,24 @@ class PodmanFiles:
 
     @property
     def storage(self) -> Path:
-        """The newest one: one that was damaged is laid aside by making another one beside it."""
+        """The newest storage folder: a damaged one is laid aside by making another one beside it."""
         return max(self._storages(), key=_number, default=self.root / STORAGE)
 
     def laid_aside(self) -> tuple[Path, ...]:
-        """Storages that were damaged; containers may still run from them."""
+        """Return the storages that were damaged, oldest first; containers may still run from them."""
         return tuple(sorted(self._storages(), key=_number)[:-1])
 
     def lay_storage_aside(self) -> Path:
-        """Make an empty storage the one that is used; return it. Only while no service runs. OSError."""
+        """Make an empty storage the one that is used, and return it. Only while no service runs.
+
+        Raises OSError: when it cannot be made.
+        """
         fresh = self.root / f"{STORAGE}-{_number(self.storage) + 1}"
         fresh.mkdir(mode=0o700)
         return fresh
 
     def can_be_written(self, reserve: int) -> bool:
-        """False while the disk is full or read-only: a failure is no sign of a damaged storage then."""
+        """Return False while the disk is full or read-only: a failure is no sign of a damaged storage then."""
         try:
             if shutil.disk_usage(self.root).free < reserve:
                 return False
@@ -97,7 +100,10 @@ class PodmanFiles:
         return self.runtime / ("podman" if number == 1 else f"podman-{number}")
 
     def prepare(self) -> str:
-        """Make folders and configuration; return a digest of the configuration."""
+        """Make folders and configuration; return a digest of the configuration.
+
+        Raises EngineUnavailableError: when they cannot be made, or the socket's path is too long.
+        """
         if len(os.fsencode(self.socket)) > SOCKET_PATH_LIMIT:
             raise EngineUnavailableError(
                 f"cannot start the engine: socket path {self.socket} is longer than {SOCKET_PATH_LIMIT} bytes; "
@@ -118,7 +124,7 @@ class PodmanFiles:
         return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
 
     def environment(self) -> dict[str, str]:
-        """All the service sees of the environment: no proxies, no sockets of an init system, no user's settings."""
+        """Return the service's whole environment: no proxies, no sockets of an init system, no user's settings."""
         return {
             "PATH": PATH,
             "HOME": str(self.root),
@@ -129,13 +135,13 @@ class PodmanFiles:
         }
 
     def write_exit_code(self, container: str, code: int) -> None:
-        """What the monitor of a container leaves when the container ends."""
+        """Write the exit code of a container where its monitor would have left it."""
         folder = self.volatile / "tmp" / "exits"
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         _write(folder / container, str(code))
 
     def empty_spool(self) -> None:
-        """Archives that a killed service left behind; only while no service runs."""
+        """Remove archives that a killed service left behind. Only while no service runs."""
         for leftover in self.spool.iterdir():
             subprocess.run(["rm", "-rf", "--one-file-system", str(leftover)], check=False, timeout=60)
 
@@ -174,7 +180,7 @@ runroot = {_quoted(self.volatile / "run")}
 """
 
     def _driver(self) -> str:
-        """What the storage was made with; for a new one overlay wherever the kernel and file system can."""
+        """Return the driver that the storage was made with; for a new one overlay wherever it can be mounted."""
         for driver in ("overlay", "vfs"):
             if (self.storage / f"{driver}-layers").exists():
                 return driver

@@ -1,7 +1,8 @@
-"""Containers that run and that the engine's storage does not know: it was damaged and another one is in its place.
+"""Containers that run although the engine's storage does not have them: it was damaged and another one is in its place.
 
-Their monitors run on, so they are found by their command lines; what the labels said lies beside the storage. They are
-looked at, entered and ended without the engine, until the hand-over to a container of the new storage has ended.
+Their monitors run on, so they are found by their command lines; a description with their labels lies beside the
+storage. They are inspected, entered and ended without the engine, until the hand-over to a container of the new storage
+has ended.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _LOG_LINE = re.compile(rb"^\S+ std(?:out|err) [FP] ")
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A container by its monitor."""
+    """A container that was found by its monitor."""
 
     name: str
     identity: str
@@ -43,18 +44,20 @@ class Orphan:
 
 
 def orphans(files: PodmanFiles, *, all_of_them: bool = False) -> tuple[Orphan, ...]:
-    """Return those of storages that were laid aside; `all_of_them`: those of the present one too."""
+    """Return the containers of storages that were laid aside; `all_of_them`: those of the present storage too."""
     if not all_of_them and not files.laid_aside():
         return ()
-    found = (_orphan(files, int(entry)) for entry in os.listdir("/proc") if entry.isdigit())
-    return tuple(one for one in found if one and (all_of_them or one.storage != files.storage))
+    candidates = (_orphan(files, int(entry)) for entry in os.listdir("/proc") if entry.isdigit())
+    return tuple(orphan for orphan in candidates if orphan and (all_of_them or orphan.storage != files.storage))
 
 
 def find(files: PodmanFiles, name: str) -> Orphan | None:
-    return next((one for one in orphans(files) if one.name == name), None)
+    """Return the orphan of this name; None: there is none."""
+    return next((orphan for orphan in orphans(files) if orphan.name == name), None)
 
 
 def container_of(files: PodmanFiles, orphan: Orphan) -> Container:
+    """Return an orphan as the port lists containers."""
     said = _described(files, orphan.name)
     return Container(
         id=orphan.identity,
@@ -78,12 +81,16 @@ def describe(files: PodmanFiles, spec: ContainerSpec, labels: Mapping[str, str])
 
 
 def forget(files: PodmanFiles, name: str) -> None:
+    """Remove the description of a container; nothing happens when there is none."""
     with contextlib.suppress(OSError):
         (files.descriptions / f"{name}.json").unlink(missing_ok=True)
 
 
 def stop(files: PodmanFiles, orphan: Orphan, timeout: float) -> None:
-    """Ask it to end as its image wants to be asked, and end it after `timeout` seconds. EngineError."""
+    """Send a container its stop signal, and SIGKILL after `timeout` seconds.
+
+    Raises EngineError: when it outlives that.
+    """
     word = str(_described(files, orphan.name).get("stop_signal", "SIGTERM"))
     orphan.process.signal(getattr(signal, word, signal.SIGTERM))
     if not orphan.process.wait(timeout):
@@ -91,7 +98,10 @@ def stop(files: PodmanFiles, orphan: Orphan, timeout: float) -> None:
 
 
 def end(orphan: Orphan) -> None:
-    """SIGKILL, and what its runtime keeps of it is removed. EngineError: it is still there."""
+    """End a container with SIGKILL, and remove what its runtime stored of it.
+
+    Raises EngineError: when it is still there.
+    """
     orphan.process.signal(signal.SIGKILL)
     if not orphan.process.wait(END_SECONDS):
         raise EngineError(f"cannot end container {orphan.name}: it outlives SIGKILL by {END_SECONDS:g} s")
@@ -101,7 +111,10 @@ def end(orphan: Orphan) -> None:
 
 
 def execute(orphan: Orphan, command: Sequence[str], timeout: float) -> ExecResult:
-    """Run a command inside. EngineError: it cannot be run, or does not end in time."""
+    """Run a command inside a container.
+
+    Raises EngineError: when it cannot be run, or does not end within `timeout` seconds.
+    """
     runtime = shutil.which("runc", path=PATH) or "runc"
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         try:
@@ -120,7 +133,7 @@ def execute(orphan: Orphan, command: Sequence[str], timeout: float) -> ExecResul
 
 
 def log_lines(orphan: Orphan, tail: int) -> Iterator[bytes]:
-    """Yield the newest lines of its log."""
+    """Yield the newest `tail` lines of an orphan's log; none when it cannot be read."""
     with contextlib.suppress(OSError):
         if orphan.log and tail:
             for line in orphan.log.read_bytes().splitlines(keepends=True)[-tail:]:
@@ -128,14 +141,14 @@ def log_lines(orphan: Orphan, tail: int) -> Iterator[bytes]:
 
 
 def unknown(files: PodmanFiles, known: Collection[str]) -> str:
-    """Return the name of a container that runs from the present storage and that it does not know; or nothing."""
-    of_present = (one for one in orphans(files, all_of_them=True) if one.storage == files.storage)
-    return next((one.name for one in of_present if one.identity not in known), "")
+    """Return the name of a container that runs from the present storage without being in it; empty: there is none."""
+    of_present = (orphan for orphan in orphans(files, all_of_them=True) if orphan.storage == files.storage)
+    return next((orphan.name for orphan in of_present if orphan.identity not in known), "")
 
 
 def tidy(files: PodmanFiles) -> None:
     """Remove storages that were laid aside and that nothing runs from any more."""
-    used = {one.storage for one in orphans(files)}
+    used = {orphan.storage for orphan in orphans(files)}
     for storage in files.laid_aside():
         if storage not in used:
             remove_folders(storage, files.volatile_of(storage))

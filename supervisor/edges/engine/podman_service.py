@@ -1,6 +1,6 @@
 """The engine's own service process: started by the supervisor, outliving it, adopted by the next one.
 
-It is in a session of its own and nobody's responsibility but ours: pid and start time are recorded beside the socket.
+It is in a session of its own and nobody else looks after it: pid and start time are recorded beside the socket.
 Containers do not depend on it (each has a monitor whose parent is init), so it may be killed and started at any time.
 """
 
@@ -17,12 +17,12 @@ import threading
 import time
 from collections.abc import Callable
 
+from supervisor.decisions.retries import ENGINE_ANSWER, ENGINE_CLEAN_UP, poll
 from supervisor.edges.engine.podman_files import PATH, PodmanFiles
 from supervisor.edges.engine.processes import Process, is_cleaning_up
 from supervisor.edges.engine.space import SPACE_RESERVE
 from supervisor.values.errors import EngineError, EngineUnavailableError
 
-START_DEADLINE = 20.0
 STOP_DEADLINE = 5.0
 LOG_LIMIT = 1024 * 1024
 CONMON_PLACES = "/usr/libexec/podman:/usr/local/libexec/podman:/usr/lib/podman:/usr/libexec/crio"
@@ -33,19 +33,22 @@ PACKAGES = {"podman": "podman", "runc": "runc", "conmon": "conmon"}
 log = logging.getLogger(__name__)
 
 
-class EngineEndedError(EngineUnavailableError):
+class EngineEndedError(EngineUnavailableError, word="engine-ended"):
     """The service ended before it answered."""
 
 
 class PodmanService:
-    """Keeps one `podman system service` running on a private socket. `ping` raises EngineError while none answers."""
+    """Runs one `podman system service` on a private socket. `ping` raises EngineError while it does not answer."""
 
     def __init__(self, files: PodmanFiles, ping: Callable[[], object]) -> None:
         self._files, self._ping = files, ping
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Adopt the recorded service when it answers and is as we would start it; else replace it."""
+        """Adopt the recorded service when it answers and is as we would start it; else replace it.
+
+        Raises EngineUnavailableError: when it cannot be started; no process is left then.
+        """
         with self._lock:
             program = require_programs()
             try:
@@ -58,7 +61,10 @@ class PodmanService:
                 self._start_without_storage(program)
 
     def renew_storage(self) -> None:
-        """Lay the storage aside and start with an empty one; containers keep running. EngineUnavailableError."""
+        """Lay the storage aside and start with an empty one; containers go on.
+
+        Raises EngineUnavailableError: when it cannot be started.
+        """
         with self._lock:
             program = require_programs()
             self._end_service()
@@ -69,7 +75,10 @@ class PodmanService:
                 raise EngineUnavailableError(f"cannot start the engine: {error}") from error
 
     def _start_without_storage(self, program: str) -> None:
-        """It ends at once: where it starts with an empty storage, the one that it had is damaged and laid aside."""
+        """Start with an empty storage a service that ended at once with the one it had.
+
+        When it starts so, the former storage is damaged and stays laid aside; else the empty one is removed.
+        """
         fresh = self._files.lay_storage_aside()
         try:
             self._adopt_or_replace(program)
@@ -89,10 +98,13 @@ class PodmanService:
         self._files.empty_spool()
         self._files.socket.unlink(missing_ok=True)
         process = self._spawn(program)
-        self._files.record.write_text(
-            json.dumps({"pid": process.pid, "started": process.started, "configuration": digest})
-        )
-        self._await_answer(process)
+        record = {"pid": process.pid, "started": process.started, "configuration": digest}
+        try:
+            self._files.record.write_text(json.dumps(record))
+            self._await_answer(process)
+        except BaseException:  # a service that is not recorded, or does not answer, would never be ended
+            _end(process, signal.SIGKILL)
+            raise
 
     def stop(self) -> None:
         """End the service; containers keep running. Nothing happens when none is recorded."""
@@ -111,13 +123,11 @@ class PodmanService:
         self._files.socket.unlink(missing_ok=True)
 
     def _await_clean_up(self) -> None:
-        """Give monitors of ended containers, and the commands they leave behind, time to end."""
-        deadline = time.monotonic() + STOP_DEADLINE
-        while time.monotonic() < deadline and is_cleaning_up(str(self._files.storage)):
-            time.sleep(0.05)
+        """Wait for monitors of ended containers, and the commands they leave behind, for some seconds at most."""
+        poll(ENGINE_CLEAN_UP, lambda: not is_cleaning_up(str(self._files.storage)), sleep=time.sleep)
 
     def process(self) -> Process | None:
-        """The service that runs now."""
+        """Return the service that runs now; None: none does."""
         recorded = self._recorded()
         return recorded[0] if recorded else None
 
@@ -131,7 +141,9 @@ class PodmanService:
         return (process, digest) if process.is_alive() else None
 
     def _is_good(self, process: Process) -> bool:
-        """It answers, and sees the network that we see: router-mode containers are started in its namespace."""
+        """Return True if the service answers, and is in our network: router-mode containers are
+        started in its network.
+        """
         if process.namespace("net") != Process(os.getpid(), 0).namespace("net"):
             return False
         try:
@@ -178,18 +190,21 @@ class PodmanService:
         return process
 
     def _await_answer(self, process: Process) -> None:
-        for _ in range(int(START_DEADLINE / 0.02)):
-            if self._files.socket.exists():
-                with contextlib.suppress(EngineUnavailableError):
-                    self._ping()
-                    return
-            if process.wait(0.02):
-                _reap(process.pid)
-                raise EngineEndedError(f"cannot start the engine: it ended: {self._last_words()}")
-        _end(process, signal.SIGKILL)
+        if poll(ENGINE_ANSWER, self._is_answering, sleep=process.wait):
+            return
+        if process.wait(0):
+            raise EngineEndedError(f"cannot start the engine: it ended: {self._last_words()}")
         raise EngineUnavailableError(
-            f"cannot start the engine: no answer on {self._files.socket} in {START_DEADLINE:g} s: {self._last_words()}"
+            f"cannot start the engine: no answer on {self._files.socket} in {ENGINE_ANSWER.longest:g} s:"
+            f" {self._last_words()}"
         )
+
+    def _is_answering(self) -> bool:
+        if self._files.socket.exists():
+            with contextlib.suppress(EngineError):
+                self._ping()
+                return True
+        return False
 
     def _last_words(self) -> str:
         with contextlib.suppress(OSError):
@@ -204,21 +219,21 @@ class PodmanService:
 
 
 def require_programs(path: str = PATH, conmon_places: str = CONMON_PLACES) -> str:
-    """Return the path of podman; name everything that is missing, and its package."""
+    """Return the path of podman. Raises EngineUnavailableError: with everything that is missing, and its package."""
     if os.geteuid() != 0:
         raise EngineUnavailableError("cannot start the engine: it needs root; start the supervisor as root")
-    found = {
+    places = {
         "podman": shutil.which("podman", path=path),
         "runc": shutil.which("runc", path=path),
         "conmon": shutil.which("conmon", path=f"{path}:{conmon_places}"),
     }
-    missing = [program for program, path in found.items() if path is None]
+    missing = [program for program, path in places.items() if path is None]
     if missing:
         packages = " ".join(PACKAGES[program] for program in missing)
         raise EngineUnavailableError(
             f"cannot start the engine: {', '.join(missing)} not found; install with: apt-get install {packages}"
         )
-    return str(found["podman"])
+    return str(places["podman"])
 
 
 def _end(process: Process, first: int) -> None:
@@ -230,6 +245,6 @@ def _end(process: Process, first: int) -> None:
 
 
 def _reap(pid: int) -> None:
-    """Collect it if it is our child and has ended; an adopted one is init's to collect."""
+    """Collect a process if it is our child and has ended; an adopted one is init's to collect."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)

@@ -20,7 +20,7 @@ from supervisor.values.state import ContainerSpec
 
 
 def create_body(spec: ContainerSpec, labels: dict[str, str]) -> dict[str, Any]:
-    """The whole request. Every field of `spec` is in it."""
+    """Return the whole request, with every field of `spec`. Raises EngineError: when the container has no command."""
     if not spec.command:
         raise EngineError(f"cannot create container {spec.name}: it has no command")
     return {

@@ -13,12 +13,14 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Process:
+    """A process that cannot be mistaken for another one which gets its pid later."""
+
     pid: int
     started: int  # clock ticks after boot, field 22 of /proc/PID/stat
 
     @classmethod
     def find(cls, pid: int) -> Process | None:
-        """The process that has this pid now; None when there is none or it is a zombie."""
+        """Return the process that has this pid now; None: there is none, or it is a zombie."""
         try:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
@@ -36,7 +38,7 @@ class Process:
                     signal.pidfd_send_signal(pidfd, number)
 
     def wait(self, timeout: float) -> bool:
-        """Has it ended within `timeout` seconds?"""
+        """Wait for the process to end; return False if it has not within `timeout` seconds."""
         with _descriptor(self) as pidfd:
             if pidfd is None:
                 return True
@@ -45,7 +47,7 @@ class Process:
             return bool(poller.poll(max(0, timeout) * 1000))
 
     def namespace(self, kind: str) -> str | None:
-        """Identity of its namespace (`net`, `pid`, ...)."""
+        """Return the identity of a namespace of the process (`net`, `pid`, …); None: it is gone."""
         try:
             return str(Path(f"/proc/{self.pid}/ns/{kind}").readlink())
         except OSError:
@@ -53,7 +55,7 @@ class Process:
 
 
 def is_cleaning_up(storage: str) -> bool:
-    """Does a process that names `storage` still run, other than the monitor of a container that runs?"""
+    """Return True while a process that names `storage` runs, other than the monitor of a container that runs."""
     return any(
         _names(pid, storage) and all(_names(child, storage) for child in _children(pid))
         for pid in map(int, filter(str.isdigit, os.listdir("/proc")))

@@ -13,7 +13,10 @@ SPACE_STEP = 8 * 1024 * 1024
 
 
 def with_space(stream: Iterable[bytes], folder: Path, reserve: int) -> Iterator[bytes]:
-    """Pass the archive on while there is room for it: engines spool archive and layers on the disk of `folder`."""
+    """Yield the archive while `folder` has room for it: engines spool archive and layers there.
+
+    Raises EngineError: when fewer than `reserve` bytes are free.
+    """
     unchecked = SPACE_STEP
     for chunk in stream:
         unchecked += len(chunk)

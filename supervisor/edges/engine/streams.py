@@ -10,7 +10,7 @@ _HEADER = 8
 
 
 def frames(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Cut a byte stream, however it is chunked, into (stream, content)."""
+    """Yield (stream, content) from a byte stream, however it is chunked."""
     buffer = bytearray()
     for chunk in chunks:
         buffer += chunk
@@ -23,7 +23,7 @@ def frames(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def collect(chunks: Iterable[bytes], limit: int = OUTPUT_LIMIT) -> tuple[bytes, bytes]:
-    """Both streams, each cut at `limit`; the rest is read and forgotten so that the writer never blocks."""
+    """Return both streams, each cut at `limit`; the rest is read and dropped, so that the writer never blocks."""
     outputs = {STDOUT: bytearray(), STDERR: bytearray()}
     for stream, content in frames(chunks):
         output = outputs.setdefault(stream, bytearray())
@@ -32,7 +32,9 @@ def collect(chunks: Iterable[bytes], limit: int = OUTPUT_LIMIT) -> tuple[bytes, 
 
 
 def lines(chunks: Iterable[bytes], limit: int = OUTPUT_LIMIT) -> Iterator[bytes]:
-    """Lines of both streams as they come, each with its newline; longer ones than `limit` are cut into pieces."""
+    """Yield lines of both streams as they come, each with its newline; those longer than `limit` are
+    cut into pieces.
+    """
     pending: dict[int, bytes] = {}
     for stream, content in frames(chunks):
         *whole, rest = (pending.pop(stream, b"") + content).split(b"\n")

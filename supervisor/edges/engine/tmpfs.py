@@ -1,7 +1,7 @@
 """Gives temporary folders the mode they were declared with, before the container's program runs.
 
-runc before 1.1.8 gives a tmpfs the mode of the image's folder below it, whatever the mount options say. Between
-`init` (everything is mounted) and `start` (the program begins) it is put right from outside.
+runc before 1.1.8 gives a tmpfs the mode of the image's folder below it, whatever the mount options are. Between `init`
+(everything is mounted) and `start` (the program begins) it is put right from outside.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def apply_modes(container: str, process: Process, options: Mapping[str, str]) -> None:
-    """`options` are mount options by target, as the engine reports them."""
+    """Set the modes in `options`, which are mount options by target.
+
+    Raises EngineError: when the container has ended.
+    """
     devices = _tmpfs_devices(process.pid) if options else {}
     for target, words in options.items():
-        if found := re.search(r"\bmode=([0-7]+)", words):
-            _apply(container, process, target, int(found[1], 8), devices.get(target))
+        if mode := re.search(r"\bmode=([0-7]+)", words):
+            _apply(container, process, target, int(mode[1], 8), devices.get(target))
 
 
 def _apply(container: str, process: Process, target: str, mode: int, device: str | None) -> None:
@@ -44,7 +47,7 @@ def _apply(container: str, process: Process, target: str, mode: int, device: str
 
 
 def _tmpfs_devices(pid: int) -> dict[str, str]:
-    """Device number of every tmpfs by mount point, from the container's own view."""
+    """Return the device number of every tmpfs by mount point, from the container's own view."""
     try:
         lines = Path(f"/proc/{pid}/mountinfo").read_text().splitlines()
     except OSError as error:

@@ -1,13 +1,13 @@
 """The intake: command files of a management server become the router's configuration.
 
-commands -> cards -> merge -> bags -> cloudstack -> networks, guests, balancer (balancer_*), tunnels -> RouterConfig
+file -> `command.parse` -> merge into the bags -> interpret -> RouterConfig. A type of command is one module of
+`cloudstack` (its `FAMILY` has the fields, the merge and the meaning); `registry` finds them, `intake` runs them.
 """
 
 from supervisor.edges.intake.bags import Bags, bags_from_json, bags_to_json
-from supervisor.edges.intake.cards import kernel_cards
-from supervisor.edges.intake.cloudstack import CloudStackIntake, interpret
-from supervisor.edges.intake.commands import Command, parse
-from supervisor.edges.intake.merge import merge
+from supervisor.edges.intake.cloudstack.cards import kernel_cards
+from supervisor.edges.intake.family import Command
+from supervisor.edges.intake.intake import CloudStackIntake, interpret, merge, parse
 
 __all__ = [
     "Bags",

@@ -1,35 +1,39 @@
-"""How interpretation goes on after a bad part: the part is left out, and named."""
+"""Faults of interpretation: a bad part is left out and named, and the others go on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from supervisor.values.bounds import NO_BOUNDS, Bounds
 from supervisor.values.errors import Fault
 
 
 class BadPartError(Exception):
-    """This part of the configuration cannot be used; its message is the reason."""
+    """A part of the configuration cannot be used; the message is the reason."""
 
 
 class Faults:
-    """Collects what was left out."""
+    """Collects the parts that are left out. `bounds` are those that a part must keep."""
 
-    def __init__(self) -> None:
-        self._found: list[Fault] = []
+    def __init__(self, bounds: Bounds = NO_BOUNDS) -> None:
+        self._faults: list[Fault] = []
+        self.bounds = bounds
 
     @property
-    def found(self) -> tuple[Fault, ...]:
-        return tuple(self._found)
+    def all(self) -> tuple[Fault, ...]:
+        """The faults so far, in the order in which they were met."""
+        return tuple(self._faults)
 
     def add(self, path: str, problem: str) -> None:
-        self._found.append(Fault(path, problem))
+        """Record a fault of the part at `path`."""
+        self._faults.append(Fault(path, problem))
 
     @contextmanager
     def part(self, path: str) -> Iterator[None]:
-        """What goes wrong inside is a fault of `path` and ends only that part.
+        """Make an error inside a fault of `path`: it ends only that part.
 
-        The kept form was checked when it was taken in, but it may be older than these checks: any of the errors that
+        The stored form was checked when it was taken in, but it may be older than these checks: any of the errors that
         reading a JSON object raises counts.
         """
         try:

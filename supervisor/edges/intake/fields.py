@@ -1,127 +1,51 @@
-"""What the fields of commands must look like; each check names the first thing that is wrong, with its path."""
+"""The shapes of the fields of commands. Values are stored as they came; these only say which ones are refused."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
-from typing import Any
 
-HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?")
-Check = Callable[[Any], str | None]
-"""Says what is wrong with a value, or None."""
+from supervisor.documents import Boolean, Field, Integer, ListOf, MapOf, Optional, Parsed, Record, Text, TupleOf
 
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    name: str
-    check: Check
-    is_required: bool = True
+_LONGEST = 1 << 30  # the size of a file is bounded, and no field of it by itself
+_HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?")
 
 
-def text(value: Any) -> str | None:
-    return None if isinstance(value, str) else f"must be a text, not {kind(value)}"
-
-
-def boolean(value: Any) -> str | None:
-    return None if isinstance(value, bool) else f"must be true or false, not {kind(value)}"
-
-
-def number(value: Any) -> str | None:
-    return None if isinstance(value, int) and not isinstance(value, bool) else f"must be a number, not {kind(value)}"
-
-
-def address(value: Any) -> str | None:
-    return text(value) or _parsed(IPv4Address, value, "an IPv4 address")
-
-
-def address_or_name(value: Any) -> str | None:
-    """A text of digits and dots only must be an address: no name ends in a number."""
-    if fault := text(value):
-        return fault
-    is_name = HOST_NAME.fullmatch(value) and not value.rstrip(".").rpartition(".")[2].isdigit()
-    if (is_name and len(value) <= 253) or address(value) is None:
-        return None
-    return f"{value!r:.80} is neither an IPv4 address nor a host name"
-
-
-def netmask(value: Any) -> str | None:
-    return text(value) or _parsed(lambda mask: IPv4Network(f"0.0.0.0/{mask}"), value, "a netmask")
-
-
-def mac(value: Any) -> str | None:
-    is_good = isinstance(value, str) and re.fullmatch(r"(?i)[0-9a-f]{2}(:[0-9a-f]{2}){5}", value)
-    return None if is_good else f"{value!r:.40} is not an Ethernet address"
-
-
-def device(value: Any) -> str | None:
-    is_good = isinstance(value, str) and re.fullmatch(r"eth[0-9]{1,3}", value)
-    return None if is_good else f"{value!r:.40} is not a device (eth<number>)"
-
-
-def device_number(value: Any) -> str | None:
-    return None if re.fullmatch(r"[0-9]{1,3}", str(value)) else f"{value!r:.40} is not the number of a device"
-
-
-def texts(value: Any) -> str | None:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        return "must be a list of texts"
-    return None
-
-
-def map_of_texts(value: Any) -> str | None:
-    if not isinstance(value, dict):
-        return f"must be an object, not {kind(value)}"
-    wrong = next((key for key, item in value.items() if not isinstance(item, str)), None)
-    return None if wrong is None else f"{wrong} must be a text, not {kind(value[wrong])}"
-
-
-def rows(value: Any) -> str | None:
-    """Metadata: folder, file and a value or null, three by three."""
-    if not isinstance(value, list):
-        return f"must be a list, not {kind(value)}"
-    for index, row in enumerate(value):
-        is_good = isinstance(row, list) and len(row) == 3 and all(isinstance(item, str) for item in row[:2])
-        if not is_good or not (row[2] is None or isinstance(row[2], str)):
-            return f"[{index}] must be a folder, a file and a value or null"
-    return None
-
-
-def list_of(fields: tuple[Field, ...]) -> Check:
-    def check(value: Any) -> str | None:
-        if not isinstance(value, list):
-            return f"must be a list, not {kind(value)}"
-        for index, item in enumerate(value):
-            if fault := fault_of(item, fields):
-                return f"[{index}].{fault}"
-        return None
-
-    return check
-
-
-def fault_of(body: Any, fields: tuple[Field, ...]) -> str | None:
-    """The first fault of an object, as `field: problem`."""
-    if not isinstance(body, Mapping):
-        return f"must be an object, not {kind(body)}"
-    for field in fields:
-        value = body.get(field.name)
-        if value is None:  # null fields are left out by the sender
-            if field.is_required:
-                return f"{field.name}: is missing"
-        elif fault := field.check(value):
-            return f"{field.name}{'' if fault.startswith('[') else ': '}{fault}"
-    return None
-
-
-def kind(value: Any) -> str:
-    kinds = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
-    return kinds.get(type(value), "a number")
-
-
-def _parsed(parse: Callable[[str], object], value: str, what: str) -> str | None:
+def is_address_or_name(text: str) -> bool:
+    """True if a text is an IPv4 address or a host name. One of digits and dots only must be an address."""
+    if _HOST_NAME.fullmatch(text) and not text.rstrip(".").rpartition(".")[2].isdigit():
+        return len(text) <= 253
     try:
-        parse(value)
+        IPv4Address(text)
     except ValueError:
-        return f"{value!r:.40} is not {what}"
-    return None
+        return False
+    return True
+
+
+def _netmask(text: str) -> IPv4Network:
+    return IPv4Network(f"0.0.0.0/{text}")
+
+
+def _address_or_name(text: str) -> str:
+    if not is_address_or_name(text):
+        raise ValueError(text)
+    return text
+
+
+TEXT = Text(r"[\s\S]*", limit=_LONGEST)
+BOOLEAN = Boolean()
+NUMBER = Integer()
+ADDRESS = Parsed(IPv4Address, "must be an IPv4 address")
+ADDRESS_OR_NAME = Parsed(_address_or_name, "must be an IPv4 address or a host name")
+NETMASK = Parsed(_netmask, "must be a netmask")
+MAC = Text(r"(?i:[0-9a-f]{2}(:[0-9a-f]{2}){5})", "must be an Ethernet address")
+DEVICE = Text(r"eth[0-9]{1,3}", "must be a device (eth<number>)")
+DEVICE_NUMBER = Text(r"[0-9]{1,3}", "must be the number of a device", takes_numbers=True)
+TEXTS = ListOf(TEXT)
+MAP_OF_TEXTS = MapOf(TEXT, TEXT)
+ROWS = ListOf(TupleOf((TEXT, TEXT, Optional(TEXT)), "must be a folder, a file and a value or null"))
+
+
+def objects(*fields: Field) -> ListOf:
+    """Return the shape of a list of objects that have these fields, and others."""
+    return ListOf(Record(dict, fields, is_open=True))

@@ -1,8 +1,8 @@
-"""The media-watch edge: tells that a path may hold a new medium. Whether it does is for the library to find out.
+"""The media-watch edge: offers paths that may hold a new medium; the library finds out whether they do.
 
-inotify      what the kernel says of a folder
-folder       which files of the folder are to be looked at
-uevents      what the kernel says of block devices
-drives       which of the devices in the settings are to be looked at
+inotify      the kernel's messages about a folder
+folder       the files of the folder that are to be read
+uevents      the kernel's messages about block devices
+drives       the devices in the settings that are to be read
 watch        the thread that waits for both
 """

@@ -1,4 +1,4 @@
-"""Block devices that the settings name as media: says which of them may hold another medium now."""
+"""Block devices that the settings name as media, and which of them may hold another medium now."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NO_DISC, TRAY_OPEN = 1, 2
 
 
 class Drives:
-    """OSError when the kernel does not tell of devices here."""
+    """The devices among `media`. Raises OSError: when the kernel sends no messages about devices here."""
 
     def __init__(self, media: Sequence[Path]) -> None:
         self._media = media
@@ -32,7 +32,7 @@ class Drives:
         self._uevents.close()
 
     def read(self) -> tuple[str, ...]:
-        """Return what changed since it was asked last, and is not empty."""
+        """Return the devices that changed since the last call and are not empty; empty: none did."""
         names = self._uevents.read()
         return tuple(str(path) for path in concerned(self._media, names) if holds_medium(path))
 
@@ -45,10 +45,10 @@ def concerned(media: Sequence[Path], names: frozenset[str]) -> tuple[Path, ...]:
 
 
 def holds_medium(path: Path) -> bool:
-    """Look whether a drive is empty, without closing its tray, as opening it in earnest would."""
+    """Return False if a drive is empty; its tray is not closed, as an ordinary open would."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:  # the same error is told when it is looked at
+    except OSError:  # the error is reported when the medium is opened
         return True
     try:
         is_empty = fcntl.ioctl(handle, CDROM_DRIVE_STATUS, CURRENT_SLOT) in (NO_DISC, TRAY_OPEN)

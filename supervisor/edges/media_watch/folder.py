@@ -1,7 +1,7 @@
-"""The folder into which media are copied: says which of its files are to be looked at, each once until it changes.
+"""The folder into which media are copied, and which of its files are to be read, each once until it changes.
 
-It may be missing, and come later. So that a mount over it, or a file that another host wrote, is found too, whoever
-watches lists it now and then besides.
+It may be missing, and come later. A mount over it, and a file that another host wrote, are found because the watch
+lists the folder now and then besides.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Mark = tuple[int, ...]
 
 
 class MediaFolder:
-    """OSError when the kernel cannot watch any folder."""
+    """Watches one folder. Raises OSError: when the kernel cannot watch any folder."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -39,7 +39,7 @@ class MediaFolder:
         self._inotify.close()
 
     def look(self) -> tuple[str, ...]:
-        """Watch the folder that is there now, and list it."""
+        """Watch the folder that is at the path now, and return its files that changed since they were last returned."""
         try:
             self._watch(self._inotify.add(str(self._path)), None)
             names = sorted(os.listdir(self._path))
@@ -50,7 +50,7 @@ class MediaFolder:
         return self._fresh(names)
 
     def read(self) -> tuple[str, ...]:
-        """Return what came since it was asked last."""
+        """Return the files that came since the last call; empty: none did."""
         events = self._inotify.read()
         if any(event.mask & UNCERTAIN for event in events):
             return self.look()
@@ -72,12 +72,12 @@ class MediaFolder:
     def _is_fresh(self, name: str) -> bool:
         path = self._path / name
         try:
-            found = path.lstat()
+            status = path.lstat()
         except OSError:  # gone again
             return False
         # The time of change is new after every write, rename and copy, so what comes back is looked at again.
-        mark = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-        is_regular = stat.S_ISREG(found.st_mode)
+        mark = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        is_regular = stat.S_ISREG(status.st_mode)
         if mark == self._seen.get(name) or (is_regular and is_being_written(path)):
             return False
         self._seen[name] = mark
@@ -89,19 +89,19 @@ class MediaFolder:
 
 
 def is_medium(name: str) -> bool:
-    """As `*.iso` in a shell: what hides behind a dot is being copied by a tool that renames it later."""
+    """Return True for `*.iso` as a shell means it: a tool that copies writes a hidden file and renames it later."""
     return name.endswith(".iso") and not name.startswith(".")
 
 
 def is_being_written(path: Path) -> bool:
-    """Has anybody opened this file for writing? Whoever has will close it, and that is told.
+    """Return True if a process has this file open for writing: its end of writing will be reported.
 
-    The kernel grants no read lease on such a file (fcntl(2)). A lease that is granted is given back at once; should
-    somebody write in that moment, the kernel holds him up for it, and tells us by a signal that means nothing to us.
+    The kernel grants no read lease on such a file (fcntl(2)). A lease that is granted is given back at once; a process
+    that writes in that moment is held up for it, and the kernel sends us a signal that means nothing to us.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:  # why it cannot be opened is told when it is looked at
+    except OSError:  # the error is reported when the medium is opened
         return False
     try:
         fcntl.fcntl(handle, fcntl.F_SETSIG, signal.SIGURG)

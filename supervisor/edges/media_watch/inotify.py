@@ -1,4 +1,4 @@
-"""What the kernel says of a folder: inotify(7), by way of the C library."""
+"""The kernel's messages about a folder: inotify(7), by way of the C library."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ONLY_FOLDERS = 0x0100_0000
 
 ARRIVALS = CLOSE_WRITE | MOVED_TO
 UNCERTAIN = DELETE_SELF | MOVE_SELF | UNMOUNT | QUEUE_OVERFLOW | IGNORED
-"""What is in the folder, or where it is, must be found out anew."""
+"""Events after which the content of the folder, or its place, must be found out anew."""
 
 _EVENT = struct.Struct("=iIII")  # inotify_event: watch, mask, cookie, length of the name that follows
 _BUFFER = 1 << 16
@@ -27,6 +27,8 @@ _BUFFER = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Event:
+    """A message about a folder, or about the file `name` in it."""
+
     mask: int
     name: str
 
@@ -42,7 +44,7 @@ def events(buffer: bytes) -> Iterator[Event]:
 
 
 class Inotify:
-    """Every method may raise OSError."""
+    """A watch over folders. Every method raises OSError when the kernel refuses."""
 
     def __init__(self) -> None:
         self._library = ctypes.CDLL(None, use_errno=True)
@@ -60,7 +62,7 @@ class Inotify:
         self._checked(self._library.inotify_rm_watch(self._handle, watch))
 
     def read(self) -> tuple[Event, ...]:
-        """Return what has happened since; nothing when nothing has."""
+        """Return the events since the last call; empty: there were none."""
         try:
             return tuple(events(os.read(self._handle, _BUFFER)))
         except BlockingIOError:

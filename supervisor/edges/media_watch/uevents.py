@@ -1,4 +1,4 @@
-"""What the kernel says of block devices: the messages that udev gets too, so that no udev is needed."""
+"""The kernel's messages about block devices, which udev gets too, so that no udev is needed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ LOST = "*"
 
 
 def changed_device(message: bytes) -> str | None:
-    """Return the name (in /dev) of the block device that came, or whose medium may have changed, if it is about one.
+    """Return the name (in /dev) of the block device that came or whose medium may have changed; None: the message is
+    another.
 
-    A drive tells of a new medium by ACTION=change with DISK_MEDIA_CHANGE=1; an attached disk by ACTION=add; one that
-    got another size, or a loop device another file, by ACTION=change. A request to eject changes nothing yet.
+    A drive reports a new medium by ACTION=change with DISK_MEDIA_CHANGE=1; an attached disk by ACTION=add; a device of
+    another size, or a loop device with another file, by ACTION=change. A request to eject changes nothing yet.
     """
     facts = dict(field.split("=", 1) for field in message.decode(errors="replace").split("\0") if "=" in field)
     if facts.get("SUBSYSTEM") != "block" or facts.get("ACTION") not in ("add", "change"):
@@ -27,7 +28,7 @@ def changed_device(message: bytes) -> str | None:
 
 
 class Uevents:
-    """A subscription. OSError where there cannot be one."""
+    """A subscription. Raises OSError: when there cannot be one."""
 
     def __init__(self) -> None:
         kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
@@ -42,7 +43,7 @@ class Uevents:
         self._socket.close()
 
     def read(self) -> frozenset[str]:
-        """Return the names of the devices that changed since; only the kernel is believed."""
+        """Return the names of the devices that changed since the last call; messages of other senders are ignored."""
         changed: set[str] = set()
         while True:
             try:

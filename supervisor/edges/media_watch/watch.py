@@ -1,6 +1,6 @@
 """Waits for media that come while the supervisor runs, and offers them on its own thread, one batch after the other.
 
-While a batch is taken in, what comes next waits with the kernel; if that is too much for it, the kernel says so, and
+While a batch is handled, further messages wait with the kernel; when they are too many for it, it reports a loss, and
 everything is looked at.
 """
 
@@ -27,7 +27,10 @@ LONGEST_OFFER = 5.0  # how long the end of the supervisor waits for a batch that
 
 
 class MediaWatcher:
-    """Satisfies `ports.MediaWatch`: devices among `media`, and files in `folder`, which is listed now and then, too."""
+    """Satisfies `ports.media.MediaWatch`: devices among `media`, and files in `folder`.
+
+    The folder is listed now and then, too: a notification may be lost.
+    """
 
     def __init__(self, media: Sequence[Path], folder: Path | None, interval: float = 60.0) -> None:
         self._media, self._path, self._interval = media, folder, interval
@@ -43,10 +46,10 @@ class MediaWatcher:
             self._drives = self._open("drives", functools.partial(Drives, self._media))
         if self._path:
             self._folder = self._open(str(self._path), functools.partial(MediaFolder, self._path))
-        found = self._folder.look() if self._folder else ()
+        paths = self._folder.look() if self._folder else ()
         self._thread = threading.Thread(target=self._watch, args=(offer,), name="media-watch", daemon=True)
         self._thread.start()
-        return found
+        return paths
 
     def close(self) -> None:
         os.eventfd_write(self._wake, 1)
@@ -56,7 +59,7 @@ class MediaWatcher:
             self._release()
 
     def _open(self, what: str, make: Callable[[], Source]) -> Source | None:
-        """What the kernel refuses to tell is done without: a router must come up although media are not noticed."""
+        """Open a source; None: the kernel refuses, and the router runs without noticing its media."""
         try:
             source = make()
         except OSError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 
 from supervisor.edges.network.command import DEADLINE, run
-from supervisor.edges.network.table import MARK
+from supervisor.edges.network.structure import MARK
 
 RULE = f"-m mark --mark {MARK:#x}/{MARK:#x} -j ACCEPT"
 CHAINS = ("INPUT", "FORWARD")
@@ -25,11 +25,12 @@ class Admission:
         self._deadline = deadline
 
     def ensure(self) -> bool:
-        """Put the rules where they belong; False: they were there already."""
+        """Put the rules where they belong; False: they were there already. Raises NetworkError: when it fails."""
         amended = [self._amend(command, is_wanted=True) for command in COMMANDS]  # both, whatever the first says
         return any(amended)
 
     def remove(self) -> None:
+        """Remove the rules; nothing happens when there are none."""
         for command in COMMANDS:
             if shutil.which(f"{command}-save"):  # without the tool there is no rule either
                 self._amend(command, is_wanted=False)

@@ -22,7 +22,7 @@ add rule {TABLE} hold ct state invalid return
 
 
 class Anchor(OwnedTable):
-    """Raises OSError where there cannot be one."""
+    """The table that anchors translation. Raises OSError: when there cannot be one."""
 
     def __init__(self) -> None:
         super().__init__(TABLE, COMMANDS)

@@ -1,9 +1,9 @@
-"""Counts DNS work by who asked: questions of each client, answers to it by response code; the same of other servers.
+"""Counts DNS work by client: questions of each, and answers to it by response code; the same of other servers.
 
 Some daemons do not count their own errors, and none counts them by client. The kernel counts, in a table of ours beside
-the one that moves traffic: questions once their port has been rewritten, answers before it is, so every generation is
-told apart by the port it has inside. Over UDP only. Counting begins when a port is asked about for the first time, and
-ends with this process. Each set has a bound: whoever comes when it is full is not counted, and nothing else happens.
+the one that moves traffic: questions once their port has been rewritten, answers before it is, so generations are
+distinguished by the port they have inside. Over UDP only. Counting begins when a port is first asked about, and ends
+with this process. Each set has a bound: a client that comes when it is full is not counted, and nothing else happens.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Sums = Mapping[Sum, int]
 
 
 class AnswerCounters:
-    """In the network namespace of the thread that asks first. Safe to use from several threads."""
+    """The counters, in the network namespace of the thread that first reads. Safe to use from several threads."""
 
     def __init__(self, deadline: float = DEADLINE) -> None:
         self._deadline = deadline
@@ -52,9 +52,10 @@ class AnswerCounters:
         self._began: dict[int, tuple[str, Sums]] = {}  # who has a port, and what was counted before
 
     def read(self, container: str, port: int, servers: Sequence[str] = ()) -> str:
-        """Return a line for each client of `port` and each of `servers` that was asked. NetworkError.
+        """Return a line for each client of `port`, and for each of `servers` that was asked.
 
         `client 10.1.1.20 asked 12 good 10 FORMERR 0 SERVFAIL 0 NOTIMP 0 REFUSED 2 OTHER 0`, and the same for `server`.
+        Raises NetworkError: when the kernel's counters cannot be read.
         """
         wanted = {str(ip_address(server)) for server in servers}
         with self._lock:
@@ -81,7 +82,7 @@ class AnswerCounters:
     def _count(self, port: int, servers: Iterable[str]) -> None:
         if self._table is None:
             self._table = OwnedTable(TABLE, _structure())
-        wanted = {f"ports {{ {port} }}", *(f"servers{ip_address(one).version} {{ {one} }}" for one in servers)}
+        wanted = {f"ports {{ {port} }}", *(f"servers{ip_address(server).version} {{ {server} }}" for server in servers)}
         if missing := wanted - self._counted:
             self._table.run("".join(f"add element {TABLE} {element}\n" for element in sorted(missing)))
             self._counted |= missing
@@ -106,10 +107,10 @@ def _elements(listed: Iterable[object]) -> Iterator[tuple[str, int, int]]:
 
 
 def _lines(kind: str, sums: Sums) -> Iterator[str]:
-    found: dict[str, dict[str, int]] = defaultdict(dict)
+    by_address: dict[str, dict[str, int]] = defaultdict(dict)
     for (address, _, word), count in sums.items():
-        found[address][word] = count
-    for address, counts in sorted(found.items()):
+        by_address[address][word] = count
+    for address, counts in sorted(by_address.items()):
         yield f"{kind} {address} " + " ".join(f"{word} {counts.get(word, 0)}" for word in WORDS) + "\n"
 
 

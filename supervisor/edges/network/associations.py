@@ -17,7 +17,7 @@ _KEY = re.compile(r"\s+(aead|enc|auth|auth-trunc|comp) ")  # one that has none i
 
 
 class XfrmAssociations:
-    """Satisfies `ports.Associations`, in the network namespace of the calling thread."""
+    """Satisfies `ports.network.Associations`, in the network namespace of the calling thread."""
 
     def __init__(self, deadline: float = DEADLINE) -> None:
         self._deadline = deadline
@@ -28,9 +28,10 @@ class XfrmAssociations:
         return tuple(read_associations(done.stdout))
 
     def delete(self, associations: Sequence[Association]) -> None:
-        for one in associations:
-            purpose = f"delete security association {one.spi:#010x} from {one.source} to {one.destination}"
-            done = run(purpose, _deletion(one), deadline=self._deadline, accepted=(0, 1, 2))
+        for association in associations:
+            way = f"from {association.source} to {association.destination}"
+            purpose = f"delete security association {association.spi:#010x} {way}"
+            done = run(purpose, _deletion(association), deadline=self._deadline, accepted=(0, 1, 2))
             if done.exit_code and "No such process" not in done.stderr:  # it may have ended by itself
                 raise NetworkError(f"cannot {purpose}: {' '.join(done.stderr.split())}")
 
@@ -50,6 +51,6 @@ def read_associations(listing: str) -> Iterator[Association]:
             )
 
 
-def _deletion(one: Association) -> tuple[str, ...]:
-    way = ("src", one.source, "dst", one.destination)
-    return ("ip", "xfrm", "state", "delete", *way, "proto", one.protocol, "spi", f"{one.spi:#x}")
+def _deletion(association: Association) -> tuple[str, ...]:
+    way = ("src", association.source, "dst", association.destination)
+    return ("ip", "xfrm", "state", "delete", *way, "proto", association.protocol, "spi", f"{association.spi:#x}")

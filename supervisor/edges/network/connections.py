@@ -8,12 +8,14 @@ from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 
+from supervisor.decisions.retries import VANISHED_FLOW, retry
 from supervisor.decisions.traffic import outside_of, outsides
 from supervisor.edges.network.command import DEADLINE, run
 from supervisor.edges.network.namespace import call_inside, exists
 from supervisor.values.errors import NetworkError
 from supervisor.values.manifest import Protocol
-from supervisor.values.state import Connection, Endpoint, Instance, SocketAddress
+from supervisor.values.state import Endpoint, Instance, SocketAddress
+from supervisor.values.traffic import Connection
 
 # A tracked connection in any of these may still carry data.
 STATES = frozenset({"SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK"})
@@ -25,15 +27,13 @@ HALF_CLOSED = "05"  # FIN_WAIT2: open as long as a process has it (an inode othe
 
 Outsides = Mapping[Endpoint, Endpoint]  # where an instance answers -> what its clients call that
 
-_ATTEMPTS = 20  # each deletes some
 
-
-class _VanishedFlowError(NetworkError):
+class _VanishedFlowError(NetworkError, word="network"):
     """The tool ended early, for the flow it was about to delete was no longer there."""
 
 
 class ConntrackConnections:
-    """Satisfies `ports.Connections`, in the network namespace of the calling thread."""
+    """Satisfies `ports.network.Connections`, in the network namespace of the calling thread."""
 
     def __init__(self, deadline: float = DEADLINE) -> None:
         self._deadline = deadline
@@ -50,7 +50,7 @@ class ConntrackConnections:
         return tuple(open_connections(lines, ends))
 
     def _tracked(self, ends: Outsides) -> Iterator[Connection]:
-        """One listing for an address, not for each of its ports: a balancer may have hundreds."""
+        """Yield tracked connections, with one listing for an address: a balancer may have hundreds of ports."""
         addresses = dict.fromkeys(str(end.address) for end in ends if end.address)
         asked = [
             *(("--reply-src", address) for address in addresses),
@@ -68,15 +68,8 @@ class ConntrackConnections:
             self._delete(criteria)
 
     def _delete(self, criteria: Sequence[str]) -> None:
-        """A flow that ends by itself between being listed and being deleted makes the tool give up: ask it again."""
-        for attempt in range(_ATTEMPTS):
-            try:
-                self._conntrack("delete", "-D", *criteria)
-            except _VanishedFlowError:
-                if attempt == _ATTEMPTS - 1:
-                    raise
-            else:
-                return
+        """Ask the tool again when a flow ended between being listed and being deleted: each time it deletes some."""
+        retry(VANISHED_FLOW, lambda: self._conntrack("delete", "-D", *criteria), on=_VanishedFlowError)
 
     def _conntrack(self, verb: str, *arguments: str) -> str:
         # Exit code 1 says that no flow matched, or that something went wrong: only the former is reported in numbers.
@@ -110,7 +103,7 @@ def _criteria(endpoints: Sequence[Endpoint]) -> Iterator[tuple[str, ...]]:
 
 
 def open_connections(lines: Iterable[str], ends: Outsides) -> Iterator[Connection]:
-    """Yield what the socket table tells is open with these ends (kernel: networking/proc_net_tcp.rst)."""
+    """Yield the connections with these ends in lines of a socket table (kernel: networking/proc_net_tcp.rst)."""
     for line in lines:
         _, local, remote, state, _, _, _, _, _, inode, *_ = line.split()
         if state not in OPEN_STATES and (state != HALF_CLOSED or inode == "0"):
@@ -123,15 +116,15 @@ def open_connections(lines: Iterable[str], ends: Outsides) -> Iterator[Connectio
 
 
 def _sockets() -> list[str]:
-    """Lines of the socket tables of the thread's namespace (kernel: networking/proc_net_tcp.rst)."""
-    found: list[str] = []
+    """Return the lines of the socket tables of the thread's namespace (kernel: networking/proc_net_tcp.rst)."""
+    lines: list[str] = []
     for family in ("tcp", "tcp6"):
         try:
             with suppress(FileNotFoundError):  # a kernel without IPv6
-                found += Path(f"/proc/thread-self/net/{family}").read_text(encoding="ascii").splitlines()[1:]
+                lines += Path(f"/proc/thread-self/net/{family}").read_text(encoding="ascii").splitlines()[1:]
         except OSError as error:
             raise NetworkError(f"cannot list open connections: {error}") from error
-    return found
+    return lines
 
 
 def _end(text: str) -> SocketAddress:
@@ -143,10 +136,10 @@ def _end(text: str) -> SocketAddress:
 
 
 def tracked_connection(line: str, ends: Outsides) -> Connection | None:
-    """Return what a line of the listing tells; None when it is over, or none of those with these ends.
+    """Return the connection in a line of the listing; None: it is over, or has none of these ends.
 
-    It names the source, the destination and the ports of the first packet, and then those of the answer. The other way
-    round when the service's packet came first after a flush. What passes through between other ends, or was sent to
+    A line names the source, the destination and the ports of the first packet, and then those of the answer. The other
+    way round when the service's packet came first after a flush. A flow that passes between other ends, or was sent to
     ours directly, was not translated as ours is.
     """
     words = line.split()
@@ -155,9 +148,9 @@ def tracked_connection(line: str, ends: Outsides) -> Connection | None:
     told = [word.partition("=")[2] for word in words if word.startswith(("src=", "dst=", "sport=", "dport="))]
     asking, asked = _ends(*told[:4])
     answering, answered = _ends(*told[4:8])
-    for found in (Connection(asking, asked, answering), Connection(answering, answered, asking)):
-        if outside_of(found.inside, ends) == found.outside:
-            return found
+    for connection in (Connection(asking, asked, answering), Connection(answering, answered, asking)):
+        if outside_of(connection.inside, ends) == connection.outside:
+            return connection
     return None
 
 

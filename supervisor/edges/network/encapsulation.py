@@ -19,7 +19,7 @@ ROOM = 4096  # nobody reads what is no ESP: let it be little
 
 
 class EncapsulationHolder:
-    """Satisfies `ports.Encapsulation`, in the network namespace of the calling thread."""
+    """Satisfies `ports.network.Encapsulation`, in the network namespace of the calling thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

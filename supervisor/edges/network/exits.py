@@ -1,4 +1,4 @@
-"""Tells at once when a process ends: one thread, one pidfd for each watched process.
+"""Calls back when a process ends, within milliseconds: one thread, one pidfd for each watched process.
 
 Engine events take 100 to 250 ms; a pidfd becomes readable in under a millisecond.
 """
@@ -27,7 +27,7 @@ class _Watched:
 
 
 class PidfdExitWatch:
-    """Satisfies `ports.ExitWatch`. Callbacks run on the watching thread and must be short."""
+    """Satisfies `ports.system.ExitWatch`. Callbacks run on the watching thread and must be short."""
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
@@ -43,6 +43,7 @@ class PidfdExitWatch:
         return self._watching(pid, callback)
 
     def close(self) -> None:
+        """End the watch and its thread; may not be repeated."""
         self._is_closing = True
         self._wake()
         self._thread.join()

@@ -1,8 +1,8 @@
 """Puts our nftables table, and the rules that admit services, back when other software removes them.
 
-Routers' own scripts flush whole rulesets. The kernel tells of every change of nftables; what touches us is answered at
-once. Where it does not tell (the older iptables backend), a slow round looks. Meanwhile an anchor keeps established
-connections translated.
+Routers' own scripts flush whole rulesets. The kernel reports every change of nftables, and one of ours is undone at
+once. Changes that it does not report (the older iptables backend) are found by a slow round. Meanwhile an anchor keeps
+established connections translated.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from supervisor.edges.network.admission import TABLES, Admission
 from supervisor.edges.network.anchor import Anchor
 from supervisor.edges.network.notifications import LOST, Notifications
-from supervisor.edges.network.table import TABLE
+from supervisor.edges.network.structure import TABLE
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.values.errors import NetworkError
 
@@ -39,7 +39,7 @@ def pause_before(restorations: Iterable[float], now: float) -> float:
 
 
 class _Target:
-    """One thing that is kept, with its own pauses: a fight over one must not delay the other."""
+    """A part of the kernel that is guarded, with its own pauses: a fight over one part must not delay another."""
 
     def __init__(self, name: str, tables: frozenset[str], restore: Callable[[], bool]) -> None:
         self.name = name
@@ -79,19 +79,19 @@ class _Target:
 class NftGuard:
     """Guards the network namespace in which `start` is called.
 
-    `on_restored` hears what was restored ("table" or "admission") and the seconds it took since it was noticed.
+    `on_restored` is called with what was restored ("table" or "admission") and the seconds since the loss was noticed.
     """
 
     def __init__(
         self,
         traffic: NftTraffic,
         *,
-        admit: bool = False,
+        admission: Admission | None = None,
         anchor: bool = False,
         interval: float = 10.0,
         on_restored: Callable[[str, float], None] | None = None,
     ) -> None:
-        self._admission = Admission() if admit else None
+        self._admission = admission
         self._interval = interval
         self._on_restored = on_restored
         self._targets = [_Target("table", frozenset({TABLE}), traffic.restore)]
@@ -104,7 +104,10 @@ class NftGuard:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Subscribe, then admit, or try that again as it goes. NetworkError: nobody would tell of changes."""
+        """Subscribe to changes, then admit services; an admission that fails is retried by the watch.
+
+        Raises NetworkError: when changes cannot be subscribed to.
+        """
         try:
             self._notifications = Notifications()
         except OSError as error:
@@ -154,7 +157,7 @@ class NftGuard:
 
 
 def _anchor() -> Anchor | None:
-    """Make do without where it cannot be had: only a flush of the ruleset under traffic shows the difference."""
+    """Return an anchor; None: there cannot be one, which shows only when the ruleset is flushed under traffic."""
     try:
         return Anchor()
     except OSError as error:

@@ -36,7 +36,7 @@ INNER_SETTINGS = {
 
 
 class IpLinks:
-    """Satisfies `ports.Links`, for the network namespace of the calling thread.
+    """Satisfies `ports.network.Links`, for the network namespace of the calling thread.
 
     `namespaces` begins the names of our namespaces, `interfaces` those of the router's ends.
     """
@@ -65,7 +65,7 @@ class IpLinks:
             self.remove_namespace(link.namespace)
 
     def remove_namespace(self, name: str) -> None:
-        """Remove a namespace of `present` by its name; the pair goes with it, if not at once."""
+        """Remove a namespace of `present` by its name; the pair goes with it, though not at once."""
         path = namespace.FOLDER / name
         if namespace.exists(name):
             self._ip(f"remove network namespace {name}", f"netns del {name}\n")
@@ -92,7 +92,7 @@ class IpLinks:
         return tuple(sorted(networks))
 
     def _is_complete(self, link: Link) -> bool:
-        """Are both ends there, joined to each other, up, with their addresses and the default route?"""
+        """Return True if both ends exist, joined to each other, up, with their addresses and the default route."""
         if not _is_present(link.interface):
             return False
         outer = self._query("look at the router's end", f"addr show dev {link.interface}\n")
@@ -159,7 +159,7 @@ class IpLinks:
 
 
 def _is_present(interface: str) -> bool:
-    """Asked with a socket: it speaks of the calling thread's namespace, and costs no process."""
+    """Return True if the calling thread's namespace has the interface; asked with a socket, which costs no process."""
     try:
         socket.if_nametoindex(interface)
     except OSError:
@@ -186,6 +186,6 @@ def _networks(entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _has(entry: Mapping[str, Any], address: str) -> bool:
-    """Is the interface up, with exactly this IPv4 address?"""
-    found = [f"{a['local']}/{a['prefixlen']}" for a in entry.get("addr_info", ()) if a["family"] == "inet"]
-    return "UP" in entry.get("flags", ()) and found == [address]
+    """Return True if the interface is up, with exactly this IPv4 address."""
+    addresses = [f"{a['local']}/{a['prefixlen']}" for a in entry.get("addr_info", ()) if a["family"] == "inet"]
+    return "UP" in entry.get("flags", ()) and addresses == [address]

@@ -1,4 +1,4 @@
-"""Does things inside another network namespace, from a thread of its own.
+"""Runs functions inside another network namespace, from a thread of their own.
 
 Only the calling thread moves with setns(2), so a thread that enters and then ends leaves the rest of the supervisor
 where it was. What it starts and the /proc/sys/net it sees belong to the namespace it entered.
@@ -26,13 +26,13 @@ NS_GET_NSTYPE = 0xB703  # ioctl(2) of a namespace descriptor: which kind of name
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def exists(name: str) -> bool:
-    """Is there a live network namespace of that name? The plain file left by one that lost its mount is none.
+def exists(name: str, folder: Path = FOLDER) -> bool:
+    """Return True if there is a live network namespace of that name; a plain file that lost its mount is none.
 
-    NetworkError when that cannot be told.
+    Raises NetworkError: when the file cannot be opened.
     """
     try:
-        with open(FOLDER / name, "rb") as file:
+        with open(folder / name, "rb") as file:
             return fcntl.ioctl(file, NS_GET_NSTYPE) == CLONE_NEWNET
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTTY):
@@ -41,7 +41,7 @@ def exists(name: str) -> bool:
 
 
 def enter(path: Path) -> None:
-    """Move the calling thread, for good."""
+    """Move the calling thread into a namespace, for good. Raises OSError: when it cannot be entered."""
     with open(path, "rb") as file:
         if _libc.setns(file.fileno(), CLONE_NEWNET) != 0:
             code = ctypes.get_errno()

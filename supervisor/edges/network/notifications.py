@@ -1,4 +1,4 @@
-"""Reads the kernel's nftables notifications: which tables did somebody just change?"""
+"""Reads the kernel's nftables notifications: the names of the tables that were changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ LOST: frozenset[str] = frozenset({"*"})
 
 
 class Notifications:
-    """A subscription, in the network namespace of the thread that makes it."""
+    """A subscription, in the network namespace of the thread that makes it.
+
+    Raises OSError: when there cannot be one.
+    """
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER)

@@ -12,10 +12,13 @@ LIBRARY = "libnftables.so.1"
 
 
 class OwnedTable:
-    """In the network namespace of the thread that makes it; `close`, or our end, removes it. One thread at a time."""
+    """A table in the network namespace of the thread that makes it; `close`, or our end, removes it.
+
+    Only one thread may use it at a time.
+    """
 
     def __init__(self, table: str, commands: str) -> None:
-        """Raises OSError when the library is missing, or the kernel or nftables cannot make such a table."""
+        """Raises OSError: when the library is missing, or the kernel or nftables cannot make such a table."""
         self._table, self._library = table, _library()
         self._context: int | None = self._library.nft_ctx_new(0)
         if not self._context:
@@ -28,12 +31,13 @@ class OwnedTable:
             raise
 
     def run(self, commands: str) -> None:
-        """One transaction. OSError when it was refused."""
+        """Carry out commands in one transaction. Raises OSError: when it was refused; nothing has changed."""
         if self._library.nft_run_cmd_from_buffer(self._context, commands.encode()):
             cause = self._library.nft_ctx_get_error_buffer(self._context).decode(errors="replace").strip()
             raise OSError(f"cannot change table {self._table}: {cause.splitlines()[0] if cause else 'unknown cause'}")
 
     def close(self) -> None:
+        """Remove the table; may be repeated."""
         if self._context:
             self._library.nft_ctx_free(self._context)
         self._context = None

@@ -21,7 +21,7 @@ _SO_RCVBUFFORCE = 33  # socket(7): beyond net.core.rmem_max, for CAP_NET_ADMIN
 
 
 class ReceiveBuffers:
-    """Satisfies `ports.ReceiveBuffers`."""
+    """Satisfies `ports.network.ReceiveBuffers`."""
 
     def __init__(self) -> None:
         self._syscall = ctypes.CDLL(None, use_errno=True).syscall
@@ -42,21 +42,21 @@ class ReceiveBuffers:
         descriptor = self._syscall(_PIDFD_GETFD, process, number, 0)
         if descriptor < 0:  # closed since, or the process has ended
             return False
-        with socket.socket(fileno=descriptor) as found:
-            if found.type != socket.SOCK_DGRAM or found.family not in (socket.AF_INET, socket.AF_INET6):
+        with socket.socket(fileno=descriptor) as theirs:
+            if theirs.type != socket.SOCK_DGRAM or theirs.family not in (socket.AF_INET, socket.AF_INET6):
                 return False
-            if found.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= 2 * size:  # the kernel doubles what it is told
+            if theirs.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= 2 * size:  # the kernel doubles a size
                 return False
-            found.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, size)
+            theirs.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, size)
             return True
 
 
 def _sockets(pid: int) -> list[int]:
-    """Descriptors of a process that are sockets; none when it has ended."""
-    found = []
+    """Return the descriptors of a process that are sockets; empty: it has none, or has ended."""
+    descriptors = []
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         for entry in Path(f"/proc/{pid}/fd").iterdir():
             with contextlib.suppress(FileNotFoundError):
                 if os.readlink(entry).startswith("socket:"):
-                    found.append(int(entry.name))
-    return found
+                    descriptors.append(int(entry.name))
+    return descriptors

@@ -1,190 +1,50 @@
-"""The text of our nftables table: a structure that never changes, and elements that say where traffic goes.
-
-A cut-over is an exchange of elements. Chains sit one priority beside the usual ones of a router's own firewall
-(`dstnat - 1`, `srcnat - 1`, filter `-1`): at equal priority the order is undefined.
-"""
+"""The elements of our nftables table, which direct traffic, and its text. A cut-over exchanges elements."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv6Address
 from typing import Any
 
+from supervisor.edges.network.structure import CHAINS, SETS, TABLE, fingerprint
 from supervisor.values.errors import NetworkError
 from supervisor.values.manifest import Protocol
-from supervisor.values.state import AddressSwitch, Endpoint, PortSwitch, TrafficTable
-
-TABLE = "inet vr_supervisor"
-FAMILY, NAME = TABLE.split()
-MARK = 0x10000000
-"""The bit that packets admitted by our table carry when they reach the router's own INPUT and FORWARD rules."""
-_ADMIT = f"meta mark set meta mark or {MARK:#x}"
+from supervisor.values.state import Endpoint
+from supervisor.values.traffic import AddressSwitch, PortSwitch, TrafficTable
 
 RELAY_PORT = 67  # DHCPv4: a relay is answered on the server's port, so both ports of the answer are rewritten
 
 Key = tuple[str | int, ...]
 Elements = Mapping[str, Mapping[Key, Key]]  # set or map -> key -> data; sets have empty data
 
-# Sets and maps with the types of their keys and, for maps, of their data.
-SETS: Mapping[str, tuple[str, str | None]] = {
-    "front": ("ipv4_addr . inet_proto . inet_service", "ipv4_addr . inet_service"),
-    "back": ("ipv4_addr . inet_proto . inet_service", "ipv4_addr . inet_service"),
-    "kept": ("ipv4_addr . inet_service . ipv4_addr . inet_service", "ipv4_addr . inet_service"),
-    "kept6": ("ipv6_addr . inet_service . ipv6_addr . inet_service", "ipv6_addr . inet_service"),
-    "outgoing": ("ifname", None),
-    "synced": ("ipv4_addr . ipv4_addr . inet_service", None),
-    "udp_ports": ("ifname . inet_service", None),
-    "udp_in": ("ifname . inet_service", "inet_service"),
-    "udp_out": ("ifname . inet_service", "inet_service"),
-    "relay_out": ("ifname . inet_service . inet_service", "inet_service"),
-    "tcp_in": ("ifname . inet_service", "inet_service"),
-    "tcp_out": ("ifname . inet_service", "inet_service"),
-    "udp_local": ("inet_service", "inet_service"),
-    "tcp_local": ("inet_service", "inet_service"),
-    "held_ports": ("inet_service", None),
-    "held": ("inet_service", "inet_service"),
-    "udp_inside": ("inet_service", None),
-    "tcp_inside": ("inet_service", None),
-}
-
-# Every lookup that decides where new work goes is written twice. Before Linux 6.17 a lookup that began just before a
-# commit can find neither the removed nor the added element ("restart set lookup on base_seq change"); the second one is
-# later. @kept matters only after a flush of connection tracking, and only where tracking takes up connections in
-# mid-stream (nf_conntrack_tcp_loose in the kernel's nf_conntrack-sysctl.rst, on unless somebody says otherwise).
-CHAINS = f"""
-    # Where UDP for router-mode services arrives, before connection tracking: it is never tracked, so nothing pins a
-    # client to the former generation. Only for the router's own addresses, and broadcasts.
-    chain raw_in {{
-        type filter hook prerouting priority -300; policy accept;
-        iifname . udp dport @udp_ports fib daddr type {{ local, broadcast }} goto rewrite
-        udp dport @held_ports meta nfproto ipv4 fib daddr type local goto hold
-    }}
-    # Encapsulated ESP while no daemon listens; what begins with four zero bytes is for a daemon. A keep-alive is a
-    # single byte. The sum of the datagram may be zero, over IPv4 only, and ESP brings its own.
-    chain hold {{
-        @th,64,32 != 0 udp dport set udp dport map @held udp checksum set 0 notrack accept
-        udp length 9 udp dport set udp dport map @held udp checksum set 0 notrack accept
-    }}
-    chain rewrite {{
-        meta nfproto ipv4 udp checksum 0 goto rewrite_unsummed
-        udp dport set iifname . udp dport map @udp_in notrack accept
-        udp dport set iifname . udp dport map @udp_in notrack accept
-    }}
-    # nft turns a legal zero checksum into a wrong one when it rewrites a port: put the zero back.
-    chain rewrite_unsummed {{
-        udp dport set iifname . udp dport map @udp_in udp checksum set 0 notrack accept
-        udp dport set iifname . udp dport map @udp_in udp checksum set 0 notrack accept
-    }}
-    # Replies leave from the well-known port, whichever generation sends them. What is sent to a relay goes from server
-    # port to server port, so there the destination is rewritten as well.
-    chain raw_out {{
-        type filter hook output priority -300; policy accept;
-        udp dport set oifname . udp sport . udp dport map @relay_out
-        udp sport set oifname . udp sport map @udp_out notrack
-    }}
-    # New flows go to the active generation; connection tracking keeps established ones where they are, and @kept those
-    # of a generation that lost its traffic if tracking was flushed in mid-stream. Router-mode services keep the address
-    # (`redirect` would replace it by the interface's first, or by loopback): ports only.
-    chain nat_in {{
-        type nat hook prerouting priority dstnat - 1; policy accept;
-        tcp flags & syn == 0 dnat ip to ip saddr . tcp sport . ip daddr . tcp dport map @kept
-        tcp flags & syn == 0 dnat ip6 to ip6 saddr . tcp sport . ip6 daddr . tcp dport map @kept6
-        meta l4proto tcp fib daddr type local dnat to :iifname . th dport map @tcp_in
-        meta l4proto tcp fib daddr type local dnat to :iifname . th dport map @tcp_in
-        dnat ip to ip daddr . meta l4proto . th dport map @front
-        dnat ip to ip daddr . meta l4proto . th dport map @front
-    }}
-    # The same for connections of the router itself.
-    chain nat_out {{
-        type nat hook output priority -101; policy accept;
-        tcp flags & syn == 0 dnat ip to ip saddr . tcp sport . ip daddr . tcp dport map @kept
-        tcp flags & syn == 0 dnat ip6 to ip6 saddr . tcp sport . ip6 daddr . tcp dport map @kept6
-        oifname "lo" meta l4proto udp dnat to :th dport map @udp_local
-        oifname "lo" meta l4proto tcp dnat to :th dport map @tcp_local
-        oifname "lo" meta l4proto tcp dnat to :th dport map @tcp_local
-        dnat ip to ip daddr . meta l4proto . th dport map @front
-        dnat ip to ip daddr . meta l4proto . th dport map @front
-    }}
-    # The reverse maps put the outside address or port back even when connection tracking was flushed in mid-stream, so
-    # they come before the masquerade of what services that may connect to others send.
-    chain nat_post {{
-        type nat hook postrouting priority srcnat - 1; policy accept;
-        snat ip to ip saddr . meta l4proto . th sport map @back
-        meta l4proto tcp snat to :oifname . th sport map @tcp_out
-        iifname @outgoing oifname != "vrs*" masquerade
-        iifname @outgoing oifname != "vrs*" masquerade
-    }}
-    # One bit says "admitted" to the router's own rules. It is set here, just before them: a mark set beside `dnat` sits
-    # on the first packet only, and a CONNMARK restore wipes marks that were set earlier. Inside addresses and ports are
-    # not for clients: what did not come through a frontend is dropped. So is what a service begins that may not connect
-    # to others; in the middle of a stream it goes on, for connection tracking may have been flushed. Generations of one
-    # service tell each other what they know where @synced says so.
-    chain admit_forward {{
-        type filter hook forward priority -1; policy accept;
-        iifname "vrs*" oifname "vrs*" ip saddr . ip daddr . tcp dport @synced {_ADMIT} accept
-        oifname "vrs*" ct state new ct status & dnat == 0 drop
-        iifname @outgoing {_ADMIT} accept
-        iifname @outgoing {_ADMIT} accept
-        iifname "vrs*" tcp flags & syn == 0 ip saddr . meta l4proto . th sport @back {_ADMIT} accept
-        iifname "vrs*" ct state new drop
-        iifname "vrs*" ct state established,related {_ADMIT}
-        oifname "vrs*" ct status dnat {_ADMIT}
-        oifname "vrs*" ct state established,related {_ADMIT}
-    }}
-    chain admit_input {{
-        type filter hook input priority -1; policy accept;
-        iifname != "lo" udp dport @udp_inside ct state new drop
-        iifname != "lo" tcp dport @tcp_inside ct state new ct status & dnat == 0 drop
-        udp dport @udp_inside ct state untracked {_ADMIT}
-        tcp dport @tcp_inside ct status dnat {_ADMIT}
-        iifname "vrs*" ct state established,related {_ADMIT}
-    }}
-"""
-
-
-def rule_counts() -> dict[str, int]:
-    """Return how many rules each chain has: what `verify` expects of the kernel."""
-    counts: dict[str, int] = {"structure": 1}
-    chain = ""
-    for line in map(str.strip, CHAINS.splitlines()):
-        if line.startswith("chain "):
-            chain = line.split()[1]
-            counts[chain] = 0
-        elif line and not line.startswith(("#", "type ", "}")):
-            counts[chain] += 1
-    return counts
-
-
-def fingerprint() -> str:
-    """Return the structure's digest. A rule's comment carries it, so that a later supervisor can adopt the table."""
-    return hashlib.sha256(f"{SETS}{CHAINS}".encode()).hexdigest()[:16]
-
 
 def elements(table: TrafficTable) -> Elements:
-    """Return what each set and map must hold."""
-    found: dict[str, dict[Key, Key]] = {name: {} for name in SETS}
+    """Return the elements that each set and map must hold.
+
+    Raises NetworkError: when a switch cannot be written as elements.
+    """
+    content: dict[str, dict[Key, Key]] = {name: {} for name in SETS}
     for switch in table.active_addresses:
-        found["front"][_tuple(switch.outside)] = _pair(switch.inside)
+        content["front"][_tuple(switch.outside)] = _pair(switch.inside)
     for switch in (*table.active_addresses, *table.alive_addresses):
-        _add_reverse(found["back"], switch)
+        _add_reverse(content["back"], switch)
     for active in table.active_ports:
-        _add_active(found, active)
+        _add_active(content, active)
     for alive in (*table.active_ports, *table.alive_ports):
-        _add_alive(found, alive)
-    for connection in table.kept:
+        _add_alive(content, alive)
+    for connection in table.pinned:
         ends = [(str(address), port) for address, port in (connection.client, connection.outside, connection.inside)]
-        found["kept" if connection.client[0].version == 4 else "kept6"][*ends[0], *ends[1]] = ends[2]
+        content["kept" if connection.client[0].version == 4 else "kept6"][*ends[0], *ends[1]] = ends[2]
     for interface in map(_interface, table.outgoing):
-        found["outgoing"][interface,] = ()
+        content["outgoing"][interface,] = ()
     for path in table.synced:
-        found["synced"][str(path.source), str(path.target), path.port] = ()
+        content["synced"][str(path.source), str(path.target), path.port] = ()
     for held in table.held_ports:
-        found["held_ports"][held.port,] = ()
-        found["held"][held.port,] = (held.inside,)
-        found["udp_inside"][held.inside,] = ()
-    return found
+        content["held_ports"][held.port,] = ()
+        content["held"][held.port,] = (held.inside,)
+        content["udp_inside"][held.inside,] = ()
+    return content
 
 
 def without_kept(wanted: Elements) -> Elements:
@@ -200,7 +60,7 @@ def document(wanted: Elements) -> str:
 
 
 def changes(former: Elements, wanted: Elements) -> str:
-    """Return one transaction that turns the elements of `former` into those of `wanted`; empty: nothing to do."""
+    """Return one transaction that turns the elements of `former` into those of `wanted`; empty: they are equal."""
     lines = []
     for name in SETS:
         stale = {key: data for key, data in former[name].items() if wanted[name].get(key) != data}
@@ -215,14 +75,14 @@ def changes(former: Elements, wanted: Elements) -> str:
 
 def read_elements(listing: Iterable[Mapping[str, Any]]) -> dict[str, dict[Key, Key]]:
     """Return the elements in a listing by `nft -j list table`."""
-    found: dict[str, dict[Key, Key]] = {}
+    content: dict[str, dict[Key, Key]] = {}
     for entry in listing:
         if "map" in entry:
             read = _parts6 if entry["map"]["name"] == "kept6" else _parts
-            found[entry["map"]["name"]] = {read(key): read(data) for key, data in entry["map"].get("elem", ())}
+            content[entry["map"]["name"]] = {read(key): read(data) for key, data in entry["map"].get("elem", ())}
         elif "set" in entry:
-            found[entry["set"]["name"]] = {_parts(key): () for key in entry["set"].get("elem", ())}
-    return found
+            content[entry["set"]["name"]] = {_parts(key): () for key in entry["set"].get("elem", ())}
+    return content
 
 
 def read_rules(listing: Iterable[Mapping[str, Any]]) -> tuple[dict[str, int], str]:
@@ -245,20 +105,20 @@ def _add_reverse(back: dict[Key, Key], switch: AddressSwitch) -> None:
         raise NetworkError(f"cannot switch {switch.outside} to {switch.inside}: another frontend has that inside port")
 
 
-def _add_active(found: dict[str, dict[Key, Key]], switch: PortSwitch) -> None:
+def _add_active(content: dict[str, dict[Key, Key]], switch: PortSwitch) -> None:
     for interface in map(_interface, switch.interfaces):
         if switch.protocol is Protocol.UDP:
-            found["udp_ports"][interface, switch.port] = ()
-        found[f"{switch.protocol}_in"][interface, switch.port] = (switch.inside,)
-    found[f"{switch.protocol}_local"].setdefault((switch.port,), (switch.inside,))
+            content["udp_ports"][interface, switch.port] = ()
+        content[f"{switch.protocol}_in"][interface, switch.port] = (switch.inside,)
+    content[f"{switch.protocol}_local"].setdefault((switch.port,), (switch.inside,))
 
 
-def _add_alive(found: dict[str, dict[Key, Key]], switch: PortSwitch) -> None:
-    found[f"{switch.protocol}_inside"][switch.inside,] = ()
+def _add_alive(content: dict[str, dict[Key, Key]], switch: PortSwitch) -> None:
+    content[f"{switch.protocol}_inside"][switch.inside,] = ()
     for interface in map(_interface, switch.interfaces):
-        found[f"{switch.protocol}_out"][interface, switch.inside] = (switch.port,)
+        content[f"{switch.protocol}_out"][interface, switch.inside] = (switch.port,)
         if switch.protocol is Protocol.UDP and switch.port == RELAY_PORT:
-            found["relay_out"][interface, switch.inside, switch.inside] = (switch.port,)
+            content["relay_out"][interface, switch.inside, switch.inside] = (switch.port,)
 
 
 def _tuple(endpoint: Endpoint) -> Key:
@@ -307,5 +167,5 @@ def _parts(value: Any) -> Key:
 
 
 def _parts6(value: Any) -> Key:
-    """One address has several forms (RFC 5952, 5): nft prints ::10.1.1.7 where Python prints ::a01:107."""
+    """Read a key or its data with addresses in Python's form (RFC 5952, 5): nft prints ::10.1.1.7 for ::a01:107."""
     return tuple(str(IPv6Address(part)) if isinstance(part, str) else part for part in _parts(value))

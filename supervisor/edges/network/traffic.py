@@ -1,4 +1,4 @@
-"""Keeps the kernel's nftables table at what was applied last; a cut-over is one transaction here."""
+"""Keeps the kernel's nftables table as it was applied last; a cut-over is one transaction here."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 
 from supervisor.edges.network import table as text
 from supervisor.edges.network.command import DEADLINE, run
-from supervisor.values.state import TrafficTable
+from supervisor.edges.network.structure import FAMILY, NAME, TABLE, fingerprint, rule_counts
+from supervisor.values.traffic import TrafficTable
 
 log = logging.getLogger(__name__)
 
 
 class NftTraffic:
-    """Satisfies `ports.Traffic`, in the network namespace of the calling thread. Safe to use from several threads."""
+    """Satisfies `ports.network.Traffic`, in the namespace of the calling thread. Safe to use from several threads."""
 
     def __init__(self, deadline: float = DEADLINE) -> None:
         self._deadline = deadline
@@ -42,15 +43,17 @@ class NftTraffic:
 
     def insides(self) -> frozenset[str]:
         with self._lock:
-            found = text.read_elements(self._list())
-        addresses = (data[0] for data in found.get("front", {}).values())
-        ports = (data[0] for name in ("udp_in", "tcp_in") for data in found.get(name, {}).values())
+            elements = text.read_elements(self._list())
+        addresses = (data[0] for data in elements.get("front", {}).values())
+        ports = (data[0] for name in ("udp_in", "tcp_in") for data in elements.get(name, {}).values())
         return frozenset(map(str, (*addresses, *ports)))
 
     def restore(self) -> bool:
         """Put the table back as it was applied last; False: nothing was wrong.
 
-        In one transaction, but for the connections it keeps: those may be thousands, and everybody would wait for them.
+        In one transaction, but for the connections it pins: those may be thousands, and all clients would wait for
+        them.
+        Raises NetworkError: when the kernel refuses.
         """
         with self._lock:
             if self._applied is None or self.verify():
@@ -64,11 +67,11 @@ class NftTraffic:
     def remove(self) -> None:
         with self._lock:
             self._applied = None
-            self._nft("remove", f"add table {text.TABLE}\ndelete table {text.TABLE}\n")
+            self._nft("remove", f"add table {TABLE}\ndelete table {TABLE}\n")
 
     def _exchange(self, transaction: str, wanted: text.Elements) -> None:
         done = run(
-            f"change nftables table {text.TABLE}",
+            f"change nftables table {TABLE}",
             ("nft", "-f", "-"),
             text=transaction,
             deadline=self._deadline,
@@ -87,8 +90,8 @@ class NftTraffic:
 
     def _list(self) -> list[dict[str, Any]]:
         done = run(
-            f"list nftables table {text.TABLE}",
-            ("nft", "-j", "list", "table", text.FAMILY, text.NAME),
+            f"list nftables table {TABLE}",
+            ("nft", "-j", "list", "table", FAMILY, NAME),
             deadline=self._deadline,
             accepted=(0, 1),  # 1: there is no such table
         )
@@ -96,9 +99,9 @@ class NftTraffic:
         return entries
 
     def _nft(self, verb: str, transaction: str) -> None:
-        run(f"{verb} nftables table {text.TABLE}", ("nft", "-f", "-"), text=transaction, deadline=self._deadline)
+        run(f"{verb} nftables table {TABLE}", ("nft", "-f", "-"), text=transaction, deadline=self._deadline)
 
 
 def _is_ours(listing: list[dict[str, Any]]) -> bool:
-    """Has this table the structure that this version of the supervisor loads?"""
-    return text.read_rules(listing) == (text.rule_counts(), text.fingerprint())
+    """Return True if the table has the structure that this version of the supervisor loads."""
+    return text.read_rules(listing) == (rule_counts(), fingerprint())

@@ -1,13 +1,16 @@
-"""What each kind of probe returns; the prober adds how long it took."""
+"""The answer to a probe, and the words in which it is given; the prober adds how long it took."""
 
 from __future__ import annotations
 
 import os
 from typing import NamedTuple
 
+from supervisor.values.errors import ProbeError
+from supervisor.values.state import ProbeTarget
+
 
 class Answer(NamedTuple):
-    """`question` says what was asked of whom, `outcome` what came and, when that is wrong, what was expected."""
+    """An answer: `question` is what was asked and where, `outcome` what came and, if wrong, what was expected."""
 
     is_good: bool
     question: str
@@ -20,7 +23,7 @@ class Answer(NamedTuple):
 
 
 def silence(error: OSError, timeout: float) -> str:
-    """Say in an operator's words why a socket brought no answer."""
+    """Return in an operator's words why a socket brought no answer."""
     match error:
         case TimeoutError():
             return f"no answer within {timeout:g} s"
@@ -34,6 +37,16 @@ def silence(error: OSError, timeout: float) -> str:
 
 
 def excerpt(text: str, limit: int = 120) -> str:
-    """Quote the beginning of an answer on one line."""
+    """Return the beginning of an answer on one line, in quotes."""
     flat = " ".join(text.split())
     return repr(flat if len(flat) <= limit else flat[:limit] + "…")
+
+
+TEXT_LIMIT = 1 << 20
+
+
+def whole_text(content: bytes, target: ProbeTarget) -> str:
+    """Return the counters that a daemon has printed. Raises ProbeError: they may have been cut at TEXT_LIMIT."""
+    if len(content) >= TEXT_LIMIT:
+        raise ProbeError(f"cannot read counters of {target.container}: more than {TEXT_LIMIT // 1024} KiB came")
+    return content.decode("utf-8", "replace")

@@ -1,30 +1,36 @@
-"""Reads the arguments of a resolved probe: whatever is wrong here is the manifest's fault, hence a ProbeError."""
+"""Reads the arguments of a resolved probe: a wrong one is a mistake in the manifest, hence a ProbeError."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
 from pathlib import PurePosixPath
 
 from supervisor.edges.probes.bounded import SocketPlace
 from supervisor.values.errors import ProbeError
+from supervisor.values.manifest import ProbeKind, Use, arguments_of
 from supervisor.values.state import ProbeTarget, ResolvedProbe
 
 LOOPBACK = IPv4Address("127.0.0.1")
 
 
 class Arguments:
-    """A probe's arguments by name, checked against the names its kind knows. An empty text counts as absent."""
+    """A probe's arguments by name, checked against those that its kind declares. An empty text counts as absent.
 
-    def __init__(self, probe: ResolvedProbe, known: Iterable[str], prefixes: tuple[str, ...] = ()) -> None:
+    Raises ProbeError: an argument is not declared for this use of the kind, or has another form than is asked for.
+    """
+
+    def __init__(self, probe: ResolvedProbe, use: Use) -> None:
         self._kind = probe.kind
         self._values = {name: text.strip() for name, text in probe.arguments}
-        known = tuple(known)
-        unknown = sorted(n for n in self._values if n not in known and not (prefixes and n.startswith(prefixes)))
+        declared = arguments_of(ProbeKind(probe.kind), use) or ()
+        self._words = {argument.name: argument.words for argument in declared}
+        names = sorted(argument.name for argument in declared if not argument.is_prefix)
+        prefixes = tuple(argument.name for argument in declared if argument.is_prefix)
+        unknown = sorted(name for name in self._values if name not in names and not name.startswith(prefixes))
         if unknown:
-            names = ", ".join((*known, *(f"{prefix}*" for prefix in prefixes)))
-            raise self.error(f"unknown argument {', '.join(unknown)} (it knows {names})")
+            known = ", ".join((*names, *(f"{prefix}*" for prefix in prefixes)))
+            raise self.error(f"unknown argument {', '.join(unknown)} (it knows {known})")
 
     def error(self, cause: str) -> ProbeError:
         return ProbeError(f"cannot ask {self._kind} probe: {cause}")
@@ -38,11 +44,12 @@ class Arguments:
             raise self.error(f"argument {name} is missing")
         return value
 
-    def choice(self, name: str, choices: tuple[str, ...]) -> str:
-        """Return one of `choices`; the first is the default."""
-        value = self.text(name, choices[0]).lower()
-        if value not in choices:
-            raise self.error(f"{name} is {value!r}, not {' or '.join(choices)}")
+    def word(self, name: str) -> str:
+        """Return one of the words that the argument may have, in lower case; the first is the default."""
+        words = self._words[name]
+        value = self.text(name, words[0]).lower()
+        if value not in words:
+            raise self.error(f"{name} is {value!r}, not {' or '.join(words)}")
         return value
 
     def number(self, name: str, low: int, high: int, default: int | None = None) -> int:
@@ -55,7 +62,7 @@ class Arguments:
         return self.number("port", 1, 65535)
 
     def address(self, target: ProbeTarget) -> IPv4Address | IPv6Address:
-        """Where to ask: as given, or the instance's own address, or the router itself."""
+        """Return the address to ask: as given, or the instance's own, or that of the router itself."""
         text = self.text("address")
         if not text:
             return target.address or LOOPBACK
@@ -79,7 +86,7 @@ class Arguments:
             raise self.error(f"expect is {text!r}, not a regular expression: {error}") from None
 
     def socket_place(self, target: ProbeTarget) -> SocketPlace:
-        """Where on the router a unix socket is, below one of the instance's runtime folders."""
+        """Return the place of a unix socket below one of the instance's runtime folders."""
         name, path = self.required("runtime"), PurePosixPath(self.required("path"))
         folder = dict(target.runtime).get(name)
         if folder is None:

@@ -20,8 +20,8 @@ from supervisor.values.errors import ProbeError
 class BoundedSocket(socket.socket):
     """A plain socket whose time-out is what is left of `timeout` seconds, set anew before every blocking call.
 
-    Libraries that read from it (and even change its time-out meanwhile) cannot exceed the total. A socket that cannot
-    be opened is our failure, not the service's: ProbeError.
+    Libraries that read from it (and even change its time-out meanwhile) cannot exceed the total.
+    Raises ProbeError: when it cannot be opened, which is our failure and not the service's.
     """
 
     def __init__(self, family: int, kind: int, timeout: float, protocol: int = 0) -> None:
@@ -33,7 +33,7 @@ class BoundedSocket(socket.socket):
             raise ProbeError(f"cannot open a socket for a probe: {error.strerror}") from error
 
     def extend(self, timeout: float) -> None:
-        """Begin another question: it has so many seconds from now."""
+        """Begin another question, with `timeout` seconds from now."""
         self.deadline, self._was_late = time.monotonic() + timeout, False
 
     def left(self) -> float:
@@ -51,7 +51,7 @@ class BoundedSocket(socket.socket):
         super().sendall(*arguments)
 
     def _left_for_reading(self) -> float:
-        """An answer that is there already counts, although we come late to read it: once."""
+        """Return the time for a read: an answer that has come already counts although we are late, once."""
         left = self.deadline - time.monotonic()
         if left > 0 or self._was_late:
             return self.left()
@@ -84,19 +84,22 @@ class SocketPlace:
 
 @contextmanager
 def unix_connection(place: SocketPlace, timeout: float) -> Iterator[BoundedSocket]:
-    """Connect to that very socket. A link leads nowhere: we are root, and the service is not."""
+    """Connect to that very socket. A link leads nowhere: we are root, and the service is not.
+
+    Raises OSError: when it is not there, or is no socket.
+    """
     with BoundedSocket(socket.AF_UNIX, socket.SOCK_STREAM, timeout) as connection:
         with ExitStack() as opened:
-            found = _opened(opened, place.folder, None)
+            descriptor = _opened(opened, place.folder, None)
             for name in place.path.parts:
-                found = _opened(opened, name, found)
-            if not stat.S_ISSOCK(os.fstat(found).st_mode):
+                descriptor = _opened(opened, name, descriptor)
+            if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
                 raise OSError(errno.ENOTSOCK, os.strerror(errno.ENOTSOCK))
-            connection.connect(f"/proc/self/fd/{found}")  # also shorter than a path may be
+            connection.connect(f"/proc/self/fd/{descriptor}")  # also shorter than a path may be
         yield connection
 
 
 def _opened(opened: ExitStack, name: str, folder: int | None) -> int:
-    found = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-    opened.callback(os.close, found)
-    return found
+    descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    opened.callback(os.close, descriptor)
+    return descriptor

@@ -1,8 +1,8 @@
-"""DHCP probe: what would this generation offer to that network card? No lease is made, nothing leaves the router.
+"""DHCP probe: the offer of this generation to one network card. No lease is made, nothing leaves the router.
 
 A generation that no client reaches yet is asked as a relay asks: a DISCOVER by unicast to its own port, from the
 router, with one of the router's guest addresses as `giaddr`. The kernel delivers it over the loopback device but to
-sockets bound to the guest interface too, since a local route keeps the interface of its address. A server answers a
+sockets bound to the guest interface too, since a local route leads to the interface of its address. A server answers a
 relay at `giaddr` and at the *server's* port (RFC 2131 4.1), so the OFFER goes to the server's own socket: we read a
 copy of it on the loopback device. A second socket on that port would take packets that clients sent to the server.
 """
@@ -30,7 +30,9 @@ from supervisor.edges.probes.dhcp_packet import (
     discover,
     encode,
 )
+from supervisor.edges.probes.handler import Handler, Means
 from supervisor.values.errors import ProbeError
+from supervisor.values.manifest import ProbeKind, Use
 from supervisor.values.state import ProbeTarget, ResolvedProbe
 
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
@@ -39,12 +41,12 @@ _SO_ATTACH_FILTER = 26  # asm-generic/socket.h; the socket module does not name 
 _UDP_HEADER = 8
 
 
-class NotOursError(ProbeError):
-    """The relay's address is none of the router's, at least not yet."""
+class NotOursError(ProbeError, word="not-ours"):
+    """The relay's address is not an address of the router, at least not yet."""
 
 
-def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
-    arguments = Arguments(probe, ("address", "port", "mac", "expect"))
+def ask(probe: ResolvedProbe, target: ProbeTarget, _: Means) -> Answer:
+    arguments = Arguments(probe, Use.ASK)
     relay, port, mac = arguments.ipv4("address"), arguments.port(), arguments.required("mac").lower()
     if not _MAC.fullmatch(mac):
         raise arguments.error(f"mac is {mac!r}, not an Ethernet address with colons")
@@ -111,3 +113,6 @@ def _keep_replies(packets: socket.socket, port: int, xid: int) -> None:
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *instruction) for instruction in program))
     pointer = struct.pack("HL", len(program), ctypes.addressof(code))  # `code` must outlive the call
     packets.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, pointer)
+
+
+HANDLER = Handler(ProbeKind.DHCP, ask=ask)

@@ -53,7 +53,7 @@ class Option(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class DhcpMessage:
-    """One message. `options` leave out the message type, padding and overload, and are in order of appearance."""
+    """A DHCPv4 message. `options` leave out the message type, padding and overload, and are in order of appearance."""
 
     type: MessageType
     direction: Direction

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse, InvalidURL
 from ipaddress import IPv4Address, IPv6Address
 from re import Pattern
 
-from supervisor.edges.probes.answer import Answer, excerpt, silence
+from supervisor.edges.probes.answer import TEXT_LIMIT, Answer, excerpt, silence, whole_text
 from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.bounded import inet_socket
+from supervisor.edges.probes.handler import Handler, Means
+from supervisor.values.errors import ProbeError
+from supervisor.values.manifest import ProbeKind, Use
 from supervisor.values.state import ProbeTarget, ResolvedProbe
 
 HEADER = "header_"
@@ -29,25 +33,66 @@ class Connection(HTTPConnection):
         self.sock.connect((str(address), port))
 
 
-def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
-    arguments = Arguments(probe, ("address", "port", "path", "method", "status", "expect"), prefixes=(HEADER,))
-    address, port = arguments.address(target), arguments.port()
-    method, path = arguments.text("method", "GET").upper(), arguments.text("path", "/")
-    status, pattern = arguments.number("status", 100, 599, default=200), arguments.pattern()
-    headers = {name.removeprefix(HEADER): text for name, text in probe.arguments if name.startswith(HEADER)}
-    question = f"HTTP {method} {path} at {address}:{port}"
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A request to a server, and the status that its answer has to have."""
 
-    connection = Connection(address, port, probe.timeout)
+    address: IPv4Address | IPv6Address
+    port: int
+    method: str
+    path: str
+    status: int
+    headers: dict[str, str]
+
+    @staticmethod
+    def of(probe: ResolvedProbe, arguments: Arguments, target: ProbeTarget) -> _Request:
+        """Return the request that the arguments of a probe describe. Raises ProbeError: they describe none."""
+        return _Request(
+            address=arguments.address(target),
+            port=arguments.port(),
+            method=arguments.text("method", "GET").upper(),
+            path=arguments.text("path", "/"),
+            status=arguments.number("status", 100, 599, default=200),
+            headers={name.removeprefix(HEADER): text for name, text in probe.arguments if name.startswith(HEADER)},
+        )
+
+    def send(self, connection: Connection) -> None:
+        """Send it. Raises ValueError: the path or a header has control characters; nothing was sent."""
+        connection.request(self.method, self.path, headers={"Connection": "close"} | self.headers)
+
+
+def ask(probe: ResolvedProbe, target: ProbeTarget, _: Means) -> Answer:
+    arguments = Arguments(probe, Use.ASK)
+    request, pattern = _Request.of(probe, arguments, target), arguments.pattern()
+    question = f"HTTP {request.method} {request.path} at {request.address}:{request.port}"
+    connection = Connection(request.address, request.port, probe.timeout)
     try:
         try:
-            connection.request(method, path, headers={"Connection": "close"} | headers)
-        except (InvalidURL, ValueError) as error:  # control characters; nothing was sent
+            request.send(connection)
+        except (InvalidURL, ValueError) as error:
             raise arguments.error(str(error)) from error
-        return _judge(question, connection.getresponse(), status, pattern)
+        return _judge(question, connection.getresponse(), request.status, pattern)
     except OSError as error:
         return Answer(False, question, silence(error, probe.timeout))
     except (HTTPException, ValueError) as error:
         return Answer(False, question, f"not an HTTP answer ({type(error).__name__})")
+    finally:
+        connection.close()
+
+
+def read(source: ResolvedProbe, target: ProbeTarget, _: Means) -> str:
+    request = _Request.of(source, Arguments(source, Use.READ), target)
+    connection = Connection(request.address, request.port, source.timeout)
+    try:
+        request.send(connection)
+        response = connection.getresponse()
+        content = response.read(TEXT_LIMIT)
+        if response.status != request.status or response.length:
+            problem = f"answered {response.status} {excerpt(request.path)}"
+            raise ProbeError(f"cannot read counters of {target.container}: {problem}")
+        return whole_text(content, target)
+    except (HTTPException, ValueError) as error:
+        raise ProbeError(f"cannot read counters of {target.container}: {type(error).__name__}: {error}") from error
     finally:
         connection.close()
 
@@ -58,9 +103,12 @@ def _judge(question: str, response: HTTPResponse, status: int, pattern: Pattern[
     if pattern is None:
         return Answer(True, question, f"answered {status}")
     content = response.read(BODY_LIMIT)
-    if response.length and len(content) < BODY_LIMIT:  # a read with a limit does not complain of a short body
+    if response.length and len(content) < BODY_LIMIT:  # a read with a limit raises nothing for a short body
         return Answer(False, question, f"closed {response.length} bytes before the end of its answer")
     body = content.decode("utf-8", "replace")
     if pattern.search(body):
         return Answer(True, question, f"answered {status} with {pattern.pattern!r}")
     return Answer(False, question, f"answered {status} {excerpt(body)}, expected {pattern.pattern!r} in it")
+
+
+HANDLER = Handler(ProbeKind.HTTP, ask=ask, read=read)

@@ -1,9 +1,9 @@
-"""Replays leases: what one DHCP server has granted and its successor does not know is asked of the successor.
+"""Replays leases: those that one DHCP server has granted and another one lacks are requested of the other one.
 
 A lease file has a line a lease (docs/manifest.md, `replay`): `expiry mac address name client-id`, where expiry is
-seconds since the epoch or 0 for a lease that never ends, and `*` stands for nothing. Each
-missing lease is requested as a relay would for a client that was rebooted (INIT-REBOOT, RFC 2131 4.3.2): an
-authoritative server grants it, to the same client and of the full length, and no guest hears anything of it.
+seconds since the epoch or 0 for a lease that never ends, and `*` stands for nothing. Each missing lease is requested as
+a relay would for a client that was rebooted (INIT-REBOOT, RFC 2131 4.3.2): an authoritative server grants it, to the
+same client and of the full length, and no guest notices anything of it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from supervisor.edges.probes.answer import silence
 from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.dhcp import exchange
 from supervisor.edges.probes.dhcp_packet import MalformedPacketError, MessageType, Option, request
+from supervisor.edges.probes.handler import Handler
 from supervisor.values.errors import ProbeError
+from supervisor.values.manifest import ProbeKind, Use
 from supervisor.values.state import ProbeTarget, ResolvedProbe
 
 MOST = 2000
@@ -34,6 +36,8 @@ _LINE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Lease:
+    """A lease as a line of the file has it."""
+
     expiry: int  # seconds since the epoch; 0: never
     mac: str
     address: IPv4Address
@@ -50,12 +54,12 @@ class Lease:
 
 
 def parse(content: bytes) -> Iterator[Lease]:
-    """Lines of another kind (IPv6, other hardware) are passed over."""
+    """Yield the leases in a file; lines of another kind (IPv6, other hardware) are passed over."""
     for line in content.splitlines():
-        found = _LINE.fullmatch(line)
-        if found is None:
+        match = _LINE.fullmatch(line)
+        if match is None:
             continue
-        expiry, mac, address, name, client = (part.decode() for part in found.groups())
+        expiry, mac, address, name, client = (part.decode() for part in match.groups())
         try:
             ip = IPv4Address(address)
         except ValueError:
@@ -65,7 +69,10 @@ def parse(content: bytes) -> Iterator[Lease]:
 
 
 def missing(granted: bytes, known: bytes, network: IPv4Network, now: float) -> tuple[Lease, ...]:
-    """What holds, and is unknown there or known to end earlier. What is leased otherwise there is newer."""
+    """Return the leases that hold and that `known` lacks, or lets end earlier.
+
+    An address that is leased to another client in `known` was leased later, and stays as it is.
+    """
     there = tuple(parse(known))
     holders = {lease.address: lease for lease in there}
     clients = {lease.holder for lease in there}
@@ -83,7 +90,7 @@ def missing(granted: bytes, known: bytes, network: IPv4Network, now: float) -> t
 
 def replay(source: ResolvedProbe, granted: bytes, known: bytes, target: ProbeTarget) -> int:
     """Return how many leases the server has granted anew. ProbeError: how many it has not, and why."""
-    arguments = Arguments(source, ("file", "network", "address", "port"))
+    arguments = Arguments(source, Use.REPLAY)
     relay, port = arguments.ipv4("address"), arguments.port()
     try:
         network = IPv4Network(arguments.required("network"))
@@ -101,7 +108,7 @@ def replay(source: ResolvedProbe, granted: bytes, known: bytes, target: ProbeTar
 
 
 def _request(lease: Lease, relay: IPv4Address, port: int, timeout: float) -> str:
-    """What was wrong, or nothing."""
+    """Request one lease; return why it was not granted, empty: it was."""
     options = [(Option.CLIENT, lease.client)] if lease.client else []
     options += [(Option.HOST_NAME, lease.name.encode())] if lease.name else []
     message = request(lease.mac, secrets.randbits(32), lease.address, relay=relay, options=options)
@@ -113,3 +120,6 @@ def _request(lease: Lease, relay: IPv4Address, port: int, timeout: float) -> str
         return f"not a DHCP answer ({error})"
     is_granted = reply.type is MessageType.ACK and reply.yiaddr == lease.address
     return "" if is_granted else f"answered {reply.type.name} of {reply.yiaddr}"
+
+
+HANDLER = Handler(ProbeKind.LEASES, replay=replay)

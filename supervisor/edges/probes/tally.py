@@ -1,57 +1,27 @@
-"""Reads a daemon's own counters of failed work: a text from where the daemon tells it, numbers by regular expression.
+"""Counts of failed work: the numbers that regular expressions find in a daemon's own counters.
 
-What was cut short is not added up: half of the counters would look like an error that went away, or like work that
-was never done.
+A text that was cut short is not added up: half of the counters would look like an error that went away, or like work
+that was never done.
 """
 
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
-from http.client import HTTPException
 
-from supervisor.edges.probes.answer import excerpt, silence
-from supervisor.edges.probes.arguments import Arguments
-from supervisor.edges.probes.bounded import unix_connection
-from supervisor.edges.probes.http import HEADER, Connection
-from supervisor.values.errors import EngineError, ProbeError
-from supervisor.values.manifest import Count, ProbeKind
-from supervisor.values.state import ExecResult, ProbeTarget, ResolvedProbe, Tally
+from supervisor.edges.probes.answer import excerpt
+from supervisor.values.errors import ProbeError
+from supervisor.values.manifest import Count
+from supervisor.values.state import Tally
 
-TEXT_LIMIT = 1 << 20
-OUTPUT_LIMIT = 64 * 1024  # engines cut what a command prints here
 KEY_GROUPS = ("name", "source")
-
-Execute = Callable[[str, Sequence[str], float], ExecResult]
-Answers = Callable[[str, int, Sequence[str]], str]
-
-
-def read(source: ResolvedProbe, target: ProbeTarget, execute: Execute, answers: Answers) -> str:
-    """Return what the daemon tells, or the kernel of it. ProbeError, and NetworkError of the kernel."""
-    if source.kind == ProbeKind.ANSWERS:
-        arguments = Arguments(source, ("port", "servers"))
-        return answers(target.container, arguments.port(), arguments.text("servers").split())
-    try:
-        match source.kind:
-            case ProbeKind.SOCKET:
-                content = _from_socket(source, target)
-            case ProbeKind.HTTP:
-                content = _from_http(source, target)
-            case ProbeKind.EXEC:
-                content = _from_command(source, target, execute)
-            case kind:
-                raise ProbeError(f"cannot read counters: {kind} tells none")
-    except OSError as error:
-        raise ProbeError(f"cannot read counters of {target.container}: {silence(error, source.timeout)}") from error
-    if len(content) >= TEXT_LIMIT:
-        raise ProbeError(f"cannot read counters of {target.container}: more than {TEXT_LIMIT // 1024} KiB came")
-    return content.decode("utf-8", "replace")
 
 
 def count(text: str, expressions: Count) -> tuple[Tally, ...]:
-    """Add up what the expressions find, for each name and client apart. ProbeError."""
+    """Return the sums of the numbers that the expressions find, for each name and client apart.
+
+    Raises ProbeError: an expression is none, or finds what is no number.
+    """
     whole, failed = _sums(text, expressions.total), _sums(text, expressions.failed)
     answered, declined = _sums(text, expressions.answered), _sums(text, expressions.declined)
     return tuple(
@@ -69,7 +39,7 @@ def count(text: str, expressions: Count) -> tuple[Tally, ...]:
 
 
 def _sums(text: str, expression: str | None) -> defaultdict[tuple[str, str], Counter[str]]:
-    """Return the sums by name and client, and within them by what the groups are called."""
+    """Return the sums by name and client, and within them by the names of the groups."""
     sums: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     if expression is None:
         return sums
@@ -91,49 +61,3 @@ def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise ProbeError(f"cannot read counters: {excerpt(text, 40)} is not a number")
     return int(text)
-
-
-def _from_socket(source: ResolvedProbe, target: ProbeTarget) -> bytes:
-    """All that comes until the daemon closes."""
-    arguments = Arguments(source, ("runtime", "path", "send"))
-    place, line = arguments.socket_place(target), arguments.text("send")
-    received = bytearray()
-    with unix_connection(place, source.timeout) as connection:
-        if line:
-            connection.sendall(line.encode() + b"\n")
-        while len(received) < TEXT_LIMIT and (chunk := connection.recv(65536)):
-            received += chunk
-    return bytes(received)
-
-
-def _from_http(source: ResolvedProbe, target: ProbeTarget) -> bytes:
-    arguments = Arguments(source, ("address", "port", "path", "method", "status"), prefixes=(HEADER,))
-    status = arguments.number("status", 100, 599, default=200)
-    headers = {name.removeprefix(HEADER): text for name, text in source.arguments if name.startswith(HEADER)}
-    connection = Connection(arguments.address(target), arguments.port(), source.timeout)
-    try:
-        method, path = arguments.text("method", "GET").upper(), arguments.text("path", "/")
-        connection.request(method, path, headers={"Connection": "close"} | headers)
-        response = connection.getresponse()
-        content = response.read(TEXT_LIMIT)
-        if response.status != status or response.length:
-            raise ProbeError(f"cannot read counters of {target.container}: answered {response.status} {excerpt(path)}")
-        return content
-    except (HTTPException, ValueError) as error:
-        raise ProbeError(f"cannot read counters of {target.container}: {type(error).__name__}: {error}") from error
-    finally:
-        connection.close()
-
-
-def _from_command(source: ResolvedProbe, target: ProbeTarget, execute: Execute) -> bytes:
-    arguments = Arguments(source, ("command",))
-    try:
-        result = execute(target.container, shlex.split(arguments.required("command")), source.timeout)
-    except (EngineError, ValueError) as error:
-        raise ProbeError(f"cannot read counters of {target.container}: {error}") from error
-    if result.exit_code != 0:
-        said = excerpt((result.stderr or result.stdout).decode("utf-8", "replace"))
-        raise ProbeError(f"cannot read counters of {target.container}: exit code {result.exit_code}; it said {said}")
-    if len(result.stdout) >= OUTPUT_LIMIT:
-        raise ProbeError(f"cannot read counters of {target.container}: more than {OUTPUT_LIMIT // 1024} KiB came")
-    return result.stdout

@@ -7,11 +7,13 @@ import socket
 from supervisor.edges.probes.answer import Answer, silence
 from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.bounded import inet_socket
+from supervisor.edges.probes.handler import Handler, Means
+from supervisor.values.manifest import ProbeKind, Use
 from supervisor.values.state import ProbeTarget, ResolvedProbe
 
 
-def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
-    arguments = Arguments(probe, ("address", "port"))
+def ask(probe: ResolvedProbe, target: ProbeTarget, _: Means) -> Answer:
+    arguments = Arguments(probe, Use.ASK)
     address, port = arguments.address(target), arguments.port()
     question = f"TCP at {address}:{port}"
     with inet_socket(address, socket.SOCK_STREAM, probe.timeout) as connection:
@@ -20,3 +22,6 @@ def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
         except OSError as error:
             return Answer(False, question, silence(error, probe.timeout))
     return Answer(True, question, "connected")
+
+
+HANDLER = Handler(ProbeKind.TCP, ask=ask)

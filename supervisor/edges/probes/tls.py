@@ -12,6 +12,8 @@ from pathlib import Path, PurePosixPath
 from supervisor.edges.probes.answer import Answer, silence
 from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.bounded import BoundedSocket, inet_socket
+from supervisor.edges.probes.handler import Handler, Means
+from supervisor.values.manifest import ProbeKind, Use
 from supervisor.values.state import ProbeTarget, ResolvedProbe
 
 _CERTIFICATE = re.compile(r"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----\s(.*?)-----END ", re.DOTALL)
@@ -19,9 +21,9 @@ _SHOWN = 16  # characters of a fingerprint
 _CHUNK = 16384
 
 
-def ask(probe: ResolvedProbe, target: ProbeTarget) -> Answer:
+def ask(probe: ResolvedProbe, target: ProbeTarget, _: Means) -> Answer:
     """Nobody is trusted here, and nobody has to be: the two are compared, byte for byte."""
-    arguments = Arguments(probe, ("address", "port", "file", "name"))
+    arguments = Arguments(probe, Use.ASK)
     address, port, name = arguments.address(target), arguments.port(), arguments.text("name")
     question = f"TLS at {address}:{port}"
     expected = _first_certificate(arguments, target)
@@ -45,10 +47,10 @@ def _first_certificate(arguments: Arguments, target: ProbeTarget) -> bytes:
         raise arguments.error(f"file is {text!r}, not below the configuration folder")
     try:
         content = (Path(target.config) / path).read_text(encoding="ascii", errors="replace")
-        found = _CERTIFICATE.search(content)
-        if found is None:
+        match = _CERTIFICATE.search(content)
+        if match is None:
             raise arguments.error(f"{text} holds no certificate")
-        return base64.b64decode("".join(found[1].split()), validate=True)
+        return base64.b64decode("".join(match[1].split()), validate=True)
     except OSError as error:
         raise arguments.error(f"{text} cannot be read: {error.strerror}") from error
     except ValueError:
@@ -78,3 +80,6 @@ def _served(connection: BoundedSocket, name: str | None) -> bytes:
 
 def _mark(certificate: bytes) -> str:
     return hashlib.sha256(certificate).hexdigest()[:_SHOWN] if certificate else "none"
+
+
+HANDLER = Handler(ProbeKind.TLS, ask=ask)

@@ -1,4 +1,4 @@
-"""The memory on disk: one SQLite file in the state folder, and the lock that keeps a second supervisor out."""
+"""The store: one SQLite file in the state folder, and the lock that keeps a second supervisor out."""
 
 from supervisor.edges.store.lock import StateLock
 from supervisor.edges.store.sqlite import SqliteStore

@@ -1,4 +1,4 @@
-"""Two rotated copies of the memory beside it, each whole, synced and renamed in, mode 0600."""
+"""Two rotated copies of the store beside it, each whole, synced and renamed in, mode 0600."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ ROOM = 16 << 20  # bytes that a copy leaves to the services: their state is on t
 
 
 def write_copy(path: Path) -> None:
-    """Write a copy of the memory; the newest before it becomes the older one. StateError leaves both as they are."""
+    """Write a copy of the store; the newest one before it becomes the older one.
+
+    Raises StateError: when it cannot be written or read back; both former copies are unchanged.
+    """
     fresh, newest, older = (path.with_name(f"{path.name}.{name}") for name in ("copy-new", *COPIES))
     try:
         _refuse_without_room(path)

@@ -1,4 +1,4 @@
-"""One supervisor at a time on a state folder: a lock the kernel releases when the process ends, however it ends."""
+"""Allows one supervisor at a time on a state folder: by a lock that the kernel releases when the process ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from supervisor.values.errors import StateError, StateLockedError
 
 
 class StateLock:
-    """Held from construction until `release`. StateLockedError names the process that holds it."""
+    """The lock of a state folder, held from construction until `release`.
+
+    Raises StateLockedError: when another process holds it, with its pid; StateError: when the folder cannot be used.
+    """
 
     def __init__(self, folder: Path) -> None:
         try:

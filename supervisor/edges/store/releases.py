@@ -1,89 +1,109 @@
-"""Releases beside the memory: one file for each, with its definitions, from which the tables can be filled again.
-
-A definition is believed only if it has the digest that it is known by. The file is in the folder of the memory and as
-trusted as the memory itself; images are not in it.
-"""
+"""Releases in the store: their versions, the files of their definitions, and the media they were imported from."""
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import hashlib
 import json
-import os
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
-from supervisor.decisions.definition_digest import definition_digest
-from supervisor.edges.store import codec
+from supervisor.edges.store import codec, release_files
+from supervisor.edges.store.generations import SqliteGenerations
+from supervisor.edges.store.release_files import DefinitionFiles
+from supervisor.edges.store.subject import Subject
+from supervisor.values.errors import StateError
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.release import Release
 
-FOLDER = "releases"
 
-Definitions = Mapping[Digest, Mapping[str, bytes]]
+class SqliteReleases(Subject):
+    """Satisfies `ports.store.Releases`. Each release is in a file beside the store as well."""
 
+    def save_release(self, release: Release, definitions: DefinitionFiles) -> None:
+        try:
+            release_files.write_release(self._file.folder, release, definitions)
+        except OSError as error:
+            raise StateError(f"cannot write release {release.name} beside the state: {error}") from error
+        self._insert(release, definitions)
 
-def write_release(folder: Path, release: Release, definitions: Definitions) -> None:
-    """Write the file, synced and renamed in; OSError leaves the one before."""
-    place = _place(folder, release.name)
-    place.parent.mkdir(mode=0o700, exist_ok=True)
-    fresh = place.with_suffix(".new")
-    handle = os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(_dump(release, definitions), file)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(place)
+    def releases(self) -> tuple[Release, ...]:
+        rows = self._file.rows(
+            "SELECT name, created, source, imported, services FROM releases ORDER BY imported, rowid"
+        )
+        return tuple(
+            Release(
+                name,
+                created,
+                source,
+                imported,
+                tuple(
+                    (ServiceName(key), codec.load_version(text)) for key, text in sorted(json.loads(services).items())
+                ),
+            )
+            for name, created, source, imported, services in rows
+        )
 
+    def remove_release(self, release: str) -> None:
+        try:  # the file first: else the next start would take the release in again
+            release_files.remove_release(self._file.folder, release)
+        except OSError as error:
+            raise StateError(f"cannot remove release {release} beside the state: {error}") from error
+        with self._file.change() as database:
+            database.execute("DELETE FROM releases WHERE name = ?", (release,))
+            used = self._used_definitions()
+            for (digest,) in self._file.rows("SELECT DISTINCT digest FROM definitions"):
+                if digest not in used:
+                    database.execute("DELETE FROM definitions WHERE digest = ?", (digest,))
 
-def remove_release(folder: Path, name: str) -> None:
-    """Nothing happens when there is none."""
-    _place(folder, name).unlink(missing_ok=True)
+    def definition(self, digest: Digest) -> Mapping[str, bytes] | None:
+        return dict(self._file.rows("SELECT path, content FROM definitions WHERE digest = ?", digest)) or None
 
+    def current_release(self) -> str | None:
+        return self._file.fact("release")
 
-def has_release(folder: Path, name: str) -> bool:
-    return _place(folder, name).is_file()
+    def set_current_release(self, release: str) -> None:
+        self._file.set_fact("release", release)
 
+    def medium_fingerprint(self, path: str) -> str | None:
+        return self._file.fact(f"medium {path}")
 
-def read_releases(folder: Path) -> Iterator[tuple[Release, Definitions]]:
-    """Yield what can be read, oldest import first; a file that cannot is passed over."""
-    found = []
-    for place in sorted((folder / FOLDER).glob("*.json")):
-        with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
-            found.append(_load(json.loads(place.read_text(encoding="utf-8"))))
-    yield from sorted(found, key=lambda one: one[0].imported)
+    def set_medium_fingerprint(self, path: str, fingerprint: str) -> None:
+        self._file.set_fact(f"medium {path}", fingerprint)
 
+    def write_missing_files(self) -> None:
+        """Write the file of each release that has none: an earlier supervisor wrote none. Raises StateError."""
+        try:
+            for release in self.releases():
+                if not release_files.has_release(self._file.folder, release.name):
+                    release_files.write_release(self._file.folder, release, self._definitions_of(release))
+        except OSError as error:
+            raise StateError(f"cannot write releases beside {self._file.path}: {error}") from error
 
-def _place(folder: Path, name: str) -> Path:
-    return folder / FOLDER / f"{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:32]}.json"
+    def refill(self) -> None:
+        """Take in the releases whose files lie beside the store and that the store has lost."""
+        stored = {release.name for release in self.releases()}
+        for release, definitions in release_files.read_releases(self._file.folder):
+            if release.name not in stored or any(not self.definition(digest) for digest in definitions):
+                self._insert(release, definitions)
 
+    def _insert(self, release: Release, definitions: DefinitionFiles) -> None:
+        services = {name: codec.dump_version(version) for name, version in release.services}
+        with self._file.change() as database:
+            for digest, files in definitions.items():
+                database.executemany(
+                    "INSERT OR REPLACE INTO definitions VALUES (?, ?, ?)",
+                    [(digest, path, content) for path, content in files.items()],
+                )
+            database.execute(
+                "INSERT OR REPLACE INTO releases VALUES (?, ?, ?, ?, ?)",
+                (release.name, release.created, release.source, release.imported, json.dumps(services)),
+            )
 
-def _dump(release: Release, definitions: Definitions) -> dict[str, Any]:
-    return {
-        "name": release.name,
-        "created": release.created,
-        "source": release.source,
-        "imported": release.imported,
-        "services": {name: codec.dump_version(version) for name, version in release.services},
-        "definitions": {
-            digest: {path: base64.b64encode(content).decode() for path, content in files.items()}
-            for digest, files in definitions.items()
-        },
-    }
+    def _definitions_of(self, release: Release) -> DefinitionFiles:
+        digests = (version.definition for _, version in release.services)
+        return {digest: files for digest in digests if (files := self.definition(digest))}
 
-
-def _load(fields: Any) -> tuple[Release, Definitions]:
-    services = tuple((ServiceName(name), codec.load_version(text)) for name, text in sorted(fields["services"].items()))
-    release = Release(
-        str(fields["name"]), str(fields["created"]), str(fields["source"]), float(fields["imported"]), services
-    )
-    definitions = {
-        Digest(digest): {path: base64.b64decode(content, validate=True) for path, content in files.items()}
-        for digest, files in fields["definitions"].items()
-    }
-    for digest, files in definitions.items():
-        if definition_digest(files) != digest:
-            raise ValueError(f"the files of definition {digest} are not those of its digest")
-    return release, definitions
+    def _used_definitions(self) -> set[Digest]:
+        """Return the digests that releases, instances and services refer to."""
+        used = {version.definition for release in self.releases() for _, version in release.services}
+        used |= {instance.definition for instance, _ in SqliteGenerations(self._file).instances()}
+        wanted = self._file.rows("SELECT desired, previous FROM services")
+        return used | {codec.load_version(text).definition for row in wanted for text in row if text}

@@ -1,8 +1,9 @@
-"""Before the memory is used: a file that cannot be read is laid aside, and the newest good copy takes its place.
+"""The check before the store is used: an unreadable file is laid aside, and the newest good copy takes its place.
 
 Two copies lie beside the file (`copies`). Each commit has a number, so that a file which silently lost its newest
-commits (its write-ahead log was damaged) is known to be older than a copy. Nothing is thrown away at once: what is laid
-aside is named `state.db.damaged-<time>`, and the newest of those are kept. What no copy has is rebuilt from what runs.
+commits (its write-ahead log was damaged) is recognized as older than a copy. Nothing is thrown away at once: a file
+that is laid aside is named `state.db.damaged-<time>`, and the newest of those are stored. Facts that no copy has are
+rebuilt from the containers that run.
 """
 
 from __future__ import annotations
@@ -26,12 +27,15 @@ _COMPANIONS = ("-wal", "-shm", "-journal")
 
 
 def rescue(path: Path) -> tuple[str, ...]:
-    """Make `path` a file that can be used, or none; return what was wrong and what became of it. StateError."""
+    """Make `path` a file that can be used, or none; return one sentence for each damage and what was done about it.
+
+    Raises StateError: when the files cannot be put in order, or a newer supervisor wrote them.
+    """
     try:
         _refuse_newer(path)
         reason, number = examine(path)
-        copies = [(found, place) for place in copies_of(path) if (found := examine(place)[1]) is not None]
-        newest = max(copies, key=lambda one: one[0], default=None)
+        copies = [(last, place) for place in copies_of(path) if (last := examine(place)[1]) is not None]
+        newest = max(copies, key=lambda copy: copy[0], default=None)
         said = []
         if number is not None and newest and newest[0] > number:
             reason = f"its newest changes are gone: it ends at {number}, a copy at {newest[0]}"
@@ -44,14 +48,14 @@ def rescue(path: Path) -> tuple[str, ...]:
 
 
 def _refuse_newer(path: Path) -> None:
-    """Leave alone what a newer supervisor wrote: unlike a damage, that is so in a copy too."""
-    formats = [found for place in (path, *copies_of(path)) if (found := _format(place)) > len(MIGRATIONS)]
+    """Raises StateError: when a newer supervisor wrote the file; unlike damage, its copies are newer too."""
+    formats = [version for place in (path, *copies_of(path)) if (version := _format(place)) > len(MIGRATIONS)]
     if len(formats) > 1 and _format(path) > len(MIGRATIONS):
         raise StateError(f"cannot use {path}: its format {formats[0]} and its copy's are newer than this supervisor")
 
 
 def _format(path: Path) -> int:
-    """Return which one a file says that it has; 0: it cannot be read."""
+    """Return the number of the format in a file's header; 0: it cannot be read."""
     with contextlib.suppress(OSError, sqlite3.Error):
         if path.is_file() and not path.is_symlink() and path.stat().st_size:
             with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
@@ -60,7 +64,7 @@ def _format(path: Path) -> int:
 
 
 def examine(path: Path) -> tuple[str, int | None]:
-    """Return why it cannot be used (nothing: it can, or there is none), and the number of its last change if it can."""
+    """Return why a file cannot be used (empty: it can, or is missing), and the number of its last change if it can."""
     if not path.exists() and not path.is_symlink():
         return "", None
     if not path.is_file() or path.is_symlink():
@@ -75,7 +79,7 @@ def examine(path: Path) -> tuple[str, int | None]:
 
 
 def copies_of(path: Path) -> Iterator[Path]:
-    """Yield the copies that there are."""
+    """Yield the copies that exist, the newest first."""
     for name in COPIES:
         copy = path.with_name(f"{path.name}.{name}")
         if copy.is_file():
@@ -92,13 +96,13 @@ def sync_folder(folder: Path) -> None:
 
 
 def _examined(database: sqlite3.Connection) -> tuple[str, int | None]:
-    (found,) = database.execute("PRAGMA user_version").fetchone()
-    if found > len(MIGRATIONS):
-        return f"its format {found} is newer than this supervisor", None
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        return f"its format {version} is newer than this supervisor", None
     (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         return str(verdict), None
-    if found == 0:
+    if version == 0:
         return "", None  # made, and not filled yet
     tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if missing := sorted(set(KEYS) - tables):
@@ -143,18 +147,18 @@ def _aside(path: Path) -> Path:
 
 
 def _forget_oldest(path: Path) -> None:
-    """Secrets are in what is laid aside, and room is scarce."""
+    """Remove the oldest files that were laid aside: secrets are in them, and room is scarce."""
     marked = (place for place in path.parent.glob(f"{path.name}.damaged-*") if not place.name.endswith(_COMPANIONS))
     for place in sorted(marked, key=lambda place: place.name)[:-KEPT_ASIDE]:
-        for one in (place, *(place.with_name(place.name + companion) for companion in _COMPANIONS)):
-            if one.is_dir() and not one.is_symlink():
-                shutil.rmtree(one, ignore_errors=True)
+        for file in (place, *(place.with_name(place.name + companion) for companion in _COMPANIONS)):
+            if file.is_dir() and not file.is_symlink():
+                shutil.rmtree(file, ignore_errors=True)
             else:
-                one.unlink(missing_ok=True)
+                file.unlink(missing_ok=True)
 
 
 def _mend_rows(path: Path) -> tuple[str, ...]:
-    """Deal with single rows of a file that can be read."""
+    """Mend single rows of a file that can be read; return one sentence for each."""
     if examine(path)[1] is None:
         return ()
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:

@@ -1,7 +1,7 @@
-"""Checks and mends the tables of the memory row by row: one that cannot be read is one service's trouble, or nobody's.
+"""Checks and mends the tables of the store row by row: a row that cannot be read costs one service, or nobody, a fact.
 
-`faulty_rows` reads every row with the words that the supervisor will read it with. Where a copy has the same row and it
-is good there, `mend` takes it from the copy; else the row is left out, or the one column that cannot be read is empty.
+`faulty_rows` reads every row as the supervisor will read it. Where a copy has the same row and it is good there, `mend`
+takes it from the copy; else the row is left out, or the one column that cannot be read is empty.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {"TEXT": (str,), "INTEGER": (int,), "RE
 
 @dataclass(frozen=True, slots=True)
 class FaultyRow:
-    """A row that cannot be read, and what it was."""
+    """A row that cannot be read, with the reason."""
 
     table: str
     rowid: int
@@ -53,7 +53,7 @@ class FaultyRow:
 
     @property
     def service(self) -> str:
-        """The service that the row belongs to, as far as it can be read; empty: none."""
+        """The service that the row belongs to, as far as it can be read; empty: it belongs to none."""
         has_one = KEYS[self.table][:1] in (("service",), ("name",)) and self.table not in ("releases", "facts")
         return str(self.key[0]) if has_one and self.key else ""
 
@@ -63,7 +63,7 @@ class FaultyRow:
 
 
 def faulty_rows(database: sqlite3.Connection) -> tuple[FaultyRow, ...]:
-    """Return what cannot be read. Raises sqlite3.Error: a whole table cannot."""
+    """Return the rows that cannot be read. Raises sqlite3.Error: when a whole table cannot."""
     return tuple(row for table in KEYS for row in _faulty_in(database, table))
 
 
@@ -99,11 +99,11 @@ def _faulty_in(database: sqlite3.Connection, table: str) -> Iterator[FaultyRow]:
 
 
 def _faulty_definitions(database: sqlite3.Connection) -> Iterator[FaultyRow]:
-    """A definition is whole, and what its digest says, or none of its rows is used."""
-    found: dict[Any, dict[Any, tuple[int, Any]]] = {}
+    """Yield the rows of definitions whose files have another digest: all rows of one are used, or none."""
+    definitions: dict[Any, dict[Any, tuple[int, Any]]] = {}
     for rowid, digest, path, content in database.execute("SELECT rowid, digest, path, content FROM definitions"):
-        found.setdefault(digest, {})[path] = (rowid, content)
-    for digest, files in found.items():
+        definitions.setdefault(digest, {})[path] = (rowid, content)
+    for digest, files in definitions.items():
         with contextlib.suppress(TypeError, AttributeError):
             if definition_digest({path: content for path, (_, content) in files.items()}) == digest:
                 continue
@@ -112,7 +112,7 @@ def _faulty_definitions(database: sqlite3.Connection) -> Iterator[FaultyRow]:
 
 
 def _raw(database: sqlite3.Connection, table: str, columns: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """All rows with their text as bytes: what is no UTF-8 is one row's fault."""
+    """Return all rows with their text as bytes, so that text which is not UTF-8 is a fault of one row."""
     before, database.text_factory = database.text_factory, _Text
     try:
         return database.execute(f"SELECT rowid, {', '.join(columns)} FROM {table}").fetchall()  # noqa: S608
@@ -139,12 +139,12 @@ def _row_of(copy: sqlite3.Connection, row: FaultyRow) -> Row | None:
     if not keys:
         return None
     with contextlib.suppress(sqlite3.Error):
-        if any((one.table, one.key) == (row.table, row.key) for one in _faulty_in(copy, row.table)):
+        if any((faulty.table, faulty.key) == (row.table, row.key) for faulty in _faulty_in(copy, row.table)):
             return None
         where = " AND ".join(f"{key} = ?" for key in keys)
         cursor = copy.execute(f"SELECT * FROM {row.table} WHERE {where}", row.key)  # noqa: S608
-        found = cursor.fetchone()
-        return None if found is None else dict(zip((one[0] for one in cursor.description), found, strict=True))
+        values = cursor.fetchone()
+        return None if values is None else dict(zip((column[0] for column in cursor.description), values, strict=True))
     return None
 
 

@@ -1,4 +1,4 @@
-"""The tables of the memory. A change of the schema is a new entry in MIGRATIONS; entries are never edited."""
+"""The tables of the store. A change of the schema is a new entry in MIGRATIONS; entries are never edited."""
 
 from __future__ import annotations
 

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import functools
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from supervisor.surface.api import convert
-from supervisor.surface.api import supervisor_pb2 as pb
+from supervisor.surface.api.calls import CALLS, Call
 from supervisor.surface.api.faults import MAX_METADATA_BYTES, REASON, ApiError, UnreachableError
-from supervisor.surface.api.supervisor_pb2_grpc import SupervisorStub
-from supervisor.values.handover import NO_WAIVER, Waiver
-from supervisor.values.status import (
-    BundleStatus,
-    EventRecord,
-    HandoverRecord,
-    PlannedStep,
-    Progress,
-    SupervisorStatus,
-)
-
-Message = TypeVar("Message")
-Value = TypeVar("Value")
+from supervisor.surface.control import Calls
 
 _OPTIONS = (
     ("grpc.max_receive_message_length", 64 << 20),
@@ -37,9 +24,14 @@ _NO_ANSWER = {
     grpc.StatusCode.CANCELLED,  # by a server that stops
 }
 
+if TYPE_CHECKING:
+    _Methods = Calls  # the methods are made from the table of calls, below; the protocol says their types
+else:
+    _Methods = object
 
-class RemoteControl:
-    """Calls one supervisor. ApiError (UnreachableError when nothing answers) is all it raises."""
+
+class RemoteControl(_Methods):
+    """Calls one supervisor. Every method of `Calls` raises ApiError, or UnreachableError when nothing answers."""
 
     def __init__(
         self,
@@ -47,126 +39,36 @@ class RemoteControl:
         credentials: grpc.ChannelCredentials | None = None,
         timeout: float = 30.0,
     ) -> None:
+        """Connect at the first call. `timeout` is in seconds, for calls with one answer; streams have none."""
         self._target, self._timeout = target, timeout
         self._channel = (
             grpc.secure_channel(target, credentials, options=_OPTIONS)
             if credentials
             else grpc.insecure_channel(target, options=_OPTIONS)
         )
-        self._stub: Any = SupervisorStub(self._channel)  # type: ignore[no-untyped-call]
 
     @classmethod
     def on_socket(cls, path: str, timeout: float = 30.0) -> RemoteControl:
         return cls(f"unix:{path}", timeout=timeout)
 
     def close(self) -> None:
+        """End every call and the connection."""
         self._channel.close()
 
-    # ------------------------------------------------------------ reading
-
-    def status(self) -> SupervisorStatus:
-        return convert.status_value(self._ask(self._stub.GetStatus, pb.GetStatusRequest()))
-
-    def plan(self, release: str | None) -> tuple[PlannedStep, ...]:
-        answer: pb.PlanResponse = self._ask(self._stub.Plan, pb.PlanRequest(release=release))
-        return tuple(convert.step_value(step) for step in answer.steps)
-
-    def history(self, service: str | None, limit: int) -> tuple[HandoverRecord, ...]:
-        request = pb.ListHistoryRequest(service=service, limit=limit)
-        answer: pb.ListHistoryResponse = self._ask(self._stub.ListHistory, request)
-        return tuple(convert.record_value(record) for record in answer.handovers)
-
-    def bundles(self) -> tuple[BundleStatus, ...]:
-        answer: pb.ListBundlesResponse = self._ask(self._stub.ListBundles, pb.ListBundlesRequest())
-        return tuple(convert.bundle_value(bundle) for bundle in answer.bundles)
-
-    def show_config(self) -> dict[str, object]:
-        answer: pb.GetConfigResponse = self._ask(self._stub.GetConfig, pb.GetConfigRequest())
-        shown: dict[str, object] = json.loads(answer.json)
-        return shown
-
-    def diff_config(self, files: tuple[tuple[str, bytes], ...]) -> str:
-        answer: pb.DiffConfigResponse = self._ask(self._stub.DiffConfig, pb.DiffConfigRequest(files=_files(files)))
-        return answer.diff
-
-    # ------------------------------------------------------------ changing
-
-    def swap(
-        self, service: str, version: str | None, wait: bool, waiver: Waiver = NO_WAIVER, asked_by: str = ""
-    ) -> Iterator[Progress]:
-        request = pb.SwapRequest(
-            service=service,
-            version=version,
-            wait=wait,
-            no_soak=waiver.soak,
-            force=waiver.judgement,
-            asked_by=asked_by,
-        )
-        return self._watch(self._stub.Swap, request)
-
-    def upgrade(self, release: str | None, wait: bool) -> Iterator[Progress]:
-        return self._watch(self._stub.Upgrade, pb.UpgradeRequest(release=release, wait=wait))
-
-    def rollback(self, service: str, wait: bool) -> Iterator[Progress]:
-        return self._watch(self._stub.Rollback, pb.RollbackRequest(service=service, wait=wait))
-
-    def restart(self, service: str, wait: bool) -> Iterator[Progress]:
-        return self._watch(self._stub.Restart, pb.RestartRequest(service=service, wait=wait))
-
-    def migrate_engine(self, to: str, wait: bool) -> Iterator[Progress]:
-        return self._watch(self._stub.MigrateEngine, pb.MigrateEngineRequest(to=to, wait=wait))
-
-    def confirm(self, service: str) -> None:
-        self._ask(self._stub.Confirm, pb.ConfirmRequest(service=service))
-
-    def pin(self, service: str) -> None:
-        self._ask(self._stub.Pin, pb.PinRequest(service=service))
-
-    def unpin(self, service: str) -> None:
-        self._ask(self._stub.Unpin, pb.UnpinRequest(service=service))
-
-    def verify_bundle(self, path: str) -> Iterator[Progress]:
-        return self._watch(self._stub.VerifyBundle, pb.VerifyBundleRequest(path=path))
-
-    def import_bundle(self, path: str, allow_downgrade: bool) -> Iterator[Progress]:
-        request = pb.ImportBundleRequest(path=path, allow_downgrade=allow_downgrade)
-        return self._watch(self._stub.ImportBundle, request)
-
-    def prune_bundles(self) -> tuple[str, ...]:
-        answer: pb.PruneBundlesResponse = self._ask(self._stub.PruneBundles, pb.PruneBundlesRequest())
-        return tuple(answer.releases)
-
-    def apply_config(
-        self, files: tuple[tuple[str, bytes], ...], wait: bool = True, timeout: float = 60.0
-    ) -> Iterator[Progress]:
-        request = pb.ApplyConfigRequest(files=_files(files), wait=wait, timeout_seconds=timeout)
-        return self._watch(self._stub.ApplyConfig, request)
-
-    # ------------------------------------------------------------ following
-
-    def logs(self, service: str, tail: int, follow: bool) -> Iterator[bytes]:
-        request = pb.ReadLogsRequest(service=service, tail=tail, follow=follow)
-        return self._receive(self._stub.ReadLogs, request, _chunk_data)
-
-    def events(self, follow: bool) -> Iterator[EventRecord]:
-        return self._receive(self._stub.ReadEvents, pb.ReadEventsRequest(follow=follow), convert.event_value)
-
-    # ------------------------------------------------------------ calls
-
-    def _ask(self, call: Any, request: object) -> Any:
+    def _ask(self, call: Call, request: Any) -> Any:
+        ask = self._channel.unary_unary(call.path, call.request.SerializeToString, call.reply.FromString)
         try:
-            return call(request, timeout=self._timeout)
+            return call.to_result(ask(request, timeout=self._timeout))
         except grpc.RpcError as error:
             raise self._translate(error) from error
 
-    def _watch(self, call: Any, request: object) -> Iterator[Progress]:
-        return self._receive(call, request, convert.progress_value)
-
-    def _receive(self, call: Any, request: object, to_value: Callable[[Message], Value]) -> Iterator[Value]:
-        answers = call(request)
+    def _receive(self, call: Call, request: Any) -> Iterator[Any]:
+        """Yield the results of a stream; the call begins at the first `next` and ends with the iterator."""
+        ask = self._channel.unary_stream(call.path, call.request.SerializeToString, call.reply.FromString)
+        answers: Any = ask(request)
         try:
-            for message in answers:
-                yield to_value(message)
+            for reply in answers:
+                yield call.to_result(reply)
         except grpc.RpcError as error:
             raise self._translate(error) from error
         finally:
@@ -200,9 +102,16 @@ class RemoteControl:
         return message
 
 
-def _files(files: tuple[tuple[str, bytes], ...]) -> list[pb.ConfigFile]:
-    return [pb.ConfigFile(name=name, content=content) for name, content in files]
+def _calling(call: Call) -> Callable[..., Any]:
+    """Return the method that makes this call."""
+
+    @functools.wraps(getattr(Calls, call.method.name))
+    def ask(self: RemoteControl, *arguments: Any, **named: Any) -> Any:
+        make = self._receive if call.is_stream else self._ask
+        return make(call, call.to_request(*arguments, **named))
+
+    return ask
 
 
-def _chunk_data(chunk: pb.LogChunk) -> bytes:
-    return chunk.data
+for _call in CALLS:
+    setattr(RemoteControl, _call.method.name, _calling(_call))

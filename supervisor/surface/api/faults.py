@@ -1,8 +1,6 @@
-"""How errors cross the API: a code, the whole message, and a reason for programs in the trailing metadata."""
+"""Carries errors over the API: a code, the whole message, and a word for programs in the trailing metadata."""
 
 from __future__ import annotations
-
-import re
 
 import grpc
 
@@ -23,7 +21,7 @@ REASON = "vr-reason"
 INTERNAL = "internal"
 MAX_METADATA_BYTES = 1 << 20  # a manifest with a hundred faults still fits into its message
 
-_CODES: tuple[tuple[type[SupervisorError], grpc.StatusCode], ...] = (  # the first that matches holds
+_CODES: tuple[tuple[type[SupervisorError], grpc.StatusCode], ...] = (  # the first that matches counts
     (UnknownServiceError, grpc.StatusCode.NOT_FOUND),
     (UnknownVersionError, grpc.StatusCode.NOT_FOUND),
     (UnknownReleaseError, grpc.StatusCode.NOT_FOUND),
@@ -36,7 +34,7 @@ _CODES: tuple[tuple[type[SupervisorError], grpc.StatusCode], ...] = (  # the fir
 )
 
 
-class ApiError(SupervisorError):
+class ApiError(SupervisorError, word="api"):
     """A call was answered with an error; `reason` is None when it did not come from a supervisor."""
 
     def __init__(self, code: grpc.StatusCode, reason: str | None, message: str) -> None:
@@ -44,12 +42,12 @@ class ApiError(SupervisorError):
         self.code, self.reason = code, reason
 
 
-class UnreachableError(ApiError):
+class UnreachableError(ApiError, word="unreachable"):
     """Nothing answers at the address."""
 
 
-class TooManyStreamsError(RequestError):
-    """The server carries as many streams as it may."""
+class TooManyStreamsError(RequestError, word="too-many-streams"):
+    """As many streams are open as the server carries."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"cannot open another stream: {limit} are open already")
@@ -57,19 +55,19 @@ class TooManyStreamsError(RequestError):
 
 
 def code_of(error: Exception) -> grpc.StatusCode:
+    """Return the code that a call ends with; INTERNAL for an error that no row of the table speaks of."""
     if isinstance(error, TooManyStreamsError):
         return grpc.StatusCode.RESOURCE_EXHAUSTED
     return next((code for kind, code in _CODES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
 
 
 def reason_of(error: Exception) -> str:
-    """Name the error as programs see it: `UnknownServiceError` is `unknown-service`."""
-    if not isinstance(error, SupervisorError):
-        return INTERNAL
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__.removesuffix("Error")).lower()
+    """Return the word of an error that programs get; `internal` for one that was not foreseen."""
+    return error.word if isinstance(error, SupervisorError) else INTERNAL
 
 
 def message_of(error: Exception) -> str:
+    """Return the message for people, which names the class of an error that was not foreseen."""
     if isinstance(error, SupervisorError):
         return str(error)
     return f"cannot answer: internal error, {type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""Where the API listens. A unix socket for the router itself; other ways in join by satisfying `Listener`."""
+"""Places where the API listens: a unix socket for the router itself, and whatever else satisfies `Listener`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from supervisor.values.errors import StateError
 
 
 class Listener(Protocol):
-    """One way in. `attach` before the server starts, `publish` once it answers, `close` after it stopped."""
+    """A place where a server listens: `attach` before it starts, `publish` once it answers, `close` at its end."""
 
     def attach(self, server: grpc.Server) -> None: ...
 
@@ -53,13 +53,13 @@ class UnixListener:
         if self._folder is None:
             raise StateError(f"cannot publish {self.path}: nothing is bound")
         bound = self._folder / "s"
-        self._refuse_taken()  # somebody may have been faster since `attach`
+        self._refuse_taken()  # another server may have been faster since `attach`
         self._inode = bound.stat().st_ino
         bound.rename(self.path)
         self._remove_folder()
 
     def close(self) -> None:
-        """Remove what is ours; a socket that another server put there stays."""
+        """Remove the socket, unless another server has put its own there. May be repeated."""
         self._remove_folder()
         if self._inode is not None and self._inode == _inode(self.path):
             self.path.unlink(missing_ok=True)
@@ -84,7 +84,7 @@ def _inode(path: Path) -> int | None:
 
 
 def _occupant(path: Path) -> str | None:
-    """Say who holds the path; None: nobody, or a socket that nobody listens on any more."""
+    """Return what is in the way at the path; None: nothing, or a socket on which no program listens any more."""
     try:
         mode = path.lstat().st_mode
     except OSError as error:
@@ -97,5 +97,5 @@ def _occupant(path: Path) -> str | None:
         except (ConnectionRefusedError, FileNotFoundError):
             return None
         except OSError:
-            pass  # a full backlog, for one: somebody is there
+            pass  # a full backlog, say: a server is there
     return "another supervisor answers there"

@@ -11,15 +11,13 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from supervisor.surface.api.calls import SERVICE
 from supervisor.surface.api.faults import MAX_METADATA_BYTES
 from supervisor.surface.api.listeners import Listener, UnixListener
-from supervisor.surface.api.servicer import Servicer
+from supervisor.surface.api.servicer import service_handler
 from supervisor.surface.api.streams import Slots
-from supervisor.surface.api.supervisor_pb2 import DESCRIPTOR
-from supervisor.surface.api.supervisor_pb2_grpc import add_SupervisorServicer_to_server
 from supervisor.surface.control import Control
 
-SERVICE: str = DESCRIPTOR.services_by_name["Supervisor"].full_name
 MAX_MESSAGE_BYTES = 64 << 20  # configuration of a large network, in one call
 
 _THREADS = 40
@@ -52,12 +50,12 @@ class ApiServer:
                 ("grpc.so_reuseport", 0),
             ),
         )
-        add_SupervisorServicer_to_server(Servicer(control, Slots(max_streams)), self._server)  # type: ignore[no-untyped-call]
+        self._server.add_generic_rpc_handlers((service_handler(control, Slots(max_streams)),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
 
     def start(self) -> None:
-        """Listen and answer; StateError when the place is taken."""
+        """Listen and answer. Raises StateError: when the place is taken."""
         try:
             for listener in self._listeners:
                 listener.attach(self._server)

@@ -1,4 +1,4 @@
-"""Carries one iterator of the control to one client: counted, ended when the client leaves, closed in every case."""
+"""Carries an iterator of the control to a client: counted, ended when the client leaves, closed in every case."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from typing import TypeVar
 import grpc
 
 from supervisor.surface.api.faults import TooManyStreamsError
+from supervisor.values.status import EventRecord
 
 Item = TypeVar("Item")
 Message = TypeVar("Message")
 
 
 class Slots:
-    """How many streams may be open at once, so that some threads are always left for short calls."""
+    """A bound on the streams that are open at once, so that some threads are always left for short calls."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._free = threading.BoundedSemaphore(limit)
 
     @contextlib.contextmanager
-    def one(self) -> Iterator[None]:
+    def taken(self) -> Iterator[None]:
+        """Take a slot for the block. Raises TooManyStreamsError: when none is free."""
         if not self._free.acquire(blocking=False):
             raise TooManyStreamsError(self._limit)
         try:
@@ -37,20 +39,23 @@ def carry(
     items: Iterator[Item],
     to_message: Callable[[Item], Message],
     context: grpc.ServicerContext,
-    is_heartbeat: Callable[[Item], bool] = lambda _: False,
 ) -> Iterator[Message]:
-    """Yield the items as messages until they end or the client is gone."""
+    """Yield the items as messages, heartbeats left out, until they end or the client is gone."""
     close = getattr(items, "close", None)
     # A generator can be closed by its own thread only: it notices at its next item or heartbeat. Anything else is
-    # closed at once, from the thread that learns of the client's end.
+    # closed at once, from the thread that is told of the client's end.
     if close is not None and not isinstance(items, GeneratorType):
         context.add_callback(close)
     try:
         for item in items:
             if not context.is_active():
                 return
-            if not is_heartbeat(item):
+            if not _is_heartbeat(item):
                 yield to_message(item)
     finally:
         if close is not None:
             close()
+
+
+def _is_heartbeat(item: object) -> bool:
+    return not item.name if isinstance(item, EventRecord) else item == b""

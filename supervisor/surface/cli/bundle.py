@@ -1,4 +1,4 @@
-"""Commands about bundles: list, verify, import, prune. Paths are the supervisor's, made absolute here."""
+"""Commands about releases and their bundles: list, verify, import, prune. Paths are made absolute here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 
 import click
 
-from supervisor.surface.cli import shapes, tables
+from supervisor.surface.api.codec import to_json
+from supervisor.surface.cli import tables
 from supervisor.surface.cli.common import Connection, json_option, pass_connection, print_json
 from supervisor.surface.cli.progress import follow
 
@@ -15,21 +16,21 @@ _path_argument = click.argument("path", type=click.Path())
 
 @click.group()
 def bundle() -> None:
-    """Look after the releases that services come from."""
+    """Show, verify, import and remove the releases that services come from, and their bundles."""
 
 
 @bundle.command("list")
 @json_option
 @pass_connection
-def list_bundles(connection: Connection, as_json: bool) -> None:
+def list_releases(connection: Connection, as_json: bool) -> None:
     """Show the releases that were imported."""
-    values = connection.control.bundles()
+    values = connection.control.releases()
     if as_json:
-        print_json([shapes.bundle(value) for value in values])
+        print_json([to_json(value) for value in values])
     elif not values:
-        click.echo("no bundle was imported yet")
+        click.echo("no release was imported yet")
     else:
-        tables.show(tables.bundles(values))
+        tables.show(tables.releases(values))
 
 
 @bundle.command()
@@ -56,7 +57,7 @@ def import_bundle(connection: Connection, path: str, allow_downgrade: bool, as_j
 @pass_connection
 def prune(connection: Connection, as_json: bool) -> None:
     """Remove the releases that nothing runs and nothing may go back to."""
-    removed = connection.control.prune_bundles()
+    removed = connection.control.prune_releases()
     if as_json:
         print_json(list(removed))
     else:

@@ -1,4 +1,4 @@
-"""Names the caller of the command line for the audit log: the account that logged in, and the one it acts as."""
+"""Names the caller of the command line for the audit log: the account that logged in, and the account that acts."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 import pwd
 from pathlib import Path
 
-LOGIN = Path("/proc/self/loginuid")  # set at login, kept by sudo and su
+LOGIN = Path("/proc/self/loginuid")  # set at login, unchanged by sudo and su
 UNSET = (1 << 32) - 1
 
 
 def caller(login: Path = LOGIN) -> str:
-    """Return the name of an account, and of the one that it logged in as where that is another."""
+    """Return the name of the account that acts, after the name of the account that logged in where they differ."""
     acting = _name(os.getuid())
     try:
         number = int(login.read_text(encoding="ascii"))

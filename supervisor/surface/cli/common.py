@@ -1,4 +1,4 @@
-"""What all commands share: the connection, `--json`, output, and completion from the running supervisor."""
+"""The parts that commands share: the connection, common options, output, and completion from the running supervisor."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from supervisor.surface.api.client import RemoteControl
+from supervisor.surface.control import Calls
 from supervisor.values.errors import SupervisorError
 
 SOCKET_VARIABLE = "VRCTL_SOCKET"
@@ -26,13 +27,16 @@ class Connection:
         self.path, self.timeout = path, timeout
 
     @cached_property
-    def control(self) -> RemoteControl:
+    def control(self) -> Calls:
         return RemoteControl.on_socket(os.path.abspath(self.path), self.timeout)
 
 
 pass_connection = click.make_pass_decorator(Connection)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON; of streams, one object per line.")
 no_wait_option = click.option("--no-wait", is_flag=True, help="Return once the supervisor has accepted it.")
+to_engine_option = click.option(
+    "--to", type=click.Choice(["podman", "docker"]), required=True, help="The engine to move to."
+)
 
 
 def print_json(value: object) -> None:
@@ -40,14 +44,14 @@ def print_json(value: object) -> None:
 
 
 def print_json_line(value: object) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False))  # echo flushes: who reads a stream sees each line at once
+    click.echo(json.dumps(value, ensure_ascii=False))  # echo flushes: a reader of a stream gets each line at once
 
 
 # ---------------------------------------------------------------- completion
 
 
-def _candidates(read: Callable[[RemoteControl, click.Context], list[str]]) -> Callable[..., list[str]]:
-    """Complete from the supervisor; complete nothing when it cannot be asked."""
+def _candidates(read: Callable[[Calls, click.Context], list[str]]) -> Callable[..., list[str]]:
+    """Return a completion from the running supervisor; it offers nothing when none answers."""
 
     def complete(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
         path = context.find_root().params.get("socket") or os.environ.get(SOCKET_VARIABLE) or DEFAULT_SOCKET
@@ -60,17 +64,17 @@ def _candidates(read: Callable[[RemoteControl, click.Context], list[str]]) -> Ca
     return complete
 
 
-def _services(control: RemoteControl, _context: click.Context) -> list[str]:
+def _services(control: Calls, _context: click.Context) -> list[str]:
     return [service.name for service in control.status().services]
 
 
-def _releases(control: RemoteControl, _context: click.Context) -> list[str]:
-    return [bundle.release for bundle in control.bundles()]
+def _releases(control: Calls, _context: click.Context) -> list[str]:
+    return [status.release for status in control.releases()]
 
 
-def _versions(control: RemoteControl, context: click.Context) -> list[str]:
+def _versions(control: Calls, context: click.Context) -> list[str]:
     wanted = context.params.get("service") or next(iter(context.args), None)  # not parsed yet while an option is open
-    return sorted({s.version for b in control.bundles() for s in b.services if wanted in {None, s.name}})
+    return sorted({s.version for b in control.releases() for s in b.services if wanted in {None, s.name}})
 
 
 complete_service = _candidates(_services)
@@ -78,3 +82,11 @@ complete_release = _candidates(_releases)
 complete_version = _candidates(_versions)
 
 service_argument = click.argument("service", shell_complete=complete_service)
+release_option = click.option(
+    "--release",
+    "--bundle",
+    "release",
+    metavar="RELEASE",
+    shell_complete=complete_release,
+    help="Instead of the newest.",
+)

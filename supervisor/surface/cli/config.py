@@ -20,7 +20,7 @@ _paths_argument = click.argument(
 
 @click.group()
 def config() -> None:
-    """Look at the router's configuration, or feed files to it."""
+    """Show or change the router's configuration."""
 
 
 @config.command()
@@ -80,19 +80,22 @@ def diff(connection: Connection, paths: tuple[Path, ...], as_json: bool) -> None
 
 
 def read_files(paths: tuple[Path, ...]) -> tuple[tuple[str, bytes], ...]:
-    """Return (name, content) of each file; of a folder, the files in it that are not hidden, by name."""
-    found: list[tuple[str, bytes]] = []
+    """Return (name, content) of each file; of a folder, of the files in it that are not hidden, by name.
+
+    Raises InputError: when a file cannot be read, or a folder has none.
+    """
+    contents: list[tuple[str, bytes]] = []
     for path in paths:
         try:
             files = [path] if not path.is_dir() else _files_in(path)
-            found += [(file.name, file.read_bytes()) for file in files]
+            contents += [(file.name, file.read_bytes()) for file in files]
         except OSError as error:
             raise InputError(
                 f"cannot read {error.filename or path}: {(error.strerror or str(error)).lower()}"
             ) from error
         if not files:
             raise InputError(f"cannot apply {path}: there is no file in it")
-    return tuple(found)
+    return tuple(contents)
 
 
 def _files_in(folder: Path) -> list[Path]:

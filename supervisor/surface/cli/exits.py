@@ -1,4 +1,4 @@
-"""How a command ends: exit codes, and the one line on stderr that says why."""
+"""Turns errors into exit codes, and into the line on stderr that gives the reason."""
 
 from __future__ import annotations
 
@@ -32,15 +32,16 @@ _BY_CODE = {
 }
 
 
-class OperationFailedError(SupervisorError):
-    """The stream of an operation said that it did not succeed."""
+class OperationFailedError(SupervisorError, word="operation-failed"):
+    """An operation did not succeed, by the last line of its stream."""
 
 
-class InputError(SupervisorError):
+class InputError(SupervisorError, word="input"):
     """A file on the command line cannot be used."""
 
 
 def exit_of(error: SupervisorError) -> Exit:
+    """Return the exit code of a command that ends with this error."""
     if isinstance(error, OperationFailedError):
         return Exit.FAILED
     if isinstance(error, InputError):
@@ -53,6 +54,6 @@ def exit_of(error: SupervisorError) -> Exit:
 
 
 def line_of(error: SupervisorError) -> str:
-    """Say it in one line that does nothing to a terminal, whatever the supervisor put into its message."""
+    """Return the message as a line that does nothing to a terminal, whatever the supervisor has put into it."""
     line = f"vrctl: {' '.join(str(error).splitlines())}"
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in line)
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)

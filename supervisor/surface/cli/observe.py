@@ -1,4 +1,4 @@
-"""Commands that look: status, plan, history, logs, events."""
+"""Commands that show and change nothing: status, plan, history, logs, events."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from collections.abc import Iterator
 import click
 from rich.live import Live
 
-from supervisor.surface.cli import shapes, tables
+from supervisor.surface.api.codec import to_json
+from supervisor.surface.cli import tables
 from supervisor.surface.cli.common import (
     Connection,
-    complete_release,
     complete_service,
     json_option,
     pass_connection,
     print_json,
     print_json_line,
+    release_option,
     service_argument,
 )
 from supervisor.values.status import SupervisorStatus
@@ -34,7 +35,7 @@ def status(connection: Connection, as_json: bool, watch: bool) -> None:
     if watch:
         _watch(connection, as_json)
     elif as_json:
-        print_json(shapes.status(connection.control.status()))
+        print_json(to_json(connection.control.status()))
     else:
         tables.show(tables.status(connection.control.status()))
 
@@ -51,7 +52,7 @@ def _watch(connection: Connection, as_json: bool) -> None:
             continue
         shown = value
         if as_json:
-            print_json_line(shapes.status(value))
+            print_json_line(to_json(value))
         else:
             tables.show(tables.status(value), "")
             sys.stdout.flush()
@@ -64,14 +65,14 @@ def _every_status(connection: Connection) -> Iterator[SupervisorStatus]:
 
 
 @click.command()
-@click.option("--bundle", "release", metavar="RELEASE", shell_complete=complete_release, help="Instead of the newest.")
+@release_option
 @json_option
 @pass_connection
 def plan(connection: Connection, release: str | None, as_json: bool) -> None:
     """Show what an upgrade would do, without doing it."""
     steps = connection.control.plan(release)
     if as_json:
-        print_json([shapes.step(step) for step in steps])
+        print_json([to_json(step) for step in steps])
     elif not steps:
         click.echo("nothing to do")
     else:
@@ -87,7 +88,7 @@ def history(connection: Connection, service: str | None, limit: int, as_json: bo
     """Show the hand-overs of the past, newest first."""
     records = connection.control.history(service, limit)
     if as_json:
-        print_json([shapes.record(record) for record in records])
+        print_json([to_json(record) for record in records])
     elif not records:
         click.echo("no hand-over yet")
     else:
@@ -132,8 +133,11 @@ def events(connection: Connection, follow: bool, as_json: bool) -> None:
     """Show what happened."""
     for event in connection.control.events(follow):
         if as_json:
-            print_json_line(shapes.event(event))
+            print_json_line(to_json(event))
         else:
             moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.time))
             message = " ".join(event.message.splitlines())  # an event is one line
             click.echo(f"{moment}  {event.service:<16}  {event.name:<20}  {message}".rstrip())
+
+
+COMMANDS = (status, plan, history, logs, events)

@@ -1,4 +1,4 @@
-"""Commands that change what runs: swap, upgrade, rollback, restart, confirm, pin, unpin."""
+"""Commands that change what runs: swap, upgrade, rollback, restart, migrate-engine, confirm, pin, unpin."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import click
 from supervisor.surface.cli.caller import caller
 from supervisor.surface.cli.common import (
     Connection,
-    complete_release,
     complete_version,
     json_option,
     no_wait_option,
     pass_connection,
     print_json,
+    release_option,
     service_argument,
+    to_engine_option,
 )
 from supervisor.surface.cli.progress import follow
 from supervisor.values.handover import Waiver
@@ -43,7 +44,7 @@ def swap(
 
 
 @click.command()
-@click.option("--bundle", "release", metavar="RELEASE", shell_complete=complete_release, help="Instead of the newest.")
+@release_option
 @no_wait_option
 @json_option
 @pass_connection
@@ -72,6 +73,19 @@ def restart(connection: Connection, service: str, no_wait: bool, as_json: bool) 
     follow(connection.control.restart(service, not no_wait), as_json=as_json, wait=not no_wait)
 
 
+@click.command(name="migrate-engine")
+@to_engine_option
+@no_wait_option
+@json_option
+@pass_connection
+def migrate_engine(connection: Connection, to: str, no_wait: bool, as_json: bool) -> None:
+    """Hand every service over to a container of another engine, one by one and without loss.
+
+    May be repeated: it begins where it ended. A service that cannot be moved is named and stays where it is.
+    """
+    follow(connection.control.migrate_engine(to, not no_wait), as_json=as_json, wait=not no_wait)
+
+
 @click.command()
 @service_argument
 @json_option
@@ -79,7 +93,7 @@ def restart(connection: Connection, service: str, no_wait: bool, as_json: bool) 
 def confirm(connection: Connection, service: str, as_json: bool) -> None:
     """End the soak of a hand-over: what runs now is good."""
     connection.control.confirm(service)
-    _say(as_json, f"{service} is confirmed", {"service": service, "confirmed": True})
+    _show(as_json, f"{service} is confirmed", {"service": service, "confirmed": True})
 
 
 @click.command()
@@ -89,7 +103,7 @@ def confirm(connection: Connection, service: str, as_json: bool) -> None:
 def pin(connection: Connection, service: str, as_json: bool) -> None:
     """Keep a service at its version when the others are upgraded."""
     connection.control.pin(service)
-    _say(as_json, f"{service} is pinned", {"service": service, "pinned": True})
+    _show(as_json, f"{service} is pinned", {"service": service, "pinned": True})
 
 
 @click.command()
@@ -99,11 +113,14 @@ def pin(connection: Connection, service: str, as_json: bool) -> None:
 def unpin(connection: Connection, service: str, as_json: bool) -> None:
     """Let a service be upgraded again."""
     connection.control.unpin(service)
-    _say(as_json, f"{service} is not pinned", {"service": service, "pinned": False})
+    _show(as_json, f"{service} is not pinned", {"service": service, "pinned": False})
 
 
-def _say(as_json: bool, text: str, shape: dict[str, object]) -> None:
+def _show(as_json: bool, text: str, shape: dict[str, object]) -> None:
     if as_json:
         print_json(shape)
     else:
         click.echo(text)
+
+
+COMMANDS = (swap, upgrade, rollback, restart, migrate_engine, confirm, pin, unpin)

@@ -1,4 +1,4 @@
-"""Shows a long operation: a line per service that changes in place on a terminal, plain lines in a pipe, or JSON."""
+"""Shows a long operation: a line for each service that changes in place, plain lines in a pipe, or JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from supervisor.surface.cli import shapes
+from supervisor.surface.api.codec import to_json
 from supervisor.surface.cli.common import print_json_line
 from supervisor.surface.cli.exits import OperationFailedError
 from supervisor.surface.cli.tables import console
@@ -20,7 +20,10 @@ from supervisor.values.status import Progress
 
 
 def follow(items: Iterator[Progress], *, as_json: bool, wait: bool = True) -> None:
-    """Show the operation to its end; OperationFailedError when it says that something did not succeed."""
+    """Show the operation to its end.
+
+    Raises OperationFailedError: when something did not succeed, or when `wait` is true and there is no final result.
+    """
     if as_json:
         show = _as_json(items)
     elif sys.stdout.isatty():
@@ -34,12 +37,12 @@ def follow(items: Iterator[Progress], *, as_json: bool, wait: bool = True) -> No
     if error:
         raise OperationFailedError(error)
     if wait and not is_finished:
-        raise OperationFailedError("cannot tell how the operation ended: the supervisor said no last word")
+        raise OperationFailedError("cannot say how the operation ended: the stream closed without a final result")
 
 
 def _as_json(items: Iterator[Progress]) -> Iterator[Progress]:
     for progress in items:
-        print_json_line(shapes.progress(progress))
+        print_json_line(to_json(progress))
         yield progress
 
 

@@ -1,4 +1,4 @@
-"""The command `vrctl`: its options, its subcommands and the one place where errors become exit codes."""
+"""The command `vrctl`: its options, its subcommands, and the place where errors become exit codes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Root(click.Group):
     default=DEFAULT_SOCKET,
     show_default=True,
     show_envvar=True,
-    type=click.Path(dir_okay=False, readable=False),  # who may not open it is told so when connecting
+    type=click.Path(dir_okay=False, readable=False),  # a missing right is reported when connecting
     help="Where the supervisor listens.",
 )
 @click.version_option(__version__, prog_name="vrctl")
@@ -41,22 +41,5 @@ def vrctl(context: click.Context, socket: str) -> None:
     context.obj = Connection(socket)
 
 
-for command in (
-    observe.status,
-    observe.plan,
-    observe.history,
-    observe.logs,
-    observe.events,
-    operate.swap,
-    operate.upgrade,
-    operate.rollback,
-    operate.restart,
-    operate.confirm,
-    operate.pin,
-    operate.unpin,
-    bundle.bundle,
-    config.config,
-    shell.completion,
-    shell.version,
-):
+for command in (*observe.COMMANDS, *operate.COMMANDS, bundle.bundle, config.config, *shell.COMMANDS):
     vrctl.add_command(command)

@@ -44,3 +44,6 @@ def version(connection: Connection, as_json: bool) -> None:
         print_json({"vrctl": __version__, "supervisor": running})
     else:
         click.echo(f"vrctl {__version__}\nsupervisor {running or 'not reachable'}")
+
+
+COMMANDS = (completion, version)

@@ -1,4 +1,4 @@
-"""What people see: tables on a terminal, the same without colour in a pipe. Rich stays here and in `progress`."""
+"""Shows values as tables: coloured on a terminal, plain in a pipe. Rich is used here and in `progress` only."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from supervisor.values.status import (
-    BundleStatus,
     HandoverRecord,
     PlannedStep,
+    ReleaseStatus,
     ServiceState,
     ServiceStatus,
     SupervisorStatus,
@@ -38,7 +38,7 @@ _PIPE_WIDTH = 1000  # in a pipe a line is as long as it is: nothing is cut or fo
 
 
 def console() -> Console:
-    """Return where to print; texts of others are never read as markup."""
+    """Return the console to print on; it never reads a text as markup."""
     made = Console(markup=False, highlight=False, emoji=False)
     return made if made.is_terminal else Console(markup=False, highlight=False, emoji=False, width=_PIPE_WIDTH)
 
@@ -52,7 +52,7 @@ def show(*parts: RenderableType) -> None:
 
 
 def age(since: float | None, now: float) -> str:
-    """Say how long ago, in the two largest units."""
+    """Return how long ago that is, in the two largest units; `-` for None."""
     if since is None:
         return "-"
     left = max(0, int(now - since))
@@ -97,7 +97,7 @@ def status(value: SupervisorStatus, now: float | None = None) -> RenderableType:
         head += f": {value.message}"
     headings = ("SERVICE", "STATE", "READY", "VERSION", "GEN", "IMAGE", "SINCE", "RESTARTS", "HAND-OVER", "MESSAGE")
     services = _table(headings, (_service_row(service, now) for service in value.services))
-    undertaken = [_undertaking_row(service, one, now) for service in value.services for one in service.undertakings]
+    undertaken = [_undertaking_row(service, it, now) for service in value.services for it in service.undertakings]
     if not undertaken:
         return Group(Text(head), services)
     columns = ("SERVICE", "KIND", "NAME", "STATE", "SINCE", "ASSOCIATIONS", "CALLS", "MESSAGE")
@@ -122,16 +122,16 @@ def _service_row(service: ServiceStatus, now: float) -> tuple[str | Text, ...]:
     )
 
 
-def _undertaking_row(service: ServiceStatus, one: UndertakingStatus, now: float) -> tuple[str | Text, ...]:
+def _undertaking_row(service: ServiceStatus, it: UndertakingStatus, now: float) -> tuple[str | Text, ...]:
     return (
         service.name,
-        one.what,
-        one.name,
-        Text(str(one.state), _UNDERTAKEN.get(one.state, "bold red")),
-        age(one.since, now),
-        str(one.associations) if one.associations else "-",
-        str(one.calls) if one.calls else "-",
-        one.message,
+        it.what,
+        it.name,
+        Text(str(it.state), _UNDERTAKEN.get(it.state, "bold red")),
+        age(it.since, now),
+        str(it.associations) if it.associations else "-",
+        str(it.calls) if it.calls else "-",
+        it.message,
     )
 
 
@@ -171,19 +171,19 @@ def _record_row(record: HandoverRecord) -> tuple[str | Text, ...]:
     )
 
 
-def bundles(values: Iterable[BundleStatus]) -> Table:
+def releases(values: Iterable[ReleaseStatus]) -> Table:
     headings = ("RELEASE", "CREATED", "VERIFIED", "CURRENT", "SOURCE", "SERVICES")
     return _table(
         headings,
         (
             (
-                bundle.release,
-                bundle.created,
-                _yes(bundle.is_verified),
-                "yes" if bundle.is_current else "",
-                bundle.source,
-                ", ".join(f"{service.name} {service.version}" for service in bundle.services),
+                release.release,
+                release.created,
+                _yes(release.is_verified),
+                "yes" if release.is_current else "",
+                release.source,
+                ", ".join(f"{service.name} {service.version}" for service in release.services),
             )
-            for bundle in values
+            for release in values
         ),
     )

@@ -15,36 +15,39 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lab.broken.draft import INTERPRETER, Draft
+from lab.broken.kind import Kind
 from lab.router import NEWER, ROOT
+from lab.services import SERVICES
 from supervisor.edges.bundle.build import build_bundle
-from tests.faults.broken.draft import Draft
-from tests.faults.broken.kinds import Kind
 
-INTERPRETED = "password"  # the service whose image brings Python
+INTERPRETED = next(name for name, service in SERVICES.items() if service.manifest["command"][0] == INTERPRETER)
+"""A service whose image brings Python."""
 IMAGES = ROOT / "build" / "images" / "trixie"
-SERVICES = ROOT / "services"
 KEY = ROOT / "build" / "keys" / "lab.key"
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class BrokenRelease:
+    """A bundle with one broken service: its release, the service's version in it, and the ISO."""
+
     release: str
     version: str
     path: Path
 
 
 @contextmanager
-def broken_release(folder: Path, service: str, kind: Kind, number: int) -> Iterator[Broken]:
+def broken_release(folder: Path, service: str, kind: Kind, number: int) -> Iterator[BrokenRelease]:
     """Write the bundle; it is needed until it has been imported."""
     place = folder / f"{service}-{kind.name}"
     try:
-        draft = Draft.of(SERVICES / service, place / "services" / service)
+        draft = Draft.of(SERVICES[service].folder, place / "services" / service)
         kind.breaks(draft)
         draft.save()
         version = _fitted(place / "images", service, f"broken-{kind.name}")
         release, output = f"{NEWER}.{number}", place / "bundle.iso"
         build_bundle(place / "images", place / "services", release, datetime.now(UTC), key=KEY, output=output)
-        yield Broken(release, version, output)
+        yield BrokenRelease(release, version, output)
     finally:
         shutil.rmtree(place)
 
@@ -59,8 +62,8 @@ def _fitted(folder: Path, service: str, version: str) -> str:
     shutil.copy(IMAGES / "oci" / "oci-layout", folder / "oci" / "oci-layout")
 
     def read(digest: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((blobs / digest.removeprefix("sha256:")).read_text(encoding="utf-8"))
-        return found
+        document: dict[str, Any] = json.loads((blobs / digest.removeprefix("sha256:")).read_text(encoding="utf-8"))
+        return document
 
     def store(document: dict[str, Any]) -> dict[str, Any]:
         content = json.dumps(document, sort_keys=True).encode()

@@ -1,4 +1,4 @@
-"""One broken candidate: imported, swapped to under load, and every promise about what must come of it looked at."""
+"""One broken candidate: imported, swapped to under load, and every promise about its end checked."""
 
 from __future__ import annotations
 
@@ -11,23 +11,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from lab import peer
+from lab.broken.kind import Fails, Kind
 from lab.clients import Running
 from lab.router import PROGRAM
 from lab.scenarios import Load, Seen
+from lab.services import SERVICES
 from supervisor.values.handover import Outcome, Step
 from supervisor.values.status import HandoverRecord, ServiceState
-from tests.faults.broken.kinds import Fails, Kind
-from tests.faults.broken.releases import Broken
-from tests.faults.broken.watch import Watch, watching
+from tests.faults.broken.releases import BrokenRelease
+from tests.faults.broken.traffic_monitor import TrafficMonitor, monitored
 from tests.faults.campaign import at_work
-from tests.faults.subject import Subject
-from tests.integration.handover.invariants import pids, violations
+from tests.faults.router_under_test import RouterUnderTest
+from tests.kit.live.invariants import pids, violations
 
 REVERTED_SECONDS = 1.0  # from being noticed until traffic is back
 COUNTED_SECONDS = 4.0
-TUNNEL_SECONDS = 15.0
-TAKEOVER = "strongswan"  # two cannot run: the former is gone before the candidate can be tried
 # A client's last request before the fault and its next after it, and a connection that was being made.
 MARGIN_SECONDS = 0.5
 TIMEOUT_SECONDS = 2.0  # of the clients: a request that met a hanging candidate is waited for that long
@@ -37,7 +35,7 @@ _NOTICED = re.compile(r"^(\S+)Z \w+ (?:instance down|health changed|step failed)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of one candidate that did as badly as it should."""
+    """The end of one candidate that failed as it should."""
 
     service: str
     kind: str
@@ -53,32 +51,38 @@ class Verdict:
         times = [f"{self.seconds:.1f} s"]
         times += [f"back {self.reverted_within:.2f} s after it was noticed"] if self.reverted_within is not None else []
         times += [f"{self.served_badly:.2f} s after it happened"] if self.served_badly is not None else []
-        told = f"{self.service} {self.kind}: {self.outcome}, {', '.join(times)}, {self.lost} of {self.sent} lost"
-        return f"{told}: {self.reason[:160]!r}"
+        text = f"{self.service} {self.kind}: {self.outcome}, {', '.join(times)}, {self.lost} of {self.sent} lost"
+        return f"{text}: {self.reason[:160]!r}"
 
 
 class Trial:
-    def __init__(self, subject: Subject, name: str, kind: Kind, broken: Broken) -> None:
-        self.subject, self.name, self.kind, self.broken = subject, name, kind, broken
-        self.is_overlap = name != TAKEOVER
+    """A swap to one broken candidate."""
+
+    def __init__(self, sut: RouterUnderTest, name: str, kind: Kind, broken: BrokenRelease) -> None:
+        self.sut, self.name, self.kind, self.broken = sut, name, kind, broken
+        self.service = SERVICES[name]
+        self.is_overlap = not self.service.is_takeover  # else the former is gone before the candidate can be tried
         self.fault_at: float | None = None  # since the epoch
 
     def hold(self) -> Verdict:
-        """Swap to the candidate under load; AssertionError says which promise was broken."""
-        subject, name = self.subject, self.name
-        subject.router.vrctl("bundle", "import", str(self.broken.path))
-        before, was_running = subject.status(name), self._containers()
-        newest = max((record.id for record in subject.history(name)), default=0)
+        """Swap to the candidate under load.
+
+        Raises AssertionError: when a promise is broken.
+        """
+        sut, name = self.sut, self.name
+        sut.router.vrctl("bundle", "import", str(self.broken.path))
+        before, was_running = sut.status(name), self._containers()
+        newest = max((record.id for record in sut.history(name)), default=0)
         began_at = self._log_size()
-        with watching(subject.router.lab) as watch, at_work(subject, name) as clients:
+        with monitored(sut.router.lab) as watch, at_work(sut, name) as clients:
             self._swap()
             self._await_end(newest)
             if not self.is_overlap:
-                self._await_tunnel()
-            subject.await_rest()
+                sut.await_recovery(self.service)
+            sut.await_rest()
             time.sleep(0.3)  # what comes late comes now
             seen = self._end(clients)
-        record = subject.history(name, 1)[0]
+        record = sut.history(name, 1)[0]
         reverted_within = self._reverted_within(self._log_since(began_at), watch.last)
         self._judge_record(record, newest)
         self._judge_traffic(watch, record, reverted_within)
@@ -93,32 +97,28 @@ class Trial:
             record.finished - record.started,
             reverted_within,
             served_badly,
-            sum(one.outcome.sent for one in seen),
-            sum(one.lost for one in seen),
+            sum(result.outcome.sent for result in seen),
+            sum(result.lost for result in seen),
             record.reason,
         )
 
     # ------------------------------------------------------------ doing
 
     def _swap(self) -> None:
-        self.subject.ask(lambda control: control.swap(self.name, self.broken.version, wait=False))
+        self.sut.ask(lambda control: control.swap(self.name, self.broken.version, wait=False))
         if self.kind.is_told:
-            self.subject.await_step(self.name, Step.SOAK)
-            generation = self.subject.status(self.name).generation
-            pid = pids(self.subject.router)[f"vrs-{self.name}-{generation}"]
+            self.sut.await_step(self.name, Step.SOAK)
+            generation = self.sut.status(self.name).generation
+            pid = pids(self.sut.router)[f"vrs-{self.name}-{generation}"]
             self.fault_at = time.time()
             os.kill(pid, signal.SIGUSR2)
 
     def _await_end(self, newest: int) -> None:
         def is_over() -> bool:
-            record = self.subject.history(self.name, 1)[0]
+            record = self.sut.history(self.name, 1)[0]
             return record.id > newest and record.finished is not None
 
-        self.subject.until("the hand-over ends", is_over)
-
-    def _await_tunnel(self) -> None:
-        lab = self.subject.router.lab
-        self.subject.until("the tunnel is back", lambda: peer.status(lab).is_established, TUNNEL_SECONDS)
+        self.sut.until("the hand-over ends", is_over)
 
     def _end(self, clients: dict[Load, Running]) -> tuple[Seen, ...]:
         return tuple(Seen(load, running.stop()) for load, running in clients.items())
@@ -134,7 +134,7 @@ class Trial:
         assert re.search(self.kind.reason, record.reason, re.DOTALL), f"the reason says {record.reason!r}"
         assert self.name in record.reason, f"whose fault was it? {record.reason!r}"
 
-    def _judge_traffic(self, watch: Watch, record: HandoverRecord, reverted_within: float | None) -> None:
+    def _judge_traffic(self, watch: TrafficMonitor, record: HandoverRecord, reverted_within: float | None) -> None:
         if not self.is_overlap:
             return
         if self.kind.fails is not Fails.SERVING:
@@ -151,20 +151,20 @@ class Trial:
 
     def _judge_losses(self, seen: tuple[Seen, ...], served_badly: float | None) -> None:
         wrong = []
-        for one in seen:
+        for result in seen:
             if self.kind.fails is Fails.SERVING and self.is_overlap:
                 assert served_badly is not None
                 bound = served_badly + MARGIN_SECONDS + TIMEOUT_SECONDS
-                if (one.longest_gap or 0.0) > bound or one.lost > math.ceil(_rate(one) * bound):
-                    wrong.append(f"{one.load.label}: more than {bound:.2f} s: {one.outcome}")
-            elif one.fault:
-                wrong.append(one.fault)
+                if (result.longest_gap or 0.0) > bound or result.lost > math.ceil(_rate(result) * bound):
+                    wrong.append(f"{result.load.label}: more than {bound:.2f} s: {result.outcome}")
+            elif result.fault:
+                wrong.append(result.fault)
         assert not wrong, wrong
 
     def _judge_rest(self, generation: int | None, version: str | None, was_running: dict[str, int]) -> None:
-        found = violations(self.subject.router)
-        assert not found, found
-        now = self.subject.status(self.name)
+        broken = violations(self.sut.router)
+        assert not broken, broken
+        now = self.sut.status(self.name)
         assert (now.generation, now.version, now.desired_version) == (generation, version, version), now
         assert now.state is ServiceState.RUNNING, now
         assert now.is_ready, now
@@ -176,8 +176,11 @@ class Trial:
         else:
             assert set(running) == set(was_running), f"{was_running} became {running}"
 
-    def _served_badly(self, watch: Watch, reverted_within: float | None) -> float | None:
-        """From the fault until traffic was back. One that is not told when to fail has failed since it was cut over."""
+    def _served_badly(self, watch: TrafficMonitor, reverted_within: float | None) -> float | None:
+        """Return the seconds from the fault until traffic was back.
+
+        A candidate that is not told when to fail has failed since it was cut over.
+        """
         if self.kind.fails is not Fails.SERVING or watch.last is None or watch.cut is None:
             return None
         began = watch.cut if self.fault_at is None else self.fault_at
@@ -188,27 +191,27 @@ class Trial:
     # ------------------------------------------------------------ reading
 
     def _containers(self) -> dict[str, int]:
-        return pids(self.subject.router)
+        return pids(self.sut.router)
 
     def _reverted_within(self, log: str, back: float | None) -> float | None:
-        """From the supervisor's first word of something wrong with the candidate until the kernel led back."""
+        """Return the seconds from the first log line about the candidate's failure until the kernel led back."""
         noticed = [at for at, service, line in _lines(log) if service == self.name and _is_bad(line)]
         return max(0.0, back - noticed[0]) if noticed and back is not None else None
 
     def _log_size(self) -> int:
-        return self.subject.router.processes.log(PROGRAM).stat().st_size
+        return self.sut.router.processes.log(PROGRAM).stat().st_size
 
     def _log_since(self, size: int) -> str:
-        with self.subject.router.processes.log(PROGRAM).open("rb") as file:
+        with self.sut.router.processes.log(PROGRAM).open("rb") as file:
             file.seek(size)
             return file.read().decode(errors="replace")
 
 
 def _lines(log: str) -> Iterator[tuple[float, str, str]]:
     for line in log.splitlines():
-        found = _NOTICED.match(line)
-        if found:
-            yield datetime.fromisoformat(found[1]).replace(tzinfo=UTC).timestamp(), found[2], line
+        noticed = _NOTICED.match(line)
+        if noticed:
+            yield datetime.fromisoformat(noticed[1]).replace(tzinfo=UTC).timestamp(), noticed[2], line
 
 
 def _is_bad(line: str) -> bool:
@@ -216,5 +219,5 @@ def _is_bad(line: str) -> bool:
 
 
 def _rate(seen: Seen) -> float:
-    """Requests a second, as the client kept it up."""
+    """Return one and a half times the client's requests a second."""
     return seen.outcome.sent / max(seen.outcome.seconds, 0.1) * 1.5

@@ -15,10 +15,11 @@ from lab.dockerd import CONTAINERD, PROGRAM, Dockerd
 from lab.router import PROGRAM as SUPERVISOR
 from lab.router import Router, program
 from lab.scenarios import under_load
-from lab.session import SERVICES, bring_up
+from lab.services import SERVICES
+from lab.session import bring_up
 from lab.topology import Lab
-from tests.integration.handover.invariants import ISOLATED, await_rest, pids, violations
 from tests.integration.handover.test_supervisor_ends import everyday
+from tests.kit.live.invariants import ISOLATED, await_rest, pids, violations
 
 pytestmark = [pytest.mark.integration, pytest.mark.lab, pytest.mark.timeout(120)]
 BACK_SECONDS = 4.0  # the bar is 3 s after the daemon answers; under load a look takes most of a second by itself
@@ -48,7 +49,7 @@ def end(daemon: Dockerd, is_killed: bool) -> None:
 
 
 def again(router: Router, *, live_restore: bool) -> Dockerd:
-    """The daemon with this setting, everything at rest.
+    """Start the daemon anew with this setting, and wait until everything is at rest.
 
     The former one is killed, not asked to end: without live-restore it would take services along, and their end may
     come after rest was seen. A new daemon without live-restore ends them as it starts.
@@ -105,13 +106,13 @@ def test_without_it_services_are_back_soon_after_the_daemon_and_none_twice(route
             assert time.monotonic() - began < BACK_SECONDS, router.status()
             time.sleep(0.05)
 
-    under_load(router, everyday(15.0)[:5], act)  # clients do lose: every service ends with the daemon
+    under_load(router, everyday(15.0, long=False), act)  # clients do lose: every service ends with the daemon
     await_rest(router)
     assert violations(router) == []
 
 
 def is_back(router: Router, before: dict[str, int]) -> bool:
-    """Does every service run anew, and answer?"""
+    """True if every service runs anew, and answers."""
     status = router.status()
     listed = status["services"] if status else []
     assert isinstance(listed, list)
@@ -159,7 +160,7 @@ def test_what_a_prune_takes_away_is_made_again_as_the_same_generation(router: Ro
 
 
 def with_holders(containers: Iterable[str]) -> set[str]:
-    """Those of services in a namespace of their own."""
+    """Return the containers of services in a namespace of their own."""
     return {name for name in containers if any(service in name for service in ISOLATED)}
 
 

@@ -11,24 +11,25 @@ from dataclasses import replace
 import pytest
 
 from lab import network
-from lab.clients import HttpProbe, RenewingGuests
 from lab.router import Router
-from lab.scenarios import Begin, Load, await_quiet, follow, migrate, under_load
-from lab.session import SERVICES, bring_up
+from lab.scenarios import Begin, await_quiet, follow, migrate, under_load
+from lab.services import SERVICES, busiest
+from lab.session import bring_up
 from lab.tools import LabError
-from lab.topology import ROUTER_GUEST_IP, Lab, guests_of_lab
+from lab.topology import Lab
 from supervisor.edges.engine import make_engine
 from supervisor.edges.engine.choice import leaving, recorded
-from tests.integration.handover.invariants import await_rest, pids, violations
 from tests.integration.handover.test_supervisor_ends import end, everyday, restart
+from tests.kit.live.invariants import ISOLATED, await_rest, pids, violations
 
 pytestmark = [pytest.mark.integration, pytest.mark.lab, pytest.mark.timeout(180)]
+NAMES = busiest(isolated=False)
 OTHER = {"podman": "docker", "docker": "podman"}
 
 
 @pytest.fixture(scope="module")
 def router() -> Iterator[Router]:
-    """On Podman, with a Docker daemon beside it."""
+    """Return a router on Podman, with a Docker daemon beside it."""
     made = Router(Lab(f"vrmg-{os.getpid()}"))
     try:
         network.up(made.lab)  # the daemon lives in the router's namespace
@@ -43,7 +44,7 @@ def router() -> Iterator[Router]:
 
 @pytest.fixture
 def there(router: Router) -> Iterator[str]:
-    """The engine that the router is not on. Where a test leaves it, the next one begins."""
+    """Return the engine that the router is not on. Where a test leaves it, the next one begins."""
     here = recorded(router.state)
     assert here is not None
     runs_on(router, here)
@@ -52,11 +53,11 @@ def there(router: Router) -> Iterator[str]:
 
 
 def nothing(_: str) -> None:
-    """Whoever moves the router is told of each step."""
+    """Take no notice of a step."""
 
 
 def runs_on(router: Router, kind: str) -> None:
-    """Everything is with this engine, and nothing with the other one."""
+    """Check that everything is with this engine, and nothing with the other one."""
     await_rest(router)
     status = router.status()
     assert status is not None
@@ -72,26 +73,13 @@ def runs_on(router: Router, kind: str) -> None:
         left.close()
 
 
-def asking(seconds: float) -> Load:
-    """A guest that asks for its password again and again, and never acknowledges it."""
-    guest, headers = guests_of_lab()[7], (("DomU_Request", "send_my_password"),)
-    url = f"http://{ROUTER_GUEST_IP}:8080/"
-    client = HttpProbe(url, guest.password, guest.address, seconds=seconds, keep_alive=False, headers=headers)
-    return Load("passwords", "guest", client)
-
-
-def renewing(seconds: float) -> Load:
-    """Guests that renew their leases with whichever generation serves."""
-    return Load("unicast renewals", "guest", RenewingGuests(first=100, count=20, seconds=seconds))
-
-
 def test_clients_notice_nothing_of_a_move_there_and_back(router: Router, there: str) -> None:
     def act(_: Begin) -> None:
         migrate(router, there, nothing)
         migrate(router, OTHER[there], nothing)
 
     # Without the connection that stays open: the first move would not be over before that ends.
-    seen, held = under_load(router, (*everyday(45.0)[:5], asking(45.0), renewing(45.0)), act)
+    seen, held = under_load(router, everyday(45.0, long=False), act)
 
     assert [one.fault for one in seen if one.fault] == []
     assert all(check.is_good for check in held), held
@@ -116,7 +104,7 @@ def test_a_move_that_lost_its_supervisor_goes_on_when_it_is_asked_for_again(
         await_rest(router)
         migrate(router, there, nothing)
 
-    seen, _ = under_load(router, everyday(20.0)[3:], act)
+    seen, _ = under_load(router, everyday(20.0, *ISOLATED), act)
 
     assert step in reached
     assert [one.fault for one in seen if one.fault] == []
@@ -130,7 +118,7 @@ def test_services_that_cannot_move_stay_and_are_named(router: Router, there: str
                 kill(pid)
 
     with pytest.raises(
-        LabError, match=rf"not everything moved from {OTHER[there]} to {there}: .*dnsmasq: .*password: "
+        LabError, match=rf"not everything moved from {OTHER[there]} to {there}: .*{NAMES}: .*{ISOLATED[-1]}: "
     ):
         migrate(router, there, at)
     assert is_moving(router, there)
@@ -150,9 +138,10 @@ def test_between_two_engines_services_are_handed_over_as_ever_and_the_move_may_b
 
     migrate(router, there, at, expect_success=False)
     restart(router)
-    follow(router, ["restart", "haproxy"], nothing)
-    await_quiet(router, "haproxy")
-    assert [name.split("-")[1] for name in pids(replace(router, engine=there))] == ["haproxy"]
+    moved = busiest(isolated=True)
+    follow(router, ["restart", moved], nothing)
+    await_quiet(router, moved)
+    assert [name.removeprefix("vrs-").rpartition("-")[0] for name in pids(replace(router, engine=there))] == [moved]
     assert len(pids(replace(router, engine=OTHER[there]))) == len(SERVICES) - 1
 
     migrate(router, OTHER[there], nothing)
@@ -175,7 +164,8 @@ def test_settings_that_insist_on_the_former_engine_are_refused_before_anything_m
 def is_moving(router: Router, to: str) -> bool:
     status = router.status()
     assert status is not None
-    return status["supervisor"]["message"] == f"moving from {OTHER[to]} to {to}"  # type: ignore[index]
+    message: str = status["supervisor"]["message"]  # type: ignore[index]
+    return message == f"moving from {OTHER[to]} to {to}"
 
 
 def kill(pid: int | None) -> None:

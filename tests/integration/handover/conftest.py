@@ -10,18 +10,19 @@ from pathlib import Path
 import pytest
 
 from lab import network
+from lab.facts import version_in
 from lab.router import NEWER, OLDER, Router, bundle_path
-from lab.scenarios.facts import version_in
+from lab.services import SERVICES
 from lab.session import bring_up
 from lab.topology import Lab
-from tests.integration.handover.invariants import SERVICES, await_rest, versions, violations
+from tests.kit.live.invariants import await_rest, versions, violations
 
 PREFIX = "vrh"
 
 
 @pytest.fixture(scope="session")
 def router() -> Iterator[Router]:
-    """Both releases imported, the older one running. What a killed session left behind goes first."""
+    """Return a router on the older release; what a session that was killed left behind is removed first."""
     if os.geteuid() != 0:
         pytest.skip("network namespaces need root")
     for release in (OLDER, NEWER):
@@ -38,9 +39,9 @@ def router() -> Iterator[Router]:
 
 
 def _left_behind() -> tuple[str, ...]:
-    """Labs of sessions that were killed: their process is gone."""
-    found = (re.fullmatch(rf"({PREFIX}-(\d+))-lab", path.name) for path in Path("/run").iterdir())
-    return tuple(one[1] for one in found if one and not Path(f"/proc/{one[2]}").exists())
+    """Return the labs of sessions that were killed: their process is gone."""
+    labs = (re.fullmatch(rf"({PREFIX}-(\d+))-lab", path.name) for path in Path("/run").iterdir())
+    return tuple(lab[1] for lab in labs if lab and not Path(f"/proc/{lab[2]}").exists())
 
 
 def _remove(router: Router) -> None:
@@ -52,18 +53,19 @@ def _remove(router: Router) -> None:
 
 @pytest.fixture(scope="session")
 def newer(router: Router) -> dict[str, str]:
-    """The versions of the newer release by service."""
+    """Return the versions of the newer release by service."""
     return {name: version_in(router, NEWER, name) for name in SERVICES}
 
 
 @pytest.fixture(scope="session")
 def older(router: Router) -> dict[str, str]:
+    """Return the versions of the older release by service."""
     return {name: version_in(router, OLDER, name) for name in SERVICES}
 
 
 @pytest.fixture(autouse=True)
 def _tidy(router: Router, older: dict[str, str]) -> Iterator[None]:
-    """Each test begins with every service on the older release, and leaves nothing behind."""
+    """Begin each test with every service on the older release, and check that it leaves nothing behind."""
     if router.status() is None:
         bring_up(router, "cloudstack", say=lambda _: None)
     for name, running in versions(router).items():
@@ -72,5 +74,5 @@ def _tidy(router: Router, older: dict[str, str]) -> Iterator[None]:
     await_rest(router)
     yield
     await_rest(router)
-    found = violations(router)
-    assert not found, found
+    broken = violations(router)
+    assert not broken, broken

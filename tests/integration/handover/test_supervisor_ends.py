@@ -11,29 +11,24 @@ import time
 
 import pytest
 
-from lab import peer
-from lab.clients import Dnsperf, DnsProbe, HttpProbe, LineEcho
+from lab.facts import newest_handover, service
 from lab.router import PROGRAM, Router
 from lab.scenarios import Load, follow, under_load
-from lab.scenarios.facts import newest_handover, service
-from lab.scenarios.loads import METADATA_URL
-from lab.session import SERVICES
-from lab.topology import CLIENT_IP, VIP
-from tests.integration.handover.invariants import await_rest, pids
+from lab.services import SERVICES, busiest, takeovers
+from tests.kit.live.invariants import ISOLATED, await_rest, pids
 
 pytestmark = [pytest.mark.integration, pytest.mark.lab, pytest.mark.timeout(90)]
 
 
-def everyday(seconds: float) -> tuple[Load, ...]:
-    """A little of everything, at rates that leave the machine time for the supervisor's own work."""
-    return (
-        Load("dnsperf", "guest", Dnsperf(rate=2000, seconds=seconds)),
-        Load("dns over tcp", "guest", DnsProbe("tcp", seconds=seconds)),
-        Load("dns, one source port", "guest", DnsProbe("udp", seconds=seconds, source="10.1.1.33")),
-        Load("metadata", "guest", HttpProbe(METADATA_URL, seconds=seconds)),
-        Load("load balancer", "public", HttpProbe(f"http://{VIP}/ip", CLIENT_IP, CLIENT_IP, seconds=seconds)),
-        Load("tcp line", "public", LineEcho(seconds=seconds)),
-    )
+def everyday(seconds: float, *names: str, long: bool = True) -> tuple[Load, ...]:
+    """Return light clients of these services, by default of all: they leave the machine time for the supervisor's work.
+
+    `long`: also those whose connection stays open until they end.
+    """
+    loads: list[Load] = []
+    for known in (SERVICES[name] for name in names or SERVICES):
+        loads += [*known.steady_loads(seconds), *(known.long_loads(seconds) if long else ())]
+    return tuple(loads)
 
 
 def end(router: Router, number: signal.Signals) -> None:
@@ -49,7 +44,7 @@ def end(router: Router, number: signal.Signals) -> None:
 
 def restart(router: Router) -> None:
     router.start()
-    router.await_ready(30.0, SERVICES)
+    router.await_ready(30.0, tuple(SERVICES))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL])  # SIGTERM is in lifecycle
@@ -72,50 +67,57 @@ def test_services_outlive_the_supervisor_and_are_adopted(router: Router, number:
 def test_a_swap_that_lost_its_supervisor_is_finished_or_undone(
     router: Router, newer: dict[str, str], older: dict[str, str]
 ) -> None:
+    name = busiest(isolated=False)
+
     def act(_: object) -> None:
-        swap_and_kill_at(router, "dnsmasq", newer["dnsmasq"], "cut-over")
+        swap_and_kill_at(router, name, newer[name], "cut-over")
         restart(router)
         await_rest(router)
 
-    seen, _ = under_load(router, everyday(7.0)[:3], act)
+    seen, _ = under_load(router, everyday(7.0, name), act)
 
     assert [one.fault for one in seen if one.fault] == []
-    tells_the_truth(router, "dnsmasq", older["dnsmasq"], newer["dnsmasq"])
+    tells_the_truth(router, name, older[name], newer[name])
 
 
 def test_the_same_for_services_of_their_own_namespace(
     router: Router, newer: dict[str, str], older: dict[str, str]
 ) -> None:
+    name = busiest(isolated=True)
+
     def act(_: object) -> None:
-        swap_and_kill_at(router, "haproxy", newer["haproxy"], "cut-over")
+        swap_and_kill_at(router, name, newer[name], "cut-over")
         restart(router)
 
-    seen, _ = under_load(router, everyday(7.0)[3:], act)
+    seen, _ = under_load(router, everyday(7.0, *ISOLATED), act)
 
     assert [one.fault for one in seen if one.fault] == []
     await_rest(router)
-    tells_the_truth(router, "haproxy", older["haproxy"], newer["haproxy"])
+    tells_the_truth(router, name, older[name], newer[name])
 
 
-def test_a_takeover_that_lost_its_supervisor_brings_the_tunnel_back(
-    router: Router, newer: dict[str, str], older: dict[str, str]
+@pytest.mark.parametrize("name", takeovers())
+def test_a_takeover_that_lost_its_supervisor_recovers(
+    router: Router, newer: dict[str, str], older: dict[str, str], name: str
 ) -> None:
-    deletes = peer.status(router.lab).deletes_received
+    known = SERVICES[name]
+    afterwards = known.prepare(router, ())
 
-    swap_and_kill_at(router, "strongswan", newer["strongswan"], "kill-former")
+    swap_and_kill_at(router, name, newer[name], "kill-former")
     restart(router)
 
     await_rest(router)
-    tells_the_truth(router, "strongswan", older["strongswan"], newer["strongswan"])
-    deadline = time.monotonic() + 15
-    while not peer.status(router.lab).is_established:
-        assert time.monotonic() < deadline, peer.status(router.lab)
+    tells_the_truth(router, name, older[name], newer[name])
+    succeeded = newest_handover(router, name)["outcome"] == "succeeded"
+    deadline = time.monotonic() + (known.recovery.seconds if known.recovery else 0.0)
+    # The other end notices after a while.
+    while missing := [check for check in afterwards() if not check.is_good and (succeeded or not check.needs_success)]:
+        assert time.monotonic() < deadline, missing
         time.sleep(0.2)
-    assert peer.status(router.lab).deletes_received == deletes
 
 
 def swap_and_kill_at(router: Router, name: str, version: str, step: str) -> None:
-    """Kill the supervisor at the moment it says that the step begins."""
+    """Kill the supervisor at the moment its progress shows that the step begins."""
     reached: list[str] = []
 
     def at(phase: str) -> None:
@@ -128,7 +130,7 @@ def swap_and_kill_at(router: Router, name: str, version: str, step: str) -> None
 
 
 def tells_the_truth(router: Router, name: str, older: str, newer: str) -> None:
-    """Status and history agree about what serves."""
+    """Check that status and history agree about what serves."""
     now, record = service(router, name), newest_handover(router, name)
     assert record["to_version"] == newer
     assert record["outcome"] in ("succeeded", "reverted", "failed")

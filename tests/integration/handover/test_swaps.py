@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from lab.facts import newest_handover, service
 from lab.router import Router
 from lab.scenarios import Report, await_quiet, follow, hand_over_under_load, loads_of, under_load
-from lab.scenarios.facts import newest_handover, service
+from lab.services import SERVICES, busiest
 
 pytestmark = [pytest.mark.integration, pytest.mark.lab, pytest.mark.timeout(120)]
 
+NAMES, WEB = busiest(isolated=False), busiest(isolated=True)
 TO_TRAFFIC = 5.0  # far above the target: other work on the machine must not fail a test of correctness
 
 
@@ -24,16 +26,16 @@ def test_dns_loses_no_query_in_swaps_one_after_the_other(
     router: Router, newer: dict[str, str], older: dict[str, str]
 ) -> None:
     for versions in (newer, older):
-        demand(hand_over_under_load(router, "dnsmasq", versions["dnsmasq"], part="dns"))
+        demand(hand_over_under_load(router, NAMES, versions[NAMES], part="dns"))
 
 
-@pytest.mark.parametrize("name", ["apache-metadata", "dnsmasq", "haproxy", "password", "strongswan"])
+@pytest.mark.parametrize("name", SERVICES)
 def test_nothing_is_lost_in_a_swap(router: Router, newer: dict[str, str], name: str) -> None:
     demand(hand_over_under_load(router, name, newer[name]))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["dnsmasq"])
+@pytest.mark.parametrize("name", [NAMES])
 def test_nothing_is_lost_in_a_rollback_after_the_swap(
     router: Router, newer: dict[str, str], older: dict[str, str], name: str
 ) -> None:
@@ -46,7 +48,7 @@ def test_nothing_is_lost_in_a_rollback_after_the_swap(
     assert report.to_version == older[name]
 
 
-@pytest.mark.parametrize(("name", "part"), [("dnsmasq", "dns"), ("haproxy", "web")])
+@pytest.mark.parametrize(("name", "part"), [(NAMES, "dns"), (WEB, "web")])
 def test_nothing_is_lost_in_a_rollback_during_the_soak(
     router: Router, newer: dict[str, str], older: dict[str, str], name: str, part: str | None
 ) -> None:

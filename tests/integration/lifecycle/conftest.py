@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.live_router import Live, living
+from tests.kit.live.router import LiveRouter, live_router
 
 
 @pytest.fixture(scope="session")
-def session_router() -> Iterator[Live]:
-    with living("vrl", soak=0.5, drain=3.0) as found:
+def session_router() -> Iterator[LiveRouter]:
+    with live_router("vrl", soak=0.5, drain=3.0) as found:
         yield found
 
 
 @pytest.fixture
-def live(session_router: Live) -> Live:
+def live(session_router: LiveRouter) -> LiveRouter:
     session_router.ready()
     return session_router

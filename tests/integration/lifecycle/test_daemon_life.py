@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 
 from lab.router import program
-from tests.integration.live_router import SERVICES, TABLE, Live
+from tests.kit.live.router import SERVICES, TABLE, LiveRouter
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 
-def facts(live: Live) -> dict[str, tuple[object, ...]]:
+def facts(live: LiveRouter) -> dict[str, tuple[object, ...]]:
     return {
-        name: (one["generation"], one["restarts"], one["version"], one["image"])
-        for name, one in live.services().items()
+        name: (service["generation"], service["restarts"], service["version"], service["image"])
+        for name, service in live.services().items()
     }
 
 
-def test_it_tells_the_service_manager_when_everything_is_started(live: Live, tmp_path: Path) -> None:
+def test_it_tells_the_service_manager_when_everything_is_started(live: LiveRouter, tmp_path: Path) -> None:
     live.end(signal.SIGTERM)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         address = tmp_path / "notify"
@@ -39,7 +39,7 @@ def test_it_tells_the_service_manager_when_everything_is_started(live: Live, tmp
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGKILL, -9)])
 def test_services_outlive_the_daemon_and_are_adopted(
-    live: Live, number: int, code: int, request: pytest.FixtureRequest
+    live: LiveRouter, number: int, code: int, request: pytest.FixtureRequest
 ) -> None:
     before, containers, table = facts(live), live.containers(), live.run(*TABLE).stdout
     found, seconds = live.end(number)
@@ -52,10 +52,10 @@ def test_services_outlive_the_daemon_and_are_adopted(
     assert live.containers() == containers
     assert facts(live) == before
     assert live.run(*TABLE).stdout == table
-    assert all(not one["message"] for one in live.services().values())
+    assert all(not service["message"] for service in live.services().values())
 
 
-def test_stop_services_takes_everything_along(live: Live) -> None:
+def test_stop_services_takes_everything_along(live: LiveRouter) -> None:
     live.end(signal.SIGTERM)
     live.start("--stop-services")
     live.ready()
@@ -64,7 +64,7 @@ def test_stop_services_takes_everything_along(live: Live) -> None:
     assert leftovers(live) == []
 
 
-def test_teardown_leaves_nothing(live: Live) -> None:
+def test_teardown_leaves_nothing(live: LiveRouter) -> None:
     mounts = live.router.runtime
     live.end(signal.SIGKILL)
     done = live.run(program("vr-supervisor"), "teardown", "--config", str(live.router.settings), timeout=120)
@@ -76,7 +76,7 @@ def test_teardown_leaves_nothing(live: Live) -> None:
     assert (again.returncode, again.stderr) == (0, "")
 
 
-def leftovers(live: Live) -> list[str]:
+def leftovers(live: LiveRouter) -> list[str]:
     """What of the services is still on the router."""
     links = live.run("ip", "-br", "link").stdout.split()
     found = [word for word in links if word.startswith("vrs")]
@@ -86,13 +86,13 @@ def leftovers(live: Live) -> list[str]:
     return found + monitors(live)
 
 
-def monitors(live: Live) -> list[str]:
+def monitors(live: LiveRouter) -> list[str]:
     return [
         words for words in command_lines() if words.startswith("/usr/bin/conmon") and str(live.router.state) in words
     ]
 
 
-def engine_processes(live: Live) -> list[str]:
+def engine_processes(live: LiveRouter) -> list[str]:
     return [words for words in command_lines() if "podman" in words and str(live.router.runtime) in words]
 
 

@@ -6,12 +6,13 @@ import json
 
 import pytest
 
-from tests.integration.live_router import SERVICES, Live, kill, until
+from lab.services import busiest
+from tests.kit.live.router import SERVICES, LiveRouter, kill, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 
-def engine_pid(live: Live) -> int:
+def engine_pid(live: LiveRouter) -> int:
     for record in live.router.runtime.rglob("*.json"):
         try:
             found = json.loads(record.read_text())
@@ -22,23 +23,24 @@ def engine_pid(live: Live) -> int:
     raise AssertionError("no record of the engine's service")
 
 
-def test_services_outlive_the_engine_and_the_next_operation_works(live: Live) -> None:
+def test_services_outlive_the_engine_and_the_next_operation_works(live: LiveRouter) -> None:
     before, services = live.containers(), live.services()
     first = engine_pid(live)
     kill(first)
-    done = live.router.vrctl("restart", "password", check=False)
+    restarted = SERVICES[0]
+    done = live.router.vrctl("restart", restarted, check=False)
     assert done.returncode == 0, done.stderr
     live.ready()
     after = live.containers()
-    others = {name: pid for name, pid in before.items() if "-password-" not in name}
+    others = {name: pid for name, pid in before.items() if f"-{restarted}-" not in name}
     assert {name: after.get(name) for name in others} == others
     assert engine_pid(live) != first
-    changed = {name: one["restarts"] for name, one in live.services().items()}
+    changed = {name: service["restarts"] for name, service in live.services().items()}
     assert changed == {name: one["restarts"] for name, one in services.items()}
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_killed_daemon_serves_again(live: Live, service: str, request: pytest.FixtureRequest) -> None:
+def test_a_killed_daemon_serves_again(live: LiveRouter, service: str, request: pytest.FixtureRequest) -> None:
     before = live.services()[service]
     name = f"vrs-{service}-{before['generation']}"
     kill(live.containers()[name])
@@ -56,13 +58,15 @@ def test_a_killed_daemon_serves_again(live: Live, service: str, request: pytest.
     assert json.loads(events)["supervisor"]["ready"] is True
 
 
-@pytest.mark.parametrize("service", ["haproxy", "dnsmasq"])
-def test_a_container_removed_by_hand_is_replaced(live: Live, service: str, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize("service", [busiest(isolated=True), busiest(isolated=False)])
+def test_a_container_removed_by_hand_is_replaced(
+    live: LiveRouter, service: str, request: pytest.FixtureRequest
+) -> None:
     """By one of the same generation, or of a new one: what counts is that it serves, and that nobody else moved."""
     before = live.services()[service]
     name = f"vrs-{service}-{before['generation']}"
     containers = live.containers()
-    others = {one: pid for one, pid in containers.items() if one != name}
+    others = {container: pid for container, pid in containers.items() if container != name}
     live.podman("rm", "--force", "--time", "0", name)
 
     def serves() -> bool:

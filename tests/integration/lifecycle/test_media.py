@@ -12,13 +12,13 @@ import pytest
 import yaml
 
 from lab.router import NEWER, bundle_path
-from tests.integration.live_router import Live, until
+from tests.kit.live.router import LiveRouter, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 
 @pytest.fixture
-def folder(live: Live, tmp_path: Path) -> Iterator[Path]:
+def folder(live: LiveRouter, tmp_path: Path) -> Iterator[Path]:
     """The media folder of a supervisor that has forgotten the newer release."""
     live.router.vrctl("bundle", "prune")
     before = live.router.settings.read_text(encoding="utf-8")
@@ -34,17 +34,17 @@ def folder(live: Live, tmp_path: Path) -> Iterator[Path]:
     live.ready()
 
 
-def sources(live: Live) -> dict[str, str]:
+def sources(live: LiveRouter) -> dict[str, str]:
     listed = json.loads(live.router.vrctl("bundle", "list", "--json").stdout)
     return {one["release"]: one["source"] for one in listed}
 
 
-def refusals(live: Live, path: Path) -> list[str]:
+def refusals(live: LiveRouter, path: Path) -> list[str]:
     lines = live.router.vrctl("events", "--json").stdout.splitlines()
     return [line for line in lines if "medium-refused" in line and str(path) in line]
 
 
-def test_a_release_copied_into_the_folder_is_imported(live: Live, folder: Path) -> None:
+def test_a_release_copied_into_the_folder_is_imported(live: LiveRouter, folder: Path) -> None:
     assert NEWER not in sources(live)
     containers, path = live.containers(), folder / f"{NEWER}.iso"
     shutil.copyfile(bundle_path(NEWER), path)
@@ -52,7 +52,7 @@ def test_a_release_copied_into_the_folder_is_imported(live: Live, folder: Path) 
     assert live.containers() == containers, "nothing runs differently yet"
 
 
-def test_a_file_that_is_no_bundle_is_refused_once(live: Live, folder: Path) -> None:
+def test_a_file_that_is_no_bundle_is_refused_once(live: LiveRouter, folder: Path) -> None:
     path = folder / "bad.iso"
     path.write_bytes(b"not an ISO")
     until("it is refused", lambda: refusals(live, path), 20.0)

@@ -11,20 +11,20 @@ import pytest
 from lab.commands import PSK
 from lab.router import PROGRAM
 from lab.topology import guests_of_lab
-from tests.integration.live_router import SERVICES, Live, mode_of
+from tests.kit.live.router import SERVICES, LiveRouter, mode_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
 SECRETS = (PSK, *(guest.password for guest in guests_of_lab()))
 
 
-def get(live: Live, path: str) -> tuple[str, str]:
+def get(live: LiveRouter, path: str) -> tuple[str, str]:
     done = live.run("curl", "-sS", "-m", "5", "-w", "%{http_code}", f"http://127.0.0.1:9531{path}")
     assert done.returncode == 0, done.stderr
     return done.stdout[-3:], done.stdout[:-3]
 
 
-def test_health_and_metrics_answer_inside_the_router(live: Live) -> None:
+def test_health_and_metrics_answer_inside_the_router(live: LiveRouter) -> None:
     assert get(live, "/healthz") == ("200", "ok\n")
     assert get(live, "/readyz") == ("200", "ready\n")
     code, metrics = get(live, "/metrics")
@@ -36,14 +36,14 @@ def test_health_and_metrics_answer_inside_the_router(live: Live) -> None:
     assert get(live, "/elsewhere")[0] == "404"
 
 
-def test_only_root_may_ask_and_look(live: Live) -> None:
+def test_only_root_may_ask_and_look(live: LiveRouter) -> None:
     assert stat.S_ISSOCK(live.router.socket.lstat().st_mode)
     assert mode_of(live.router.socket) == 0o600
     assert mode_of(live.router.state) == 0o700
     assert mode_of(live.engine_socket) & 0o077 == 0
 
 
-def test_secrets_are_shown_to_nobody(live: Live) -> None:
+def test_secrets_are_shown_to_nobody(live: LiveRouter) -> None:
     shown = {
         "the supervisor's log": live.router.processes.log(PROGRAM).read_text(),
         "config show": live.router.vrctl("config", "show", "--json").stdout,
@@ -63,7 +63,7 @@ def test_secrets_are_shown_to_nobody(live: Live) -> None:
     assert [(place, secret) for place, text in shown.items() for secret in SECRETS if secret in text] == []
 
 
-def test_what_everybody_may_read_holds_no_secret(live: Live) -> None:
+def test_what_everybody_may_read_holds_no_secret(live: LiveRouter) -> None:
     found = [
         str(path)
         for root in (live.router.runtime, live.router.state)
@@ -77,7 +77,7 @@ def test_what_everybody_may_read_holds_no_secret(live: Live) -> None:
 
 
 def is_secret(path: Path) -> bool:
-    """Rendered files only: containers' own file systems are not looked into."""
+    """True if a rendered file has a secret in it: containers' own file systems are not looked into."""
     if not path.is_file() or path.is_symlink() or "config" not in path.parts or path.stat().st_size > 1 << 20:
         return False
     content = path.read_bytes()
@@ -85,7 +85,7 @@ def is_secret(path: Path) -> bool:
 
 
 def open_to_others(root: Path) -> Iterator[Path]:
-    """Regular files that everybody may open: their mode says so, and those of the folders above them."""
+    """Yield the regular files that everybody may open: their mode says so, and those of the folders above them."""
     if not root.is_dir() or not mode_of(root) & stat.S_IXOTH:
         return
     waiting = [root]

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.live_router import living
+from tests.kit.live.router import live_router
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
 
 def test_a_lab_that_ended_leaves_no_mount_and_no_folder() -> None:
-    with living("vrt") as live:
+    with live_router("vrt") as live:
         router = live.router
         assert router.state.is_dir()
     places = (str(router.state), str(router.runtime))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.integration.network.network_router import ROUTER, Router, entered, make_namespaces, remove_namespaces
+from tests.kit.live.network_router import ROUTER, Router, entered, make_namespaces, remove_namespaces
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Small servers and clients that say who they are and notice what is lost."""
+"""Small servers that answer with their name, and clients that count what is lost."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def closing(*things: Server) -> Iterator[None]:
 
 
 class UdpClient(threading.Thread):
-    """Asks without pause from one source port; counts what is not answered and what comes from the wrong place."""
+    """A client that asks without pause from one source port, and counts missing and misplaced answers."""
 
     def __init__(self, target: tuple[str, int], *, no_checksum: bool = False, size: int = 4) -> None:
         super().__init__(daemon=True)
@@ -137,7 +137,7 @@ class UdpClient(threading.Thread):
             self.longest = max(self.longest, time.monotonic() - began)
 
     def ask(self, number: int) -> bytes:
-        """Ask once; return who answered."""
+        """Ask once; return the name of the server that answered."""
         self.sent += 1
         asked = struct.pack("!I", number) + self._padding
         self._socket.sendto(asked, self._target)
@@ -159,7 +159,7 @@ class UdpClient(threading.Thread):
 
 
 class TcpClient:
-    """One connection; `greeting` is who answered and the client's address as seen by the server."""
+    """One connection; `greeting` is the name of the server and the client's address as seen by the server."""
 
     def __init__(self, target: tuple[str, int], source: str = "") -> None:
         self._socket = socket.create_connection(target, 3, (source, 0) if source else None)
@@ -169,12 +169,12 @@ class TcpClient:
 
     def echo(self, text: bytes = b"hello") -> str:
         self._socket.sendall(text)
-        return self._file.read1(100).decode().split()[0]  # type: ignore[attr-defined]
+        return self._file.read1(100).decode().split()[0]
 
     def download(self, progress: threading.Event | None = None) -> int:
         self._socket.sendall(b"stream")
         total = 0
-        while data := self._file.read1(65535):  # type: ignore[attr-defined]
+        while data := self._file.read1(65535):
             total += len(data)
             if progress and total > 100_000:
                 progress.set()

@@ -1,4 +1,4 @@
-"""Exits are told at once."""
+"""The exit of a process is reported at once."""
 
 from __future__ import annotations
 

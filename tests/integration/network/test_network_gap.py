@@ -12,14 +12,15 @@ from contextlib import closing, contextmanager
 
 import pytest
 
+from supervisor.edges.network.admission import Admission
 from supervisor.edges.network.associations import XfrmAssociations
 from supervisor.edges.network.encapsulation import UDP_ENCAP, EncapsulationHolder
 from supervisor.edges.network.guard import NftGuard
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.values.association import Association
-from supervisor.values.state import HeldPort, TrafficTable
+from supervisor.values.traffic import HeldPort, TrafficTable
 from tests.integration.network.network_peers import SO_NO_CHECK
-from tests.integration.network.network_router import Router, entered, tool
+from tests.kit.live.network_router import Router, entered, tool
 
 pytestmark = pytest.mark.integration
 
@@ -59,7 +60,7 @@ def send(payload: bytes, target: tuple[str, int], *, no_checksum: bool = False) 
 
 
 def admit_ike() -> None:
-    """A router's own firewall lets the daemon's port in; the holder's port is ours to admit."""
+    """Let the router's own firewall admit the daemon's port; the holder's port is ours to admit."""
     for command in ("iptables", "ip6tables"):
         tool(command, "-I", "INPUT", "-p", "udp", "--dport", str(PORT), "-j", "ACCEPT")
 
@@ -67,7 +68,7 @@ def admit_ike() -> None:
 @contextmanager
 def gap(traffic: NftTraffic) -> Iterator[None]:
     admit_ike()
-    guard = NftGuard(traffic, admit=True)
+    guard = NftGuard(traffic, admission=Admission())
     guard.start()
     try:
         traffic.apply(GAP)
@@ -100,7 +101,7 @@ def test_only_encapsulated_esp_is_rewritten(
 
 
 def test_what_leaves_no_daemon_is_not_refused(firewalled: Router) -> None:
-    """Without a socket the kernel says that nobody listens, and the peer's packet is lost."""
+    """Without a socket the kernel answers that the port is closed, and the peer's packet is lost."""
     traffic = NftTraffic()
     with closing(listener(HELD)) as holder, gap(traffic), entered(firewalled.public), listener(0) as peer:
         peer.connect((PUBLIC, PORT))
@@ -198,7 +199,7 @@ def test_a_kernel_that_cannot_is_named_once(net: Router, caplog: pytest.LogCaptu
 
 @contextmanager
 def exhausted_ports() -> Iterator[None]:
-    """No port is free in this namespace."""
+    """Take every free port of this namespace."""
     settings = "/proc/sys/net/ipv4/ip_local_port_range"
     with open(settings) as file:
         before = file.read()

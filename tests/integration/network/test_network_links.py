@@ -15,7 +15,7 @@ from supervisor.edges.network.links import IpLinks
 from supervisor.values.errors import NetworkError
 from supervisor.values.names import ServiceName
 from supervisor.values.state import Link
-from tests.integration.network.network_router import Router, entered, tool
+from tests.kit.live.network_router import Router, entered, tool
 
 pytestmark = pytest.mark.integration
 

@@ -16,27 +16,21 @@ from ipaddress import IPv4Address
 import pytest
 
 from supervisor.decisions.addresses import allocate_link
-from supervisor.decisions.traffic import MOST_KEPT, endpoints, kept_of, traffic_table
+from supervisor.decisions.traffic import MOST_PINNED, endpoints, pinned_of, traffic_table
+from supervisor.edges.network.admission import Admission
 from supervisor.edges.network.anchor import TABLE as ANCHOR
 from supervisor.edges.network.anchor import Anchor
 from supervisor.edges.network.connections import ConntrackConnections
 from supervisor.edges.network.guard import NftGuard
 from supervisor.edges.network.links import IpLinks
-from supervisor.edges.network.table import TABLE
+from supervisor.edges.network.structure import TABLE
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import Digest, ServiceName
-from supervisor.values.state import (
-    AddressFrontend,
-    Connection,
-    Endpoint,
-    Instance,
-    Link,
-    PortFrontend,
-    ResolvedFrontend,
-)
+from supervisor.values.state import AddressFrontend, Endpoint, Instance, Link, PortFrontend, ResolvedFrontend
+from supervisor.values.traffic import Connection
 from tests.integration.network.network_peers import Server, TcpClient, UdpClient, closing
-from tests.integration.network.network_router import Router, entered, tool
+from tests.kit.live.network_router import Router, entered, tool
 
 pytestmark = pytest.mark.integration
 
@@ -54,7 +48,7 @@ def instance(service: str, generation: int, link: Link | None, *frontends: Resol
 
 
 def names(generation: int) -> Instance:
-    """A router-mode generation: inside ports 1153, 1167 for the first, 1253, 1267 for the second."""
+    """Return a router-mode generation: inside ports 1153, 1167 for the first, 1253, 1267 for the second."""
     known = ((UDP, 53), (TCP, 53), (UDP, 67))
     frontends = [PortFrontend(f"{p}{n}", p, n, 1000 + 100 * generation + n, GUESTS) for p, n in known]
     return instance("names", generation, None, *frontends)
@@ -62,7 +56,7 @@ def names(generation: int) -> Instance:
 
 @contextmanager
 def web(net: Router, generation: int, used: tuple[Link, ...] = ()) -> Iterator[tuple[Instance, Server]]:
-    """An isolated generation with a server inside, serving VIP:80 on port 8001."""
+    """Return an isolated generation with a server inside, serving VIP:80 on port 8001."""
     place = allocate_link(ServiceName("web"), generation, used)
     place = replace(place, namespace=f"{net.prefix}{place.namespace}")
     IpLinks().ensure(place)
@@ -74,7 +68,7 @@ def web(net: Router, generation: int, used: tuple[Link, ...] = ()) -> Iterator[t
 
 @contextmanager
 def guarded(net: Router, traffic: NftTraffic) -> Iterator[NftGuard]:
-    guard = NftGuard(traffic, admit=True)
+    guard = NftGuard(traffic, admission=Admission())
     guard.start()
     try:
         yield guard
@@ -223,7 +217,7 @@ def test_cut_over_of_an_isolated_service_in_mid_stream(firewalled: Router) -> No
 
 @pytest.mark.parametrize("gateway", [GATEWAY, GATEWAY6])
 def test_conntrack_flush_while_a_former_generation_drains(firewalled: Router, gateway: str) -> None:
-    """Whoever connected before the cut-over and speaks first after the flush goes on with the former generation."""
+    """A client from before the cut-over that sends first after the flush goes on with the former generation."""
     traffic, connections = NftTraffic(), ConntrackConnections()
     with ExitStack() as stack:
         first, _ = stack.enter_context(web(firewalled, 1))
@@ -240,7 +234,7 @@ def test_conntrack_flush_while_a_former_generation_drains(firewalled: Router, ga
             tool("conntrack", "-F")  # just before the cut-over as well, and nobody said anything since
             kept = [flow for one in formers for flow in connections.open(one)]
             assert len(kept) == len(before)
-            traffic.apply(traffic_table(actives, formers, kept=kept_of(kept, formers)))
+            traffic.apply(traffic_table(actives, formers, pinned=pinned_of(kept, formers)))
         after = [connect(stack, *place) for place in places]
         for _ in range(3):
             with entered(firewalled.router):
@@ -252,10 +246,10 @@ def test_conntrack_flush_while_a_former_generation_drains(firewalled: Router, ga
 
 def test_as_many_connections_as_may_be_kept_are_put_back_after_a_flush(firewalled: Router, record: Record) -> None:
     traffic, client, gateway = NftTraffic(), IPv4Address("10.99.1.2"), IPv4Address(GATEWAY)
-    ports = range(1024, 1024 + MOST_KEPT)
+    ports = range(1024, 1024 + MOST_PINNED)
     kept = [Connection((client, port), (gateway, 53), (gateway, 1153)) for port in ports]
     began = time.perf_counter()
-    traffic.apply(traffic_table([names(2)], [names(1)], kept=kept))
+    traffic.apply(traffic_table([names(2)], [names(1)], pinned=kept))
     record("apply_ms", round((time.perf_counter() - began) * 1000, 1))
     tool("nft", "flush", "ruleset")
     with ThreadPoolExecutor(1) as apart:
@@ -271,7 +265,7 @@ def test_as_many_connections_as_may_be_kept_are_put_back_after_a_flush(firewalle
 
 
 def first_seen(name: str) -> float:
-    """When a set or map of the table was there again, by time.perf_counter()."""
+    """Return when a set or map of the table was there again, by time.perf_counter()."""
     command = ["nft", "list", "map", *TABLE.split(), name]
     limit = time.perf_counter() + 10
     while subprocess.run(command, capture_output=True, check=False, timeout=10).returncode:
@@ -386,7 +380,7 @@ def dhcp_socket(address: str, port: int) -> socket.socket:
 
 
 def test_dhcp_clients(firewalled: Router) -> None:
-    """Clients ask from port 68, by broadcast and (renewals) by unicast, and hear port 67."""
+    """Clients ask from port 68, by broadcast and (renewals) by unicast, and are answered from port 67."""
     traffic = NftTraffic()
     first, second = names(1), names(2)
     answers: list[tuple[str, bytes]] = []
@@ -475,7 +469,12 @@ def wait_until(condition: object, seconds: float = 2.0) -> float:
 def test_a_flushed_ruleset_is_back_within_100_ms(net: Router, record: Record) -> None:
     traffic, told = NftTraffic(), threading.Event()
     told_seconds: list[float] = []
-    guard = NftGuard(traffic, on_restored=lambda _, seconds: (told_seconds.append(seconds), told.set()))
+
+    def note(_: str, seconds: float) -> None:
+        told_seconds.append(seconds)
+        told.set()
+
+    guard = NftGuard(traffic, on_restored=note)
     first = names(1)
     with closing(Server("g1").udp(1153)):
         traffic.apply(traffic_table([first], []))
@@ -533,7 +532,9 @@ def test_a_fight_is_bounded(net: Router) -> None:
 
 def test_admission_survives_a_reload_of_the_router_s_rules(net: Router, record: Record) -> None:
     traffic, told = NftTraffic(), threading.Event()
-    guard = NftGuard(traffic, admit=True, on_restored=lambda what, _: told.set() if what == "admission" else None)
+    guard = NftGuard(
+        traffic, admission=Admission(), on_restored=lambda what, _: told.set() if what == "admission" else None
+    )
     traffic.apply(traffic_table([names(1)], []))
 
     def first_rules() -> list[str]:

@@ -14,7 +14,7 @@ import pytest
 
 from supervisor.edges.probes import ProtocolProber
 from supervisor.values.state import ExecResult, ProbeTarget
-from tests.integration.probes.probe_servers import Ask, Lab, Misbehaving, Namespace, Run, Serve, ip, probe
+from tests.kit.live.probe_servers import Ask, Lab, Misbehaving, Namespace, Run, Serve, ip, probe
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from supervisor.edges.network.answers import TABLE, AnswerCounters
 from supervisor.edges.probes import ProtocolProber
 from supervisor.values.errors import EngineError
 from supervisor.values.state import ProbeTarget, Reading, ResolvedProbe, Tally
-from tests.integration.probes.probe_servers import Lab, Run, wait_until
 from tests.integration.probes.test_tally import ROOT
+from tests.kit.live.probe_servers import Lab, Run, wait_until
 
 PORT, OTHER = 1053, 1054
 SERVER = IPv4Address("10.1.1.1")
@@ -52,7 +52,7 @@ def counters(lab: Lab) -> Iterator[AnswerCounters]:
 
 @pytest.fixture
 def names(lab: Lab, run: Run) -> None:
-    """Knows one name; refuses all others, for it knows nobody to ask."""
+    """Run a name server that has one name and refuses all others, for it has no server to ask."""
     if not shutil.which("dnsmasq"):
         pytest.skip("dnsmasq is not installed")
     for port in (PORT, OTHER):
@@ -65,7 +65,7 @@ def names(lab: Lab, run: Run) -> None:
 
 
 def ask(lab: Lab, name: str, times: int, port: int = PORT, server: str = str(SERVER)) -> int | None:
-    """From the guest, or from the router itself; the response code of the last one."""
+    """Ask from the guest, or from the router itself; return the last response code."""
     side = lab.router if server == "127.0.0.1" else lab.guest
 
     def asking() -> int | None:
@@ -81,7 +81,7 @@ def ask(lab: Lab, name: str, times: int, port: int = PORT, server: str = str(SER
 
 
 def read(lab: Lab, counters: AnswerCounters, container: str, port: int, servers: str = "") -> Reading:
-    """By what the shipped manifest says."""
+    """Read the counters as the shipped manifest says."""
     (counter,) = load_definition(ROOT / "services/dnsmasq").manifest.errors
 
     def execute(*_: object) -> None:
@@ -178,7 +178,7 @@ def test_the_table_outlives_a_flush_and_ends_with_its_maker(lab: Lab, counters: 
 
 
 def add_address(namespace: object, address: str) -> None:
-    """Without waiting for duplicate address detection."""
+    """Add an address without waiting for duplicate address detection."""
     show = ["nsenter", f"--net={namespace}", "ip", "-o", "-4", "addr", "show", "scope", "global"]
     card = subprocess.run(show, capture_output=True, text=True, check=True).stdout.split()[1]
     command = ["nsenter", f"--net={namespace}", "ip", "addr", "add", f"{address}/64", "dev", card, "nodad"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.probes.probe_servers import Ask, Run, Serve, close, drip, hang, say, wait_until
+from tests.kit.live.probe_servers import Ask, Run, Serve, close, drip, hang, say, wait_until
 
 pytestmark = pytest.mark.integration
 

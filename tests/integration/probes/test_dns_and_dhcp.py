@@ -7,8 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +28,7 @@ from supervisor.edges.probes.dhcp_packet import (
 )
 from supervisor.values.errors import ProbeError
 from supervisor.values.state import ExecResult, ProbeResult, ProbeTarget
-from tests.integration.probes.probe_servers import Ask, Lab, Run, Serve, close, hang, ip, probe, say, wait_until
+from tests.kit.live.probe_servers import Ask, Lab, Run, Serve, close, hang, ip, probe, say, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -124,7 +126,7 @@ def test_a_name_server_that_misbehaves_by_tcp(ask: Ask, serve: Serve, behave: ob
 
 @contextmanager
 def datagrams(address: str, port: int, answers: Callable[[bytes], list[bytes]]) -> Iterator[int]:
-    """A server over UDP that answers whatever `answers` says; call it where it shall live."""
+    """Run a server over UDP that answers as `answers` says, in the namespace of the caller."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind((address, port))
         listener.settimeout(0.05)
@@ -222,7 +224,7 @@ def test_no_lease_is_made_and_no_guest_hears_it(router_ask: Ask, server: Server,
             dhcp(router_ask, 1067, mac=mac, timeout=0.3)
         time.sleep(0.3)
         listener.setblocking(False)
-        frames = []
+        frames: list[bytes] = []
         while len(frames) < 1000:
             try:
                 frames.append(listener.recv(2048))
@@ -282,7 +284,7 @@ def test_two_probes_at_once_do_not_take_each_others_answer(router_ask: Ask, serv
 
 
 def test_a_lease_can_be_requested_with_the_same_messages(lab: Lab, server: Server) -> None:
-    """As a replay would: relayed DISCOVER and REQUEST, the answers read where a relay on this address reads them."""
+    """Do as a replay would: relayed DISCOVER and REQUEST, the answers read where a relay on this address reads them."""
     leases = server(1053, 1067, "10.1.1.20")
 
     def exchange() -> tuple[DhcpMessage, DhcpMessage]:
@@ -322,9 +324,15 @@ def test_what_is_asked_from_an_address_that_is_not_the_routers_tells_nothing(rou
     assert "cannot listen for DHCP answers to 10.9.9.9" in result.message
 
 
-def reply_to(question: bytes, **changes: object) -> bytes:
-    facts = {"type": MessageType.OFFER, "xid": decode(question).xid, "yiaddr": IPv4Address("10.1.1.20")} | changes
-    return encode(DhcpMessage(direction=Direction.REPLY, mac=MAC, **facts))
+def reply_to(question: bytes, **changes: Any) -> bytes:
+    offer = DhcpMessage(
+        direction=Direction.REPLY,
+        mac=MAC,
+        type=MessageType.OFFER,
+        xid=decode(question).xid,
+        yiaddr=IPv4Address("10.1.1.20"),
+    )
+    return encode(replace(offer, **changes))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab.processes import freeze
-from tests.integration.probes.probe_servers import Ask, Lab, Run, Serve, close, drip, hang, say, wait_until
+from tests.kit.live.probe_servers import Ask, Lab, Run, Serve, close, drip, hang, say, wait_until
 
 pytestmark = pytest.mark.integration
 

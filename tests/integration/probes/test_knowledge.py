@@ -1,4 +1,4 @@
-"""The load balancer's words on knowledge, counters and sessions in its manifest, tried on the daemon itself."""
+"""The parts of the load balancer's manifest about knowledge, counters and sessions, tried on the daemon itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from supervisor.edges.probes.prober import ProtocolProber
 from supervisor.values.errors import ProbeError
 from supervisor.values.manifest import Probe
 from supervisor.values.state import ExecResult, ProbeTarget, ResolvedProbe
-from tests.integration.probes.probe_servers import Run, Serve, close, hang, wait_until
+from tests.kit.live.probe_servers import Run, Serve, close, hang, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -69,7 +69,7 @@ def balancer(run: Run, folder: Path, port: int, last: str, silent: int = 9) -> i
 
 @pytest.fixture
 def silent() -> Iterator[int]:
-    """A port at which nobody is refused, and nobody accepted: its queue is full."""
+    """Return a port that neither refuses nor accepts connections: its queue is full."""
     with ExitStack() as opened:
         listening = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):
@@ -82,10 +82,10 @@ def silent() -> Iterator[int]:
 def told(prober: ProtocolProber, former: Path, candidate: Path) -> set[str]:
     """Return the lines that the second is sent of the first one's knowledge."""
     found: set[str] = set()
-    for one in MANIFEST.knowledge:
-        source = resolved(one.source)
-        fresh = lines(one, *(prober.read(source, target(folder)) for folder in (former, candidate)))
-        assert prober.tell(source, fresh, target(candidate)) == ()
+    for knowledge in MANIFEST.knowledge:
+        source = resolved(knowledge.source)
+        fresh = lines(knowledge, *(prober.read(source, target(folder)) for folder in (former, candidate)))
+        assert prober.send(source, fresh, target(candidate)) == ()
         found.update(fresh)
     return found
 
@@ -106,7 +106,7 @@ def test_a_candidate_is_told_who_is_down_and_what_was_set(
         time.sleep(0.3)
         assert waits() == "the first check of 1 of 4 members"
         wait_until(lambda: waits() == "")
-        prober.tell(
+        prober.send(
             resolved(checks.source),
             ("set server web/good state drain", "set server web/unchecked state maint", "set server web/good weight 7"),
             target(former),
@@ -155,5 +155,5 @@ def test_a_session_with_who_does_not_answer_is_an_error(
 ) -> None:
     serve(behave, "admin.sock")
     source = ResolvedProbe("socket", (("runtime", "control"), ("path", "admin.sock"), ("send", "show")), 0.3)
-    with pytest.raises(ProbeError, match="cannot keep a session with daemon"):
+    with pytest.raises(ProbeError, match="cannot open a session with daemon"):
         prober.session(source, ("prompt",), "\n> ", target(tmp_path))

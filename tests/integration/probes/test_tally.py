@@ -20,7 +20,7 @@ from supervisor.edges.probes import ProtocolProber
 from supervisor.values.errors import EngineError, ProbeError
 from supervisor.values.manifest import ErrorCounter, Probe, ProbeKind
 from supervisor.values.state import ExecResult, ProbeTarget, Reading, ResolvedProbe, Tally
-from tests.integration.probes.probe_servers import Run, Serve, Web, wait_until
+from tests.kit.live.probe_servers import Run, Serve, Web, wait_until
 
 ROOT = Path(__file__).parents[3]
 SOURCE = ResolvedProbe("socket", (("runtime", "run"), ("path", "admin.sock"), ("send", "show stat -1 3 -1")), 1.0)
@@ -113,7 +113,7 @@ PROBE = "127.0.0.9"
 
 
 def shipped_lines(folder: Path, ports: list[int], good: int) -> str:
-    """The configuration above, with the lines that count as the shipped template words them."""
+    """Return the configuration above, with the lines that count as the shipped template words them."""
     golden = (ROOT / "services/haproxy/golden/sample/haproxy.cfg").read_text()
 
     def line(pattern: str) -> str:
@@ -143,7 +143,7 @@ def shipped_lines(folder: Path, ports: list[int], good: int) -> str:
 
 @pytest.fixture
 def balancer(tmp_path: Path, run: Run) -> Iterator[list[int]]:
-    """Ports of listeners: with a good server, with none, and the same in TCP."""
+    """Return the ports of listeners: with a good server, with none, and the same in TCP."""
     if not shutil.which("haproxy"):
         pytest.skip("haproxy is not installed")
     ports = [free_port() for _ in range(4)]

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.integration.probes.probe_servers import Ask, Serve, close, drip, hang, say
+from tests.kit.live.probe_servers import Ask, Serve, close, drip, hang, say
 
 pytestmark = pytest.mark.integration
 

@@ -13,7 +13,7 @@ import pytest
 from supervisor.edges.probes import ProtocolProber
 from supervisor.values.errors import ProbeError
 from supervisor.values.state import ProbeResult, ProbeTarget
-from tests.integration.probes.probe_servers import Run, Serve, close, drip, hang, probe, say, wait_until
+from tests.kit.live.probe_servers import Run, Serve, close, drip, hang, probe, say, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -41,7 +41,7 @@ def free_port() -> int:
 
 
 def certificate(folder: Path, name: str) -> bytes:
-    """A key of its own, and what it certifies itself."""
+    """Return a new key and the certificate that it signed itself."""
     key, made = folder / f"{name}.key", folder / f"{name}.crt"
     words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-days", "2"]
     subprocess.run([*words, "-keyout", key, "-out", made], check=True, capture_output=True)

@@ -35,7 +35,7 @@ class BadBundles:
         return made
 
     def good(self) -> Path:
-        """Right in all that the medium promises; only its manifests could not be used."""
+        """Return a bundle whose medium is right; only its manifests could not be used."""
         return self.workshop().build(RELEASE)
 
     def not_an_iso(self) -> Path:
@@ -63,7 +63,7 @@ class BadBundles:
         return made.variant({}, index={**made.index(), **changes})
 
     def wrong_digest(self) -> Path:
-        """Signed by whom we trust, and yet the index and a file disagree."""
+        """Return a bundle that is signed by a trusted key although the index and a file disagree."""
         made = self.workshop()
         index = made.index()
         index["release"] = RELEASE
@@ -77,7 +77,7 @@ class BadBundles:
         return self.workshop(manifest=text).build(RELEASE)
 
     def flipped(self) -> Iterator[tuple[str, Path]]:
-        """The good bundle with one bit of one file changed: once for every file in it."""
+        """Yield the good bundle with one bit of one file changed: once for every file in it."""
         good = self.good()
         data = good.read_bytes()
         with Medium(good) as medium:

@@ -1,4 +1,4 @@
-"""A router with five services that must not notice what is refused, and a workshop for bundles that are wrong."""
+"""A router whose services must not change by what is refused, and a workshop for bundles that are wrong."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from lab.router import TRUSTED
 from supervisor.edges.bundle import keys
-from tests.integration.live_router import Live, living
 from tests.integration.refusals.bad_bundles import BadBundles
+from tests.kit.live.router import LiveRouter, live_router
 
 
 @pytest.fixture(scope="session")
@@ -22,10 +22,10 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> BadBundles:
 
 
 @pytest.fixture(scope="session")
-def live(bad: BadBundles) -> Iterator[Live]:
+def live(bad: BadBundles) -> Iterator[LiveRouter]:
     trusted: Path = bad.folder / "trusted"
     for key in TRUSTED.glob("*.pub"):
         (trusted / key.name).write_bytes(key.read_bytes())
-    with living("vrr", trusted_keys=str(trusted), soak=0.5) as found:
+    with live_router("vrr", trusted_keys=str(trusted), soak=0.5) as found:
         found.ready()
         yield found

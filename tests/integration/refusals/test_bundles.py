@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from supervisor.surface.cli.exits import Exit
-from tests.integration.live_router import Live, assert_one_line
 from tests.integration.refusals.bad_bundles import BadBundles
+from tests.kit.live.router import LiveRouter, assert_one_line
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 BAD_MANIFEST = """\
-schema: 1
+schema: 2
 name: alpha
 colour: green
 network: sideways
@@ -56,7 +56,7 @@ readiness: {probes: [], interval: soon}
     ],
 )
 def test_a_bad_bundle_is_refused(
-    live: Live, bad: BadBundles, make: Callable[[BadBundles], Path], words: list[str]
+    live: LiveRouter, bad: BadBundles, make: Callable[[BadBundles], Path], words: list[str]
 ) -> None:
     path = make(bad)
     before = live.snapshot()
@@ -66,7 +66,7 @@ def test_a_bad_bundle_is_refused(
     assert live.snapshot() == before
 
 
-def test_one_flipped_bit_in_any_file_is_found(live: Live, bad: BadBundles) -> None:
+def test_one_flipped_bit_in_any_file_is_found(live: LiveRouter, bad: BadBundles) -> None:
     before = live.snapshot()
     seen = []
     for name, path in bad.flipped():
@@ -79,6 +79,6 @@ def test_one_flipped_bit_in_any_file_is_found(live: Live, bad: BadBundles) -> No
     assert live.snapshot() == before
 
 
-def test_guests_are_served_all_the_while(live: Live) -> None:
+def test_guests_are_served_all_the_while(live: LiveRouter) -> None:
     done = live.run("curl", "-sS", "-m", "3", "http://127.0.0.1:9531/readyz")
     assert (done.returncode, done.stdout) == (0, "ready\n")

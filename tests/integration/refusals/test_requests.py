@@ -1,4 +1,4 @@
-"""`vrctl` asked for what does not exist or cannot be taken in."""
+"""`vrctl` refuses requests for what does not exist, and files that cannot be read."""
 
 from __future__ import annotations
 
@@ -8,35 +8,37 @@ import pytest
 
 from lab.router import program
 from supervisor.surface.cli.exits import Exit
-from tests.integration.live_router import Live, assert_one_line
+from tests.kit.live.router import SERVICES, LiveRouter, assert_one_line
 
+KNOWN = SERVICES[0]
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        pytest.param(["swap", "gopher"], Exit.NOT_FOUND, ["'gopher'", "haproxy"], id="swap unknown service"),
+        pytest.param(["swap", "gopher"], Exit.NOT_FOUND, ["'gopher'", KNOWN], id="swap unknown service"),
         pytest.param(["restart", "gopher"], Exit.NOT_FOUND, ["'gopher'"], id="restart unknown service"),
         pytest.param(["rollback", "gopher"], Exit.NOT_FOUND, ["'gopher'"], id="roll back unknown service"),
         pytest.param(["pin", "gopher"], Exit.NOT_FOUND, ["'gopher'"], id="pin unknown service"),
         pytest.param(["logs", "gopher"], Exit.NOT_FOUND, ["'gopher'"], id="logs of unknown service"),
         pytest.param(["history", "gopher"], Exit.NOT_FOUND, ["'gopher'"], id="history of unknown service"),
         pytest.param(
-            ["swap", "haproxy", "--to", "9.9"], Exit.NOT_FOUND, ["'9.9'", "haproxy", "2.6"], id="unknown version"
+            ["swap", KNOWN, "--to", "9.9"], Exit.NOT_FOUND, ["'9.9'", KNOWN, "{version}"], id="unknown version"
         ),
         pytest.param(["upgrade", "--bundle", "77.0"], Exit.NOT_FOUND, ["77.0", "12.0"], id="upgrade to no release"),
         pytest.param(["plan", "--bundle", "77.0"], Exit.NOT_FOUND, ["77.0", "12.0"], id="plan for no release"),
-        pytest.param(["rollback", "haproxy"], Exit.REFUSED, ["haproxy", "no former generation"], id="nothing to go to"),
-        pytest.param(["confirm", "haproxy"], Exit.REFUSED, ["haproxy", "nothing soaks"], id="nothing soaks"),
+        pytest.param(["rollback", KNOWN], Exit.REFUSED, [KNOWN, "no former generation"], id="nothing to go to"),
+        pytest.param(["confirm", KNOWN], Exit.REFUSED, [KNOWN, "nothing soaks"], id="nothing soaks"),
     ],
 )
-def test_an_impossible_request_is_refused(live: Live, arguments: list[str], code: Exit, words: list[str]) -> None:
+def test_an_impossible_request_is_refused(live: LiveRouter, arguments: list[str], code: Exit, words: list[str]) -> None:
     before = live.snapshot()
     done = live.router.vrctl(*arguments, check=False)
     assert done.returncode == code, done.stderr
     assert done.stdout == ""
-    assert_one_line(done.stderr, "vrctl: cannot ", *words)
+    version = live.services()[KNOWN]["version"]
+    assert_one_line(done.stderr, "vrctl: cannot ", *(word.format(version=version) for word in words))
     assert live.snapshot() == before
 
 
@@ -62,7 +64,9 @@ GOOD = '{"type": "dhcpentry", "ipv4_address": "10.1.1.250", "mac_address": "00:0
         ),
     ],
 )
-def test_a_bad_command_file_is_refused(live: Live, tmp_path: Path, files: dict[str, str], words: list[str]) -> None:
+def test_a_bad_command_file_is_refused(
+    live: LiveRouter, tmp_path: Path, files: dict[str, str], words: list[str]
+) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     before, shown = live.snapshot(), live.router.vrctl("config", "show").stdout
@@ -75,21 +79,21 @@ def test_a_bad_command_file_is_refused(live: Live, tmp_path: Path, files: dict[s
     assert live.router.vrctl("config", "show").stdout == shown
 
 
-def test_no_supervisor_answers(tmp_path: Path, live: Live) -> None:
+def test_no_supervisor_answers(tmp_path: Path, live: LiveRouter) -> None:
     done = live.router.vrctl("--socket", str(tmp_path / "none.sock"), "status", check=False)
     assert done.returncode == Exit.UNREACHABLE
     assert_one_line(done.stderr, "vrctl: cannot ", "none.sock")
 
 
 @pytest.mark.parametrize("arguments", [["swap"], ["frobnicate"], ["status", "--loud"], ["config", "apply", "/absent"]])
-def test_wrong_usage(live: Live, arguments: list[str]) -> None:
+def test_wrong_usage(live: LiveRouter, arguments: list[str]) -> None:
     done = live.router.vrctl(*arguments, check=False)
     assert done.returncode == Exit.USAGE
     assert "Traceback" not in done.stderr
     assert "Error: " in done.stderr
 
 
-def test_nobody_may_not_ask(live: Live) -> None:
+def test_nobody_may_not_ask(live: LiveRouter) -> None:
     nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
     done = live.run(*nobody, program("vrctl"), "--socket", str(live.router.socket), "status")
     assert done.returncode == Exit.UNREACHABLE, done.stderr

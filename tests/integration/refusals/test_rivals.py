@@ -21,7 +21,7 @@ from lab.tools import inside
 from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.build import build_bundle
 from supervisor.surface.cli.exits import Exit
-from tests.integration.live_router import assert_one_line, bare_namespace
+from tests.kit.live.router import assert_one_line, bare_namespace
 from tests.unit.bundle.bundle_workshop import CREATED
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -114,7 +114,7 @@ def test_a_release_of_rivals_is_refused(place: Place) -> None:
 
 
 def test_two_services_turn_out_to_claim_one_frontend(place: Place) -> None:
-    """Before the router has networks nobody claims anything."""
+    """Before the router has networks no service claims anything."""
     with daemon(place.namespace, place.settings(media=[str(two_of_a_kind(place.folder))])):
         answer_awaited(place)
         done = place.vrctl("config", "apply", str(place.commands))  # which waits until the release is imported

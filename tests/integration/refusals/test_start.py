@@ -18,7 +18,7 @@ import yaml
 from lab.dockerd import Dockerd
 from lab.router import program
 from lab.tools import inside
-from tests.integration.live_router import Live, assert_one_line, bare_namespace
+from tests.kit.live.router import LiveRouter, assert_one_line, bare_namespace
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -43,7 +43,7 @@ class Bare:
         )
 
     def status_once(self, is_so: Callable[[dict[str, Any]], bool], patience: float = 30.0) -> dict[str, Any]:
-        """What the supervisor says of itself, as soon as that is so."""
+        """Wait until the supervisor reports this of itself; return it."""
         words = [program("vrctl"), "--socket", str(self.folder / "run" / "api.sock"), "status", "--json"]
         limit, done = time.monotonic() + patience, None
         while time.monotonic() < limit:
@@ -68,7 +68,7 @@ def namespace() -> Iterator[str]:
 
 @pytest.fixture
 def bare(namespace: str) -> Iterator[Bare]:
-    """Below /run, which everybody may look into: a test as nobody has to fail for the right reason."""
+    """Return a folder below /run, which every user may open: a test as nobody has to fail for the right reason."""
     folder = Path("/run") / namespace
     folder.mkdir()
     try:
@@ -126,8 +126,8 @@ def test_teardown_not_root(bare: Bare) -> None:
     ],
 )
 def test_the_engine_is_not_installed(bare: Bare, engine: str, hidden: tuple[str, ...], words: tuple[str, ...]) -> None:
-    """Seen from a mount namespace where the program is not one."""
-    hide = "".join(f'mount --bind /dev/null "$(command -v {one})"; ' for one in hidden)
+    """The program is missing in the mount namespace of the supervisor."""
+    hide = "".join(f'mount --bind /dev/null "$(command -v {path})"; ' for path in hidden)
     settings = bare.settings(engine=engine, engine_socket=str(bare.folder / "docker.sock"))
     assert_refused(bare.run(settings, "unshare", "--mount", "sh", "-c", f'{hide} exec "$@"', "sh"), *words)
     assert bare.is_untouched()
@@ -177,7 +177,7 @@ def test_teardown_without_the_engine_removes_the_rest_and_says_so(bare: Bare) ->
     assert bare.is_untouched()
 
 
-def test_second_supervisor_on_one_state_folder(live: Live, bare: Bare) -> None:
+def test_second_supervisor_on_one_state_folder(live: LiveRouter, bare: Bare) -> None:
     before = live.snapshot()
     for command in ("run", "teardown"):
         done = live.run(program("vr-supervisor"), command, "--config", str(live.router.settings))
@@ -187,7 +187,7 @@ def test_second_supervisor_on_one_state_folder(live: Live, bare: Bare) -> None:
     assert live.snapshot() == before
 
 
-def daemon_pid(live: Live) -> int:
+def daemon_pid(live: LiveRouter) -> int:
     record = live.router.processes.find("supervisor")
     assert record is not None
     return record.pid

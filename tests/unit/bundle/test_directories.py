@@ -50,6 +50,7 @@ def trapped(body: str, handle: int, deadline: float = 20.0) -> Places:
     return told_by(TRAPPED.format(body="\n".join("    " + line for line in body.splitlines())), handle, deadline)
 
 
+@pytest.mark.programs
 def test_the_program_finds_the_files(workshop: Workshop) -> None:
     path = workshop.build()
     opened = os.open(path, os.O_RDONLY)
@@ -59,7 +60,7 @@ def test_the_program_finds_the_files(workshop: Workshop) -> None:
     assert path.read_bytes()[offset : offset + size].startswith(b"{")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights to give up")
+@pytest.mark.root  # only root has rights to give up
 def test_whoever_reads_the_directories_has_no_rights(handle: int) -> None:
     found = trapped(
         f"""

@@ -16,6 +16,7 @@ from supervisor.edges.catalog import definition_from_files, json_schema, load_de
 from supervisor.values.errors import ManifestError
 from supervisor.values.manifest import (
     ErrorCounter,
+    GapPort,
     InsidePort,
     NetworkMode,
     OnChange,
@@ -29,7 +30,7 @@ from supervisor.values.manifest import (
     TmpfsMount,
     User,
 )
-from tests.unit.catalog.samples import ISOLATED, ROUTER, TEMPLATES, document, files
+from tests.kit.samples.manifests import ISOLATED, ROUTER, TEMPLATES, document, files
 
 Break = Callable[[dict[str, Any]], object]
 
@@ -158,7 +159,7 @@ def drop(key: str) -> Break:
 
 # what the JSON Schema can say, both must refuse: (change, path of the fault)
 SHAPES: list[tuple[Break, str]] = [
-    (put("schema", 2), "schema"),
+    (put("schema", 3), "schema"),
     (put("schema", True), "schema"),
     (put("schema", "1"), "schema"),
     (drop("schema"), "schema"),
@@ -297,7 +298,7 @@ REFERENCES: list[tuple[Break, str, str]] = [
         "split",
     ),
     (put("errors", [counter(source={"exec": {"command": "'"}})]), "errors[0].source.exec.command", "split"),
-    (put("errors", [counter(source=socket(expect="x"))]), "errors[0].source.socket.expect", "no meaning"),
+    (put("errors", [counter(source=socket(expect="x"))]), "errors[0].source.socket.expect", "not a known key"),
     (put("errors", [counter(source=socket(each="[1]"))]), "errors[0].source.socket.each", "no meaning"),
     (put("errors", [counter(source=socket(runtime="no"))]), "errors[0].source.socket.runtime", "not one of"),
     (put("readiness.probes.1.socket.send", "{% if %}"), "readiness.probes[1].socket.send", "Expected an expression"),
@@ -335,9 +336,36 @@ def test_router_mode_has_rules_of_its_own(change: Break, path: str) -> None:
 def test_what_the_kernel_needs_in_a_takeover() -> None:
     said = document(ROUTER) | {"strategy": "takeover", "takeover": {"encapsulation": 4500, "associations": True}}
     jsonschema.Draft202012Validator(json_schema()).validate(said)
-    assert definition_from_files("names", files(yaml.safe_dump(said))).manifest.takeover == Takeover(4500, True)
+    old = GapPort(4500, "not router.vpn.userspace_data_plane")  # what a number alone has always meant
+    assert definition_from_files("names", files(yaml.safe_dump(said))).manifest.takeover == Takeover(old, True)
     said["takeover"] = {"encapsulation": 0, "associations": "yes", "port": 1}
     assert set(faults(said, "names")) == {"takeover.encapsulation", "takeover.associations", "takeover.port"}
+
+
+@pytest.mark.parametrize("when", [None, "router.name == 'r-4'"])
+def test_the_port_of_a_gap_may_have_a_condition(when: str | None) -> None:
+    port = {"port": 4500} | ({"when": when} if when else {})
+    said = document(ROUTER) | {"strategy": "takeover", "takeover": {"encapsulation": port}}
+    jsonschema.Draft202012Validator(json_schema()).validate(said)
+    assert definition_from_files("names", files(yaml.safe_dump(said))).manifest.takeover == Takeover(
+        GapPort(4500, when)
+    )
+
+
+@pytest.mark.parametrize(
+    ("port", "fault"),
+    [
+        ({"when": "true"}, "takeover.encapsulation.port"),
+        ({"port": 0}, "takeover.encapsulation.port"),
+        ({"port": 4500, "when": "item.name"}, "takeover.encapsulation.when"),
+        ({"port": 4500, "when": "a b"}, "takeover.encapsulation.when"),
+        ({"port": 4500, "if": "true"}, "takeover.encapsulation.if"),
+        ("4500", "takeover.encapsulation"),
+    ],
+)
+def test_a_gap_port_that_makes_no_sense_is_refused(port: object, fault: str) -> None:
+    said = document(ROUTER) | {"strategy": "takeover", "takeover": {"encapsulation": port}}
+    assert list(faults(said, "names")) == [fault]
 
 
 def test_copied_state_may_be_replayed() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from supervisor.decisions.handover import TABLES, current, is_committed, step_index
-from supervisor.decisions.overtaking import is_about_version, is_soaking, may_overtake, overtaken
+from supervisor.decisions.overtaking import is_about_version, is_passed_on, is_soaking, may_overtake, overtaken
 from supervisor.values.handover import Direction, Handover, Kind, Mode, Outcome, Step
-from supervisor.values.names import ServiceName
+from supervisor.values.names import Digest, ImageId, ServiceName
+from supervisor.values.state import Instance
 
 VERSIONS = {Kind.SWAP, Kind.UPGRADE, Kind.ROLLBACK, Kind.RETRY, Kind.MIGRATE}
 MODES = (Mode.OVERLAP, Mode.TAKEOVER)
@@ -51,3 +54,21 @@ def test_the_soak_of_a_configuration_is_over(kind: Kind) -> None:
     soaking, newer = overtaken(at(Step.SOAK, kind), at(Step.SOAK, Kind.CONFIGURE, number=2))
     assert (current(soaking), soaking.outcome, is_committed(soaking)) == (Step.DRAIN, Outcome.RUNNING, True)
     assert newer == at(Step.SOAK, Kind.CONFIGURE, number=2)
+
+
+@pytest.mark.parametrize(
+    ("made_for", "is_reconfigured", "expected"),
+    [
+        pytest.param(1, False, False, id="the first candidate"),
+        pytest.param(1, True, False, id="configured in place"),
+        pytest.param(2, True, True, id="a later candidate"),
+        pytest.param(None, True, False, id="recorded before instances knew"),
+    ],
+)
+def test_a_later_candidate_was_made_for_another_generation(
+    made_for: int | None, is_reconfigured: bool, expected: bool
+) -> None:
+    soaking = replace(at(Step.SOAK), candidate=3, is_reconfigured=is_reconfigured)
+    digest = Digest("sha256:0")
+    candidate = Instance(ServiceName("x"), 3, "2", "2", ImageId(digest), digest, None, (), former=made_for)
+    assert is_passed_on(soaking, candidate) == expected

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.decisions.plan import Change, NewGeneration, Next, Nothing, ReloadInPlace, Write, changes, next_action
+from supervisor.decisions.plan import (
+    Change,
+    NewGeneration,
+    Next,
+    Nothing,
+    ReloadInPlace,
+    Write,
+    changes,
+    configuration_action,
+    version_action,
+)
 from supervisor.decisions.versions import match_version
 from supervisor.values.errors import RequestError, UnknownVersionError
 from supervisor.values.handover import Kind
@@ -14,6 +24,7 @@ from supervisor.values.manifest import (
     Limits,
     NetworkMode,
     OnChange,
+    Protocol,
     ServiceManifest,
     Strategy,
     User,
@@ -21,7 +32,7 @@ from supervisor.values.manifest import (
 )
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.release import Version
-from supervisor.values.state import RenderedFile
+from supervisor.values.state import PortFrontend, RenderedFile
 
 V1 = Version("1.0", "1", Digest("sha256:a"), Digest("sha256:d"))
 V2 = Version("2.0", "2", Digest("sha256:b"), Digest("sha256:d"))
@@ -30,30 +41,43 @@ LIVE, RELOAD, INSTANCE = (Change(f"{kind}.conf", kind) for kind in OnChange)
 
 
 @pytest.mark.parametrize(
-    ("desired", "running", "found", "action"),
+    ("desired", "running", "action"),
     [
-        pytest.param(None, None, (), Nothing(), id="nothing is wanted"),
-        pytest.param(V1, None, (), NewGeneration(Kind.START, "nothing runs"), id="first boot"),
-        pytest.param(V1, V1, (), Nothing(), id="already there"),
-        pytest.param(V2, V1, (), NewGeneration(Kind.SWAP, "version 2 is wanted"), id="new version"),
+        pytest.param(None, None, Nothing(), id="nothing is wanted"),
+        pytest.param(None, V1, Nothing(), id="nothing is wanted of what runs"),
+        pytest.param(V1, None, NewGeneration(Kind.START, "nothing runs"), id="first boot"),
+        pytest.param(V1, V1, None, id="already there"),
+        pytest.param(V2, V1, NewGeneration(Kind.SWAP, "version 2 is wanted"), id="new version"),
         pytest.param(
-            NEW_DEFINITION, V1, (), NewGeneration(Kind.SWAP, "version 1 is wanted"), id="new definition, same image"
+            NEW_DEFINITION, V1, NewGeneration(Kind.SWAP, "version 1 is wanted"), id="new definition, same image"
         ),
-        pytest.param(V1, V1, (LIVE,), Write(("live.conf",)), id="the daemon notices"),
-        pytest.param(V1, V1, (LIVE, RELOAD), ReloadInPlace(("live.conf", "reload.conf")), id="the dearest counts"),
+    ],
+)
+def test_versions_decide_first(desired: Version | None, running: Version | None, action: Next | None) -> None:
+    assert version_action(desired, running) == action
+
+
+@pytest.mark.parametrize(
+    ("changed", "action"),
+    [
+        pytest.param((), Nothing(), id="as desired"),
+        pytest.param((LIVE,), Write(("live.conf",)), id="the daemon notices"),
+        pytest.param((LIVE, RELOAD), ReloadInPlace(("live.conf", "reload.conf")), id="the dearest counts"),
         pytest.param(
-            V1,
-            V1,
             (LIVE, INSTANCE),
             NewGeneration(Kind.CONFIGURE, "1 files changed, instance.conf among them"),
             id="a new generation",
         ),
     ],
 )
-def test_next_action(desired: Version | None, running: Version | None, found: tuple[Change, ...], action: Next) -> None:
-    assert (
-        next_action(desired=desired, running=running, found=found, desired_frontends=(), running_frontends=()) == action
-    )
+def test_the_dearest_change_of_the_configuration_decides(changed: tuple[Change, ...], action: Next) -> None:
+    assert configuration_action(changed, (), ()) == action
+
+
+def test_other_frontends_ask_for_a_new_generation_whatever_files_do() -> None:
+    frontends = (PortFrontend("dns", Protocol.UDP, 53, 53, ("eth0",)),)
+    action = NewGeneration(Kind.CONFIGURE, "frontends changed")
+    assert configuration_action((LIVE,), frontends, ()) == configuration_action((), (), frontends) == action
 
 
 def manifest(*config: ConfigFile) -> ServiceManifest:
@@ -97,6 +121,10 @@ def test_changes(
 ) -> None:
     files = [RenderedFile(path, b"", is_secret=False, source=0) for path in desired]
     assert changes(manifest(HOSTS, MAIN, GUESTS), files, written, desired, sources) == expected
+
+
+def test_no_removal_is_guessed_for_a_file_that_no_entry_accounts_for() -> None:
+    assert changes(manifest(GUESTS), (), {"hosts/a": "1"}, {}, {}) == (Change("hosts/a", OnChange.INSTANCE),)
 
 
 def test_versions_are_named_whole_or_by_their_beginning() -> None:

@@ -109,7 +109,8 @@ def test_when_it_is_called(looks: list[tuple[float, Sighting]], of: ResolvedUnde
 
 def test_what_does_not_stay_up_is_called_ever_more_slowly() -> None:
     """The other end takes it down as soon as it is up."""
-    now, calls, course = 0.0, [], new()
+    now, course = 0.0, new()
+    calls: list[float] = []
     while now < 600:
         is_short = bool(calls) and now - calls[-1] < 1.5
         course, call = see(course, TUNNEL, UP if is_short else GONE, now, MIDDLE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.decisions.work import Work, since, span
+from supervisor.decisions.work import Soaked, Work, since, span
 from supervisor.values.state import Reading, Tally
 
 
@@ -43,3 +43,36 @@ def test_kinds_are_counted_from_the_reading_before() -> None:
     before = Tally("", 3, 9, kinds=(("REFUSED", 2), ("SERVFAIL", 1)))
     now = Tally("", 7, 20, kinds=(("REFUSED", 2), ("SERVFAIL", 5)))
     assert since(now, before, None) == Work(4, 11, kinds=(("SERVFAIL", 4),))
+
+
+def counted(number: int) -> Reading:
+    return Reading((Tally("", number, 10 * number, "guest"),))
+
+
+@pytest.mark.parametrize(
+    ("times", "due"),
+    [
+        pytest.param([0.0], 0.0, id="the first reading is its own"),
+        pytest.param([0.0, 1.0, 2.0], 0.0, id="nothing is over its patience: the first one"),
+        pytest.param([0.0, 1.0, 2.0, 3.0], 0.0, id="the first one is just over it"),
+        pytest.param([0.0, 1.0, 2.0, 4.0], 1.0, id="the newest that is over it"),
+        pytest.param([0.0, 1.0, 2.0, 60.0], 2.0, id="after a gap"),
+    ],
+)
+def test_a_soak_compares_the_first_reading_the_newest_and_the_newest_that_is_over_its_patience(
+    times: list[float], due: float
+) -> None:
+    soaked = Soaked()
+    for number, at in enumerate(times):
+        soaked = soaked.after(at, counted(number), patience=3.0)
+    assert soaked.first == counted(0)
+    assert soaked.recent[0] == (due, counted(times.index(due)))
+    assert soaked.recent[-1] == (times[-1], counted(len(times) - 1))
+    assert soaked.span() == span(counted(0), counted(len(times) - 1), counted(times.index(due)))
+
+
+def test_a_long_soak_is_remembered_no_longer_than_its_patience() -> None:
+    soaked = Soaked()
+    for number in range(10_000):
+        soaked = soaked.after(number / 2, counted(number), patience=5.0)
+    assert len(soaked.recent) == 11

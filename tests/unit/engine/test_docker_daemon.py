@@ -76,7 +76,7 @@ def test_a_daemon_that_filters_no_system_calls_is_named_once(
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             engine.start_service()
-    assert ["seccomp" in str(getattr(one, "reason", "")) for one in caplog.records] == [True]
+    assert ["seccomp" in str(getattr(record, "reason", "")) for record in caplog.records] == [True]
 
 
 def test_an_upgraded_daemon_is_spoken_to_in_its_own_version(daemon: StubDaemon, engine: DockerEngine) -> None:

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.edges import safefs
-from supervisor.edges.folders import DiskFolders
+from supervisor.edges.folders import DiskFolders, safefs
 from supervisor.values.errors import NoSpaceError, StateError
 from supervisor.values.manifest import (
     ConfigFile,
@@ -168,27 +167,27 @@ def test_read_gives_what_write_took(folders: DiskFolders) -> None:
 
 
 def test_files_are_laid_by_and_forgotten(folders: DiskFolders) -> None:
-    assert folders.kept(OLD) is None
-    folders.forget_kept(OLD)
+    assert folders.backup(OLD) is None
+    folders.remove_backup(OLD)
     files = (a_file("web.conf"), RenderedFile("keys/one", bytes(range(256)), True, 1))
     folders.write(OLD, MANIFEST, files)
-    folders.keep(OLD, [a_file("other")])
-    folders.keep(OLD, files)
-    assert folders.kept(OLD) == files
-    assert folders.kept(NEW) is None
+    folders.save_backup(OLD, [a_file("other")])
+    folders.save_backup(OLD, files)
+    assert folders.backup(OLD) == files
+    assert folders.backup(NEW) is None
     generation = Path(folders.config(OLD)).parent
     assert facts(generation / "kept.json") == (0, 0, 0o600)
     assert sorted(os.listdir(generation)) == ["config", "kept.json", "sources.json"]
     folders.write(OLD, MANIFEST, [a_file("web.conf", "new")])
-    assert folders.kept(OLD) == files
-    folders.forget_kept(OLD)
-    assert folders.kept(OLD) is None
+    assert folders.backup(OLD) == files
+    folders.remove_backup(OLD)
+    assert folders.backup(OLD) is None
 
 
 def test_what_is_laid_by_goes_with_the_generation(folders: DiskFolders) -> None:
-    folders.keep(OLD, [a_file("web.conf")])
+    folders.save_backup(OLD, [a_file("web.conf")])
     folders.remove(OLD, MANIFEST)
-    assert folders.kept(OLD) is None
+    assert folders.backup(OLD) is None
 
 
 def test_a_watcher_sees_one_rename_for_each_file(folders: DiskFolders) -> None:

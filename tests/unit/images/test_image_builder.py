@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from builder import elf
-from builder.declaration import DeclarationError, read_all, read_declaration
 from builder.layout import Layout
 from builder.tree import Entry, Kind, Tree, TreeError, canonical, difference, from_folder, select, with_parents
 
@@ -94,22 +93,6 @@ def test_files_of_a_folder_lose_owner_and_odd_modes(tmp_path: Path) -> None:
         "etc/conf": "0o644",
         "etc/run": "0o755",
     }
-
-
-def test_unknown_keys_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "image.yaml").write_text("packages: []\ncommmand: [x]\n")
-    with pytest.raises(DeclarationError, match="unknown keys commmand"):
-        read_declaration(tmp_path)
-
-
-def test_every_declared_image_says_its_version_and_its_command() -> None:
-    base, images = read_all(IMAGES)
-    assert base.version is None
-    assert images
-    for image in images:
-        assert image.version is not None
-        assert image.command
-        assert not image.run_as or image.run_as in {user.name for user in image.users}
 
 
 def test_the_elf_reader_understands_this_interpreter() -> None:

@@ -12,12 +12,12 @@ from vr_password.store import Store
 
 
 def test_a_record_that_cannot_be_read_keeps_no_other_from_being_swept(tmp_path: Path) -> None:
-    folders = [tmp_path / name for name in ("store", "offers", "owners")]
+    store_folder, offers, owners = folders = [tmp_path / name for name in ("store", "offers", "owners")]
     for folder in folders:
         folder.mkdir()
     gone = IPv4Address("10.1.1.20")
     (folders[2] / str(gone)).write_text("02:00:00:00:00:0a\n")
-    store = Store(*folders, sweep_seconds=0.0)
+    store = Store(store_folder, offers, owners, sweep_seconds=0.0)
     store.prepare()
     store.send(gone, "Kt7pXq2Zr9")
     (folders[2] / str(gone)).unlink()

@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 
 from supervisor.edges.intake import CloudStackIntake
-from supervisor.values.balancing import StatisticsPage, Tls
+from supervisor.values.balancing import Balance, Listener, LoadBalancing, StatisticsPage
 from supervisor.values.intake import Taken
-from supervisor.values.router import (
-    Balance,
+from supervisor.values.members import MemberOption
+from supervisor.values.router import RouterConfig
+from supervisor.values.secret import Secret
+from supervisor.values.stickiness import (
     CookieMode,
+    CookieOption,
     CookieStickiness,
     LearnedCookieStickiness,
-    Listener,
-    LoadBalancing,
-    RouterConfig,
     SourceStickiness,
 )
-from supervisor.values.secret import Secret
+from supervisor.values.tls import Tls, TlsVersion
 
 DATA = Path(__file__).parents[2] / "data"
 FILES = {path.name.partition("--")[0]: path for path in sorted((DATA / "cloudstack-4.23").iterdir())}
@@ -39,7 +39,7 @@ def taken(*names: str) -> tuple[Taken, RouterConfig, list[str]]:
     files += [(FILES[name].name, FILES[name].read_bytes()) for name in names]
     intake = CloudStackIntake()
     result = intake.take(None, files)
-    router, faults = intake.interpret(result.kept)
+    router, faults = intake.interpret(result.stored)
     return result, router, [fault.problem for fault in faults]
 
 
@@ -130,19 +130,23 @@ def test_connections_are_kept_as_long_as_the_offering_says(
 def test_tls_is_ended_here_with_the_ciphers_that_were_sent(name: str) -> None:
     found = rule(name)
     ciphers = (
-        "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:"
-        "DHE-RSA-AES128-GCM-SHA256:AES256-GCM-SHA384:AES128-GCM-SHA256"
+        "ECDHE-RSA-AES256-GCM-SHA384",
+        "ECDHE-RSA-AES128-GCM-SHA256",
+        "DHE-RSA-AES256-GCM-SHA384",
+        "DHE-RSA-AES128-GCM-SHA256",
+        "AES256-GCM-SHA384",
+        "AES128-GCM-SHA256",
     )
-    suites = "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
-    assert found.tls == Tls(ciphers, suites, "TLSv1.2", None, "h2,http/1.1")
+    suites = ("TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256")
+    assert found.tls == Tls(ciphers, suites, TlsVersion.V1_2, None, ("h2", "http/1.1"))
     assert found.is_http
     assert found.certificate
     assert found.certificate.pem.reveal().count("BEGIN CERTIFICATE") == 1  # the chain says the same one once more
-    assert {option.split()[0] for option in found.backends[0].options} == {
-        "ssl-min-ver",
-        "no-tls-tickets",
-        "ciphers",
-        "ciphersuites",
+    assert {option for option, _ in found.backends[0].settings} == {
+        MemberOption.TLS_LEAST,
+        MemberOption.TLS_WITHOUT_TICKETS,
+        MemberOption.TLS_CIPHERS,
+        MemberOption.TLS_CIPHER_SUITES,
     }
 
 
@@ -152,14 +156,20 @@ def test_a_port_for_tls_without_a_certificate_passes_connections_on() -> None:
 
 
 def test_clients_stay_with_a_member() -> None:
-    cookie = ("indirect", "nocache", "postonly", "domain .shop.example", "domain www.shop.example")
+    cookie = (
+        (CookieOption.HIDDEN_FROM_MEMBERS, None),
+        (CookieOption.NOT_CACHED, None),
+        (CookieOption.ONLY_AFTER_POST, None),
+        (CookieOption.DOMAIN, ".shop.example"),
+        (CookieOption.DOMAIN, "www.shop.example"),
+    )
     assert rule("022-lb-cookie").stickiness == CookieStickiness("srv", CookieMode.INSERT, cookie)
     default = CookieStickiness("lbcooki_209728369_80", CookieMode.INSERT)
     assert rule("028-lb-cookie-default-keep").stickiness == default
-    assert rule("024-lb-source").stickiness == SourceStickiness("200k", "30m")
+    assert rule("024-lb-source").stickiness == SourceStickiness(204_800, 1_800_000)
     for name in ("025-lb-appcookie", "030-lb-appcookie-keep"):
         (listener,) = taken(name)[1].load_balancing.listeners
-        learned = LearnedCookieStickiness("JSESSIONID", 52, "3h", learns_from_requests=True, url_delimiter=";")
+        learned = LearnedCookieStickiness("JSESSIONID", 52, 10_800_000, learns_from_requests=True, url_delimiter=";")
         assert listener.stickiness == learned
 
 

@@ -15,24 +15,20 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from supervisor.edges.intake import CloudStackIntake, interpret
+from supervisor.values.balancing import Balance, Listener, Statistics
 from supervisor.values.errors import Fault
-from supervisor.values.router import (
-    Backend,
-    Balance,
-    CookieMode,
-    CookieStickiness,
-    Dns,
-    GuestNetwork,
-    Host,
-    IkeVersion,
-    LearnedCookieStickiness,
-    Listener,
-    RouterConfig,
-    SiteToSite,
-    SourceStickiness,
-    Statistics,
-)
+from supervisor.values.members import Backend, MemberOption
+from supervisor.values.router import Dns, GuestNetwork, Host, IkeVersion, RouterConfig, SiteToSite
 from supervisor.values.secret import Secret
+from supervisor.values.stickiness import (
+    CookieMode,
+    CookieOption,
+    CookieStickiness,
+    LearnedCookieStickiness,
+    SourceStickiness,
+)
+from supervisor.values.tls import TlsVersion
+from tests.kit.samples.bounds import BOUNDS
 
 SAMPLES = Path(__file__).parents[2] / "data" / "cloudstack"
 LINE = json.loads((SAMPLES / "bag_cmdline_router.json").read_text())
@@ -42,7 +38,7 @@ A = IPv4Address
 def configured(*names: str) -> tuple[RouterConfig, tuple[Fault, ...]]:
     intake = CloudStackIntake()
     files = [(name, (SAMPLES / f"{name}.json").read_bytes()) for name in names]
-    return intake.interpret(intake.take(None, files).kept)
+    return intake.interpret(intake.take(None, files).stored)
 
 
 def test_nothing_kept_is_an_empty_router() -> None:
@@ -74,7 +70,7 @@ def test_the_tiers_of_a_redundant_pair() -> None:
         "cmd_cmd_line_vpcrouter_redundant", "cmd_guest_network_add", "cmd_guest_network_add_dualstack"
     )
     assert faults == ()
-    assert [(one.interface, one.gateway, one.domain, one.mtu) for one in router.networks] == [
+    assert [(network.interface, network.gateway, network.domain, network.mtu) for network in router.networks] == [
         ("eth2", A("10.20.1.1"), "vpc1.internal", 1500),
         ("eth3", A("10.20.2.1"), "vpc1.internal", 1500),
     ]
@@ -132,7 +128,11 @@ def test_load_balancing() -> None:
                 Backend("203_0_113_23-80_1", A("10.1.1.22"), 8080, "10_1_1_22-8080"),
             ),
             keep_alive=False,
-            stickiness=CookieStickiness("acmesrv", CookieMode.INSERT, ("indirect", "nocache")),
+            stickiness=CookieStickiness(
+                "acmesrv",
+                CookieMode.INSERT,
+                ((CookieOption.HIDDEN_FROM_MEMBERS, None), (CookieOption.NOT_CACHED, None)),
+            ),
             allowed_sources=(IPv4Network("198.51.100.0/24"), IPv4Network("203.0.113.0/24")),
         ),
         Listener(
@@ -143,7 +143,7 @@ def test_load_balancing() -> None:
             Balance.SOURCE,
             (Backend("203_0_113_23-3306_0", A("10.1.1.22"), 3306, proxy_protocol=True),),
             keep_alive=False,
-            stickiness=SourceStickiness("200k", "30m"),
+            stickiness=SourceStickiness(204_800, 1_800_000),
         ),
     )
     assert balancing.statistics == (
@@ -180,8 +180,8 @@ def test_tunnels(sample: str, version: IkeVersion, is_split: bool) -> None:
             local_networks=(IPv4Network("10.20.0.0/16"),),
             peer_address=A("198.51.100.7"),
             peer_networks=(IPv4Network("172.31.10.0/24"), IPv4Network("172.31.20.0/24")),
-            ike_proposals=("aes256-sha256-modp2048",),
-            esp_proposals=("aes256-sha256-modp2048",),
+            ike_proposals=(("aes256", "sha256", "modp2048"),),
+            esp_proposals=(("aes256", "sha256", "modp2048"),),
             ike_version=version,
             ike_lifetime=86400,
             esp_lifetime=3600,
@@ -194,7 +194,7 @@ def test_tunnels(sample: str, version: IkeVersion, is_split: bool) -> None:
 
 def _balanced(*lines: str, **rules: Any) -> tuple[tuple[Listener, ...], tuple[Fault, ...]]:
     text = ["defaults", "\tmode tcp", "\tno option httpclose", "\t ", *lines]
-    router, faults = interpret({"loadbalancer": {"config": [{"configuration": text, **rules}]}})
+    router, faults = interpret({"loadbalancer": {"config": [{"configuration": text, **rules}]}}, BOUNDS)
     return router.load_balancing.listeners, faults
 
 
@@ -214,7 +214,7 @@ def test_following_an_applications_cookie_is_translated() -> None:
     assert [fault.problem for fault in faults] == [
         "prefix of appsession is left out: only a cookie of just this name is followed"
     ]
-    learned = LearnedCookieStickiness("JSESSIONID", 40, "2h", learns_from_requests=True, url_delimiter="?")
+    learned = LearnedCookieStickiness("JSESSIONID", 40, 7_200_000, learns_from_requests=True, url_delimiter="?")
     assert listener.stickiness == learned
 
 
@@ -275,7 +275,7 @@ _OWN = {
 )
 def test_a_listener_where_it_must_not_be_is_refused_alone(head: str, bind: str, problem: str | None) -> None:
     text = [*_RULE, f"listen {head}", f"\tbind {bind}", "\tserver s 10.1.1.21:80"]
-    router, faults = interpret({**_OWN, "loadbalancer": {"config": [{"configuration": text}]}})
+    router, faults = interpret({**_OWN, "loadbalancer": {"config": [{"configuration": text}]}}, BOUNDS)
     assert [fault.problem for fault in faults] == ([problem] if problem else [])
     assert [listener.name for listener in router.load_balancing.listeners] == ["a-80"] + ([] if problem else [head])
 
@@ -311,12 +311,12 @@ def test_a_certificate_is_one_text_and_tls_words_on_servers_are_kept() -> None:
     assert listener.certificate is not None
     assert listener.certificate.pem == Secret(certificate + key), "the chain is the same certificate"
     assert listener.header_rules == (), "each listener with TLS says so"
-    assert listener.backends[0].options == (
-        "alpn h2,http/1.1",
-        "ssl-min-ver TLSv1.2",
-        "no-tls-tickets",
-        "ciphers ECDHE+AESGCM",
-        "ciphersuites TLS_AES_128_GCM_SHA256",
+    assert listener.backends[0].settings == (
+        (MemberOption.TLS_ALPN, ("h2", "http/1.1")),
+        (MemberOption.TLS_LEAST, TlsVersion.V1_2),
+        (MemberOption.TLS_WITHOUT_TICKETS, None),
+        (MemberOption.TLS_CIPHERS, ("ECDHE+AESGCM",)),
+        (MemberOption.TLS_CIPHER_SUITES, ("TLS_AES_128_GCM_SHA256",)),
     )
 
 
@@ -408,7 +408,7 @@ _ADDRESS = {"add": True, "nw_type": "guest", "device": "eth0", "cidr": "10.1.1.1
 def test_a_bad_host_is_named_and_the_others_are_served(entry: dict[str, Any], problem: str, count: int) -> None:
     bad = _ENTRY | {"ipv4_address": "10.1.1.31"} | entry
     bags = {"cmdline": LINE, "ips": {"eth0": [_ADDRESS]}, "dhcpentry": {"10.1.1.30": _ENTRY, "10.1.1.31": bad}}
-    router, (fault,) = interpret(bags)
+    router, (fault,) = interpret(bags, BOUNDS)
     assert fault.problem.endswith(problem)
     assert len(router.hosts) == count
 
@@ -501,9 +501,10 @@ def test_a_guests_own_gateway(gateway: str | None, told: IPv4Address | None) -> 
     ],
 )
 def test_a_backup_is_a_router_of_a_pair_that_says_so(line: dict[str, str], is_backup: bool) -> None:
-    command = {"type": "cmdline", "cmd_line": {**LINE["config"], **line}}
+    facts = {**LINE["config"], **line}
     if "redundant_router" not in line:
-        command["cmd_line"].pop("redundant_router", None)
+        facts.pop("redundant_router", None)
+    command = {"type": "cmdline", "cmd_line": facts}
     intake = CloudStackIntake()
     taken = intake.take(None, [("cmd_line.json", json.dumps(command).encode())])
-    assert intake.interpret(taken.kept)[0].is_backup is is_backup
+    assert intake.interpret(taken.stored)[0].is_backup is is_backup

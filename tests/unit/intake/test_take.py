@@ -52,7 +52,7 @@ def test_every_command_sample_is_accepted_and_the_bags_survive_being_kept() -> N
     taken = CloudStackIntake().take(None, files)
     assert taken.refused == ()
     assert taken.accepted == tuple(name for name, _ in files)
-    assert bags_to_json(bags_from_json(taken.kept)) == taken.kept
+    assert bags_to_json(bags_from_json(taken.stored)) == taken.stored
     passed_over = [note.partition(" ")[0] for note in taken.notes]
     assert passed_over == [
         "cmd_dhcp.json",
@@ -143,28 +143,44 @@ _ENTRY = {"type": "dhcpentry", "ipv4_address": "10.1.1.21", "mac_address": "02:0
         ('{"type": 5}', "type: is missing"),
         ('{"type": "surprise"}', "type: 'surprise' is unknown"),
         ('{"type": "vmpassword", "ip_address": "10.1.1.21"}', "password: is missing"),
-        ('{"type": "vmpassword", "ip_address": "10.1.1", "password": "x"}', "ip_address: '10.1.1' is not an IPv4"),
-        (json.dumps(_ENTRY | {"ipv4_address": "../../x"}), "ipv4_address: '../../x' is not an IPv4 address"),
-        (json.dumps(_ENTRY | {"mac_address": "02:00\n"}), "mac_address: '02:00\\n' is not an Ethernet address"),
+        (
+            '{"type": "vmpassword", "ip_address": "10.1.1", "password": "x"}',
+            "ip_address: must be an IPv4 address, not '10.1.1'",
+        ),
+        (json.dumps(_ENTRY | {"ipv4_address": "../../x"}), "ipv4_address: must be an IPv4 address, not '../../x'"),
+        (json.dumps(_ENTRY | {"mac_address": "02:00\n"}), "mac_address: must be an Ethernet address, not '02:00\\n'"),
+        (
+            json.dumps(_ENTRY | {"ipv4_address": "x", "lease_time": 3.0}),
+            "ipv4_address: must be an IPv4 address, not 'x'; lease_time: must be a whole number, not a number",
+        ),
         (json.dumps(_ENTRY | {"remove": "yes"}), "remove: must be true or false, not a text"),
-        (json.dumps(_ENTRY | {"lease_time": True}), "lease_time: must be a number, not true or false"),
-        ('{"type": "vmdata", "vm_ip_address": "10.1.1.21", "vm_metadata": [["metadata", "a"]]}', "vm_metadata[0] must"),
-        ('{"type": "ips", "ip_address": [{"public_ip": "x"}]}', "ip_address[0].public_ip: 'x' is not an IPv4 address"),
+        (json.dumps(_ENTRY | {"lease_time": True}), "lease_time: must be a whole number, not a boolean"),
+        (
+            '{"type": "vmdata", "vm_ip_address": "10.1.1.21", "vm_metadata": [["metadata", "a"]]}',
+            "vm_metadata[0]: must be a folder, a file and",
+        ),
+        (
+            '{"type": "ips", "ip_address": [{"public_ip": "x"}]}',
+            "ip_address[0].public_ip: must be an IPv4 address, not 'x'",
+        ),
         (json.dumps({"type": "monitorservice", "x": "\ud800"}), "has half a character"),
         (json.dumps(_PASSWORD | {"password": "\ud800"}), "has half a character"),
         (json.dumps(_PASSWORD | {"\udcff": 1}), "has half a character"),
         (json.dumps(_PASSWORD)[:-1] + ', "x": ' + "[" * 990 + "]" * 990 + "}", "is n"),  # not JSON, or nested too deep
         (json.dumps(_PASSWORD)[:-1] + ', "x": ' + '{"a":' * 40 + "1" + "}" * 41, "is nested more than 32 deep"),
-        ('{"type": "cmdline", "cmd_line": {"name": 1}}', "cmd_line: name must be a text, not a number"),
-        ('{"type": "loadbalancer", "rules": [{"configuration": "x"}]}', "rules[0].configuration: must be a list of"),
+        ('{"type": "cmdline", "cmd_line": {"name": 1}}', "cmd_line.name: must be a text, not a number"),
+        (
+            '{"type": "loadbalancer", "rules": [{"configuration": "x"}]}',
+            "rules[0].configuration: must be a list, not a text",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_with_field_and_reason_and_changes_nothing(text: str, reason: str) -> None:
     good = ("good.json", content("cmd_vm_password"))
     intake = CloudStackIntake()
-    before = intake.take(None, [good]).kept
+    before = intake.take(None, [good]).stored
     taken = intake.take(before, [("0001-bad.json", text.encode("latin-1")), good])
-    assert taken.kept == before
+    assert taken.stored == before
     assert taken.accepted == ("good.json",)
     ((fault),) = taken.refused
     assert fault.path == "0001-bad.json"
@@ -180,7 +196,7 @@ def test_an_error_message_does_not_hold_the_document() -> None:
 
 @pytest.mark.parametrize("kept", ["", "[]", '{"cmdline": 1}'])
 def test_kept_bags_that_cannot_be_read_are_refused(kept: str) -> None:
-    with pytest.raises(ConfigurationError, match="cannot read the kept configuration"):
+    with pytest.raises(ConfigurationError, match="cannot read the stored configuration"):
         CloudStackIntake().interpret(kept)
 
 
@@ -201,3 +217,10 @@ def test_every_accepted_file_names_the_parts_that_it_speaks_of_or_why_it_is_pass
     assert parts["cmd_load_balancer.json"] == ("loadbalancer",)
     assert parts["cmd_vm_dhcp_entry_default_nic.json"][0].startswith("dhcpentry.")
     assert len(parts["cmd_ip_associations.json"]) == len(json.loads(content("cmd_ip_associations"))["ip_address"])
+
+
+def test_a_file_with_many_faults_lists_ten() -> None:
+    body = {"type": "vmdata", "vm_ip_address": "10.1.1.21", "vm_metadata": [3] * 12}
+    (fault,) = CloudStackIntake().take(None, [("a.json", json.dumps(body).encode())]).refused
+    assert fault.problem.count("must be a folder, a file and a value or null") == 10
+    assert fault.problem.endswith("; and 2 more")

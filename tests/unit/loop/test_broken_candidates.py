@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from supervisor.values.handover import Outcome
-from tests.fakes.machine import Behaviour
-from tests.unit.loop.invariants import violations
-from tests.unit.loop.loop_samples import image, version
-from tests.unit.loop.scenarios import ALL, Scenario, prepared
+from tests.kit.simulation.invariants import violations
+from tests.kit.simulation.machine import Behaviour
+from tests.kit.simulation.samples import image, version
+from tests.kit.simulation.scenarios import ALL, Scenario, prepared
 
 SWAPS = [scenario for scenario in ALL if scenario.name == "swap"]
 READINESS_DEADLINE = 5.0
@@ -66,7 +66,7 @@ def test_a_candidate_that_fails_later_is_reverted_at_once(scenario: Scenario, be
         scenario.act(router, service)
         router.worker(service).run_until_settled()
         # What only a dead daemon knew is granted anew, to the same guest, when it is renewed.
-        assert not [one for one in violations(router, service) if not one.startswith("leases lost")]
+        assert not [violation for violation in violations(router, service) if not violation.startswith("leases lost")]
         assert machine.store.history(service, 1)[0].outcome in (Outcome.REVERTED, Outcome.FAILED)
         assert machine.store.desired(service) == version(service, "1.0")
         assert machine.outage[service] < (NOTICED_SECONDS if behaviour.hangs_after else 0.3)

@@ -9,7 +9,8 @@ import pytest
 
 from supervisor.edges.network.connections import open_connections, tracked_connection
 from supervisor.values.manifest import Protocol
-from supervisor.values.state import Connection, Endpoint, SocketAddress
+from supervisor.values.state import Endpoint, SocketAddress
+from supervisor.values.traffic import Connection
 
 INSIDE = Endpoint(ip_address("198.18.0.2"), Protocol.TCP, 8001)  # type: ignore[arg-type]
 NAMES = Endpoint(None, Protocol.TCP, 1053)

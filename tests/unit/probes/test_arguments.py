@@ -85,5 +85,5 @@ def test_what_cannot_be_asked_is_refused(asked: ResolvedProbe, cause: str) -> No
     ],
 )
 def test_commands(arguments: dict[str, str], result: ExecResult | EngineError, is_good: bool, message: str) -> None:
-    answer = prober(result).ask(probe("exec", command="say 'two words'", **arguments), TARGET)
+    answer = prober(result).ask(probe("exec", 1.0, command="say 'two words'", **arguments), TARGET)
     assert (answer.is_good, answer.message) == (is_good, f"command \"say 'two words'\" in vrs-x-1: {message}")

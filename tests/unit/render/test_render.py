@@ -14,6 +14,7 @@ from supervisor.values.manifest import (
     ConfigFile,
     Drain,
     Frontend,
+    GapPort,
     Limits,
     Needs,
     NetworkMode,
@@ -23,6 +24,7 @@ from supervisor.values.manifest import (
     ServiceDefinition,
     ServiceManifest,
     Strategy,
+    Takeover,
     User,
     Watch,
 )
@@ -30,7 +32,7 @@ from supervisor.values.names import Digest, ServiceName
 from supervisor.values.router import Host, Metadata, Password, RouterConfig
 from supervisor.values.secret import Secret
 from supervisor.values.state import AddressFrontend, Endpoint, Instance, Link, PortFrontend, ResolvedProbe
-from tests.services.router_sample import SAMPLE
+from tests.kit.samples.router import SAMPLE
 
 WATCH = Watch((), 1.0, 1)
 ISOLATED = ServiceManifest(
@@ -264,6 +266,25 @@ def test_bad_interfaces_are_refused(interfaces: str) -> None:
         TemplateRenderer().frontends(replace(ROUTER, frontends=(frontend,)), SAMPLE, INSTANCE)
 
 
+@pytest.mark.parametrize(
+    ("gap", "port"),
+    [
+        (None, None),
+        (GapPort(4500), 4500),
+        (GapPort(4500, "instance.generation == 3"), 4500),
+        (GapPort(4500, "not router.networks"), None),
+    ],
+)
+def test_the_port_of_a_gap_is_held_while_its_condition_is_true(gap: GapPort | None, port: int | None) -> None:
+    assert TemplateRenderer().gap_port(replace(ROUTER, takeover=Takeover(gap)), SAMPLE, INSTANCE) == port
+
+
+def test_a_condition_of_the_gap_that_cannot_be_evaluated_is_named() -> None:
+    manifest = replace(ROUTER, takeover=Takeover(GapPort(4500, "router.nothing.here")))
+    with pytest.raises(RenderError, match=r"takeover\.encapsulation\.when .*of web"):
+        TemplateRenderer().gap_port(manifest, SAMPLE, INSTANCE)
+
+
 def test_probes_are_filled_in() -> None:
     probes = (
         Probe(
@@ -275,11 +296,11 @@ def test_probes_are_filled_in() -> None:
         ),
         Probe(ProbeKind.TCP, (("port", "80"),), when="router.hosts | length > 99"),
     )
-    found = TemplateRenderer().probes(probes, SAMPLE, INSTANCE)
+    found = TemplateRenderer().probes(ROUTER, probes, SAMPLE, INSTANCE)
     assert found[0] == ResolvedProbe("dns", (("port", "1053"), ("name", "vm-020")), 0.5)
     assert len(found) == 3
     with pytest.raises(RenderError, match=r"cannot render probes\[0\]\.tcp\.port line 1 of web"):
-        TemplateRenderer().probes((Probe(ProbeKind.TCP, (("port", "{{ item }}"),)),), SAMPLE, INSTANCE)
+        TemplateRenderer().probes(ROUTER, (Probe(ProbeKind.TCP, (("port", "{{ item }}"),)),), SAMPLE, INSTANCE)
 
 
 def test_two_thousand_hosts_render_in_a_second() -> None:
@@ -309,7 +330,7 @@ def test_two_thousand_hosts_render_in_a_second() -> None:
 def test_of_alternatives_one_is_enough_and_each_entry_has_its_own() -> None:
     ports = (("port", "{{ item }}"),)
     one = Probe(ProbeKind.TCP, ports, each="[1, 2]", needs=Needs.ONE)
-    found = TemplateRenderer().probes((Probe(ProbeKind.TCP, ports, each="[3]"), one, one), SAMPLE, INSTANCE)
+    found = TemplateRenderer().probes(ROUTER, (Probe(ProbeKind.TCP, ports, each="[3]"), one, one), SAMPLE, INSTANCE)
     assert [probe.alternative for probe in found] == [None, 1, 1, 2, 2]
 
 
@@ -327,5 +348,5 @@ def test_the_supervisors_own_guests_have_the_addresses_of_their_networks() -> No
 def test_a_frontend_is_open_unless_its_expression_says_otherwise() -> None:
     manifest = replace(ROUTER, frontends=(Frontend("dns", Protocol.UDP, "53", "dns", interfaces="['eth0']"),))
     shut = replace(manifest, frontends=(replace(manifest.frontends[0], open="router.is_backup"),))
-    assert [one.is_open for one in TemplateRenderer().frontends(manifest, SAMPLE, INSTANCE)] == [True]
+    assert [frontend.is_open for frontend in TemplateRenderer().frontends(manifest, SAMPLE, INSTANCE)] == [True]
     assert [one.is_open for one in TemplateRenderer().frontends(shut, SAMPLE, INSTANCE)] == [False]

@@ -69,7 +69,7 @@ def test_an_instance_of_an_older_journal_has_open_frontends_and_nobodys_guest() 
     names = PortFrontend("dns", Protocol.UDP, 53, 1053, ("eth0",), is_open=False)
     mine = Instance(ServiceName("web"), 1, "1", "r1", digest, digest, None, (), (web, names), mac="02:5e:a1:00:00:07")
     found = load_instance(dump_instance(mine))
-    assert [one.is_open for one in found.frontends] == [True, False]
+    assert [frontend.is_open for frontend in found.frontends] == [True, False]
     assert found.mac == mine.mac
     fields = json.loads(dump_instance(mine))
     del fields["mac"]

@@ -19,22 +19,22 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 
 
 def test_the_oldest_are_forgotten(store: SqliteStore) -> None:
-    store.save_bags("{}", ["old", "older"])
-    store.save_bags("{}", [f"command {number}" for number in range(KEPT_COMMANDS - 1)])
+    store.save_configuration("{}", ["old", "older"])
+    store.save_configuration("{}", [f"command {number}" for number in range(KEPT_COMMANDS - 1)])
     assert len(store.taken_commands()) == KEPT_COMMANDS
     assert "old" not in store.taken_commands()
     assert "older" in store.taken_commands()
 
 
 def test_what_is_saved_again_is_new_again(store: SqliteStore) -> None:
-    store.save_bags("{}", ["boot", "other"])
+    store.save_configuration("{}", ["boot", "other"])
     for number in range(0, KEPT_COMMANDS, 1000):
-        store.save_bags("{}", ["boot", *(f"command {number + one}" for one in range(1000))])
+        store.save_configuration("{}", ["boot", *(f"command {number + one}" for one in range(1000))])
     assert "boot" in store.taken_commands()
     assert "other" not in store.taken_commands()
 
 
 def test_all_that_are_saved_at_once_are_known(store: SqliteStore) -> None:
     many = [f"command {number}" for number in range(KEPT_COMMANDS + 5)]
-    store.save_bags("{}", many)
+    store.save_configuration("{}", many)
     assert store.taken_commands() == frozenset(many)

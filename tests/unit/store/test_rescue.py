@@ -44,9 +44,9 @@ def fill(folder: Path) -> None:
                 store.next_generation(service)
             store.save_instance(instance(service), InstanceState.ACTIVE)
             store.set_pinned(service, True)
-        store.save_bags('{"secret": 1}', ["a", "b"])
+        store.save_configuration('{"secret": 1}', ["a", "b"])
         store.set_current_release("1.0")
-        store.set_attached("/media/one.iso", "mark")
+        store.set_medium_fingerprint("/media/one.iso", "mark")
         store.log_event(EventRecord(1.0, "", "imported", "release 1.0"))
         store.record(store.open_handover(Handover(0, ONE, Kind.SWAP, Mode.OVERLAP, None, 3), 1.0), None, 1.0)
         store.save_copy()
@@ -115,9 +115,9 @@ each_whole = pytest.mark.parametrize("damage", WHOLE.values(), ids=WHOLE)
 
 def is_whole(store: SqliteStore) -> bool:
     return (
-        store.bags() == '{"secret": 1}'
+        store.configuration() == '{"secret": 1}'
         and [one.container_name for one, _ in store.instances()] == ["vrs-one-3", "vrs-two-3"]
-        and [one.name for one in store.releases()] == ["1.0"]
+        and [release.name for release in store.releases()] == ["1.0"]
         and store.definition(VERSION.definition) == FILES
         and store.desired(ONE) == VERSION
         and store.pinned(TWO)
@@ -162,7 +162,7 @@ def test_without_a_good_copy_releases_are_known_from_the_files_beside(
     store = again()
     assert store.releases() == (RELEASE,)
     assert store.definition(VERSION.definition) == FILES
-    assert (store.instances(), store.bags(), store.attached("/media/one.iso")) == ((), None, None)
+    assert (store.instances(), store.configuration(), store.medium_fingerprint("/media/one.iso")) == ((), None, None)
     if damage is not WHOLE["removed"]:
         assert "no good copy" in store.losses[0]
 
@@ -183,13 +183,13 @@ def test_nobody_waits_while_the_log_cannot_be_written_back(folder: Path, again: 
     with closing(sqlite3.connect(path_of(folder), isolation_level=None)) as copying:
         copying.execute("BEGIN")
         copying.execute("SELECT * FROM facts").fetchall()
-        store.save_bags('{"secret": 2}', ["c"])
+        store.save_configuration('{"secret": 2}', ["c"])
         began = time.monotonic()
-        store.erase()
+        store.erase_replaced()
         assert time.monotonic() - began < 1.0
-        assert store.has_former
-    store.erase()
-    assert not store.has_former
+        assert store.has_replaced
+    store.erase_replaced()
+    assert not store.has_replaced
 
 
 def journal(folder: Path, content: bytes | None, name: str = "-wal") -> None:
@@ -206,12 +206,12 @@ def test_newest_changes_that_went_with_the_write_ahead_log_come_from_the_copy(
 ) -> None:
     before = path_of(folder).read_bytes()
     with closing(SqliteStore(folder)) as store:
-        store.save_bags('{"secret": 2}', ["c"])
+        store.save_configuration('{"secret": 2}', ["c"])
         store.save_copy()
     path_of(folder).write_bytes(before)
     journal(folder, content)
     store = again()
-    assert store.bags() == '{"secret": 2}'
+    assert store.configuration() == '{"secret": 2}'
     assert "its newest changes are gone" in store.losses[0]
 
 
@@ -221,6 +221,7 @@ def test_shared_memory_of_junk_is_made_anew(folder: Path, again: Callable[[], Sq
     assert (store.losses, is_whole(store)) == ((), True)
 
 
+@pytest.mark.root
 def test_modes_are_put_right(folder: Path, again: Callable[[], SqliteStore]) -> None:
     path_of(folder).chmod(0o444)
     store = again()
@@ -263,7 +264,7 @@ def test_one_row_costs_one_row_where_no_copy_has_it(folder: Path, again: Callabl
     (folder / "state.db.copy-1").unlink()
     execute(folder, ROWS[name])
     store = again()
-    assert store.bags() == '{"secret": 1}'
+    assert store.configuration() == '{"secret": 1}'
     assert store.desired(TWO) == VERSION
     assert [one.service for one, _ in store.instances(TWO)] == [TWO]
     assert not store.awaits_configuration
@@ -273,16 +274,16 @@ def test_a_configuration_that_nobody_has_is_waited_for(folder: Path, again: Call
     (folder / "state.db.copy-1").unlink()
     execute(folder, ROWS["bags"])
     store = again()
-    assert store.bags() is None
+    assert store.configuration() is None
     assert store.awaits_configuration
-    store.await_configuration(is_lost=False)
+    store.await_configuration(None)
     assert not store.awaits_configuration
 
 
 def test_two_copies_are_kept_and_the_older_gives_way(folder: Path, again: Callable[[], SqliteStore]) -> None:
     store = again()
     for number in (2, 3, 4):
-        store.save_bags(f'{{"secret": {number}}}', ())
+        store.save_configuration(f'{{"secret": {number}}}', ())
         store.save_copy()
     for name, number in (("copy-1", 4), ("copy-2", 3)):
         place = folder / f"state.db.{name}"

@@ -9,7 +9,7 @@ import pytest
 
 from supervisor.surface.api.client import RemoteControl
 from supervisor.surface.api.server import ApiServer
-from tests.fakes.control import FakeControl
+from tests.kit.fakes.control import FakeControl
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from supervisor.surface.cli.exits import line_of
 from supervisor.surface.log_format import FactsFormatter
-from supervisor.values.errors import SupervisorError
+from supervisor.values.errors import StateError
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from supervisor.values.errors import SupervisorError
     ],
 )
 def test_a_message_is_one_line_without_control_characters(message: str, line: str) -> None:
-    assert line_of(SupervisorError(message)) == line
+    assert line_of(StateError(message)) == line
 
 
 @pytest.mark.parametrize(

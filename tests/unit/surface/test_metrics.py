@@ -14,8 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from supervisor.surface.metrics import MetricsServer, unreadiness
 from supervisor.values.errors import StateError
-from supervisor.values.status import ServiceState
-from tests.fakes.control import ALPHA, BETA, FakeControl
+from supervisor.values.status import ServiceState, ServiceStatus
+from tests.kit.fakes.control import ALPHA, BETA, FakeControl
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -112,7 +112,7 @@ def test_openmetrics_is_spoken_to_who_asks(metrics: MetricsServer) -> None:
     code, kind, text = fetch(metrics, "/metrics", accept="application/openmetrics-text; version=1.0.0")
     assert code == 200
     assert kind.startswith("application/openmetrics-text")
-    assert "vr_supervisor_handovers" in {family.name for family in parse_openmetrics(text)}
+    assert "vr_supervisor_handovers" in {family.name for family in parse_openmetrics(text)}  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize("state", ServiceState)
@@ -140,7 +140,7 @@ def test_health_and_readiness(control: FakeControl, metrics: MetricsServer) -> N
     ],
 )
 def test_reasons(
-    is_ready: bool, message: str, services: tuple[object, ...], reasons: tuple[str, ...], control: FakeControl
+    is_ready: bool, message: str, services: tuple[ServiceStatus, ...], reasons: tuple[str, ...], control: FakeControl
 ) -> None:
     status = replace(control.current, is_ready=is_ready, message=message, services=services)
     assert unreadiness(status) == reasons

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from supervisor.edges.engine.choice import leaving, record, recorded
 from supervisor.surface.teardown import empty_engines
 from supervisor.values.settings import Settings
 
 
+@pytest.mark.programs
 def test_each_of_two_engines_is_tried_and_named_and_not_forgotten(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("no folder for Podman")
     record(tmp_path, "docker", "podman")

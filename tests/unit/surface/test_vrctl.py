@@ -23,7 +23,7 @@ from supervisor.surface.cli.root import vrctl
 from supervisor.surface.cli.tables import age
 from supervisor.values.errors import BundleError, EngineError, StateError
 from supervisor.values.status import Progress
-from tests.fakes.control import IMAGE, FakeControl
+from tests.kit.fakes.control import IMAGE, FakeControl
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = (sys.executable, "-c", "from supervisor.surface.cli import main; main()")
@@ -231,13 +231,14 @@ def test_short_answers_as_json(arguments: tuple[str, ...], shape: object, run: R
         (("status",), "alpha (pinned)  running  yes    1.0 (wants 2.0)  3    abababababab  "),
         (("status",), "swap 1.0 → 2.0: soak, 0.9 drains 5, 0.8 drains 1"),
         (("status",), "no bundle [has] it"),
-        (("plan", "--bundle", "2026.2"), "alpha    swap    1.0 → 2.0  release 2026.2 has it"),
+        (("plan", "--release", "2026.2"), "alpha    swap    1.0 → 2.0  release 2026.2 has it"),
         (("history",), "succeeded  1.25s    2.50s  asked for"),
         (("history", "-n", "1"), "OUTCOME"),
         (("swap", "alpha"), "   0.20s  alpha             ready          50%  candidate is ready"),
         (("swap", "alpha", "--to", "1.0", "--no-wait"), "alpha             accepted      to 1.0"),
         (("upgrade",), "retire"),
-        (("upgrade", "--bundle", "2026.2", "--no-wait"), "accepted"),
+        (("upgrade", "--release", "2026.2", "--no-wait"), "accepted"),
+        (("migrate-engine", "--to", "docker"), "the router runs on docker"),
         (("rollback", "alpha"), "to 1.0"),
         (("restart", "alpha"), "retire"),
         (("confirm", "alpha"), "alpha is confirmed"),
@@ -267,7 +268,7 @@ def test_commands_print(arguments: tuple[str, ...], expected: str, run: Run) -> 
 
 def test_nothing_is_said_in_words(control: FakeControl, run: Run) -> None:
     control.imported = []
-    assert run("bundle", "list").stdout == "no bundle was imported yet\n"
+    assert run("bundle", "list").stdout == "no release was imported yet\n"
     assert run("bundle", "prune").stdout == "nothing to remove\n"
     control.plan = lambda release: ()  # type: ignore[method-assign]
     assert run("plan").stdout == "nothing to do\n"
@@ -380,7 +381,7 @@ def test_an_operation_without_a_last_word_did_not_succeed(control: FakeControl, 
     control.is_silent = True
     result = run("swap", "alpha")
     assert result.exit_code == 1
-    assert "said no last word" in result.stderr
+    assert "without a final result" in result.stderr
 
 
 def test_absence_of_the_supervisor(tmp_path: Path) -> None:
@@ -466,7 +467,7 @@ def test_the_program_completes_services(server: ApiServer, socket_path: Path, tm
     assert complete("vrctl swap ", 2, socket_path) == ["alpha", "beta"]
     assert complete("vrctl pin b", 2, socket_path) == ["beta"]
     assert complete("vrctl swap beta --to ", 4, socket_path) == ["2.0"]
-    assert complete("vrctl upgrade --bundle ", 3, socket_path) == ["2026.1", "2026.2"]
+    assert complete("vrctl upgrade --release ", 3, socket_path) == ["2026.1", "2026.2"]
     assert complete("vrctl swap ", 2, tmp_path / "none") == []
     assert "bundle" in complete("vrctl b", 1, tmp_path / "none")
 

@@ -1,0 +1,131 @@
+"""Judges from probes whether an active instance is ready and live: when to ask next, and what the answers amount to."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from supervisor.decisions import health
+from supervisor.decisions.health import Health
+from supervisor.loop.care.probe_set import ProbeSet, Question
+from supervisor.ports.system import Clock
+from supervisor.values.manifest import ServiceManifest
+from supervisor.values.names import ServiceName
+from supervisor.values.router import RouterConfig
+
+log = logging.getLogger(__name__)
+
+READY_INTERVAL_SECONDS = 5.0  # what is ready is asked for readiness this rarely: liveness watches it meanwhile
+
+
+class Probing:
+    """Judges readiness and liveness of one active instance.
+
+    Lives on the worker's thread; `readiness` and `liveness` are read by others and replaced whole.
+    """
+
+    def __init__(
+        self,
+        service: ServiceName,
+        manifest: ServiceManifest,
+        probes: ProbeSet,
+        clock: Clock,
+        on_good: Callable[[], None],
+        *,
+        is_proved: bool,
+    ) -> None:
+        """`on_good` is called whenever it has become ready or live; `is_proved`: it was found ready a moment ago."""
+        now = clock.monotonic()
+        self.readiness = health.presumed(now) if is_proved else health.adopted(now)
+        self.liveness = health.presumed(now)
+        self.was_ready = is_proved  # since it was started last
+        self._service, self._manifest, self._probes = service, manifest, probes
+        self._clock, self._on_good = clock, on_good
+
+    @property
+    def blind(self) -> str:
+        """The reason why the probes cannot be asked; empty while they can."""
+        return self._probes.blind
+
+    def configure(self, router: RouterConfig) -> None:
+        """Render the probes for this configuration; findings about liveness were those of other ones."""
+        self._probes.configure(router)
+        self.liveness = health.presumed(self._clock.monotonic())
+
+    def doubt(self) -> None:
+        """Take it for ready until a probe has said something: its configuration is a guess, and it runs."""
+        self.readiness = health.presumed(self._clock.monotonic())
+        self.was_ready = True
+        self._probes.doubt()
+
+    def started(self) -> None:
+        """Begin anew: it was started again, and has to prove itself."""
+        now = self._clock.monotonic()
+        self.readiness, self.liveness, self.was_ready = health.unproven(now), health.presumed(now), False
+
+    # ------------------------------------------------------------ turns
+
+    def due_in(self) -> float:
+        """Return the seconds until something is to be asked, or rendered once more."""
+        now = self._clock.monotonic()
+        if self.blind:
+            return max(0.0, self._probes.render_due - now)
+        due = min(self.readiness.due, self.liveness.due) if self._is_judged(now) else self.readiness.due
+        return max(0.0, due - now)
+
+    def can_ask(self) -> bool:
+        """True if the probes can be asked; they are rendered once more if that is due."""
+        if self.blind and self._clock.monotonic() >= self._probes.render_due:
+            self._probes.render()
+        return not self.blind
+
+    def is_readiness_due(self, now: float) -> bool:
+        """True if it is time to ask whether it is ready."""
+        return health.is_due(self.readiness, now)
+
+    def ask_readiness(self) -> None:
+        """Ask whether it is ready. A candidate is asked many times a second; what is ready already need not be."""
+        watch = self._manifest.readiness
+        after = health.advance(self.readiness, watch, self._probes.ask(Question.READINESS), self._clock.monotonic())
+        if after.is_good and after.is_known and not after.streak:
+            after = health.postpone(after, max(watch.interval, READY_INTERVAL_SECONDS))
+        self._report(self.readiness, after, Question.READINESS)
+        self.readiness = after  # once the report succeeded: what it does is repeated otherwise
+        self.was_ready = self.was_ready or after.is_good
+
+    def ask_liveness(self, now: float) -> None:
+        """Ask whether it is live, if that is due.
+
+        Before it counts as hung it is asked once more, with the time that a candidate gets: slow is not hung.
+        """
+        if not (health.is_due(self.liveness, now) and self._is_judged(now)):
+            return
+        watch = self._manifest.liveness
+        after = health.advance(self.liveness, watch, self._probes.ask(Question.LIVENESS), self._clock.monotonic())
+        if not after.is_good and not after.streak and self._answers_patiently():
+            after = health.postpone(
+                health.presumed(self._clock.monotonic()), watch.interval
+            )  # answers must not pile up
+        self._report(self.liveness, after, Question.LIVENESS)
+        self.liveness = after
+
+    @property
+    def is_sound(self) -> bool:
+        """True if it is live, and its last answer said so."""
+        return self.liveness.is_good and not self.liveness.streak
+
+    def _answers_patiently(self) -> bool:
+        result = self._probes.ask(Question.READINESS)
+        return result is not None and result.is_good
+
+    def _is_judged(self, now: float) -> bool:
+        """True once it was ready, or had the time for it: what was just started may be slow to listen."""
+        return self.was_ready or health.has_missed_deadline(self.readiness, self._manifest.readiness, now)
+
+    def _report(self, before: Health, after: Health, question: Question) -> None:
+        if (after.is_good, after.is_known) == (before.is_good, before.is_known):
+            return
+        if after.is_good:
+            self._on_good()
+        facts = {"watch": str(question), "is_good": after.is_good, "reason": after.message}
+        log.info("health changed", extra={"service": self._service, **facts})

@@ -1,0 +1,288 @@
+"""The releases of a router: imported from a medium into the engine and the store, removed when nothing needs them."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from supervisor.loop.releases.conflicts import refuse_conflicts
+from supervisor.loop.world import World
+from supervisor.ports.media import Media, OpenedBundle
+from supervisor.values.bundle import BundledService, BundleIndex, age
+from supervisor.values.errors import BundleError, EngineError, EngineUnavailableError
+from supervisor.values.names import Digest, ImageId, ServiceName
+from supervisor.values.release import InstanceState, Release, Version
+from supervisor.values.router import RouterConfig
+from supervisor.values.status import EventRecord, Progress
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Refilled:
+    """The images that were loaded again, and those that could not be, in words."""
+
+    loaded: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+
+
+class Library:
+    """Imports, loads again and removes releases.
+
+    May be used from any thread.
+
+    `images` is locked while images are loaded or removed: there is one import at a time, and no image that is loaded
+    and not yet recorded is pruned, or left behind by a router that moves to another engine.
+    """
+
+    def __init__(self, world: World, media: Media) -> None:
+        self._world, self._media = world, media
+        self.images = threading.Lock()
+
+    def by_age(self) -> list[Release]:
+        """Return the releases, oldest first by their own numbers, whenever they were imported."""
+        return sorted(self._world.store.releases(), key=lambda release: age(release.name, release.created))
+
+    def verify(self, path: str) -> Iterator[Progress]:
+        """Read a medium, check its signature and every file, and change nothing.
+
+        Raises BundleError: when the medium is not a good bundle.
+        """
+        bundle = self._media.open(path, self._source_of)
+        try:
+            yield from _verify(bundle)
+        finally:
+            bundle.close()
+        text = f"release {bundle.index.release}: signature and {len(bundle.index.files)} files are good"
+        yield Progress("", "verified", text, 1.0, is_final=True)
+
+    def attach(self, path: str, router: RouterConfig) -> Iterator[Progress]:
+        """Import an offered medium, at boot or later, unless it is the very file that was imported before.
+
+        Raises BundleError: when the medium cannot be used. Raises EngineError, StateError: as `take_in`.
+        """
+        mark, store = self._media.fingerprint(path), self._world.store
+        present = set(self._world.engine.images())
+        is_whole = all(version.image in present for release in store.releases() for _, version in release.services)
+        if mark is not None and mark == store.medium_fingerprint(path) and is_whole:
+            return
+        yield from self.take_in(path, router, allow_downgrade=not store.releases())
+        if mark is not None:
+            store.set_medium_fingerprint(path, mark)
+
+    def take_in(self, path: str, router: RouterConfig, *, allow_downgrade: bool) -> Iterator[Progress]:
+        """Verify everything, then load images, then record: a medium that is bad anywhere changes nothing.
+
+        May be repeated; a release that is there already is only reported. Raises BundleError: when the medium is bad,
+        older than what runs, or its services conflict. Raises EngineError, StateError: when an image cannot be loaded
+        or the release not be recorded.
+        """
+        bundle = self._media.open(path, self._source_of)
+        try:
+            index = bundle.index
+            known = {release.name: release for release in self._world.store.releases()}
+            versions = _versions(index)
+            if index.release in known and dict(known[index.release].services) == dict(versions) and self._holds(index):
+                text = f"release {index.release} is imported already"
+                yield Progress("", "nothing", text, 1.0, is_final=True)
+                return
+            if not allow_downgrade:
+                self._refuse_older(index)
+            yield from _verify(bundle)
+            definitions, read = {}, []
+            for service in index.services:
+                files = bundle.definition(service.name)
+                read.append(self._world.read_definition(service.name, files))  # one it cannot read is refused
+                definitions[service.definition] = files
+            refuse_conflicts(self._world, index.release, read, router)
+            with self.images:
+                yield from self._load(bundle)
+                now = self._world.clock.now()
+                self._world.store.save_release(Release(index.release, index.created, path, now, versions), definitions)
+            self._world.store.log_event(EventRecord(now, "", "imported", f"release {index.release} from {path}"))
+        finally:
+            bundle.close()
+        yield Progress("", "imported", f"release {index.release} is imported", 1.0, is_final=True)
+
+    def refill(self, media: Sequence[str]) -> Refilled:
+        """Load the images that the engine lacks of the releases that are known. May be repeated.
+
+        Raises EngineError, StateError: when the lacking images cannot be determined.
+        """
+        loaded: list[str] = []
+        failed: list[str] = []
+        with self.images:
+            for release in self._world.store.releases():
+                lacking = self._lacking(release, set(self._world.engine.images()))
+                for source in self._sources(release, media) if lacking else ():
+                    loaded += self._load_from(source, lacking)
+                    lacking = self._lacking(release, set(self._world.engine.images()))
+                    if not lacking:
+                        break
+                if lacking:
+                    failed.append(_lacks(release, lacking.values()))
+        return Refilled(tuple(loaded), tuple(failed))
+
+    def unavailable(self, media: Sequence[str]) -> str:
+        """Return, in words, which images of what runs or is to run no medium has; empty: all can be loaded again."""
+        store = self._world.store
+        needed = {instance.image for instance, state in store.instances() if state is InstanceState.ACTIVE}
+        for release in store.releases():
+            wanted = {
+                image: name
+                for image, name in self._lacking(release, set()).items()
+                if image in needed or store.desired(name) == release.version_of(name)
+            }
+            if wanted and not any(self._has(source, wanted) for source in self._sources(release, media)):
+                return _lacks(release, wanted.values())
+        return ""
+
+    @staticmethod
+    def _lacking(release: Release, present: set[ImageId]) -> dict[ImageId, ServiceName]:
+        return {version.image: service for service, version in release.services if version.image not in present}
+
+    @staticmethod
+    def _sources(release: Release, media: Sequence[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((release.source, *media)))
+
+    def _has(self, source: str, wanted: Mapping[ImageId, ServiceName]) -> bool:
+        try:
+            bundle = self._media.open(source, self._source_of)
+        except BundleError:
+            return False
+        try:
+            if not set(wanted) <= {service.image for service in bundle.index.services}:
+                return False
+            bundle.verify_all()
+        except BundleError as error:
+            log.error("medium refused", extra={"medium": source, "reason": str(error)})
+            return False
+        finally:
+            bundle.close()
+        return True
+
+    def _load_from(self, source: str, lacking: Mapping[ImageId, ServiceName]) -> Iterator[str]:
+        try:
+            bundle = self._media.open(source, self._source_of)
+        except BundleError as error:
+            log.debug("nothing loaded", extra={"medium": source, "reason": str(error)})
+            return
+        try:
+            for service in bundle.index.services:
+                if service.image in lacking:
+                    self._load_one(bundle, service)
+                    log.warning("image loaded again", extra={"service": service.name, "medium": source})
+                    yield f"the image of {service.name} {service.version} was missing and is loaded from {source}"
+        except BundleError as error:
+            log.error("medium refused", extra={"medium": source, "reason": str(error)})
+        finally:
+            bundle.close()
+
+    def prune(self) -> tuple[str, ...]:
+        """Remove releases that nothing runs or may go back to, and images of none; return the releases' names.
+
+        May be repeated. Raises EngineUnavailableError, StateError: when it is not finished.
+        """
+        with self.images:
+            return self._prune()
+
+    def _prune(self) -> tuple[str, ...]:
+        store = self._world.store
+        needed: set[Digest] = {instance.image for instance, _ in store.instances()}
+        releases = store.releases()
+        services = {service for release in releases for service, _ in release.services}
+        for service in services:
+            needed |= {version.image for version in (store.desired(service), store.previous(service)) if version}
+        gone = [
+            release
+            for release in releases
+            if release.name != store.current_release()
+            and not any(version.image in needed for _, version in release.services)
+        ]
+        for release in gone:
+            store.remove_release(release.name)
+        needed |= {version.image for release in store.releases() for _, version in release.services}
+        for image in self._world.engine.images():
+            if image not in needed:
+                self._remove(image)
+        return tuple(release.name for release in gone)
+
+    def _remove(self, image: ImageId) -> None:
+        try:
+            self._world.engine.remove_image(image)
+        except EngineUnavailableError:
+            raise
+        except EngineError as error:  # another program's container was made of it: the other images are removed
+            log.warning("image stays", extra={"image": image, "reason": str(error)})
+
+    def _source_of(self, release: str) -> str | None:
+        return next((known.source for known in self._world.store.releases() if known.name == release), None)
+
+    def _holds(self, index: BundleIndex) -> bool:
+        present = set(self._world.engine.images())
+        return all(service.image in present for service in index.services)
+
+    def _refuse_older(self, index: BundleIndex) -> None:
+        store = self._world.store
+        running = {instance.release for instance, state in store.instances() if state is InstanceState.ACTIVE}
+        for release in store.releases():
+            if release.name in running | {store.current_release()} and age(index.release, index.created) < age(
+                release.name, release.created
+            ):
+                raise BundleError(
+                    f"cannot import release {index.release}: it is older than {release.name}, which runs; "
+                    "use --allow-downgrade if that is meant"
+                )
+
+    def _load(self, bundle: OpenedBundle) -> Iterator[Progress]:
+        present = set(self._world.engine.images())
+        services = bundle.index.services
+        for number, service in enumerate(services):
+            if service.image in present:
+                continue
+            yield Progress(service.name, "load", f"loading {service.name} {service.version}", number / len(services))
+            self._load_one(bundle, service)
+
+    def _load_one(self, bundle: OpenedBundle, service: BundledService) -> None:
+        image = self._world.engine.load(bundle.image_stream(service.name))
+        if image != service.image:
+            raise BundleError(f"cannot import {service.name}: the engine made {image} of image {service.image}")
+
+
+def _verify(bundle: OpenedBundle) -> Iterator[Progress]:
+    """Yield progress from a verification that reports by callback: it runs on a thread of its own."""
+    reports: queue.SimpleQueue[tuple[int, int] | Exception | None] = queue.SimpleQueue()
+
+    def verify() -> None:
+        try:
+            bundle.verify_all(lambda done, total: reports.put((done, total)))
+        except Exception as error:  # the caller waits for any of them
+            reports.put(error)
+        else:
+            reports.put(None)
+
+    thread = threading.Thread(target=verify, name="verify", daemon=True)
+    thread.start()
+    reported = -1.0
+    while (report := reports.get()) is not None:
+        if isinstance(report, Exception):
+            raise report
+        fraction = report[0] / max(1, report[1])
+        if fraction - reported >= 0.05:
+            reported = fraction
+            yield Progress("", "verify", f"{report[0] >> 20} of {report[1] >> 20} MiB hashed", fraction)
+    thread.join()
+
+
+def _lacks(release: Release, services: Iterable[ServiceName]) -> str:
+    return f"no attached medium has the images of {', '.join(sorted(services))} of release {release.name}"
+
+
+def _versions(index: BundleIndex) -> tuple[tuple[ServiceName, Version], ...]:
+    return tuple(
+        (service.name, Version(index.release, service.version, service.image, service.definition))
+        for service in sorted(index.services, key=lambda service: service.name)
+    )

@@ -1,0 +1,75 @@
+"""Imports media one after the other: those of the settings at the start, and those that the watch notices later."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+from supervisor.loop.releases.library import Library
+from supervisor.ports.media import MediaWatch
+from supervisor.values.errors import NoMediumError, SupervisorError
+from supervisor.values.router import RouterConfig
+
+log = logging.getLogger(__name__)
+
+MOST_OFFERED = 64  # paths that are remembered
+CLOSE_SECONDS = 15.0  # an import that is under way ends by then
+
+
+class MediaQueue:
+    """Imports offered media, one after the other.
+
+    May be used from any thread. `employ` is called after each batch; `record` writes an event to the audit log.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        watch: MediaWatch,
+        router: Callable[[], RouterConfig],
+        employ: Callable[[], None],
+        record: Callable[[str, str, str], None],
+    ) -> None:
+        self._library, self._watch = library, watch
+        self._router, self._employ, self._record = router, employ, record
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self.offered: tuple[str, ...] = ()  # paths of media that were there at the start or came later, newest last
+
+    def begin(self, media: Sequence[str]) -> None:
+        """Import the media that are there, as one batch, on a thread: the oldest release of all is followed."""
+        threading.Thread(target=self._begin, args=(media,), name="media", daemon=True).start()
+
+    def _begin(self, media: Sequence[str]) -> None:
+        self.take_in((*media, *self._watch.start(self.take_in)))
+
+    def close(self) -> None:
+        """Break off an import that is under way, and end the watch; the next supervisor begins the import anew."""
+        self._closing.set()
+        if self._lock.acquire(timeout=CLOSE_SECONDS):
+            self._lock.release()
+        self._watch.close()
+
+    def take_in(self, media: Sequence[str]) -> None:
+        """Import these media as one batch, after those that are under way. May be repeated; errors are recorded."""
+        self.offered = tuple(dict.fromkeys((*self.offered, *media)))[-MOST_OFFERED:]
+        with self._lock:
+            for path in media:
+                self._import(path)
+            self._employ()
+
+    def _import(self, path: str) -> None:
+        """Import a medium unless that was done before; that it cannot be used is recorded, and stops nothing."""
+        try:
+            for progress in self._library.attach(path, self._router()):
+                log.debug("import", extra={"medium": path, "done": progress.message})
+                if self._closing.is_set():
+                    return
+        except NoMediumError as error:
+            log.debug("drive empty", extra={"medium": path, "reason": str(error)})
+        except SupervisorError as error:
+            log.error("medium refused", extra={"medium": path, "reason": str(error)})
+            self._record("", "medium-refused", str(error))
+        except Exception:
+            log.exception("unexpected failure", extra={"medium": path})

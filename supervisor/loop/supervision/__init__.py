@@ -1,0 +1,1 @@
+"""All services together: start-up, configuration, operations, and what the surface asks."""

@@ -1,0 +1,32 @@
+"""Errors of documents: manifests, settings, the configuration of the router, templates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from supervisor.values.errors.base import Fault, SupervisorError
+
+
+class FaultsError(SupervisorError, word="faults"):
+    """A document has one or more faults; all of them are listed."""
+
+    def __init__(self, name: str, faults: Sequence[Fault]) -> None:
+        lines = "; ".join(str(fault) for fault in faults)
+        super().__init__(f"cannot accept {name}: {lines}")
+        self.name, self.faults = name, tuple(faults)
+
+
+class ManifestError(FaultsError, word="manifest"):
+    """A service manifest has faults."""
+
+
+class SettingsError(FaultsError, word="settings"):
+    """The daemon's settings file has faults."""
+
+
+class ConfigurationError(SupervisorError, word="configuration"):
+    """A part of the router's configuration was refused; nothing was changed by it."""
+
+
+class RenderError(SupervisorError, word="render"):
+    """A template could not be turned into a file."""

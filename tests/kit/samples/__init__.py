@@ -1,0 +1,1 @@
+"""Samples: values and documents that several folders of tests use; nothing here does anything."""

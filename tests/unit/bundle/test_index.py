@@ -1,0 +1,100 @@
+"""bundle.json: what is written is read again, and every fault is listed with its path."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from supervisor.edges.bundle.index import decode, encode
+from supervisor.values.bundle import BundledService, BundleFile, BundleIndex, blob_path
+from supervisor.values.errors import InvalidIndexError, UnsupportedFormatError
+from supervisor.values.names import Digest, ServiceName
+
+IMAGE, MANIFEST, LAYER, DEFINITION = (Digest(f"sha256:{letter * 64}") for letter in "abcd")
+INDEX = BundleIndex(
+    format=1,
+    release="13.0",
+    created="2025-01-31T00:00:00Z",
+    supervisor_minimum="0.1.0",
+    architecture="amd64",
+    services=(BundledService(ServiceName("web"), "1:2.0-1", IMAGE, MANIFEST, (LAYER,), DEFINITION),),
+    files=tuple(
+        BundleFile(blob_path(digest), digest.removeprefix("sha256:"), 3) for digest in (IMAGE, MANIFEST, LAYER)
+    ),
+)
+
+
+def test_an_index_is_read_as_it_was_written() -> None:
+    assert decode(encode(INDEX), "a.iso") == INDEX
+    assert encode(decode(encode(INDEX), "a.iso")) == encode(INDEX)
+
+
+def put(path: str, value: object) -> Callable[[dict[str, Any]], object]:
+    def change(document: dict[str, Any]) -> None:
+        *parents, last = path.split("|")
+        target: Any = document
+        for parent in parents:
+            target = target[parent]
+        target[last] = value
+
+    return change
+
+
+LISTED = f"files.{blob_path(LAYER)}"
+
+
+@pytest.mark.parametrize(
+    ("change", "faults"),
+    [
+        (put("colour", 1), ["colour: is not a known key"]),
+        (put("format", True), ["format: must be 1"]),
+        (put("release", "a b"), ["release: must be letters, digits and .+~:_-, at most 128, not 'a b'"]),
+        (put("created", "yesterday"), ["created: must be a time like 2025-01-31T00:00:00Z, not 'yesterday'"]),
+        (put("supervisor", "1."), ["supervisor: must be numbers with dots between, not '1.'"]),
+        (put("base", 3), ["base: must be a text, not a number"]),
+        (put("services", {}), ["services: must have at least 1 entry"]),
+        (put("files", []), ["files: must be a mapping, not a list"]),
+        (put("services|web", None), ["services.web: must be a mapping, not nothing"]),
+        (put("services|web|version", None), ["services.web.version: must be a text, not nothing"]),
+        (put("services|web|layers", [LAYER, "x"]), ["services.web.layers[1]: must be sha256: and 64 hexadecimal"]),
+        (put("services|web|requires", ["dns"]), ["services.web.requires: dns is not among the services"]),
+        (put("services|web|image", DEFINITION), [f"services.web.image: {DEFINITION} is not among the files"]),
+        (put(f"files|{blob_path(LAYER)}|size", -1), [f"{LISTED}.size: must be between 0 and"]),
+        (put(f"files|{blob_path(LAYER)}|sha256", "d" * 64), [f"services.web.layers: {LAYER} is not among the files"]),
+        (put("files|oci/../x", {"sha256": "a" * 64, "size": 1}), ["files.oci/../x: must be a plain path below oci or"]),
+        (lambda document: document.pop("release"), ["release: is missing"]),
+        (lambda document: document.pop("files"), ["files: is missing"]),
+        (
+            lambda document: (put("services|web|image", "x")(document), document.pop("created")),
+            ["services.web.image: must be sha256: and 64", "created: is missing"],
+        ),
+    ],
+)
+def test_every_fault_is_listed(change: Callable[[dict[str, Any]], object], faults: list[str]) -> None:
+    document = json.loads(encode(INDEX))
+    change(document)
+    with pytest.raises(InvalidIndexError) as refused:
+        decode(json.dumps(document).encode(), "a.iso")
+    listed = [str(fault) for fault in refused.value.faults]
+    assert len(listed) == len(faults)
+    assert [fault for fault, begins in zip(listed, faults, strict=True) if not fault.startswith(begins)] == []
+
+
+def test_a_delta_leaves_layers_out() -> None:
+    document = json.loads(encode(INDEX)) | {"base": "12.0"}
+    del document["files"][blob_path(LAYER)]
+    assert decode(json.dumps(document).encode(), "a.iso").base == "12.0"
+
+
+def test_another_format_is_refused_before_anything_else_is_read() -> None:
+    with pytest.raises(UnsupportedFormatError, match="it has bundle format 2"):
+        decode(b'{"format": 2, "surprise": 1}', "a.iso")
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff"])
+def test_a_text_that_is_no_index_is_refused(content: bytes) -> None:
+    with pytest.raises(InvalidIndexError, match=r"bundle\.json: is not"):
+        decode(content, "a.iso")

@@ -1,0 +1,36 @@
+"""What is gone, what drains, and what is started beside it: no waiting for room that is there."""
+
+from __future__ import annotations
+
+import pytest
+
+from supervisor.values.names import ServiceName
+from tests.kit.simulation.scenarios import restart, settle, swap
+from tests.kit.simulation.service import ISOLATED, OVERLAPPING, simulated_service
+
+
+@pytest.mark.parametrize("service", OVERLAPPING)
+def test_what_was_removed_and_made_again_is_not_replaced_afterwards(service: ServiceName) -> None:
+    with simulated_service(service) as subject:
+        before, generation = subject.last, subject.keeper.instance.generation
+        subject.behave("2.0", is_ready=False)
+        swap(subject.router, service)
+        subject.wait(1.0)
+        subject.machine.engine.remove(subject.keeper.instance.container_name)
+        subject.wait(30.0)
+        assert subject.story(before) == [("swap", "failed")]
+        assert (subject.status.is_ready, subject.keeper.instance.generation) == (True, generation)
+
+
+def test_a_start_does_not_wait_for_what_drains() -> None:
+    with simulated_service(ISOLATED) as subject:
+        subject.keep_connections(15.0)  # less than a drain may take
+        for _ in range(2):
+            restart(subject.router, ISOLATED)
+            subject.until(lambda: subject.worker.foreground is None)
+        assert len(subject.worker.cleanup) == 2
+        subject.machine.engine.remove(subject.keeper.instance.container_name)
+        subject.until(lambda: subject.worker.keeper is None)
+        assert subject.until(lambda: subject.worker.keeper is not None) < 3.0
+        settle(subject.router, ISOLATED)
+        assert subject.status.is_ready

@@ -1,0 +1,115 @@
+"""The settings file: every key, and every fault at once."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from ipaddress import IPv4Network
+from pathlib import Path
+
+import pytest
+
+from supervisor.surface.settings_file import SETTINGS, read_settings
+from supervisor.values.errors import SettingsError
+from supervisor.values.settings import Settings
+
+EVERYTHING = """\
+state_dir: /a/state
+runtime_dir: /a/run
+engine: docker
+engine_socket: /a/docker.sock
+trusted_keys: /a/keys
+media: [/dev/sr0, /a/b.iso]
+media_folder: /a/media
+commands: /a/commands
+api_socket: /a/api.sock
+metrics_address: 0.0.0.0
+metrics_port: 1
+pool: 10.9.0.0/16
+namespaces: second-
+admit: true
+anchor: false
+userspace_data_plane: true
+soak: 0
+drain: 2.5
+"""
+
+REFUSED: list[tuple[str, str]] = [
+    ("pools: 1", "pools: is not a known key (admit, anchor, "),
+    ("engine: lxc", "engine: 'lxc' is not known (auto, podman, docker)"),
+    ("state_dir: here", "state_dir: must be an absolute path, not 'here'"),
+    ("state_dir: null", "state_dir: must be a text, not nothing"),
+    ("media: /x.iso", "media: must be a list, not a text"),
+    ("media: [/a, b]", "media[1]: must be an absolute path, not 'b'"),
+    ("metrics_address: 3", "metrics_address: must be a text, not a number"),
+    ("metrics_port: 0", "metrics_port: must be between 1 and 65535, not 0"),
+    ("metrics_port: '80'", "metrics_port: must be a whole number, not a text"),
+    ("pool: 10.0.0.1/8", "pool: must be an IPv4 network like 198.18.0.0/15, without bits of a host, not '10.0.0.1/8'"),
+    ("namespaces: Vrs-", "namespaces: must be lower case letters, digits and dashes that end with a dash, not 'Vrs-'"),
+    ("namespaces: vrs", "namespaces: must be lower case letters, digits and dashes that end with a dash, not 'vrs'"),
+    ("admit: 1", "admit: must be true or false, not a number"),
+    ("soak: x", "soak: must be a number of seconds, not 'x'"),
+    ("drain: -1", "drain: must be a number of seconds, not -1"),
+    ("- a", "must be a mapping, not a list"),
+    ("a: [", "is not YAML: "),
+]
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "supervisor.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_every_key_becomes_a_setting(tmp_path: Path) -> None:
+    assert read_settings(write(tmp_path, EVERYTHING)) == Settings(
+        state_dir=Path("/a/state"),
+        runtime_dir=Path("/a/run"),
+        engine="docker",
+        engine_socket=Path("/a/docker.sock"),
+        trusted_keys=Path("/a/keys"),
+        media=(Path("/dev/sr0"), Path("/a/b.iso")),
+        media_folder=Path("/a/media"),
+        commands=Path("/a/commands"),
+        api_socket=Path("/a/api.sock"),
+        metrics_address="0.0.0.0",
+        metrics_port=1,
+        pool=IPv4Network("10.9.0.0/16"),
+        namespaces="second-",
+        admit=True,
+        anchor=False,
+        userspace_data_plane=True,
+        soak=0.0,
+        drain=2.5,
+    )
+
+
+def test_the_keys_are_the_fields_of_settings() -> None:
+    assert [field.key for field in SETTINGS.fields] == [field.name for field in fields(Settings)]
+
+
+@pytest.mark.parametrize("text", ["", "# nothing said", "{}"])
+def test_an_empty_file_is_a_good_one(tmp_path: Path, text: str) -> None:
+    assert read_settings(write(tmp_path, text)) == Settings()
+
+
+def test_a_key_that_is_given_twice_has_its_last_value(tmp_path: Path) -> None:
+    assert read_settings(write(tmp_path, "admit: true\nadmit: false\n")) == Settings(admit=False)
+
+
+@pytest.mark.parametrize(("text", "fault"), REFUSED)
+def test_a_fault_is_named_with_its_key(tmp_path: Path, text: str, fault: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(SettingsError) as refused:
+        read_settings(path)
+    assert str(refused.value).startswith(f"cannot accept {path}: {fault}")
+
+
+def test_all_faults_come_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_settings(write(tmp_path, "engine: lxc\nmetrics_port: 0\ncolour: 1\n"))
+    assert [fault.path for fault in refused.value.faults] == ["engine", "metrics_port", "colour"]
+
+
+def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"absent\.yaml: No such file or directory"):
+        read_settings(tmp_path / "absent.yaml")

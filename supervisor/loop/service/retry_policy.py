@@ -138,8 +138,12 @@ class RetryPolicy:
         return True
 
     def forgive(self) -> None:
-        """Let what was refused be tried again at once; what is held back stays so."""
-        self._refusal = None
+        """Let a configuration or a start that was refused be tried again at once; what is held back stays so.
+
+        A version that somebody asked for in vain is not tried again by itself: the message about it stays its time.
+        """
+        if self._is_refused:
+            self._refusal = None
 
     def clear(self) -> None:
         """Record that what serves is as desired, unless something is still refused."""

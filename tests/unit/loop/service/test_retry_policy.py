@@ -57,6 +57,19 @@ def test_a_configuration_that_is_refused_meanwhile_changes_nothing() -> None:
         assert (subject.runs, subject.status.state, subject.status.message) == ("2.0", "running", "")
 
 
+def test_a_version_that_failed_is_named_for_its_time_whatever_changes_elsewhere() -> None:
+    """Guests change the configuration of other services all the time, by fetching a password for one."""
+    with simulated_service(ISOLATED) as subject:
+        subject.behave("2.0", can_start=False)
+        swap(subject.router, subject.service)
+        subject.until(lambda: bool(subject.story()) and subject.story()[-1] == ("swap", "failed"))
+        subject.configure("tunnels")
+        subject.wait(RETRY_SECONDS / 2)
+        assert "2.0" in subject.status.message
+        subject.wait(RETRY_SECONDS)
+        assert (subject.status.state, subject.status.message) == ("running", "")
+
+
 # ---------------------------------------------------------------- an operator
 
 

@@ -76,7 +76,10 @@ def _is_refused(option: CookieOption, mode: CookieMode, options: set[CookieOptio
 
 
 def _settings(words: tuple[str, ...], bounds: Bounds) -> tuple[_Setting, ...]:
-    """Return each option once, with its last value, but for domains: there may be several."""
+    """Return each option once, with its last value, but for domains: there may be several.
+
+    A time without a unit is seconds here.
+    """
     settings: dict[tuple[CookieOption, str], int | str | None] = {}
     rest = iter(words)
     for word in rest:
@@ -84,7 +87,7 @@ def _settings(words: tuple[str, ...], bounds: Bounds) -> tuple[_Setting, ...]:
             domain = checked(next(rest, ""), _DOMAIN, "a domain")
             settings[CookieOption.DOMAIN, domain] = domain
         elif word in _TIMES:
-            settings[_TIMES[word], ""] = milliseconds(next(rest, ""), bounds, "s")  # as HAProxy reads a cookie's times
+            settings[_TIMES[word], ""] = milliseconds(next(rest, ""), bounds, "s")
         elif word in _OPTIONS:
             settings[_OPTIONS[word], ""] = None
         else:

@@ -55,7 +55,8 @@ def send(payload: bytes, target: tuple[str, int], *, no_checksum: bool = False) 
     with socket.socket(family, socket.SOCK_DGRAM) as sender:
         if no_checksum:
             sender.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)
-        sender.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a process that is just started has the former one
+        # A process that is just started holds the former sender's socket until it runs its program.
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sender.bind(("", PORT))
         sender.sendto(payload, target)
 

@@ -74,7 +74,7 @@ def test_with_live_restore_clients_notice_nothing(router: Router, is_killed: boo
         daemon.start()
         await_rest(router)
 
-    seen, _ = under_load(router, everyday(8.0), act)
+    seen, _ = under_load(router, everyday(router, 8.0), act)
     assert [one.fault for one in seen if one.fault] == []
     assert pids(router) == before
     assert violations(router) == []
@@ -89,7 +89,7 @@ def test_containerd_that_dies_takes_no_service_along(router: Router) -> None:
         daemon.start()
         await_rest(router)
 
-    seen, _ = under_load(router, everyday(6.0), act)
+    seen, _ = under_load(router, everyday(router, 6.0), act)
     assert [one.fault for one in seen if one.fault] == []
     assert pids(router) == before
 
@@ -106,7 +106,7 @@ def test_without_it_services_are_back_soon_after_the_daemon_and_none_twice(route
             assert time.monotonic() - began < BACK_SECONDS, router.status()
             time.sleep(0.05)
 
-    under_load(router, everyday(15.0, long=False), act)  # clients do lose: every service ends with the daemon
+    under_load(router, everyday(router, 15.0, long=False), act)  # clients do lose: every service ends with the daemon
     await_rest(router)
     assert violations(router) == []
 
@@ -139,7 +139,7 @@ def test_a_supervisor_that_comes_before_its_daemon_takes_over_what_runs_once_it_
         until(lambda: message(router) == "")
         await_rest(router)
 
-    seen, _ = under_load(router, everyday(10.0), act)
+    seen, _ = under_load(router, everyday(router, 10.0), act)
     assert [one.fault for one in seen if one.fault] == []
     assert pids(router) == before
     assert violations(router) == []

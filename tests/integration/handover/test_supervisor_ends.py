@@ -20,13 +20,14 @@ from tests.kit.live.invariants import ISOLATED, await_rest, pids
 pytestmark = [pytest.mark.integration, pytest.mark.lab, pytest.mark.timeout(90)]
 
 
-def everyday(seconds: float, *names: str, long: bool = True) -> tuple[Load, ...]:
+def everyday(router: Router, seconds: float, *names: str, long: bool = True) -> tuple[Load, ...]:
     """Return light clients of these services, by default of all: they leave the machine time for the supervisor's work.
 
-    `long`: also those whose connection stays open until they end.
+    `long`: also those whose connection stays open until they end. What earlier clients used up is on offer again.
     """
     loads: list[Load] = []
     for known in (SERVICES[name] for name in names or SERVICES):
+        known.refresh(router)
         loads += [*known.steady_loads(seconds), *(known.long_loads(seconds) if long else ())]
     return tuple(loads)
 
@@ -56,7 +57,7 @@ def test_services_outlive_the_supervisor_and_are_adopted(router: Router, number:
         time.sleep(0.5)
         restart(router)
 
-    seen, _ = under_load(router, everyday(8.0), act)
+    seen, _ = under_load(router, everyday(router, 8.0), act)
 
     assert [one.fault for one in seen if one.fault] == []
     assert pids(router) == before, "a service was restarted"
@@ -74,7 +75,7 @@ def test_a_swap_that_lost_its_supervisor_is_finished_or_undone(
         restart(router)
         await_rest(router)
 
-    seen, _ = under_load(router, everyday(7.0, name), act)
+    seen, _ = under_load(router, everyday(router, 7.0, name), act)
 
     assert [one.fault for one in seen if one.fault] == []
     tells_the_truth(router, name, older[name], newer[name])
@@ -89,7 +90,7 @@ def test_the_same_for_services_of_their_own_namespace(
         swap_and_kill_at(router, name, newer[name], "cut-over")
         restart(router)
 
-    seen, _ = under_load(router, everyday(7.0, *ISOLATED), act)
+    seen, _ = under_load(router, everyday(router, 7.0, *ISOLATED), act)
 
     assert [one.fault for one in seen if one.fault] == []
     await_rest(router)

@@ -79,7 +79,7 @@ def test_clients_notice_nothing_of_a_move_there_and_back(router: Router, there: 
         migrate(router, OTHER[there], nothing)
 
     # Without the connection that stays open: the first move would not be over before that ends.
-    seen, held = under_load(router, everyday(45.0, long=False), act)
+    seen, held = under_load(router, everyday(router, 45.0, long=False), act)
 
     assert [one.fault for one in seen if one.fault] == []
     assert all(check.is_good for check in held), held
@@ -104,7 +104,7 @@ def test_a_move_that_lost_its_supervisor_goes_on_when_it_is_asked_for_again(
         await_rest(router)
         migrate(router, there, nothing)
 
-    seen, _ = under_load(router, everyday(20.0, *ISOLATED), act)
+    seen, _ = under_load(router, everyday(router, 20.0, *ISOLATED), act)
 
     assert step in reached
     assert [one.fault for one in seen if one.fault] == []

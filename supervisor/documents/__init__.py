@@ -6,7 +6,7 @@ scalars     shapes of single values: texts, numbers, sizes, words
 composites  shapes of lists and mappings
 
 A document is read whole: each fault is recorded with its path (`readiness.interval`), reading goes on, and the author
-gets the whole list.
+gets the whole list, up to a thousand or so.
 """
 
 from supervisor.documents.composites import Field, ListOf, MapOf, Optional, Record, Tagged, TupleOf, names_twice

@@ -30,6 +30,7 @@ class DocumentError(Exception):
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("; ".join(map(str, faults)))
         self.faults = tuple(faults)
+        self.is_cut = len(faults) > MOST_FAULTS  # reading ended there: the rest of the document may have more
 
 
 class Shape(Protocol):

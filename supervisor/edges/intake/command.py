@@ -13,7 +13,7 @@ from supervisor.values.errors import ConfigurationError
 from supervisor.values.intake import identifying
 
 MAX_BYTES = 32 * 1024 * 1024
-MOST_FAULTS = 10
+LISTED_FAULTS = 10
 MAX_DEPTH = 32
 """Objects and lists in each other; commands have six. What is stored must be written and read again, which recurses."""
 
@@ -46,13 +46,13 @@ def parse(name: str, content: bytes, families: Mapping[str, Family], passed_over
 
 
 def _check(name: str, body: Body, family: Family) -> None:
-    """Raise ConfigurationError: fields of the command have faults; MOST_FAULTS of them are listed."""
+    """Raise ConfigurationError: fields of the command have faults; LISTED_FAULTS of them are listed."""
     try:
         read_as(Record(dict, family.fields, is_open=True), body)
     except DocumentError as error:
-        faults = [str(fault) for fault in error.faults[:MOST_FAULTS]]
-        if len(error.faults) > MOST_FAULTS:
-            faults.append(f"and {len(error.faults) - MOST_FAULTS} more")
+        faults = [str(fault) for fault in error.faults[:LISTED_FAULTS]]
+        if (more := len(error.faults) - LISTED_FAULTS) > 0:
+            faults.append(f"and {'at least ' if error.is_cut else ''}{more} more")
         raise _refusal(name, "; ".join(faults)) from None
 
 

@@ -224,3 +224,6 @@ def test_a_file_with_many_faults_lists_ten() -> None:
     (fault,) = CloudStackIntake().take(None, [("a.json", json.dumps(body).encode())]).refused
     assert fault.problem.count("must be a folder, a file and a value or null") == 10
     assert fault.problem.endswith("; and 2 more")
+    body["vm_metadata"] = [3] * 5000
+    (fault,) = CloudStackIntake().take(None, [("a.json", json.dumps(body).encode())]).refused
+    assert fault.problem.endswith("; and at least 991 more")

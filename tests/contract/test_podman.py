@@ -62,6 +62,15 @@ def spec_of(image: TinyImage, name: str = "one", command: tuple[str, ...] = SLEE
     return ContainerSpec(name=name, image=Digest(image.id), command=command, **(plain | fields))  # type: ignore[arg-type]
 
 
+def await_end(engine: PodmanEngine, name: str = "one") -> None:
+    """Wait until a container has ended by itself: one that is stopped at once may not have done anything yet."""
+    for _ in range(500):
+        if engine.inspect(name).state is ContainerState.EXITED:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"{name} did not end in 10 s")
+
+
 @pytest.fixture
 def namespace() -> Iterator[str]:
     name = f"vrt-engine-{os.getpid()}"
@@ -114,17 +123,14 @@ def test_temporary_folders_have_their_mode_in_checks_and_after_a_restart(
     engine.create(spec)
     for _ in range(2):
         engine.start("one")
-        engine.stop("one", 1)
+        await_end(engine)
     assert len([line for line in engine.logs("one", 100, follow=False) if b"drwxrwxrwt" in line]) == 2
 
 
 def test_the_log_file_stays_bounded(engine: PodmanEngine, image: TinyImage) -> None:
     engine.create(spec_of(image, command=("/bin/sh", "-c", "yes 0123456789 | head -c 6000000")))
     engine.start("one")
-    for _ in range(500):
-        if engine.inspect("one").state is ContainerState.EXITED:
-            break
-        time.sleep(0.02)
+    await_end(engine)
     log = engine._requests.inspected("one")["HostConfig"]["LogConfig"]["Path"]
     assert Path(log).stat().st_size <= 1024 * 1024 + 4096
     assert len(list(engine.logs("one", 10, follow=False))) == 10

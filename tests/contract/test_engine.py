@@ -147,6 +147,20 @@ def test_an_image_is_removed_once_and_only_when_unused(engine: Engine, image: Ti
     assert engine.images() == ()
 
 
+def test_an_image_outlives_one_with_the_same_layers_and_more_above_them(
+    engine: Engine, image: TinyImage, spec: Make
+) -> None:
+    longer = engine.load(build("longer", above="one").stream())
+    longest = engine.load(build("longest", above="one more").stream())
+    assert set(engine.images()) == {image.id, longer, longest}
+    engine.remove_image(longer)
+    assert set(engine.images()) == {image.id, longest}
+    engine.remove_image(longest)
+    assert engine.images() == (image.id,)
+    engine.create(spec("one", *OBEDIENT))
+    assert engine.start("one").pid
+
+
 def test_a_saved_image_is_the_same_again(engine: Engine, image: TinyImage) -> None:
     archive = b"".join(engine.save(Digest(image.id)))
     engine.remove_image(Digest(image.id))

@@ -73,6 +73,10 @@ class EngineClient(ABC):
         response = self._send(action, "post", path, deadline=deadline, params=params, data=data, headers=_JSON)
         return self.decoded(action, response)
 
+    def name_image(self, action: str, image: str, repository: str, tag: str) -> None:
+        """Give an image a name. An engine confirms with a text or with nothing."""
+        self._send(action, "post", f"/images/{image}/tag", params={"repo": repository, "tag": tag})
+
     def delete(self, action: str, path: str, **params: str) -> None:
         self._send(action, "delete", path, params=params)
 

@@ -84,7 +84,7 @@ class DockerImages:
         return image
 
     def _name(self, image: ImageId, repository: str) -> None:
-        self._client.post(f"name image {image}", f"/images/{image}/tag", repo=repository, tag=bare(image))
+        self._client.name_image(f"name image {image}", image, repository, bare(image))
 
     def _untag(self, action: str, reference: str) -> None:
         try:

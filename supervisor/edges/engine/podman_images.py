@@ -1,4 +1,8 @@
-"""Images in the storage of Podman, which is the supervisor's own."""
+"""Images in the storage of Podman, which is the supervisor's own.
+
+Each has a name. To Podman an image without one, whose layers are the first of another image, is only a step towards
+that image: it is not listed, and removed with it (Podman 4.3, `podman-image-rm`, `podman-images --all`).
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from supervisor.values.names import ImageId
 
 LOAD_DEADLINE = 300.0
 
+_REPOSITORY = "localhost/vr-supervisor"
 _NOT_FOUND = 404
 
 
@@ -30,8 +35,9 @@ class PodmanImages:
         names = answer.get("Names") or []
         if len(names) != 1:
             raise EngineError(f"cannot load an image: the archive holds {len(names)} images instead of one")
-        image = self._client.get(f"inspect image {names[0]}", f"/images/{names[0]}/json")
-        return image_id(image["Id"])
+        image = image_id(self._client.get(f"inspect image {names[0]}", f"/images/{names[0]}/json")["Id"])
+        self._name(image)
+        return image
 
     def save(self, image: ImageId) -> Iterator[bytes]:
         if not self.exists(image):
@@ -40,14 +46,25 @@ class PodmanImages:
         return self._client.download(f"save image {image}", path, LOAD_DEADLINE, format="docker-archive")
 
     def all(self) -> tuple[ImageId, ...]:
-        return tuple(sorted({image_id(image["Id"]) for image in self._client.get("list images", "/images/json") or ()}))
+        listed = self._client.get("list images", "/images/json", all="true") or ()
+        return tuple(sorted({image_id(image["Id"]) for image in listed}))
 
     def exists(self, image: ImageId) -> bool:
         return self._client.exists(f"look for image {image}", f"/images/{bare(image)}/exists")
 
     def remove(self, image: ImageId) -> None:
         try:
+            self._name_all()
             self._client.delete(f"remove image {image}", f"/images/{bare(image)}")
         except RefusedError as error:
             if error.status != _NOT_FOUND and self.exists(image):
                 raise
+
+    def _name_all(self) -> None:
+        """Give a name to what a former supervisor, or an operator, loaded without one."""
+        for listed in self._client.get("list images", "/images/json", all="true") or ():
+            if not listed.get("RepoTags"):
+                self._name(image_id(listed["Id"]))
+
+    def _name(self, image: ImageId) -> None:
+        self._client.name_image(f"name image {image}", bare(image), _REPOSITORY, bare(image))

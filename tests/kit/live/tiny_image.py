@@ -28,25 +28,26 @@ class TinyImage:
             yield self.archive[start : start + size]
 
 
-def build(note: str = "") -> TinyImage:
-    """Build it; another `note` gives another image id over the same layer."""
-    layer = _layer()
-    packed = gzip.compress(layer, compresslevel=1, mtime=0)
+def build(note: str = "", above: str = "") -> TinyImage:
+    """Build it; another `note` gives another image id over the same layer, `above` one more layer on top of it."""
+    layers = [_layer(), *([_tar({"above": above.encode()})] if above else [])]
+    packed = [gzip.compress(layer, compresslevel=1, mtime=0) for layer in layers]
+    digests = [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers]
     config = json.dumps(
         {
             "architecture": "amd64",
             "os": "linux",
             "config": {"Env": ["PATH=/bin", "FROM_IMAGE=yes"], "Entrypoint": ["/bin/false"], "Labels": {"note": note}},
-            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
-            "history": [{"created_by": "tests"}],
+            "rootfs": {"type": "layers", "diff_ids": digests},
+            "history": [{"created_by": "tests"} for _ in layers],
         },
         sort_keys=True,
     ).encode()
-    layer_name = f"blobs/sha256/{hashlib.sha256(packed).hexdigest()}"
+    blobs = {f"blobs/sha256/{hashlib.sha256(blob).hexdigest()}": blob for blob in packed}
     config_digest = hashlib.sha256(config).hexdigest()
     config_name = f"blobs/sha256/{config_digest}"
-    manifest = json.dumps([{"Config": config_name, "RepoTags": None, "Layers": [layer_name]}]).encode()
-    archive = _tar({"manifest.json": manifest, config_name: config, layer_name: packed})
+    manifest = json.dumps([{"Config": config_name, "RepoTags": None, "Layers": list(blobs)}]).encode()
+    archive = _tar({"manifest.json": manifest, config_name: config} | blobs)
     return TinyImage(f"sha256:{config_digest}", archive)
 
 

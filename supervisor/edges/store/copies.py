@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from supervisor.edges.store.rescue import COPIES, examine, sync_folder
@@ -13,8 +14,8 @@ from supervisor.values.errors import StateError
 ROOM = 16 << 20  # bytes that a copy leaves to the services: their state is on the same disk
 
 
-def write_copy(path: Path) -> None:
-    """Write a copy of the store; the newest one before it becomes the older one.
+def write_copy(path: Path, copy_into: Callable[[Path], None]) -> None:
+    """Write a copy of the store with `copy_into`; the newest one before it becomes the older one.
 
     Raises StateError: when it cannot be written or read back; both former copies are unchanged.
     """
@@ -23,8 +24,7 @@ def write_copy(path: Path) -> None:
         _refuse_without_room(path)
         _clear(fresh)
         os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
-            database.execute("VACUUM INTO ?", (str(fresh),))
+        copy_into(fresh)
         reason, number = examine(fresh)
         if number is None:
             raise StateError(f"cannot copy {path}: what was written cannot be read: {reason or 'it is empty'}")

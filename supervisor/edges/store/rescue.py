@@ -64,7 +64,10 @@ def _format(path: Path) -> int:
 
 
 def examine(path: Path) -> tuple[str, int | None]:
-    """Return why a file cannot be used (empty: it can, or is missing), and the number of its last change if it can."""
+    """Return why a file cannot be used (empty: it can, or is missing), and the number of its last change if it can.
+
+    Raises StateError: when another process uses it, which is no damage.
+    """
     if not path.exists() and not path.is_symlink():
         return "", None
     if not path.is_file() or path.is_symlink():
@@ -75,6 +78,8 @@ def examine(path: Path) -> tuple[str, int | None]:
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
             return _examined(database)
     except (sqlite3.Error, ValueError) as error:
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF == sqlite3.SQLITE_BUSY:
+            raise StateError(f"cannot use {path}: another process uses it") from error
         return str(error), None
 
 

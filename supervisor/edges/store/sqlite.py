@@ -51,7 +51,7 @@ class SqliteStore(
 
     def save_copy(self) -> None:
         self.write_missing_files()
-        write_copy(self._file.path)
+        write_copy(self._file.path, self._file.copy_into)
 
     @property
     def has_replaced(self) -> bool:

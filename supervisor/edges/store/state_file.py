@@ -1,15 +1,18 @@
 """The file of the store (SQLite, write-ahead log, every commit synced): opened, changed as one, numbered, closed.
 
+It is open for this process alone. The index of the log is then in memory (SQLite, "Use of WAL without shared memory"):
+in a mapped file beside the state, a disk that fails or turns read-only would end the process with SIGBUS.
+
 The subjects (`generations`, `journal`, …) see to its tables, `rescue` to a file that is damaged.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,9 @@ from supervisor.edges.store.rescue import rescue
 from supervisor.edges.store.schema import MIGRATIONS
 from supervisor.values.errors import StateError
 
-BUSY_MS = 5000  # how long a change waits for another process that uses the file
+BUSY_SECONDS = 5.0  # how long opening waits for another process that uses the file
+_STEP_PAGES = 256  # of a copy: others use the store between two steps
+_STEP_WAIT_SECONDS = 0.01  # before the next step, where a change is under way
 
 
 class StateFile:
@@ -28,7 +33,7 @@ class StateFile:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.path = folder, folder / "state.db"
-        self._lock = threading.RLock()
+        self._lock, self._copying = threading.RLock(), threading.Lock()
         self.changes = 0
         self.has_replaced = True  # True if the log may hold pages of configuration that was replaced
         try:
@@ -37,7 +42,10 @@ class StateFile:
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
             self.path.chmod(0o600)  # an operator who restored the file may have left it readable
             os.chown(self.path, os.geteuid(), os.getegid())
-            self._database = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+            self._database = sqlite3.connect(
+                self.path, BUSY_SECONDS, check_same_thread=False, isolation_level=None
+            )  # used from several threads: the library is built for it (`sqlite3.threadsafety` 3)
+            self._database.execute("PRAGMA locking_mode=EXCLUSIVE")  # before the log is first used
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=FULL")
             self._database.execute("PRAGMA foreign_keys=ON")
@@ -47,10 +55,19 @@ class StateFile:
             raise StateError(f"cannot open {self.path}: {error}") from error
 
     def close(self) -> None:
-        with self._lock:
+        with self._copying, self._lock:
             self._database.close()
 
-    @contextmanager
+    def copy_into(self, path: Path) -> None:
+        """Copy the content into another file, a few pages at a time: a change meanwhile is in the copy too.
+
+        Raises sqlite3.Error: when it cannot be read or written.
+        """
+        with self._copying, contextlib.closing(sqlite3.connect(path, isolation_level=None)) as copy:
+            self._database.backup(copy, pages=_STEP_PAGES, sleep=_STEP_WAIT_SECONDS)
+            copy.execute("PRAGMA journal_mode=DELETE")  # the copy is one file
+
+    @contextlib.contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
         """Make the block's changes in one transaction; a nested use joins the outer one."""
         with self._lock:
@@ -94,17 +111,13 @@ class StateFile:
     def erase_replaced(self) -> None:
         """Write the log back and cut it off: until then it holds pages of configuration that was replaced.
 
-        Nothing happens when it holds none. While another process reads the file, the log stays as it is.
+        Nothing happens when it holds none.
         """
         with self._lock:
             if not self.has_replaced:
                 return
             try:
-                self._database.execute("PRAGMA busy_timeout=0")  # while a copy is written, others need the store
-                try:
-                    (is_busy, *_) = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                finally:
-                    self._database.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+                (is_busy, *_) = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 self.has_replaced = bool(is_busy)
             except sqlite3.Error as error:
                 raise StateError(f"cannot write the log of the state file back: {error}") from error

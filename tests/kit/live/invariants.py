@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import tempfile
 import time
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from lab.router import Router
@@ -16,6 +19,7 @@ from supervisor.edges.engine import make_engine
 from supervisor.edges.network import structure, table
 from supervisor.edges.store import SqliteStore
 from supervisor.values.release import InstanceState
+from supervisor.values.state import Instance
 
 ISOLATED = tuple(name for name, service in SERVICES.items() if service.is_isolated)
 
@@ -106,10 +110,19 @@ def _stale_addresses(router: Router, interfaces: dict[str, str]) -> list[str]:
     return [f"map elements lead to {address}" for address in sorted(inside - living)]
 
 
+def stored_instances(state: Path) -> tuple[tuple[Instance, InstanceState], ...]:
+    """Read the instances from a copy of a store that is at rest: the supervisor has the file for itself."""
+    with tempfile.TemporaryDirectory() as folder:
+        for place in state.glob("state.db*"):
+            shutil.copyfile(place, Path(folder) / place.name)
+        with closing(SqliteStore(Path(folder))) as store:
+            assert not store.losses, store.losses
+            return store.instances()
+
+
 def _wrong_elements(router: Router) -> list[str]:
     """Return map elements that frontends of the active instances need and the kernel lacks, and excess inside ports."""
-    with closing(SqliteStore(router.state)) as store:
-        active = [instance for instance, state in store.instances() if state is InstanceState.ACTIVE]
+    active = [instance for instance, state in stored_instances(router.state) if state is InstanceState.ACTIVE]
     listing = json.loads(
         run_inside(router.lab.router, ["nft", "-j", "list", "table", structure.FAMILY, structure.NAME])
     )

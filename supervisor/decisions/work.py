@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 from supervisor.values.state import Reading, Tally
 
@@ -99,6 +100,15 @@ def sum_kinds(works: Iterable[Work]) -> tuple[tuple[str, int], ...]:
     for work in works:
         counts.update(dict(work.all_kinds))
     return tuple(sorted(counts.items(), key=lambda kind: (-kind[1], kind[0])))
+
+
+def of_others(reading: Reading, own: Collection[IPv4Address]) -> Reading:
+    """Return a reading without what the router asked for itself, the supervisor's probes included: it is no client.
+
+    A probe of any address of an interface comes from the interface's first one (kernel: `prefsrc` of local routes).
+    """
+    texts = {str(address) for address in own}
+    return Reading(tuple(tally for tally in reading.parts if tally.source not in texts), reading.servers)
 
 
 def _by_key(tallies: Sequence[Tally]) -> dict[Key, Tally]:

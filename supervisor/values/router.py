@@ -161,3 +161,8 @@ class RouterConfig:
     def service_addresses(self) -> tuple[IPv4Address, ...]:
         """Every address that guests of any network call services at, each once."""
         return tuple(dict.fromkeys(address for network in self.networks for address in network.service_addresses))
+
+    @property
+    def own_addresses(self) -> frozenset[IPv4Address]:
+        """The router's own addresses in every network, the public ones included."""
+        return frozenset((*self.service_addresses, *(address.ip for address in self.public_addresses)))

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from supervisor.decisions.error_rate import jump
-from supervisor.decisions.work import Soaked, Span, span
+from supervisor.decisions.work import Soaked, Span, of_others, span
 from supervisor.loop.care.keeper import Keeper
 from supervisor.loop.generations.instances import target_of
 from supervisor.loop.handover.run import HandoverRun
@@ -109,7 +109,8 @@ def read_counters(world: World, instance: Instance, definition: ServiceDefinitio
             target = target_of(world.folders, instance, definition)
             sources = world.renderer.probes(definition.manifest, (counter.source,), router, instance)
             if sources:  # there is none where its `when` says so
-                readings[counter.name] = world.prober.tally(sources[0], counter, target)
+                reading = world.prober.tally(sources[0], counter, target)
+                readings[counter.name] = of_others(reading, router.own_addresses)
         except SupervisorError as error:
             log.debug("counters not read", extra={"service": instance.service, "reason": str(error)})
     return readings

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
+
 import pytest
 
-from supervisor.decisions.work import Soaked, Work, since, span
+from supervisor.decisions.work import Soaked, Work, of_others, since, span
 from supervisor.values.state import Reading, Tally
 
 
@@ -43,6 +45,13 @@ def test_kinds_are_counted_from_the_reading_before() -> None:
     before = Tally("", 3, 9, kinds=(("REFUSED", 2), ("SERVFAIL", 1)))
     now = Tally("", 7, 20, kinds=(("REFUSED", 2), ("SERVFAIL", 5)))
     assert since(now, before, None) == Work(4, 11, kinds=(("SERVFAIL", 4),))
+
+
+def test_the_router_itself_is_no_client() -> None:
+    servers = (Tally("web/one", 1, 2, "203.0.113.2"),)
+    reading = Reading((Tally("web", 0, 1, "203.0.113.2"), Tally("web", 3, 9, "203.0.113.20")), servers)
+    assert of_others(reading, {IPv4Address("203.0.113.2")}) == Reading(reading.parts[1:], servers)
+    assert of_others(reading, ()) == reading
 
 
 def counted(number: int) -> Reading:

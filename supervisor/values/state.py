@@ -128,6 +128,10 @@ class Endpoint:
         return f"{self.address or '*'}:{self.port}/{self.protocol}"
 
 
+Sides = tuple[str, ...] | None
+"""The interfaces at which clients may call a frontend; None: at any. They change while an instance goes on."""
+
+
 @dataclass(frozen=True, slots=True)
 class AddressFrontend:
     """A frontend of an isolated service: an outside endpoint and the port inside the namespace."""
@@ -137,11 +141,15 @@ class AddressFrontend:
     inside_port: int
     item: object = field(default=None, compare=False)  # what `each` gave, for templates; not kept
     is_open: bool = field(default=True, compare=False)  # False: nothing is led there for now
+    sides: Sides = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class PortFrontend:
-    """A frontend of a router-mode service: a port on some interfaces, and the generation's own port."""
+    """A frontend of a router-mode service: a port on some interfaces, and the generation's own port.
+
+    Where both ports are the same nothing is rewritten: there are no `interfaces`, and `sides` says who may call it.
+    """
 
     name: str
     protocol: Protocol
@@ -150,6 +158,7 @@ class PortFrontend:
     interfaces: tuple[str, ...]
     item: object = field(default=None, compare=False)
     is_open: bool = field(default=True, compare=False)
+    sides: Sides = field(default=None, compare=False)
 
 
 ResolvedFrontend = AddressFrontend | PortFrontend

@@ -117,7 +117,7 @@ FRONTEND = Record(
         Field("port", PORT_EXPRESSION, True, about="expression: the port that clients use"),
         Field("inside", PORT_EXPRESSION, True, about="isolated: expression; router: the name of a port of `ports`"),
         Field("address", EXPRESSION, about="isolated only: expression giving the address that clients use"),
-        Field("interfaces", EXPRESSION, about="router only: expression giving names of interfaces"),
+        Field("interfaces", EXPRESSION, about="expression giving names of the interfaces at which clients may call"),
         Field("each", EXPRESSION, about="expression giving a sequence: one frontend for every item"),
         Field("open", EXPRESSION, about="expression: while it is false, nothing is led there"),
     ),
@@ -161,8 +161,8 @@ STATE = Record(
 )
 
 
-def _frontends_need(network: NetworkMode, key: str, never: str) -> Schema:
-    item = {"required": [key], "not": {"required": [never]}}
+def _frontends_need(network: NetworkMode, key: str, never: str | None = None) -> Schema:
+    item: Schema = {"required": [key], **({"not": {"required": [never]}} if never else {})}
     return {
         "if": {"properties": {"network": {"const": str(network)}}, "required": ["network"]},
         "then": {"properties": {"frontends": {"items": item}}},
@@ -238,7 +238,7 @@ MANIFEST = Record(
         Field("requires", ListOf(NAME, is_set=True), about="services that must be in the same bundle"),
     ),
     conditions=(
-        _frontends_need(NetworkMode.ISOLATED, "address", "interfaces"),
+        _frontends_need(NetworkMode.ISOLATED, "address"),
         _frontends_need(NetworkMode.ROUTER, "interfaces", "address"),
         _reload_needed(),
         _TAKEOVER_NEEDED,

@@ -33,6 +33,7 @@ from supervisor.values.state import (
     RenderedFile,
     ResolvedFrontend,
     ResolvedProbe,
+    Sides,
 )
 from supervisor.values.undertaking import ResolvedUndertaking
 
@@ -182,12 +183,17 @@ def _frontend(
     if manifest.network is NetworkMode.ISOLATED:
         address = _address(scope, frontend.address or "", f"{place}.address")
         inside = _port(scope, frontend.inside, f"{place}.inside")
-        return AddressFrontend(name, Endpoint(address, frontend.protocol, port), inside, item, is_open)
-    interfaces = _interfaces(scope, frontend.interfaces or "", f"{place}.interfaces")
+        sides = _sides(scope, frontend.interfaces, f"{place}.interfaces")
+        return AddressFrontend(name, Endpoint(address, frontend.protocol, port), inside, item, is_open, sides)
     ports = dict(instance.ports)
     if frontend.inside not in ports:
         raise scope.refuse(f"{place}.inside", f"no port {frontend.inside} was allocated")
-    return PortFrontend(name, frontend.protocol, port, ports[frontend.inside], interfaces, item, is_open)
+    inside = ports[frontend.inside]
+    if inside == port:  # nothing is rewritten: the interfaces only say who may call
+        sides = _sides(scope, frontend.interfaces, f"{place}.interfaces")
+        return PortFrontend(name, frontend.protocol, port, inside, (), item, is_open, sides)
+    interfaces = _interfaces(scope, frontend.interfaces or "", f"{place}.interfaces")
+    return PortFrontend(name, frontend.protocol, port, inside, interfaces, item, is_open)
 
 
 def _claims(frontend: ResolvedFrontend) -> Iterator[str]:
@@ -197,6 +203,8 @@ def _claims(frontend: ResolvedFrontend) -> Iterator[str]:
         case AddressFrontend(outside=outside, inside_port=inside):
             yield f"{outside}"
             yield f"inside port {inside}/{outside.protocol}"
+        case PortFrontend(protocol=protocol, port=port, inside_port=inside) if port == inside:
+            yield f"port {port}/{protocol}"
         case PortFrontend(protocol=protocol, port=port, interfaces=interfaces):
             yield from (f"{interface}:{port}/{protocol}" for interface in interfaces)
 
@@ -218,6 +226,13 @@ def _address(scope: Scope, text: str, place: str) -> IPv4Address:
         return value if isinstance(value, IPv4Address) else IPv4Address(str(value))
     except ValueError as error:
         raise scope.refuse(place, f"{value!r:.40} is not an IPv4 address") from error
+
+
+def _sides(scope: Scope, text: str | None, place: str) -> Sides:
+    """Return the interfaces that an expression gives; None: it gives none, or there is no expression."""
+    if text is None or scope.expression(text, place) is None:
+        return None
+    return _interfaces(scope, text, place)
 
 
 def _interfaces(scope: Scope, text: str, place: str) -> tuple[str, ...]:

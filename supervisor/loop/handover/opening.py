@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from supervisor.decisions.handover import current
 from supervisor.loop.generations.allocation import Allocator
 from supervisor.loop.generations.definitions import Definitions
-from supervisor.loop.generations.frontends import shut
+from supervisor.loop.generations.frontends import admit
 from supervisor.loop.generations.instances import active_of, version_of
 from supervisor.loop.handover.announcement import announce_waiver
 from supervisor.loop.handover.run import HandoverRun, Listener, ReloadFiles, RunContext, Side
@@ -55,7 +55,7 @@ class Opening:
         context = RunContext(self._world, began, now)
         run = HandoverRun(recorded, context, Side(candidate, definition, router), former, listeners)
         try:
-            shut(self._world, candidate)
+            admit(self._world, candidate)
         except SupervisorError as error:  # what is recorded is carried out; the worker's next look repeats this
             log.warning("frontends not as configured", extra={"service": self._service, "reason": str(error)})
         if order.waiver.words:

@@ -33,8 +33,9 @@ class Frontend:
     """A port at which clients reach the service.
 
     isolated: `address` (expression) and `port` (expression) outside; `inside` (expression) is the port in the
-    namespace. router: `port` outside, `inside` the name of an inside port, on the interfaces that `interfaces`
-    (expression giving a sequence of names) lists. With `each`, one frontend for every item.
+    namespace. router: `port` outside, `inside` the name of an inside port. Clients call at the interfaces that
+    `interfaces` (expression giving a sequence of names) lists; isolated without it, or where it gives none: at any.
+    With `each`, one frontend for every item.
     """
 
     name: str  # template

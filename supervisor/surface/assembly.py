@@ -96,7 +96,7 @@ class LocalIntake:
 
     def __init__(self, settings: Settings, bounds: Callable[[], Bounds]) -> None:
         self._settings = settings
-        self._commands = CloudStackIntake(kernel_cards, bounds)
+        self._commands = CloudStackIntake(kernel_cards, bounds, settings.pool)
 
     def take(self, stored: str | None, files: Sequence[tuple[str, bytes]]) -> Taken:
         return self._commands.take(stored, files)

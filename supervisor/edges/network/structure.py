@@ -82,7 +82,7 @@ CHAINS = f"""
     # of a generation that lost its traffic if tracking was flushed in mid-stream. Router-mode services keep the address
     # (`redirect` would replace it by the interface's first, or by loopback): ports only. A frontend at an address comes
     # before a port at any address. Where a client calls at another interface than the frontend's, nothing is led
-    # anywhere: it meets the router's own rules, and nobody who listens. So do decrypted packets of other gateways, which
+    # anywhere: it meets the router's own rules, and nobody who listens. So do decrypted packets of other gateways: they
     # arrive at the public interface.
     chain nat_in {{
         type nat hook prerouting priority dstnat - 1; policy accept;
@@ -122,8 +122,8 @@ CHAINS = f"""
     # on the first packet only, and a CONNMARK restore wipes marks that were set earlier. Inside addresses and ports are
     # not for clients: what did not come through a frontend is dropped. So is what a service begins that may not connect
     # to others; in the middle of a stream it goes on, for connection tracking may have been flushed. Generations of one
-    # service tell each other what they know where @synced says so. A service begins nothing with the router itself. Where
-    # a daemon listens by itself, it is called at the interfaces in @guarded_sides only.
+    # service tell each other what they know where @synced says so. A service begins nothing with the router itself. A
+    # daemon that listens by itself is called at the interfaces in @guarded_sides only.
     chain admit_forward {{
         type filter hook forward priority -1; policy accept;
         iifname "vrs*" oifname "vrs*" ip saddr . ip daddr . tcp dport @synced {_ADMIT} accept

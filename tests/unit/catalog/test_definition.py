@@ -207,7 +207,6 @@ SHAPES: list[tuple[Break, str]] = [
     (put("reload.signal", "HUP"), "reload.signal"),
     (drop("reload"), "config[0].on_change"),
     (put("frontends.0.protocol", "sctp"), "frontends[0].protocol"),
-    (put("frontends.0.interfaces", "[]"), "frontends[0].interfaces"),
     (lambda target: target["frontends"][0].pop("address"), "frontends[0].address"),
     (put("readiness.probes", []), "readiness.probes"),
     (put("readiness.probes", [{}]), "readiness.probes[0]"),

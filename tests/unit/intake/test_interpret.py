@@ -251,7 +251,9 @@ _OWN = {
     "cmdline": LINE,
     "ips": {
         "eth0": [{"add": True, "nw_type": "guest", "device": "eth0", "cidr": "10.1.1.1/24", "public_ip": "10.1.1.1"}],
-        "eth1": [{"add": True, "nw_type": "control", "device": "eth1", "public_ip": "169.254.3.4"}],
+        "eth1": [
+            {"add": True, "nw_type": "control", "device": "eth1", "cidr": "169.254.3.4/16", "public_ip": "169.254.3.4"}
+        ],
         "eth2": [
             {"add": True, "nw_type": "public", "device": "eth2", "cidr": "203.0.113.23/24", "public_ip": "203.0.113.23"}
         ],

@@ -74,7 +74,7 @@ def traffic_table(
         active_ports=_ports(led_to),
         alive_ports=_ports(answering),
         outgoing=tuple(sorted({item.link.interface for item in answering if item.link and item.masquerades})),
-        guarded_ports=_guarded(answering, closed),
+        guarded_ports=_guarded((*serving, *_unserved(serving, answering)), closed),
         held_ports=tuple(sorted(set(held), key=lambda item: (item.port, item.inside))),
         pinned=tuple(pinned),
         synced=_synced(answering),
@@ -194,6 +194,12 @@ def with_sides(instance: Instance, sides: Mapping[str, Sides]) -> Instance:
         return instance
     frontends = (replace(frontend, sides=sides.get(frontend.name, frontend.sides)) for frontend in instance.frontends)
     return replace(instance, frontends=tuple(frontends))
+
+
+def _unserved(active: tuple[Instance, ...], alive: Iterable[Instance]) -> Iterator[Instance]:
+    """Yield the instances of services of which none is active."""
+    served = {instance.service for instance in active}
+    yield from (instance for instance in alive if instance.service not in served)
 
 
 def newer_sides(known: SidesOf, instance: Instance, alive: Iterable[Instance]) -> SidesOf:

@@ -61,7 +61,13 @@ drain: {deadline: 20s, signal: SIGUSR1}
 soak: 2s
 ports: {http: 80}
 frontends:
-  - {name: web, each: router.networks, address: item.gateway, protocol: tcp, port: 80, inside: 8000 + index}
+  - name: web
+    each: router.networks
+    address: item.gateway
+    protocol: tcp
+    port: 80
+    inside: 8000 + index
+    interfaces: router.sides(item.gateway)
 sync_port: 7000
 knowledge:
   - source: {socket: {runtime: run, path: control, send: knowledge}}
@@ -111,6 +117,8 @@ undertakings:
     probe: {exec: {command: "{{ item.name }}"}}
     call: {exec: {command: "{{ item.name }}"}}
 ports: {ike: 500}
+frontends:
+  - {name: ike, protocol: udp, port: 500, inside: ike, interfaces: "INTERFACES"}
 """
     + WATCHES,
 }

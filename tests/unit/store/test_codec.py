@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -74,3 +75,19 @@ def test_an_instance_of_an_older_journal_has_open_frontends_and_nobodys_guest() 
     fields = json.loads(dump_instance(mine))
     del fields["mac"]
     assert load_instance(json.dumps(fields)).mac == NO_MAC
+
+
+def test_the_sides_of_frontends_are_kept_and_a_record_from_before_has_none() -> None:
+    digest = Digest("sha256:" + "0" * 64)
+    web = AddressFrontend("web", Endpoint(IPv4Address("203.0.113.10"), Protocol.TCP, 80), 8080, sides=("eth2", "eth0"))
+    shut = replace(web, name="nobody", inside_port=8081, is_open=False, sides=())
+    keys = PortFrontend("ike", Protocol.UDP, 500, 500, (), sides=("eth2",))
+    mine = Instance(ServiceName("web"), 1, "1", "r1", digest, digest, None, (), (web, shut, keys))
+    text = dump_instance(mine)
+    assert [one.sides for one in load_instance(text).frontends] == [("eth2", "eth0"), (), ("eth2",)]
+    fields = json.loads(text)
+    del fields["sides"]
+    fields["frontends"][2][5] = ["eth2"]  # as once, when they said nothing
+    found = load_instance(json.dumps(fields))
+    assert found == mine
+    assert [one.sides for one in found.frontends] == [None, None, None]

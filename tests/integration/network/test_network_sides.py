@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -13,9 +14,10 @@ import pytest
 
 from supervisor.decisions.addresses import allocate_link
 from supervisor.decisions.traffic import traffic_table
+from supervisor.edges.network import table as text
 from supervisor.edges.network.admission import Admission
-from supervisor.edges.network.guard import NftGuard
 from supervisor.edges.network.links import IpLinks
+from supervisor.edges.network.structure import TABLE
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import Digest, ServiceName
@@ -28,7 +30,7 @@ from supervisor.values.state import (
     ResolvedFrontend,
     Sides,
 )
-from tests.integration.network.network_peers import Server, closing
+from tests.integration.network.network_peers import Server, TcpClient, UdpClient, closing
 from tests.kit.live.network_router import Router, entered, tool
 from tests.kit.live.reachability import reached, sides
 from tests.kit.live.scanner import ALL_PORTS, Origin, answered_ports, open_ports
@@ -39,6 +41,7 @@ TCP, UDP = Protocol.TCP, Protocol.UDP
 TIER, OTHER_TIER, PUBLIC, VIP = "10.99.1.1", "10.99.3.1", "203.0.113.2", "203.0.113.10"
 GUESTS, WIRE = ("eth0", "eth3"), "eth2"
 SERVICE_PORTS = {53, 67, 80, 500, 1153, 1167, 4500, 8001, 8002, 8003, 8004, 8005, 8080, 8081, 8443, 9531, 9999}
+DATA = Path(__file__).parents[2] / "data/network"
 FEW_PORTS = tuple(sorted(SERVICE_PORTS | set(range(1, 1200))))
 IKE = (500, 4500)
 
@@ -106,7 +109,7 @@ class Sided:
 
 
 @pytest.fixture
-def sided(firewalled: Router) -> Iterator[Sided]:
+def placed(firewalled: Router) -> Iterator[Sided]:
     """A router with services. Its own firewall lets IKE in from everywhere: what guests are kept from is our doing."""
     for port in IKE:
         tool("iptables", "-A", "INPUT", "-p", "udp", "--dport", str(port), "-j", "ACCEPT")
@@ -122,13 +125,15 @@ def sided(firewalled: Router) -> Iterator[Sided]:
         opened.enter_context(closing(Server("names").udp(1153).udp(1167).tcp(1153)))
         opened.enter_context(closing(Server("keys").udp(500).udp(4500)))
         opened.enter_context(closing(Server("metrics").tcp(9531, "127.0.0.1")))
-        router = Sided(firewalled, opened)
-        traffic = NftTraffic()
-        traffic.apply(traffic_table(router.active, []))
-        guard = NftGuard(traffic, admission=Admission())
-        guard.start()
-        opened.callback(guard.remove)
-        yield router
+        Admission().ensure()
+        opened.callback(Admission().remove)
+        yield Sided(firewalled, opened)
+
+
+@pytest.fixture
+def sided(placed: Sided) -> Sided:
+    NftTraffic().apply(traffic_table(placed.active, []))
+    return placed
 
 
 RULES = {"rule": (53, 80, 8443), "page": (8081,)}
@@ -191,6 +196,112 @@ def test_a_side_reaches_nothing_else_at_any_port(
                 expected = with_own_sockets(kind, {TCP: expected, UDP: frozenset()})[TCP]
             assert open_ports(address, ALL_PORTS, origin) == expected, address
     record("seconds", round(time.monotonic() - began, 1))
+
+
+def test_frontends_of_manifests_that_say_nothing_are_reached_from_everywhere(sided: Sided) -> None:
+    NftTraffic().apply(traffic_table(list(map(without_sides, sided.active)), []))
+    for side in ("public", "peer", "other tier", "container"):
+        origin = sided.origins()[side]
+        with entered(origin.namespace):
+            assert open_ports(TIER, (80, 8080), origin) == {80, 8080}, side
+
+
+class Caller(threading.Thread):
+    """A client that connects without pause in the namespace of the thread that makes it, and counts what fails."""
+
+    def __init__(self, address: str, port: int) -> None:
+        super().__init__(daemon=True)
+        self.answered_by: set[str] = set()
+        self.failed: list[str] = []
+        self._target, self._done = (address, port), threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        while not self._done.is_set():
+            try:
+                client = TcpClient(self._target)
+                self.answered_by.update(client.greeting[:1])
+                client.close()
+            except OSError as error:
+                self.failed.append(str(error))
+
+    def finish(self) -> None:
+        self._done.set()
+        self.join(10)
+
+
+@contextmanager
+def clients(router: Sided) -> Iterator[None]:
+    """Let guests and the public call meanwhile, and keep connections: none of them is failed."""
+    with entered(router.net.guest):
+        callers = [Caller(TIER, 80), Caller(VIP, 80)]
+        asker = UdpClient((TIER, 53))
+        kept = [TcpClient((TIER, 80)), TcpClient((VIP, 80))]
+        asker.start()
+    with entered(router.net.public):
+        callers.append(Caller(VIP, 8443))
+        kept.append(TcpClient((VIP, 80)))
+    yield
+    asker.finish()
+    for caller in callers:
+        caller.finish()
+        assert caller.answered_by
+    assert asker.sent > 0
+    assert [caller.failed for caller in callers] == [[], [], []]
+    assert (asker.lost, asker.strange) == (0, 0)
+    assert [client.echo() for client in kept] == ["metadata", "balancer", "balancer"]
+    for client in kept:
+        client.close()
+
+
+def test_the_table_of_a_supervisor_from_before_sides_is_replaced_under_its_clients(placed: Sided) -> None:
+    former = list(map(without_sides, placed.active))
+    document = (DATA / "before-sides.nft").read_text()
+    wanted = text.elements(traffic_table(former, []))
+    nothing: dict[str, dict[text.Key, text.Key]] = {name: {} for name in wanted}
+    known = {name: content for name, content in wanted.items() if f" {name} {{" in document}
+    tool("nft", "-f", "-", text=document + text.changes(nothing, {**nothing, **known}))
+    traffic = NftTraffic()
+    assert "8001" in tool("nft", "list", "map", *TABLE.split(), "front")
+    with clients(placed), entered(placed.net.router):
+        time.sleep(0.3)
+        traffic.apply(traffic_table(placed.active, []))
+        time.sleep(0.3)
+    assert traffic.verify()
+    origin = placed.origins()["public"]
+    with entered(origin.namespace):
+        assert open_ports(TIER, (53, 80, 8080), origin) == frozenset()
+
+
+def test_frontends_begin_and_end_to_have_sides_under_their_clients(sided: Sided) -> None:
+    """As an upgrade from a release whose manifests say nothing, and its rollback."""
+    traffic = NftTraffic()
+    tables = [traffic_table(list(map(change, sided.active)), []) for change in (without_sides, lambda one: one)]
+    with clients(sided), entered(sided.net.router):
+        for turn in range(40):
+            traffic.apply(tables[turn % 2])
+            time.sleep(0.02)
+
+
+def test_a_hand_over_moves_the_clients_of_every_side(sided: Sided) -> None:
+    candidate, _ = sided.isolated("candidate", *sided.balancer.frontends)
+    others = [one for one in sided.active if one.service != "balancer"]
+    pair = [replace(one, masquerades=True) for one in (sided.balancer, candidate)]
+    traffic = NftTraffic()
+    with clients(sided), entered(sided.net.router):
+        for turn in range(40):
+            traffic.apply(traffic_table([*others, pair[turn % 2]], pair))
+            time.sleep(0.02)
+    for side in ("guest", "other tier", "public"):
+        with entered(sided.origins()[side].namespace):
+            client = TcpClient((VIP, 80))
+            assert client.greeting[0] == "candidate"
+            client.close()
+
+
+def without_sides(one: Instance) -> Instance:
+    """Return an instance as one of a manifest that says nothing of sides."""
+    return replace(one, frontends=tuple(replace(frontend, sides=None) for frontend in one.frontends))
 
 
 def scanned(address: str, ports: Iterable[int], origin: Origin) -> dict[Protocol, frozenset[int]]:

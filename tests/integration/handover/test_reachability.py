@@ -29,7 +29,7 @@ from tests.kit.live.scanner import ALL_PORTS, Origin, answered_ports, open_ports
 
 pytestmark = [pytest.mark.integration, pytest.mark.lab, pytest.mark.timeout(240)]
 
-PORTS = {
+PORTS: dict[str, tuple[str, dict[str, tuple[int, ...]]]] = {
     ROUTER_GUEST_IP: ("tier", {}),
     VIP: ("public", {"rule": tuple({backend.public_port for backend in BACKENDS})}),
     ROUTER_PUBLIC_IP: ("public", {"rule": (STATISTICS_PORT,)}),

@@ -183,6 +183,7 @@ def test_another_process_of_the_router_reaches_what_listens_on_loopback(sided: S
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("side", sides())
 def test_a_side_reaches_nothing_else_at_any_port(
     sided: Sided, side: str, record: Callable[[str, object], None]

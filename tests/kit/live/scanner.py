@@ -28,7 +28,7 @@ class Origin:
 
 
 def open_ports(
-    address: str, ports: Iterable[int], origin: Origin, *, at_once: int = 900, patience: float = 0.4
+    address: str, ports: Iterable[int], origin: Origin, *, at_once: int = 4000, patience: float = 0.4
 ) -> frozenset[int]:
     """Return the TCP ports of `address` to which a connection opens. The caller is in the origin's namespace.
 

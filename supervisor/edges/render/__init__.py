@@ -184,14 +184,14 @@ def _frontend(
         address = _address(scope, frontend.address or "", f"{place}.address")
         inside = _port(scope, frontend.inside, f"{place}.inside")
         sides = _sides(scope, frontend.interfaces, f"{place}.interfaces")
-        return AddressFrontend(name, Endpoint(address, frontend.protocol, port), inside, item, is_open, sides)
+        return AddressFrontend(name, Endpoint(address, frontend.protocol, port), inside, item, is_open, sides=sides)
     ports = dict(instance.ports)
     if frontend.inside not in ports:
         raise scope.refuse(f"{place}.inside", f"no port {frontend.inside} was allocated")
     inside = ports[frontend.inside]
     if inside == port:  # nothing is rewritten: the interfaces only say who may call
         sides = _sides(scope, frontend.interfaces, f"{place}.interfaces")
-        return PortFrontend(name, frontend.protocol, port, inside, (), item, is_open, sides)
+        return PortFrontend(name, frontend.protocol, port, inside, (), item, is_open, sides=sides)
     interfaces = _interfaces(scope, frontend.interfaces or "", f"{place}.interfaces")
     return PortFrontend(name, frontend.protocol, port, inside, interfaces, item, is_open)
 

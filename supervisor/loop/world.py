@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 from supervisor.loop.damage import DamageReports
 from supervisor.loop.engine_outage import EngineOutage
+from supervisor.loop.fairness import Fairness
 from supervisor.loop.fault_points import NO_FAULTS, FaultPoints
 from supervisor.loop.ledger import Ledger
 from supervisor.loop.recollection import Recollection
 from supervisor.loop.switchboard import Switchboard
 from supervisor.ports.engine import Engine
 from supervisor.ports.files import Folders, Renderer
-from supervisor.ports.network import Associations, Connections, Encapsulation, Links, ReceiveBuffers
+from supervisor.ports.network import Associations, Connections, Encapsulation, Links, ReceiveBuffers, Shares
 from supervisor.ports.probes import Prober
 from supervisor.ports.store import Store
 from supervisor.ports.system import Clock, ExitWatch
@@ -43,6 +44,7 @@ class Kernel:
     buffers: ReceiveBuffers
     gap_sockets: Encapsulation
     associations: Associations
+    shares: Shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,5 +79,6 @@ class World:
     clock: Clock
     kernel: Kernel
     switchboard: Switchboard
+    fairness: Fairness
     shared: SharedMemory = field(default_factory=SharedMemory)
     seams: Seams = Seams()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 
-from supervisor.values.manifest import Protocol
+from supervisor.values.manifest import Fair, Protocol
 from supervisor.values.names import Digest, ImageId, ServiceName
 from supervisor.values.router import GuestNetwork, Host
 
@@ -129,6 +129,14 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """The limits of one entry of a manifest's frontends: all frontends that come of it have one share together."""
+
+    entry: int  # its position among them
+    fair: Fair
+
+
+@dataclass(frozen=True, slots=True)
 class AddressFrontend:
     """A frontend of an isolated service: an outside endpoint and the port inside the namespace."""
 
@@ -137,6 +145,7 @@ class AddressFrontend:
     inside_port: int
     item: object = field(default=None, compare=False)  # what `each` gave, for templates; not kept
     is_open: bool = field(default=True, compare=False)  # False: nothing is led there for now
+    share: Share | None = None  # None: a source may have all of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +159,7 @@ class PortFrontend:
     interfaces: tuple[str, ...]
     item: object = field(default=None, compare=False)
     is_open: bool = field(default=True, compare=False)
+    share: Share | None = None
 
 
 ResolvedFrontend = AddressFrontend | PortFrontend

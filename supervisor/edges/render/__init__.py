@@ -33,6 +33,7 @@ from supervisor.values.state import (
     RenderedFile,
     ResolvedFrontend,
     ResolvedProbe,
+    Share,
 )
 from supervisor.values.undertaking import ResolvedUndertaking
 
@@ -78,6 +79,8 @@ class TemplateRenderer:
             place = f"frontends[{index}]"
             for scope in base.each(frontend.each, None, place):
                 resolved_frontend = _frontend(manifest, instance, frontend, scope, place)
+                if frontend.fair:
+                    resolved_frontend = replace(resolved_frontend, share=Share(index, frontend.fair))
                 for claim in _claims(resolved_frontend):
                     if claim in claims:
                         raise scope.refuse(place, f"{resolved_frontend.name} wants {claim}, which {claims[claim]} has")

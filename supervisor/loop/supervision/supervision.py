@@ -21,6 +21,7 @@ from supervisor.loop.supervision.operations import Operations
 from supervisor.loop.supervision.parts import SupervisionParts
 from supervisor.loop.supervision.planning import Planner
 from supervisor.loop.supervision.queries import Queries
+from supervisor.loop.supervision.refusal_watch import RefusalWatch
 from supervisor.loop.supervision.spent_items import SpentItems
 from supervisor.loop.supervision.startup import Startup
 from supervisor.loop.supervision.survey import ItemSurvey
@@ -70,6 +71,9 @@ class Supervision(Queries, Operations):
                 storage_repair=StorageRepair(
                     world, library, lambda: self._media_queue.offered, audit_log.record, closing
                 ),
+                refusals=RefusalWatch(
+                    world.kernel.shares, world.fairness, world.store, world.clock, lambda: configuration.known, closing
+                ),
                 move=move,
                 closing=closing,
             )
@@ -92,6 +96,7 @@ class Supervision(Queries, Operations):
         """Begin what goes on beside the workers, on threads of its own, until the supervisor is closed."""
         self._spent.start()
         self._parts.survey.start()
+        self._parts.refusals.start()
         self._parts.startup.engine_wait.then(self._parts.storage_repair.start)
 
     def close(self) -> None:

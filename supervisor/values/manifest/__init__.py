@@ -15,7 +15,7 @@ from supervisor.values.manifest.folders import (
     StateVolume,
     TmpfsMount,
 )
-from supervisor.values.manifest.network import Frontend, GapPort, InsidePort, NetworkMode, Protocol, Takeover
+from supervisor.values.manifest.network import Fair, Frontend, GapPort, InsidePort, NetworkMode, Protocol, Takeover
 from supervisor.values.manifest.probes import (
     ROUTER_ONLY,
     Argument,
@@ -51,6 +51,7 @@ __all__ = [
     "Counters",
     "Drain",
     "ErrorCounter",
+    "Fair",
     "Form",
     "Frontend",
     "GapPort",

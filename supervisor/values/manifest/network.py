@@ -29,6 +29,15 @@ class InsidePort:
 
 
 @dataclass(frozen=True, slots=True)
+class Fair:
+    """The share of a frontend that one source may have at most."""
+
+    open: int  # TCP connections at once
+    rate: int  # new ones each second; as many may come at once
+    guests_only: bool = False  # who is no guest gets nothing
+
+
+@dataclass(frozen=True, slots=True)
 class Frontend:
     """A port at which clients reach the service.
 
@@ -45,6 +54,7 @@ class Frontend:
     interfaces: str | None = None
     each: str | None = None
     open: str | None = None  # expression; while it is false, nothing is led there
+    fair: Fair | None = None  # None: a source may have all of it
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from supervisor.values.manifest import (
     Frontend,
     GapPort,
     NetworkMode,
+    Protocol,
     Strategy,
 )
 
@@ -55,6 +56,13 @@ def _network_faults(at: str, item: Frontend, key: str, never: str, network: Netw
         yield from expression_faults(f"{at}.{key}", text, names)
     if getattr(item, never) is not None:
         yield Fault(f"{at}.{never}", f"has no meaning here: network is {network}")
+
+
+def shares_are_of_connections(draft: Draft) -> Iterator[Fault]:
+    """Only TCP has connections, so only there a source has a share of them."""
+    for at, item in draft.items("frontends"):
+        if item.fair is not None and item.protocol is Protocol.UDP:
+            yield Fault(f"{at}.fair", "has no meaning here: protocol is udp")
 
 
 def ports_can_overlap(draft: Draft) -> Iterator[Fault]:

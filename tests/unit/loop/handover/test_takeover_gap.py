@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from supervisor.loop.fairness import Fairness
 from supervisor.loop.switchboard import Switchboard
 from supervisor.values.association import Association
 from supervisor.values.errors import NetworkError
 from supervisor.values.names import ServiceName
 from supervisor.values.router import RouterConfig
 from supervisor.values.traffic import HeldPort, TrafficTable
-from tests.kit.fakes.kernel import FakeConnections, FakeTraffic
+from tests.kit.fakes.kernel import FakeConnections, FakeShares, FakeTraffic
 from tests.kit.simulation.router import SimulatedRouter
 from tests.kit.simulation.scenarios import ALL, Scenario, prepared
 
@@ -134,7 +135,7 @@ def held(ports: Sequence[tuple[int, int]]) -> tuple[HeldPort, ...]:
 
 def test_two_ports_are_held_apart_and_let_go_together() -> None:
     traffic = FakeTraffic()
-    switchboard = Switchboard(traffic, FakeConnections())
+    switchboard = Switchboard(traffic, FakeConnections(), Fairness(FakeShares()))
     switchboard.hold_port(4500, 40001)
     switchboard.hold_port(4501, 40002)
     switchboard.hold_port(4500, 40003)  # a socket that was opened again
@@ -148,7 +149,7 @@ def test_two_ports_are_held_apart_and_let_go_together() -> None:
 
 def test_a_refused_rule_is_not_remembered() -> None:
     traffic = FakeTraffic()
-    switchboard = Switchboard(traffic, FakeConnections())
+    switchboard = Switchboard(traffic, FakeConnections(), Fairness(FakeShares()))
     traffic.apply = refuse  # type: ignore[method-assign, assignment]
     with pytest.raises(NetworkError):
         switchboard.hold_port(4500, 40001)

@@ -11,13 +11,12 @@ from typing import Any
 from lab.clients.base import Outcome, Probe
 from lab.topology import VIP
 
-
 PAUSE = Path(__file__).parent / "pause.lua"
 
 
 @dataclass(frozen=True, slots=True)
 class Wrk:
-    """wrk: as many requests as it can over kept connections, or a hundred a second over new ones by each of its clients.
+    """wrk: as many requests as it can over kept connections, or a hundred a second by each client over new ones.
 
     Without that pause it would be over the share that one source has of new connections (`fair` in the manifests).
     """

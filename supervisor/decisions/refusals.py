@@ -18,7 +18,7 @@ OVER, WITHIN = "over-share", "within-share"
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """A source whose connections are refused."""
+    """A source whose connections are refused, or were a while ago: `refused` counts from `since`, 0: it is over."""
 
     since: float
     last: float
@@ -42,12 +42,18 @@ def after(watched: Watched, refusals: Refusals, now: float) -> Watched:
     totals = dict(watched.totals)
     for service, count in refusals.totals:
         totals[service] = totals.get(service, 0) + _grown(watched.counted.get(service, 0), count)
-    excesses = {key: excess for key, excess in watched.excesses.items() if now - excess.last < QUIET_SECONDS}
-    for service, source, count in refusals.sources:
-        key = service, source
+    listed = {(service, source): count for service, source, count in refusals.sources}
+    excesses = {}
+    for key, excess in watched.excesses.items():
+        if now - excess.last < QUIET_SECONDS:
+            excesses[key] = excess
+        elif key in listed:  # the kernel remembers it for longer
+            excesses[key] = replace(excess, refused=0, is_named=False)
+    for key, count in listed.items():
         known = excesses.get(key, Excess(now, now, 0))
         if grown := _grown(known.counted, count):
-            excesses[key] = replace(known, last=now, counted=count, refused=known.refused + grown)
+            since = known.since if known.refused else now
+            excesses[key] = replace(known, since=since, last=now, counted=count, refused=known.refused + grown)
     excesses = _named(excesses)
     crowded = frozenset(
         service for (service, _), excess in excesses.items() if _is_over(excess) and not excess.is_named
@@ -88,7 +94,8 @@ def news(before: Watched, now: Watched, router: RouterConfig, time: float) -> tu
         text = f"more than {MOST_NAMED} sources at once are over their share; further ones are not named"
         events.append(EventRecord(time, service, OVER, text))
     for (service, source), excess in before.excesses.items():
-        if excess.is_named and (service, source) not in now.excesses:
+        later = now.excesses.get((service, source))
+        if excess.is_named and not (later and later.is_named):
             seconds = max(1, round(excess.last - excess.since))
             text = f"{described(source, router)} is within its share again: {excess.refused} refused in {seconds} s"
             events.append(EventRecord(time, service, WITHIN, text))

@@ -30,7 +30,7 @@ def share_table(active: Iterable[Instance], router: RouterConfig) -> ShareTable:
                     ports.update(SharedPort(interface, port, of) for interface in interfaces)
     shares = {*(shared.of for shared in addresses), *(shared.of for shared in ports)}
     return ShareTable(
-        shares=tuple(sorted(shares, key=lambda of: (of.service, of.share.entry))),
+        shares=tuple(sorted(shares, key=lambda of: (of.service, of.share.entry, of.share.fair.open))),
         addresses=tuple(sorted(addresses, key=lambda shared: (shared.address, shared.port))),
         ports=tuple(sorted(ports, key=lambda shared: (shared.interface, shared.port))),
         cards=tuple(sorted({Card(host.interface, host.mac) for host in router.hosts}, key=lambda card: card.mac)),

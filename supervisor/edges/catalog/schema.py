@@ -29,6 +29,7 @@ from supervisor.edges.catalog.questions import (
     UNDERTAKING,
     VERIFICATION,
 )
+from supervisor.edges.catalog.shares import FAIR
 from supervisor.edges.catalog.takeover import TAKEOVER
 from supervisor.edges.catalog.vocabulary import (
     ABSOLUTE,
@@ -41,7 +42,6 @@ from supervisor.edges.catalog.vocabulary import (
     MODE,
     NAME,
     PORT_EXPRESSION,
-    RATE,
     RELATIVE,
     SIGNAL,
     SIZE,
@@ -53,7 +53,6 @@ from supervisor.values.manifest import (
     Check,
     ConfigFile,
     Drain,
-    Fair,
     Frontend,
     InsidePort,
     Limits,
@@ -111,17 +110,6 @@ RUNTIME = Record(_runtime, (Field("name", NAME, True), Field("mount", ABSOLUTE, 
 TMPFS = Record(_tmpfs, (Field("mount", ABSOLUTE, True), Field("size", SIZE, True), Field("mode", MODE)))
 CHECK = Record(Check, (Field("command", COMMAND, True), Field("timeout", DURATION)))
 RELOAD = Record(Reload, (Field("signal", SIGNAL), Field("command", COMMAND)), exactly_one_of=("signal", "command"))
-LEAST_OPEN, MOST_OPEN = 16, 65536
-"""Bounds of a share. The kernel clears ended connections off its count once a tick (4 ms), so an honest client that is
-quick seems to have some open at once."""
-FAIR = Record(
-    Fair,
-    (
-        Field("open", Number(LEAST_OPEN, MOST_OPEN), True, about="connections that a source may have open at once"),
-        Field("rate", RATE, True, about="connections that a source may open each second"),
-        Field("guests_only", Boolean(), about="who is no guest gets nothing"),
-    ),
-)
 FRONTEND = Record(
     Frontend,
     (

@@ -15,7 +15,11 @@ from supervisor.edges.render.scope import Scope, scope_of
 from supervisor.edges.templating import RAW_SUFFIX, token
 from supervisor.values.errors import RenderError
 from supervisor.values.manifest import (
+    LEAST_OPEN,
+    MOST_OPEN,
     ConfigFile,
+    Fair,
+    FairRule,
     Frontend,
     Needs,
     NetworkMode,
@@ -80,7 +84,8 @@ class TemplateRenderer:
             for scope in base.each(frontend.each, None, place):
                 resolved_frontend = _frontend(manifest, instance, frontend, scope, place)
                 if frontend.fair:
-                    resolved_frontend = replace(resolved_frontend, share=Share(index, frontend.fair))
+                    share = Share(index, _fair(frontend.fair, scope, f"{place}.fair"))
+                    resolved_frontend = replace(resolved_frontend, share=share)
                 for claim in _claims(resolved_frontend):
                     if claim in claims:
                         raise scope.refuse(place, f"{resolved_frontend.name} wants {claim}, which {claims[claim]} has")
@@ -191,6 +196,13 @@ def _frontend(
     if frontend.inside not in ports:
         raise scope.refuse(f"{place}.inside", f"no port {frontend.inside} was allocated")
     return PortFrontend(name, frontend.protocol, port, ports[frontend.inside], interfaces, item, is_open)
+
+
+def _fair(rule: FairRule, scope: Scope, place: str) -> Fair:
+    value = scope.expression(rule.open, f"{place}.open") if isinstance(rule.open, str) else rule.open
+    if isinstance(value, bool) or not isinstance(value, int) or not LEAST_OPEN <= value <= MOST_OPEN:
+        raise scope.refuse(f"{place}.open", f"{value!r:.40} is not a number from {LEAST_OPEN} to {MOST_OPEN}")
+    return Fair(value, rule.rate, rule.guests_only)
 
 
 def _claims(frontend: ResolvedFrontend) -> Iterator[str]:

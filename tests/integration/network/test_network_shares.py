@@ -77,13 +77,14 @@ def shares(net: Router) -> Iterator[NftShares]:
 def opened(place: str, target: tuple[str, int], count: int, sources: tuple[str, ...] = ("",)) -> Iterator[list[bool]]:
     """Begin `count` connections and hold them; yield which of them are open after a moment."""
     family = socket.AF_INET6 if ":" in target[0] else socket.AF_INET
-    with ExitStack() as stack, entered(place):
-        held = [stack.enter_context(socket.socket(family, socket.SOCK_STREAM)) for _ in range(count)]
-        for number, sock in enumerate(held):
-            sock.setblocking(False)
-            if source := sources[number % len(sources)]:
-                sock.bind((source, 0))
-            sock.connect_ex(target)
+    with ExitStack() as stack:
+        with entered(place):
+            held = [stack.enter_context(socket.socket(family, socket.SOCK_STREAM)) for _ in range(count)]
+            for number, sock in enumerate(held):
+                sock.setblocking(False)
+                if source := sources[number % len(sources)]:
+                    sock.bind((source, 0))
+                sock.connect_ex(target)
         time.sleep(0.3)
         yield [_is_open(sock) for sock in held]
 
@@ -186,7 +187,7 @@ def test_what_is_open_stays_open_when_limits_change(net: Router, shares: NftShar
         shares.apply(replace(TABLE_OF_TEST, shares=(stricter,), addresses=addresses, ports=()))
         shares.apply(ShareTable())
         client.sendall(b"still\n")
-        assert client.recv(100) == b"still\n"
+        assert client.recv(100) == b"here still\n"
 
 
 def test_a_flush_is_repaired_at_once(net: Router, shares: NftShares, record: Record) -> None:

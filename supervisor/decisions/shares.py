@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 from supervisor.values.manifest import Protocol
@@ -11,8 +12,17 @@ from supervisor.values.shares import Card, GuestAddress, ServiceShare, SharedAdd
 from supervisor.values.state import AddressFrontend, Instance, PortFrontend
 
 
-def share_table(active: Iterable[Instance], router: RouterConfig) -> ShareTable:
-    """Return the shares of the frontends of what serves, for the guests that `router` knows.
+def known_guests(router: RouterConfig) -> ShareTable:
+    """Return a table with the guests of a configuration and no share yet. Its order is fixed."""
+    return ShareTable(
+        cards=tuple(sorted({Card(host.interface, host.mac) for host in router.hosts}, key=lambda card: card.mac)),
+        guests=tuple(sorted(set(_guests(router)), key=lambda guest: guest.address)),
+        sides=tuple(sorted({network.interface for network in router.networks})),
+    )
+
+
+def share_table(active: Iterable[Instance], guests: ShareTable) -> ShareTable:
+    """Return the table of `guests` with the shares of the frontends of what serves.
 
     The order is fixed, so that equal situations give equal tables.
     """
@@ -29,13 +39,11 @@ def share_table(active: Iterable[Instance], router: RouterConfig) -> ShareTable:
                 case PortFrontend(protocol=Protocol.TCP, port=port, interfaces=interfaces):
                     ports.update(SharedPort(interface, port, of) for interface in interfaces)
     shares = {*(shared.of for shared in addresses), *(shared.of for shared in ports)}
-    return ShareTable(
+    return replace(
+        guests,
         shares=tuple(sorted(shares, key=lambda of: (of.service, of.share.entry, of.share.fair.open))),
         addresses=tuple(sorted(addresses, key=lambda shared: (shared.address, shared.port))),
         ports=tuple(sorted(ports, key=lambda shared: (shared.interface, shared.port))),
-        cards=tuple(sorted({Card(host.interface, host.mac) for host in router.hosts}, key=lambda card: card.mac)),
-        guests=tuple(sorted(set(_guests(router)), key=lambda guest: guest.address)),
-        sides=tuple(sorted({network.interface for network in router.networks})),
     )
 
 

@@ -6,10 +6,11 @@ import logging
 import threading
 from collections.abc import Iterable
 
-from supervisor.decisions.shares import share_table
+from supervisor.decisions.shares import known_guests, share_table
 from supervisor.ports.network import Shares
 from supervisor.values.errors import NetworkError
 from supervisor.values.router import RouterConfig
+from supervisor.values.shares import ShareTable
 from supervisor.values.state import Instance
 
 log = logging.getLogger(__name__)
@@ -26,8 +27,8 @@ class Fairness:
         self._shares = shares
         self._lock = threading.Lock()
         self._active: tuple[Instance, ...] = ()
-        self._router: RouterConfig | None = None
-        self._is_due = False
+        self._guests: ShareTable | None = None
+        self._applied: ShareTable | None = None  # None: it is to be applied
         self._failure = ""  # logged last
 
     def lead(self, active: Iterable[Instance]) -> None:
@@ -39,23 +40,25 @@ class Fairness:
     def know(self, router: RouterConfig) -> None:
         """Take in the guests of a configuration."""
         with self._lock:
-            self._router = router
+            self._guests = known_guests(router)
             self._apply()
 
     def settle(self) -> None:
         """Make the table once more if it was refused."""
         with self._lock:
-            if self._is_due:
-                self._apply()
+            self._apply()
 
     def _apply(self) -> None:
-        if self._router is None:
+        if self._guests is None:
+            return
+        table = share_table(self._active, self._guests)
+        if table == self._applied:  # as at most cut-overs: nobody waits for the kernel
             return
         try:
-            self._shares.apply(share_table(self._active, self._router))
-            self._is_due, self._failure = False, ""
+            self._shares.apply(table)
+            self._applied, self._failure = table, ""
         except NetworkError as error:
-            self._is_due = True
+            self._applied = None
             if self._failure != (failure := str(error)):  # once for each reason, however long it lasts
                 log.warning("shares not applied", extra={"reason": failure})
             self._failure = failure

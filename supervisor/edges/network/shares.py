@@ -62,23 +62,23 @@ class NftShares:
             return True
 
     def refusals(self) -> Refusals:
-        with self._lock:
+        with self._lock:  # and not while it is listed: no change waits for that
             named = self._applied[0] if self._applied is not None else ()
-            if not named:
-                return Refusals()
-            counted = {
-                entry["counter"]["name"]: int(entry["counter"]["packets"])
-                for entry in self._list("counters", "table", FAMILY, NAME)
-                if "counter" in entry
-            }
-            totals: Counter[ServiceName] = Counter()
-            sources: Counter[tuple[ServiceName, Source]] = Counter()
-            for name in sorted(named & counted.keys()):
-                if (of := text.share_of(name)) is None:
-                    continue
-                totals[of.service] += counted[name]
-                for source, packets in self._refused(name) if counted[name] else ():
-                    sources[of.service, source] += packets
+        if not named:
+            return Refusals()
+        counted = {
+            entry["counter"]["name"]: int(entry["counter"]["packets"])
+            for entry in self._list("counters", "table", FAMILY, NAME)
+            if "counter" in entry
+        }
+        totals: Counter[ServiceName] = Counter()
+        sources: Counter[tuple[ServiceName, Source]] = Counter()
+        for name in sorted(named & counted.keys()):
+            if (of := text.share_of(name)) is None:
+                continue
+            totals[of.service] += counted[name]
+            for source, packets in self._refused(name) if counted[name] else ():
+                sources[of.service, source] += packets
         return Refusals(tuple(totals.items()), tuple((*key, packets) for key, packets in sources.items()))
 
     def remove(self) -> None:

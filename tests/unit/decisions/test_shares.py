@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 
-from supervisor.decisions.shares import share_table
+from supervisor.decisions.shares import known_guests, share_table
 from supervisor.values.manifest import Fair, Protocol
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.router import GuestNetwork, Host, Metadata, Password, RouterConfig
@@ -38,7 +38,7 @@ ROUTER = RouterConfig(networks=(NETWORK,), hosts=(host(20), host(21)))
 
 
 def test_frontends_of_one_entry_have_one_share_together() -> None:
-    table = share_table([instance(WEB, at("10.1.1.1"), at("10.1.2.1"))], RouterConfig())
+    table = share_table([instance(WEB, at("10.1.1.1"), at("10.1.2.1"))], ShareTable())
     of = ServiceShare(WEB, SHARE)
     assert table == ShareTable(
         shares=(of,),
@@ -49,7 +49,7 @@ def test_frontends_of_one_entry_have_one_share_together() -> None:
 def test_a_port_is_shared_on_each_of_its_interfaces() -> None:
     frontend = PortFrontend("dns", TCP, 53, 1053, ("eth0", "eth3"), share=OTHER)
     of = ServiceShare(NAMES, OTHER)
-    assert share_table([instance(NAMES, frontend)], RouterConfig()).ports == (
+    assert share_table([instance(NAMES, frontend)], ShareTable()).ports == (
         SharedPort("eth0", 53, of),
         SharedPort("eth3", 53, of),
     )
@@ -57,11 +57,11 @@ def test_a_port_is_shared_on_each_of_its_interfaces() -> None:
 
 def test_what_has_no_share_or_no_connections_is_left_out() -> None:
     frontends = (at("10.1.1.1", share=None), at("10.1.1.2", UDP), PortFrontend("dns", UDP, 53, 1053, ("eth0",)))
-    assert share_table([instance(WEB, *frontends)], RouterConfig()) == ShareTable()
+    assert share_table([instance(WEB, *frontends)], ShareTable()) == ShareTable()
 
 
 def test_guests_are_known_by_card_and_by_address() -> None:
-    table = share_table([], ROUTER)
+    table = known_guests(ROUTER)
     assert table.cards == (Card("eth0", "02:00:00:00:00:14"), Card("eth0", "02:00:00:00:00:15"))
     assert table.guests == tuple(GuestAddress("eth0", IPv4Address(f"10.1.1.{number}")) for number in (20, 21))
     assert table.sides == ("eth0",)
@@ -74,7 +74,7 @@ def test_an_address_with_metadata_or_a_password_is_a_guest_s_and_the_router_s_ow
         metadata=(Metadata(known[0], None, ()), Metadata(known[2], None, ()), Metadata(known[3], None, ())),
         passwords=(Password(known[1], Secret("x"), "1"),),
     )
-    assert [str(guest.address) for guest in share_table([], router).guests] == [
+    assert [str(guest.address) for guest in known_guests(router).guests] == [
         "10.1.1.20",
         "10.1.1.21",
         "10.1.1.30",
@@ -84,6 +84,6 @@ def test_an_address_with_metadata_or_a_password_is_a_guest_s_and_the_router_s_ow
 
 def test_equal_situations_give_equal_tables() -> None:
     frontends = (at("10.1.1.1"), at("10.1.2.1"))
-    former = share_table([instance(WEB, *frontends)], ROUTER)
-    turned = replace(ROUTER, hosts=ROUTER.hosts[::-1])
+    former = share_table([instance(WEB, *frontends)], known_guests(ROUTER))
+    turned = known_guests(replace(ROUTER, hosts=ROUTER.hosts[::-1]))
     assert share_table([instance(WEB, *frontends[::-1])], turned) == former

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.decisions.shares import share_table
+from supervisor.decisions.shares import known_guests, share_table
 from supervisor.loop.fairness import Fairness
 from supervisor.values.errors import NetworkError
 from supervisor.values.router import RouterConfig
@@ -14,16 +14,17 @@ from tests.kit.simulation.scenarios import ALL, prepared
 from tests.unit.decisions.test_shares import ROUTER, WEB, at, instance
 
 ACTIVE = instance(WEB, at("10.1.1.1"))
+GUESTS = known_guests(ROUTER)
 
 
 def test_before_guests_are_known_a_former_table_is_left_alone() -> None:
     shares = FakeShares()
-    shares.table = left = share_table([ACTIVE], ROUTER)
+    shares.table = left = share_table([ACTIVE], GUESTS)
     fairness = Fairness(shares)
     fairness.lead([])
     assert shares.table == left
     fairness.know(ROUTER)
-    assert shares.table == share_table([], ROUTER)
+    assert shares.table == share_table([], GUESTS)
 
 
 def test_it_follows_both() -> None:
@@ -31,9 +32,9 @@ def test_it_follows_both() -> None:
     fairness = Fairness(shares)
     fairness.know(RouterConfig())
     fairness.lead([ACTIVE])
-    assert shares.table == share_table([ACTIVE], RouterConfig())
+    assert shares.table == share_table([ACTIVE], ShareTable())
     fairness.know(ROUTER)
-    assert shares.table == share_table([ACTIVE], ROUTER)
+    assert shares.table == share_table([ACTIVE], GUESTS)
 
 
 def test_what_the_kernel_refuses_is_logged_once_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
@@ -47,7 +48,7 @@ def test_what_the_kernel_refuses_is_logged_once_and_tried_again(caplog: pytest.L
     assert caplog.text.count("shares not applied") == 1
     shares.failure = None
     fairness.settle()
-    assert shares.table == share_table([ACTIVE], ROUTER)
+    assert shares.table == share_table([ACTIVE], GUESTS)
 
 
 def test_a_router_that_runs_has_shares_for_its_guests() -> None:

@@ -19,14 +19,14 @@ log = logging.getLogger(__name__)
 class Fairness:
     """The shares of all services. Best effort: no cut-over and no configuration waits for a kernel that refuses them.
 
-    Methods may be called from any thread, and equal calls repeated. Before `know` was called nothing is changed: the
-    table of a former supervisor knows the guests.
+    Methods may be called from any thread, and equal calls repeated. Before both `lead` and `know` were called nothing is
+    changed: the table of a former supervisor knows what serves, and the guests.
     """
 
     def __init__(self, shares: Shares) -> None:
         self._shares = shares
         self._lock = threading.Lock()
-        self._active: tuple[Instance, ...] = ()
+        self._active: tuple[Instance, ...] | None = None
         self._guests: ShareTable | None = None
         self._applied: ShareTable | None = None  # None: it is to be applied
         self._failure = ""  # logged last
@@ -49,7 +49,7 @@ class Fairness:
             self._apply()
 
     def _apply(self) -> None:
-        if self._guests is None:
+        if self._active is None or self._guests is None:
             return
         table = share_table(self._active, self._guests)
         if table == self._applied:  # as at most cut-overs: nobody waits for the kernel

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from supervisor.decisions.shares import known_guests, share_table
@@ -17,14 +19,17 @@ ACTIVE = instance(WEB, at("10.1.1.1"))
 GUESTS = known_guests(ROUTER)
 
 
-def test_before_guests_are_known_a_former_table_is_left_alone() -> None:
+@pytest.mark.parametrize("is_led_first", [True, False])
+def test_a_former_table_is_left_alone_until_guests_and_what_serves_are_known(is_led_first: bool) -> None:
     shares = FakeShares()
     shares.table = left = share_table([ACTIVE], GUESTS)
     fairness = Fairness(shares)
-    fairness.lead([])
+    steps: list[Callable[[], None]] = [lambda: fairness.lead([]), lambda: fairness.know(ROUTER)]
+    first, second = steps if is_led_first else steps[::-1]
+    first()
     assert shares.table == left
-    fairness.know(ROUTER)
-    assert shares.table == share_table([], GUESTS)
+    second()
+    assert shares.table == GUESTS
 
 
 def test_it_follows_both() -> None:

@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 class Fairness:
     """The shares of all services. Best effort: no cut-over and no configuration waits for a kernel that refuses them.
 
-    Methods may be called from any thread, and equal calls repeated. Before both `lead` and `know` were called nothing is
-    changed: the table of a former supervisor knows what serves, and the guests.
+    Methods may be called from any thread, and equal calls repeated. Nothing is changed before both `lead` and `know`
+    were called: the table of a former supervisor knows what serves, and the guests.
     """
 
     def __init__(self, shares: Shares) -> None:

@@ -196,8 +196,11 @@ class FakeExits:
 
     def __init__(self) -> None:
         self.watched: dict[int, Callable[[], None]] = {}
+        self.failures: list[NetworkError] = []  # of the next calls
 
     def watch(self, pid: int, callback: Callable[[], None]) -> AbstractContextManager[None]:
+        if self.failures:
+            raise self.failures.pop(0)
         return _Watch(self.watched, pid, callback)
 
     def ended(self, pid: int) -> None:

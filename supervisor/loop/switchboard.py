@@ -56,7 +56,7 @@ class Switchboard:
     """
 
     def __init__(self, traffic: Traffic, connections: Connections, fairness: Fairness) -> None:
-        self._traffic, self._connections, self._fairness = traffic, connections, fairness
+        self._traffic, self._connections, self.fairness = traffic, connections, fairness
         self._lock = threading.Lock()
         self._serving: dict[ServiceName, Serving] = {}
         self._pinned: Mapping[ServiceName, tuple[Connection, ...]] = {}
@@ -204,7 +204,7 @@ class Switchboard:
         held = (HeldPort(port, inside) for port, inside in self._held.items())
         pinned = (connection for connections in self._pinned.values() for connection in connections)
         self._traffic.apply(traffic_table(actives, alive, held, pinned, self._shut))
-        self._fairness.lead(actives)
+        self.fairness.lead(actives)
 
     def _list_open(self, service: ServiceName, instances: Iterable[Instance]) -> tuple[Connection, ...]:
         """Return the open connections of instances. Best effort: those that cannot be listed are missing."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from supervisor.loop.damage import DamageReports
 from supervisor.loop.engine_outage import EngineOutage
-from supervisor.loop.fairness import Fairness
 from supervisor.loop.fault_points import NO_FAULTS, FaultPoints
 from supervisor.loop.ledger import Ledger
 from supervisor.loop.recollection import Recollection
@@ -79,6 +78,5 @@ class World:
     clock: Clock
     kernel: Kernel
     switchboard: Switchboard
-    fairness: Fairness
     shared: SharedMemory = field(default_factory=SharedMemory)
     seams: Seams = Seams()

@@ -153,7 +153,6 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
     folders.ensure_tmpfs()
     store = SqliteStore(settings.state_dir)
     traffic, connections, shares = NftTraffic(), ConntrackConnections(), NftShares()
-    fairness = Fairness(shares)
     links, exits = IpLinks(settings.namespaces), PidfdExitWatch()
     world = World(
         settings=settings,
@@ -165,8 +164,7 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
         prober=ProtocolProber(engine.execute, AnswerCounters().read),
         clock=clock or SystemClock(),
         kernel=Kernel(links, connections, exits, ReceiveBuffers(), EncapsulationHolder(), XfrmAssociations(), shares),
-        switchboard=Switchboard(traffic, connections, fairness),
-        fairness=fairness,
+        switchboard=Switchboard(traffic, connections, Fairness(shares)),
         seams=Seams(fault_points or NO_FAULTS),
     )
     library = Library(world, TrustedMedia(settings.trusted_keys))

@@ -11,7 +11,6 @@ from supervisor.loop.supervision.audit_log import AuditLog
 from supervisor.loop.supervision.configuration import Configuration
 from supervisor.loop.supervision.jobs import Jobs
 from supervisor.loop.supervision.planning import Planner
-from supervisor.loop.supervision.refusal_watch import RefusalWatch
 from supervisor.loop.supervision.startup import Startup
 from supervisor.loop.supervision.survey import ItemSurvey
 from supervisor.loop.supervision.workers import Workers
@@ -33,7 +32,6 @@ class SupervisionParts:
     startup: Startup
     survey: ItemSurvey
     storage_repair: StorageRepair
-    refusals: RefusalWatch
     move: EngineMove | None  # None: there is one engine only
     closing: threading.Event  # set when the supervisor ends
 

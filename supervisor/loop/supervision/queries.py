@@ -106,9 +106,6 @@ class Queries(WithParts):
         for snapshot in self._parts.workers.snapshots():
             yield from counted(snapshot, self._parts.world.shared.ledger, self._parts.world.store)
 
-    def refusals(self) -> Iterable[tuple[str, int, int]]:
-        return self._parts.refusals.counts()
-
     @property
     def counting(self) -> tuple[str, ...]:
         """Services that run and whose counters are added up."""

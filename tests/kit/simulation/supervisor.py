@@ -216,7 +216,6 @@ class SteppedSupervisor:
                 shares=machine.shares,
             ),
             switchboard=Switchboard(watched("traffic", machine.traffic, NetworkError), connections, fairness),
-            fairness=fairness,
             seams=Seams(spawn=lambda work: work()),
         )
 

@@ -12,9 +12,18 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from supervisor.decisions.traffic import sides_of
-from supervisor.values.manifest import Protocol
+from supervisor.values.manifest import Fair, Protocol
 from supervisor.values.names import Digest, ServiceName
-from supervisor.values.state import NO_MAC, AddressFrontend, Endpoint, Instance, Link, PortFrontend, ResolvedFrontend
+from supervisor.values.state import (
+    NO_MAC,
+    AddressFrontend,
+    Endpoint,
+    Instance,
+    Link,
+    PortFrontend,
+    ResolvedFrontend,
+    Share,
+)
 
 
 def dump_instance(instance: Instance) -> str:
@@ -82,8 +91,18 @@ def _load_link(fields: Any) -> Link | None:
 
 
 def _dump_frontend(frontend: ResolvedFrontend) -> list[Any]:
-    """Return a frontend as a list. One that is shut has one item more, its last; older records have only open ones."""
-    return [*_dump_open(frontend), *([] if frontend.is_open else ["shut"])]
+    """Return a frontend as a list.
+
+    With a share it has an item more, and so it has when it is shut: its last. Older records have neither.
+    """
+    share = frontend.share
+    of_share = [["share", share.entry, share.fair.open, share.fair.rate, share.fair.guests_only]] if share else []
+    return [*_dump_open(frontend), *of_share, *([] if frontend.is_open else ["shut"])]
+
+
+def _load_share(fields: list[Any]) -> Share:
+    _, entry, most, rate, guests_only = fields
+    return Share(int(entry), Fair(int(most), int(rate), bool(guests_only)))
 
 
 def _dump_open(frontend: ResolvedFrontend) -> list[Any]:
@@ -96,6 +115,8 @@ def _dump_open(frontend: ResolvedFrontend) -> list[Any]:
 def _load_frontend(fields: list[Any], sides: dict[str, list[str]]) -> ResolvedFrontend:
     if fields[-1] == "shut":
         return replace(_load_frontend(fields[:-1], sides), is_open=False)
+    if isinstance(fields[-1], list) and fields[-1][:1] == ["share"]:
+        return replace(_load_frontend(fields[:-1], sides), share=_load_share(fields[-1]))
     callable_at = tuple(map(_text, sides[fields[1]])) if fields[1] in sides else None
     if fields[0] == "address":
         _, name, address, protocol, port, inside = fields

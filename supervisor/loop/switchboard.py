@@ -16,6 +16,7 @@ from supervisor.decisions.traffic import (
     shut_of,
     traffic_table,
 )
+from supervisor.loop.fairness import Fairness
 from supervisor.ports.network import Connections, Traffic
 from supervisor.values.errors import NetworkError, RequestError
 from supervisor.values.names import ServiceName
@@ -62,8 +63,8 @@ class Switchboard:
     Methods may be called from any thread, and equal calls repeated.
     """
 
-    def __init__(self, traffic: Traffic, connections: Connections) -> None:
-        self._traffic, self._connections = traffic, connections
+    def __init__(self, traffic: Traffic, connections: Connections, fairness: Fairness) -> None:
+        self._traffic, self._connections, self.fairness = traffic, connections, fairness
         self._lock = threading.Lock()
         self._serving: dict[ServiceName, Serving] = {}
         self._pinned: Mapping[ServiceName, tuple[Connection, ...]] = {}
@@ -216,6 +217,7 @@ class Switchboard:
         held = (HeldPort(port, inside) for port, inside in self._held.items())
         pinned = (connection for connections in self._pinned.values() for connection in connections)
         self._traffic.apply(traffic_table(actives, alive, held, pinned, self._shut, self._sides))
+        self.fairness.lead(actives)
 
     def _list_open(self, service: ServiceName, instances: Iterable[Instance]) -> tuple[Connection, ...]:
         """Return the open connections of instances. Best effort: those that cannot be listed are missing."""

@@ -14,7 +14,7 @@ from supervisor.loop.recollection import Recollection
 from supervisor.loop.switchboard import Switchboard
 from supervisor.ports.engine import Engine
 from supervisor.ports.files import Folders, Renderer
-from supervisor.ports.network import Associations, Connections, Encapsulation, Links, ReceiveBuffers
+from supervisor.ports.network import Associations, Connections, Encapsulation, Links, ReceiveBuffers, Shares
 from supervisor.ports.probes import Prober
 from supervisor.ports.store import Store
 from supervisor.ports.system import Clock, ExitWatch
@@ -43,6 +43,7 @@ class Kernel:
     buffers: ReceiveBuffers
     gap_sockets: Encapsulation
     associations: Associations
+    shares: Shares
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from supervisor.values.association import Association
+from supervisor.values.shares import Refusals, ShareTable
 from supervisor.values.state import Endpoint, Instance, Link
 from supervisor.values.traffic import Connection, TrafficTable
 
@@ -47,6 +48,22 @@ class Traffic(Protocol):
 
         A former supervisor's table counts too; empty: there is no table, or it leads nowhere.
         """
+
+    def remove(self) -> None:
+        """Remove the table; nothing happens when it is gone already."""
+
+
+class Shares(Protocol):
+    """The nftables table that refuses new TCP connections of a source beyond its share. A change is one transaction."""
+
+    def apply(self, table: ShareTable) -> None:
+        """Make the kernel's table equal to `table`; what is as before stays, with all that it has counted.
+
+        A table that a former supervisor left is adopted when it has this supervisor's structure.
+        """
+
+    def refusals(self) -> Refusals:
+        """Return what was refused since the table was made; empty: there is no table."""
 
     def remove(self) -> None:
         """Remove the table; nothing happens when it is gone already."""

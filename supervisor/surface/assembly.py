@@ -26,11 +26,13 @@ from supervisor.edges.network.encapsulation import EncapsulationHolder
 from supervisor.edges.network.exits import PidfdExitWatch
 from supervisor.edges.network.guard import NftGuard
 from supervisor.edges.network.links import IpLinks
+from supervisor.edges.network.shares import NftShares
 from supervisor.edges.network.sockets import ReceiveBuffers
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.edges.probes.prober import ProtocolProber
 from supervisor.edges.render import TemplateRenderer
 from supervisor.edges.store import SqliteStore, StateLock
+from supervisor.loop.fairness import Fairness
 from supervisor.loop.fault_points import NO_FAULTS, FaultPoints
 from supervisor.loop.releases.bounds import ReleaseBounds
 from supervisor.loop.releases.library import Library
@@ -120,6 +122,7 @@ class Assembly:
     folders: DiskFolders
     links: IpLinks
     traffic: NftTraffic
+    shares: NftShares
     guard: NftGuard
     exits: PidfdExitWatch
     supervision: Supervision
@@ -149,7 +152,7 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
     folders = DiskFolders(settings.state_dir, settings.runtime_dir)
     folders.ensure_tmpfs()
     store = SqliteStore(settings.state_dir)
-    traffic, connections = NftTraffic(), ConntrackConnections()
+    traffic, connections, shares = NftTraffic(), ConntrackConnections(), NftShares()
     links, exits = IpLinks(settings.namespaces), PidfdExitWatch()
     world = World(
         settings=settings,
@@ -160,16 +163,16 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
         read_definition=definition_from_files,
         prober=ProtocolProber(engine.execute, AnswerCounters().read),
         clock=clock or SystemClock(),
-        kernel=Kernel(links, connections, exits, ReceiveBuffers(), EncapsulationHolder(), XfrmAssociations()),
-        switchboard=Switchboard(traffic, connections),
+        kernel=Kernel(links, connections, exits, ReceiveBuffers(), EncapsulationHolder(), XfrmAssociations(), shares),
+        switchboard=Switchboard(traffic, connections, Fairness(shares)),
         seams=Seams(fault_points or NO_FAULTS),
     )
     library = Library(world, TrustedMedia(settings.trusted_keys))
     watch = MediaWatcher(settings.media, settings.media_folder)
     intake = LocalIntake(settings, ReleaseBounds(store, store, definition_from_files))
     supervision = Supervision(world, library, intake, digest, watch, move=engine)
-    guard = NftGuard(traffic, admission=Admission() if settings.admit else None, anchor=settings.anchor)
-    return Assembly(lock, store, engine, folders, links, traffic, guard, exits, supervision, StoreCopies(store))
+    guard = NftGuard(traffic, shares=shares, admission=Admission() if settings.admit else None, anchor=settings.anchor)
+    return Assembly(lock, store, engine, folders, links, traffic, shares, guard, exits, supervision, StoreCopies(store))
 
 
 def require_root(action: str) -> None:

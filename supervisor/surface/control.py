@@ -131,6 +131,9 @@ class HandoverCounters(Protocol):
     def counted(self) -> Iterable[tuple[str, str, str, int]]:
         """Yield (service, row, column, count) of what services count and publish, over all generations."""
 
+    def refusals(self) -> Iterable[tuple[str, int, int]]:
+        """Yield (service, connections refused since the start, sources over their share now), of those with any."""
+
 
 class Control(Calls, HandoverCounters, Protocol):
     """The supervisor as its callers see it."""

@@ -121,6 +121,7 @@ def serve(
         if stop_services:
             parts.guard.remove()
             parts.traffic.remove()
+            parts.shares.remove()
     finally:
         parts.close()
 

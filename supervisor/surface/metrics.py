@@ -148,6 +148,22 @@ def _handover_families(control: Control, known: Collection[str]) -> Iterator[Met
     for service, name, column, count in control.counted():
         counted.add_metric((service, name, column), count)
     yield from (totals, phases, counted)
+    yield from _refusal_families(control)
+
+
+def _refusal_families(control: Control) -> Iterator[Metric]:
+    """Yield what sources over their share were refused; there are no such series before the first one was."""
+    labels = ("service",)
+    refused = CounterMetricFamily(
+        PREFIX + "service_refused_connections", "Connections of sources that were over their share.", labels=labels
+    )
+    sources = GaugeMetricFamily(
+        PREFIX + "service_sources_over_share", "Sources whose connections are refused.", labels=labels
+    )
+    for service, count, over in control.refusals():
+        refused.add_metric((service,), count)
+        sources.add_metric((service,), over)
+    yield from (family for family in (refused, sources) if family.samples)
 
 
 def unreadiness(status: SupervisorStatus) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from supervisor.edges.folders import DiskFolders
 from supervisor.edges.network.admission import Admission
 from supervisor.edges.network.guard import NftGuard
 from supervisor.edges.network.links import IpLinks
+from supervisor.edges.network.shares import NftShares
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.edges.store import StateLock
 from supervisor.ports.engine import Engine
@@ -31,6 +32,7 @@ def tear_down(settings: Settings, *, images: bool = False) -> None:
         traffic = NftTraffic()
         NftGuard(traffic, admission=Admission()).remove()
         traffic.remove()
+        NftShares().remove()
         left = list(empty_engines(settings, images=images))
         links = IpLinks(settings.namespaces)
         for namespace in links.present():

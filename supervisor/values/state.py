@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 
-from supervisor.values.manifest import Protocol
+from supervisor.values.manifest import Fair, Protocol
 from supervisor.values.names import Digest, ImageId, ServiceName
 from supervisor.values.router import GuestNetwork, Host
 
@@ -133,6 +133,14 @@ Sides = tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """The limits of one entry of a manifest's frontends: all frontends that come of it have one share together."""
+
+    entry: int  # its position among them
+    fair: Fair
+
+
+@dataclass(frozen=True, slots=True)
 class AddressFrontend:
     """A frontend of an isolated service: an outside endpoint and the port inside the namespace."""
 
@@ -142,6 +150,7 @@ class AddressFrontend:
     item: object = field(default=None, compare=False)  # what `each` gave, for templates; not kept
     is_open: bool = field(default=True, compare=False)  # False: nothing is led there for now
     sides: Sides = field(default=None, compare=False)
+    share: Share | None = None  # None: a source may have all of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +168,7 @@ class PortFrontend:
     item: object = field(default=None, compare=False)
     is_open: bool = field(default=True, compare=False)
     sides: Sides = field(default=None, compare=False)
+    share: Share | None = None
 
 
 ResolvedFrontend = AddressFrontend | PortFrontend

@@ -29,6 +29,7 @@ from supervisor.edges.catalog.questions import (
     UNDERTAKING,
     VERIFICATION,
 )
+from supervisor.edges.catalog.shares import FAIR
 from supervisor.edges.catalog.takeover import TAKEOVER
 from supervisor.edges.catalog.vocabulary import (
     ABSOLUTE,
@@ -120,6 +121,7 @@ FRONTEND = Record(
         Field("interfaces", EXPRESSION, about="expression giving names of the interfaces at which clients may call"),
         Field("each", EXPRESSION, about="expression giving a sequence: one frontend for every item"),
         Field("open", EXPRESSION, about="expression: while it is false, nothing is led there"),
+        Field("fair", FAIR, about="tcp only: the share of it that one source may have"),
     ),
 )
 

@@ -15,7 +15,11 @@ from supervisor.edges.render.scope import Scope, scope_of
 from supervisor.edges.templating import RAW_SUFFIX, token
 from supervisor.values.errors import RenderError
 from supervisor.values.manifest import (
+    LEAST_OPEN,
+    MOST_OPEN,
     ConfigFile,
+    Fair,
+    FairRule,
     Frontend,
     Needs,
     NetworkMode,
@@ -33,6 +37,7 @@ from supervisor.values.state import (
     RenderedFile,
     ResolvedFrontend,
     ResolvedProbe,
+    Share,
     Sides,
 )
 from supervisor.values.undertaking import ResolvedUndertaking
@@ -79,6 +84,9 @@ class TemplateRenderer:
             place = f"frontends[{index}]"
             for scope in base.each(frontend.each, None, place):
                 resolved_frontend = _frontend(manifest, instance, frontend, scope, place)
+                if frontend.fair:
+                    share = Share(index, _fair(frontend.fair, scope, f"{place}.fair"))
+                    resolved_frontend = replace(resolved_frontend, share=share)
                 for claim in _claims(resolved_frontend):
                     if claim in claims:
                         raise scope.refuse(place, f"{resolved_frontend.name} wants {claim}, which {claims[claim]} has")
@@ -194,6 +202,13 @@ def _frontend(
         return PortFrontend(name, frontend.protocol, port, inside, (), item, is_open, sides=sides)
     interfaces = _interfaces(scope, frontend.interfaces or "", f"{place}.interfaces")
     return PortFrontend(name, frontend.protocol, port, inside, interfaces, item, is_open)
+
+
+def _fair(rule: FairRule, scope: Scope, place: str) -> Fair:
+    value = scope.expression(rule.open, f"{place}.open") if isinstance(rule.open, str) else rule.open
+    if isinstance(value, bool) or not isinstance(value, int) or not LEAST_OPEN <= value <= MOST_OPEN:
+        raise scope.refuse(f"{place}.open", f"{value!r:.40} is not a number from {LEAST_OPEN} to {MOST_OPEN}")
+    return Fair(value, rule.rate, rule.guests_only)
 
 
 def _claims(frontend: ResolvedFrontend) -> Iterator[str]:

@@ -231,6 +231,7 @@ class Configuration:
         if is_awaited(self._world, router, self._audit_log):
             return
         self._reading = Reading(self._reading.number + 1, router, faults, definitions)
+        self._world.switchboard.fairness.know(router)
         for fault in faults:
             log.error("configuration refused", extra={"reason": str(fault)})
         for worker in self._workers().values():

@@ -15,7 +15,18 @@ from supervisor.values.manifest.folders import (
     StateVolume,
     TmpfsMount,
 )
-from supervisor.values.manifest.network import Frontend, GapPort, InsidePort, NetworkMode, Protocol, Takeover
+from supervisor.values.manifest.network import (
+    LEAST_OPEN,
+    MOST_OPEN,
+    Fair,
+    FairRule,
+    Frontend,
+    GapPort,
+    InsidePort,
+    NetworkMode,
+    Protocol,
+    Takeover,
+)
 from supervisor.values.manifest.probes import (
     ROUTER_ONLY,
     Argument,
@@ -40,6 +51,8 @@ from supervisor.values.manifest.questions import (
 from supervisor.values.manifest.service import PRINTED_SCHEMA, ServiceDefinition, ServiceManifest, Strategy
 
 __all__ = [
+    "LEAST_OPEN",
+    "MOST_OPEN",
     "PRINTED_SCHEMA",
     "ROUTER_ONLY",
     "Argument",
@@ -51,6 +64,8 @@ __all__ = [
     "Counters",
     "Drain",
     "ErrorCounter",
+    "Fair",
+    "FairRule",
     "Form",
     "Frontend",
     "GapPort",

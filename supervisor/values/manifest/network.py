@@ -28,6 +28,29 @@ class InsidePort:
     number: int | None = None
 
 
+LEAST_OPEN, MOST_OPEN = 16, 65536
+"""Bounds of a share. The kernel clears ended connections off its count once a tick (4 ms), so an honest client that is
+quick seems to have some open at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fair:
+    """The share of a frontend that one source may have at most."""
+
+    open: int  # TCP connections at once
+    rate: int  # new ones each second; as many may come at once
+    guests_only: bool = False  # who is no guest gets nothing
+
+
+@dataclass(frozen=True, slots=True)
+class FairRule:
+    """A share as a manifest declares it: `open` is a number or an expression."""
+
+    open: int | str
+    rate: int
+    guests_only: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Frontend:
     """A port at which clients reach the service.
@@ -46,6 +69,7 @@ class Frontend:
     interfaces: str | None = None
     each: str | None = None
     open: str | None = None  # expression; while it is false, nothing is led there
+    fair: FairRule | None = None  # None: a source may have all of it
 
 
 @dataclass(frozen=True, slots=True)

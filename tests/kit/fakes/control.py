@@ -155,6 +155,9 @@ class FakeControl:
     def counted(self) -> Iterable[tuple[str, str, str, int]]:
         return (("alpha", "web/FRONTEND", "stot", 41),)
 
+    def refusals(self) -> Iterable[tuple[str, int, int]]:
+        return ()
+
     # ------------------------------------------------------------ services
 
     def swap(

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address
 from supervisor.decisions.traffic import endpoints
 from supervisor.values.association import Association
 from supervisor.values.errors import NetworkError
+from supervisor.values.shares import Refusals, ShareTable
 from supervisor.values.state import Endpoint, Instance, Link, SocketAddress
 from supervisor.values.traffic import Connection, TrafficTable
 
@@ -70,6 +71,26 @@ class FakeTraffic:
 
     def remove(self) -> None:
         self.table = TrafficTable()
+
+
+class FakeShares:
+    """Satisfies `ports.network.Shares`: one table, and what a test says that it refused."""
+
+    def __init__(self) -> None:
+        self.table = ShareTable()
+        self.refused = Refusals()
+        self.failure: NetworkError | None = None
+
+    def apply(self, table: ShareTable) -> None:
+        if self.failure:
+            raise self.failure
+        self.table = table
+
+    def refusals(self) -> Refusals:
+        return self.refused
+
+    def remove(self) -> None:
+        self.table, self.refused = ShareTable(), Refusals()
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ from tests.kit.fakes.kernel import (
     FakeEncapsulation,
     FakeExits,
     FakeLinks,
+    FakeShares,
     FakeTraffic,
     Impossible,
 )
@@ -81,7 +82,7 @@ class SimulatedMachine:
         self.clock, self.faults = VirtualClock(), SimulatedFaults()
         self.links = FakeLinks(self.faults.change)
         self.traffic, self.connections, self.buffers = FakeTraffic(), FakeConnections(), FakeBuffers()
-        self.associations = FakeAssociations()
+        self.associations, self.shares = FakeAssociations(), FakeShares()
         self.exits, self.encapsulation = FakeExits(), FakeEncapsulation()
         self.behaviours: dict[ImageId, Behaviour] = {}
         self.engine = DaemonEngine(self)
@@ -102,6 +103,7 @@ class SimulatedMachine:
         self.links.namespaces.clear()
         self.links.interfaces.clear()
         self.traffic.remove()
+        self.shares.remove()
         self.connections.flows, self.associations.established = [], []
         self.folders.configs.clear()
         self.folders.backups.clear()

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from supervisor.loop.care.keeper import Keeper
+from supervisor.loop.fairness import Fairness
 from supervisor.loop.handover.run import HandoverRun
 from supervisor.loop.releases.library import Library
 from supervisor.loop.service.inbox import Inbox
@@ -195,6 +196,7 @@ class SteppedSupervisor:
             return CountedPort(name, port, CHANGES.get(name, frozenset()), error, machine.faults)
 
         connections = watched("connections", machine.connections, NetworkError)
+        fairness = Fairness(machine.shares)
         world = World(
             settings=settings,
             engine=watched("engine", machine.engine, EngineError),
@@ -211,8 +213,9 @@ class SteppedSupervisor:
                 buffers=watched("buffers", machine.buffers, NetworkError),
                 gap_sockets=watched("encapsulation", machine.encapsulation, NetworkError),
                 associations=watched("associations", machine.associations, NetworkError),
+                shares=machine.shares,
             ),
-            switchboard=Switchboard(watched("traffic", machine.traffic, NetworkError), connections),
+            switchboard=Switchboard(watched("traffic", machine.traffic, NetworkError), connections, fairness),
             seams=Seams(spawn=lambda work: work()),
         )
 

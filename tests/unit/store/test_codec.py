@@ -11,9 +11,9 @@ import pytest
 from supervisor.edges.store.codec import dump_handover, dump_instance, load_handover, load_instance
 from supervisor.values.association import Association
 from supervisor.values.handover import NO_WAIVER, Direction, Handover, Kind, Mode, Waiver
-from supervisor.values.manifest import Protocol
+from supervisor.values.manifest import Fair, Protocol
 from supervisor.values.names import Digest, ServiceName
-from supervisor.values.state import NO_MAC, AddressFrontend, Endpoint, Instance, Link, PortFrontend
+from supervisor.values.state import NO_MAC, AddressFrontend, Endpoint, Instance, Link, PortFrontend, Share
 
 WAY = ("203.0.113.2", "203.0.113.200")
 HANDOVER = Handover(
@@ -55,6 +55,24 @@ def test_an_instance_comes_back_as_it_was(masquerades: bool) -> None:
     link = Link("vrs-web-1", "vrs0", IPv4Address("198.18.0.1"), IPv4Address("198.18.0.2"))
     web = Instance(ServiceName("web"), 1, "1", "r1", digest, digest, link, (("http", 80),), masquerades=masquerades)
     assert load_instance(dump_instance(web)) == web
+
+
+SHARES = (None, Share(0, Fair(64, 500)), Share(3, Fair(16, 1, guests_only=True)))
+
+
+@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_frontend_comes_back_with_its_share(share: Share | None, is_open: bool) -> None:
+    digest = Digest("sha256:" + "0" * 64)
+    outside = Endpoint(IPv4Address("10.1.1.1"), Protocol.TCP, 80)
+    frontends = (
+        AddressFrontend("web", outside, 8000, is_open=is_open, share=share),
+        PortFrontend("dns", Protocol.TCP, 53, 1053, ("eth0", "share"), is_open=is_open, share=share),
+    )
+    web = Instance(ServiceName("web"), 1, "1", "r1", digest, digest, None, (), frontends)
+    back = load_instance(dump_instance(web))
+    assert back == web
+    assert [frontend.is_open for frontend in back.frontends] == [is_open, is_open]
 
 
 def test_an_instance_from_before_services_had_to_say_so_may_connect_to_others() -> None:

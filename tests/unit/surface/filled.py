@@ -215,6 +215,9 @@ class FilledControl:
     def counted(self) -> Iterable[tuple[str, str, str, int]]:
         return (("alpha", "web/FRONTEND", "stot", 41),)
 
+    def refusals(self) -> Iterable[tuple[str, int, int]]:
+        return ()
+
     def swap(
         self, service: str, version: str | None, wait: bool, waiver: Waiver = NO_WAIVER, asked_by: str = ""
     ) -> Iterator[Progress]:

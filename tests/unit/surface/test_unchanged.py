@@ -24,7 +24,9 @@ REWORDED = {
 }
 """Messages for people that became clearer: from what the former commit had, to what there is now."""
 
-ADDED: frozenset[str] = frozenset({"tried again", "work ended"})
+ADDED: frozenset[str] = frozenset(
+    {"tried again", "work ended", "refusals not read", "share table replaced", "shares not applied"}
+)
 """Log lines that the former commit did not have."""
 
 EXACT = ("wire.txt", "commands.json", "migrate-engine.json", "refusals.json", "exits.json", "metrics.txt", "tables.txt",

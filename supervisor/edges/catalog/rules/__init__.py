@@ -30,6 +30,7 @@ from supervisor.edges.catalog.rules.network import (
     gap_port_has_a_condition_that_compiles,
     masquerading_needs_a_namespace,
     ports_can_overlap,
+    shares_are_of_connections,
     syncing_needs_a_namespace,
     takeover_is_the_strategy,
 )
@@ -47,6 +48,7 @@ RULES: tuple[Rule, ...] = (
     targets_differ,
     reload_is_said,
     frontends_fit_the_network,
+    shares_are_of_connections,
     ports_can_overlap,
     masquerading_needs_a_namespace,
     takeover_is_the_strategy,

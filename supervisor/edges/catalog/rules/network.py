@@ -15,9 +15,11 @@ from supervisor.edges.catalog.rules.draft import (
 from supervisor.edges.templating import ITEM_NAMES, NAMES
 from supervisor.values.errors import Fault
 from supervisor.values.manifest import (
+    FairRule,
     Frontend,
     GapPort,
     NetworkMode,
+    Protocol,
     Strategy,
 )
 
@@ -56,6 +58,17 @@ def _needed(at: str, item: Frontend, key: str, network: NetworkMode) -> Iterator
         yield Fault(f"{at}.{key}", f"is missing: network is {network}")
     else:
         yield from expression_faults(f"{at}.{key}", text, names)
+
+
+def shares_are_of_connections(draft: Draft) -> Iterator[Fault]:
+    """Only TCP has connections, so only there a source has a share of them; its size may be an expression."""
+    for at, item in draft.items("frontends"):
+        if not isinstance(item.fair, FairRule):
+            continue
+        if item.protocol is Protocol.UDP:
+            yield Fault(f"{at}.fair", "has no meaning here: protocol is udp")
+        if isinstance(item.fair.open, str):
+            yield from expression_faults(f"{at}.fair.open", item.fair.open, ITEM_NAMES if item.each else NAMES)
 
 
 def ports_can_overlap(draft: Draft) -> Iterator[Fault]:

@@ -19,6 +19,7 @@ from supervisor.ports.probes import Prober
 from supervisor.ports.store import Store
 from supervisor.ports.system import Clock, ExitWatch
 from supervisor.values.manifest import ServiceDefinition
+from supervisor.values.names import ServiceName
 from supervisor.values.settings import Settings
 
 ReadDefinition = Callable[[str, Mapping[str, bytes]], ServiceDefinition]
@@ -26,6 +27,11 @@ ReadDefinition = Callable[[str, Mapping[str, bytes]], ServiceDefinition]
 
 Raises ManifestError: with every fault of the manifest.
 """
+
+
+def no_floor(_: ServiceName) -> str | None:
+    """Return the release before which nothing of a service may run: here there is none."""
+    return None
 
 
 def on_a_thread(work: Callable[[], None]) -> None:
@@ -65,7 +71,10 @@ class Seams:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The resources that the rooms of the loop work with. A function that needs only one of them takes that one."""
+    """The resources that the rooms of the loop work with. A function that needs only one of them takes that one.
+
+    `floor` returns the release before which no version of a service may be fallen back to; None: there is none.
+    """
 
     settings: Settings
     engine: Engine
@@ -79,3 +88,4 @@ class World:
     switchboard: Switchboard
     shared: SharedMemory = field(default_factory=SharedMemory)
     seams: Seams = Seams()
+    floor: Callable[[ServiceName], str | None] = no_floor

@@ -67,6 +67,12 @@ class Connections(Protocol):
         The socket tables of its namespace list them, or the router's own for a service in the router's namespace.
         """
 
+    def taken(self, instance: Instance) -> frozenset[Connection]:
+        """Return those of `open` that the daemon has accepted; others wait for it in the kernel.
+
+        Raises NetworkError: when they cannot be listed.
+        """
+
     def delete(self, endpoints: Sequence[Endpoint]) -> None:
         """Remove every tracked flow (UDP too) whose reply comes from one of `endpoints`; none is no error."""
 

@@ -66,6 +66,8 @@ class SoakWatch:
         if keeper.usage and keeper.usage.oom_kills:  # it has several processes, or the keeper would have seen its end
             limit = run.definition.manifest.limits.memory_bytes >> 20
             return f"{name} reached its memory limit of {limit} MiB, and the kernel ended processes of it"
+        if keeper.condition is Condition.OVERLOADED:
+            return None  # what fails then, fails because of its clients
         jumped = self._failures.jump(run) if _is_judged(run) else None
         return f"{name} fails: {jumped}" if jumped else None
 

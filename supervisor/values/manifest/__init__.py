@@ -28,6 +28,7 @@ from supervisor.values.manifest.probes import (
     kinds_for,
 )
 from supervisor.values.manifest.questions import (
+    Admission,
     Awaited,
     Caution,
     Count,
@@ -42,6 +43,7 @@ from supervisor.values.manifest.service import PRINTED_SCHEMA, ServiceDefinition
 __all__ = [
     "PRINTED_SCHEMA",
     "ROUTER_ONLY",
+    "Admission",
     "Argument",
     "Awaited",
     "Caution",

@@ -109,6 +109,9 @@ class FakeConnections:
             if flow.endpoint in endpoints(instance)
         )
 
+    def taken(self, instance: Instance) -> frozenset[Connection]:
+        return frozenset(self.open(instance))
+
     def delete(self, endpoints: Sequence[Endpoint]) -> None:
         self._break(lambda flow: flow.endpoint in endpoints)
 

@@ -1,0 +1,41 @@
+"""Decides whether a version that fails again and again gives way to the one before it.
+
+It does for what a version does by itself: its process ends, or cannot be started. One that hangs is healed and stays:
+clients can bring that about, and the version before may be the one with the hole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from supervisor.values.bundle import age
+from supervisor.values.release import Version
+
+TOO_OFTEN = 5  # ends and failed starts within `backoff.REMEMBERED` seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What operators and media have said that a fall-back must respect."""
+
+    confirmed: Version | None = None  # that an operator found good (`vrctl confirm`)
+    is_pinned: bool = False  # an operator chose what runs, and it is to stay
+    floor: str | None = None  # the name of a release; none before it may run
+
+
+NO_CHOICES = Choices()
+
+
+def target(failing: Version, before: Version | None, choices: Choices = NO_CHOICES) -> Version | None:
+    """Return the version that may take the place of `failing`, whatever it did; None: it stays.
+
+    `before` is the version that was good before; None: there is none. Releases are ordered by the numbers in their
+    names, as at an import.
+    """
+    if before is None or before.is_same_as(failing) or choices.is_pinned:
+        return None
+    if choices.confirmed is not None and choices.confirmed.is_same_as(failing):
+        return None
+    if choices.floor is not None and age(before.release, "") < age(choices.floor, ""):
+        return None
+    return before

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 
 from supervisor.values.manifest import Admission
 from supervisor.values.state import AddressFrontend, ProbeResult, ResolvedFrontend, ResolvedProbe
-from supervisor.values.traffic import Connection
+from supervisor.values.traffic import Crowd
 
 CALM_SECONDS = 10.0  # so long clients are answered before it is no longer said: a flood lets some through
 AGAIN_SECONDS = 1.0  # between two looks at what is full
 
-Taken = frozenset[Connection]
-"""Connections of clients that a daemon has accepted and not closed."""
+
+NOBODY = Crowd()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Overload:
 
     since: float | None = None  # when it was found full; None: it is not
     answered: float | None = None  # since when it has answered its clients again; None: it does not
-    taken: Taken = frozenset()
+    crowd: Crowd = NOBODY
     moved: float = 0.0  # when it was last seen to have taken a connection in
     is_doubted: bool = False  # its own way in did not hold at the last look
     message: str = ""  # what was seen last
@@ -43,30 +43,30 @@ class Evidence:
 
     failure: ProbeResult  # of the probes there
     own: ProbeResult | None  # of those at the way in of the supervisor's own; None: they said nothing
-    taken: Taken | None  # None: its connections could not be listed
+    crowd: Crowd | None  # None: it could not be counted
 
 
 def after(overload: Overload, admission: Admission, evidence: Evidence, now: float) -> Overload:
     """Return the findings after one more failure where clients ask: full, or as if it had never been (it hangs then).
 
-    An answer that is wrong is no overload, and neither is a port that nobody listens on. Connections that cannot be
-    listed decide nothing. What was found full is doubted first: the machine has much to do.
+    An answer that is wrong is no overload, and neither is a port that nobody listens on. A crowd that cannot be counted
+    decides nothing. What was found full is doubted first: the machine has much to do, and clients that it had enough of
+    all come back at once.
     """
-    own = evidence.own
+    own, seen = evidence.own, evidence.crowd
     if not evidence.failure.is_silent:
         return Overload()
-    if own is None or not own.is_good:
+    is_there, is_crowded = own is not None and own.is_good, seen is None or seen.size >= admission.connections
+    if not is_there or not is_crowded:
         return replace(overload, is_doubted=True) if overload.is_full and not overload.is_doubted else Overload()
-    taken = overload.taken if evidence.taken is None else evidence.taken
-    has_moved = not overload.is_full or evidence.taken is None or bool(taken - overload.taken)
+    crowd = overload.crowd if seen is None else seen
+    has_moved = not overload.is_full or seen is None or bool(crowd.taken - overload.crowd.taken)
     moved = now if has_moved else overload.moved
-    if evidence.taken is not None and len(taken) < admission.connections:
-        return Overload()
     if admission.patience is not None and now - moved >= admission.patience:
         return Overload()
     since = now if overload.since is None else overload.since
-    said = "connections that cannot be counted" if evidence.taken is None else f"{len(taken)} open connections"
-    return Overload(since, None, taken, moved, message=f"its clients fill it, with {said}: {evidence.failure.message}")
+    said = "connections that cannot be counted" if seen is None else f"{crowd.size} open connections"
+    return Overload(since, None, crowd, moved, message=f"its clients fill it, with {said}: {evidence.failure.message}")
 
 
 def answered(overload: Overload, now: float) -> Overload:

@@ -117,17 +117,16 @@ def _state(snapshot: ServiceSnapshot, *, is_desired: bool) -> ServiceState:
         if snapshot.is_handing_over or (is_desired and not snapshot.message):
             return ServiceState.STARTING
         return ServiceState.FAILED if is_desired else ServiceState.ABSENT
-    if active.is_down:
-        return ServiceState.FAILED
-    if active.overload:
-        return ServiceState.OVERLOADED
-    if active.is_unready:
-        return ServiceState.FAILED
-    if active.blind:
-        return ServiceState.DEGRADED
-    if not active.readiness.is_known:
-        return ServiceState.STARTING
-    return ServiceState.DEGRADED if snapshot.is_degraded else ServiceState.RUNNING
+    holds = (  # the first of them counts
+        (active.is_down, ServiceState.FAILED),
+        (bool(active.overload), ServiceState.OVERLOADED),
+        (active.is_unready, ServiceState.FAILED),
+        (bool(active.blind), ServiceState.DEGRADED),
+        (not active.readiness.is_known, ServiceState.STARTING),
+        (snapshot.is_degraded, ServiceState.DEGRADED),
+        (True, ServiceState.RUNNING),
+    )
+    return next(state for is_so, state in holds if is_so)
 
 
 def _undertakings(snapshot: ServiceSnapshot, epoch: float) -> tuple[UndertakingStatus, ...]:

@@ -15,7 +15,7 @@ from supervisor.edges.network.namespace import call_inside, exists
 from supervisor.values.errors import NetworkError
 from supervisor.values.manifest import Protocol
 from supervisor.values.state import Endpoint, Instance, SocketAddress
-from supervisor.values.traffic import Connection
+from supervisor.values.traffic import Connection, Crowd
 
 # A tracked connection in any of these may still carry data.
 STATES = frozenset({"SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK"})
@@ -47,9 +47,11 @@ class ConntrackConnections:
         ends = outsides(instance, Protocol.TCP)
         return tuple(open_connections(_sockets_of(instance), ends)) if ends else ()
 
-    def taken(self, instance: Instance) -> frozenset[Connection]:
-        held = (line for line in _sockets_of(instance) if line.split()[9] != NOBODY)
-        return frozenset(open_connections(held, outsides(instance, Protocol.TCP)))
+    def crowd(self, instance: Instance) -> Crowd:
+        ends, lines = outsides(instance, Protocol.TCP), _sockets_of(instance)
+        held = [line for line in lines if line.split()[9] != NOBODY]
+        taken = frozenset(open_connections(held, ends))
+        return Crowd(taken, len(set(open_connections(lines, ends)) - taken))
 
     def _tracked(self, ends: Outsides) -> Iterator[Connection]:
         """Yield tracked connections, with one listing for an address: a balancer may have hundreds of ports."""

@@ -67,7 +67,7 @@ class Keeper:
         )
         connections = world.kernel.connections
         self._overload = OverloadWatch(
-            instance.service, manifest.admission, probes, world.clock, world.store, lambda: connections.taken(instance)
+            instance.service, manifest.admission, probes, world.clock, world.store, lambda: connections.crowd(instance)
         )
         self._probing = Probing(
             instance.service,

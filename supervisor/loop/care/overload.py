@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from supervisor.decisions import overload
-from supervisor.decisions.overload import Evidence, Overload, Taken
+from supervisor.decisions.overload import Evidence, Overload
 from supervisor.loop.care.probe_set import ProbeSet, Question
 from supervisor.ports.store import Audit
 from supervisor.ports.system import Clock
@@ -16,6 +16,7 @@ from supervisor.values.manifest import Admission
 from supervisor.values.names import ServiceName
 from supervisor.values.state import ProbeResult
 from supervisor.values.status import EventRecord
+from supervisor.values.traffic import Crowd
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +36,12 @@ class OverloadWatch:
         probes: ProbeSet,
         clock: Clock,
         audit: Audit,
-        taken: Callable[[], Taken],
+        crowd: Callable[[], Crowd],
     ) -> None:
-        """`taken` returns the connections that the daemon has accepted. Raises NetworkError: they cannot be listed."""
+        """`crowd` returns the clients that are connected. Raises NetworkError: they cannot be listed."""
         self.findings = Overload()
         self._service, self._admission = service, admission
-        self._probes, self._clock, self._audit, self._taken = probes, clock, audit, taken
+        self._probes, self._clock, self._audit, self._crowd = probes, clock, audit, crowd
         self._event_due = -NEXT_EVENT_SECONDS
         self._is_said = False  # in the audit log, and not yet that it is over
 
@@ -71,9 +72,9 @@ class OverloadWatch:
         """Begin anew: it was started again."""
         self._take(Overload())
 
-    def _listed(self) -> Taken | None:
+    def _listed(self) -> Crowd | None:
         try:
-            return self._taken()
+            return self._crowd()
         except NetworkError as error:
             log.debug("connections not counted", extra={"service": self._service, "reason": str(error)})
             return None

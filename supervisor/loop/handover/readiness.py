@@ -49,8 +49,8 @@ def ready(run: HandoverRun) -> Wait | None:
 def check_wording(run: HandoverRun) -> None:
     """Render every probe that the candidate will ever be asked: one that cannot be rendered cannot watch it.
 
-    Raises RenderError: when one cannot be rendered. Raises CheckFailedError: when clients would reach the way in that is
-    to be the supervisor's alone.
+    Raises RenderError: when one cannot be rendered.
+    Raises CheckFailedError: when clients would reach the way in that is to be the supervisor's alone.
     """
     manifest = run.definition.manifest
     watches = (manifest.readiness, manifest.liveness, manifest.verification)
@@ -115,11 +115,11 @@ def _crowded(run: HandoverRun, failed: ProbeResult) -> str:
     own_way, world = _rendered(run, admission.probes), run.world
     wrong = failure(world, own_way, target_of(world.folders, run.candidate, run.definition))
     try:
-        taken = world.kernel.connections.taken(run.candidate)
+        crowd = world.kernel.connections.crowd(run.candidate)
     except NetworkError:
-        taken = None
+        crowd = None
     own = wrong or ProbeResult(True, "", 0.0)
-    return after(Overload(), admission, Evidence(failed, own, taken), world.clock.monotonic()).message
+    return after(Overload(), admission, Evidence(failed, own, crowd), world.clock.monotonic()).message
 
 
 def _proves(run: HandoverRun, watch: Watch, message: str) -> Wait | None:

@@ -11,7 +11,7 @@ from supervisor.decisions.traffic import endpoints
 from supervisor.values.association import Association
 from supervisor.values.errors import NetworkError
 from supervisor.values.state import Endpoint, Instance, Link, SocketAddress
-from supervisor.values.traffic import Connection, TrafficTable
+from supervisor.values.traffic import Connection, Crowd, TrafficTable
 
 CLIENT, ROUTER = IPv4Address("10.1.1.100"), IPv4Address("10.1.1.1")
 
@@ -109,8 +109,8 @@ class FakeConnections:
             if flow.endpoint in endpoints(instance)
         )
 
-    def taken(self, instance: Instance) -> frozenset[Connection]:
-        return frozenset(self.open(instance))
+    def crowd(self, instance: Instance) -> Crowd:
+        return Crowd(frozenset(self.open(instance)))
 
     def delete(self, endpoints: Sequence[Endpoint]) -> None:
         self._break(lambda flow: flow.endpoint in endpoints)

@@ -23,19 +23,15 @@ class Choices:
     floor: str | None = None  # the name of a release; none before it may run
 
 
-NO_CHOICES = Choices()
+def objection(failing: Version, before: Version, choices: Choices) -> str:
+    """Return what speaks against `before` in the place of `failing`, whatever that did; empty: nothing does.
 
-
-def target(failing: Version, before: Version | None, choices: Choices = NO_CHOICES) -> Version | None:
-    """Return the version that may take the place of `failing`, whatever it did; None: it stays.
-
-    `before` is the version that was good before; None: there is none. Releases are ordered by the numbers in their
-    names, as at an import.
+    Releases are ordered by the numbers in their names, as at an import.
     """
-    if before is None or before.is_same_as(failing) or choices.is_pinned:
-        return None
+    if choices.is_pinned:
+        return "the service is pinned"
     if choices.confirmed is not None and choices.confirmed.is_same_as(failing):
-        return None
+        return f"{failing.version} was confirmed"
     if choices.floor is not None and age(before.release, "") < age(choices.floor, ""):
-        return None
-    return before
+        return f"{before.version} is of release {before.release}, and nothing before {choices.floor} may run"
+    return ""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from supervisor.decisions import backoff
-from supervisor.decisions.falling_back import TOO_OFTEN, Choices, target
+from supervisor.decisions.falling_back import TOO_OFTEN, Choices, objection
 from supervisor.decisions.handover import is_interrupted
 from supervisor.decisions.healing import NEXT_FALL_BACK_SECONDS, Patient, Remedy, remedy
 from supervisor.loop.care.keeper import Keeper
@@ -50,7 +50,7 @@ class Healer:
         self._unstarted = backoff.Backoff()  # starts from nothing that failed; the keeper counts ends
         self._version: Version | None = None  # that failed so
         self._replaced = 0  # the generation whose replacement was tried last
-        self._fell_back = -NEXT_FALL_BACK_SECONDS
+        self._fell_back = self._objected = -NEXT_FALL_BACK_SECONDS
 
     def cure(self, keeper: Keeper, *, is_crowded: bool) -> Cure | None:
         """Do what can be done in place, or return the hand-over that is needed; None: none is.
@@ -63,12 +63,13 @@ class Healer:
         self._hung = backoff.observe(self._hung, keeper.is_ready, now)
         if not keeper.is_down and not keeper.is_hung:
             return None
-        former = self._former(version_of(keeper.instance), now)
+        failures = keeper.restarting.failures + backoff.recent_failures(self._unstarted, now)
+        former = self._former(version_of(keeper.instance), failures, now) if keeper.is_down else None
         patient = Patient(
             keeper.definition.manifest.strategy,
             is_down=keeper.is_down,
             is_hung=keeper.is_hung,
-            failures=keeper.restarting.failures + backoff.recent_failures(self._unstarted, now),
+            failures=failures,
             was_replaced=self._replaced == keeper.instance.generation,
             has_former=former is not None,
             has_room=not is_crowded,
@@ -93,8 +94,8 @@ class Healer:
         """Return what is started when nothing runs: the version before, if the wanted one failed too often."""
         now = self._clock.monotonic()
         self._count_for(wanted)
-        former = self._former(wanted, now)
-        if former is None or backoff.recent_failures(self._unstarted, now) < TOO_OFTEN:
+        former = self._former(wanted, backoff.recent_failures(self._unstarted, now), now)
+        if former is None:
             return wanted
         self._fall_back(wanted, now)
         return former
@@ -110,13 +111,22 @@ class Healer:
         if self._version is None or not version.is_same_as(self._version):
             self._version, self._hung, self._unstarted = version, backoff.Backoff(), backoff.Backoff()
 
-    def _former(self, version: Version, now: float) -> Version | None:
-        """Return the version that was good before, if it may take the place of this one now."""
-        if now < self._fell_back + NEXT_FALL_BACK_SECONDS:
-            return None
+    def _former(self, version: Version, failures: int, now: float) -> Version | None:
+        """Return the version that was good before, if it may take the place of this one, which failed too often."""
         store, service = self._store, self._service
+        if failures < TOO_OFTEN or now < self._fell_back + NEXT_FALL_BACK_SECONDS:
+            return None
+        former = store.previous(service)
+        if former is None or former.is_same_as(version):
+            return None
         choices = Choices(store.confirmed(service), store.pinned(service), self._floor(service))
-        return target(version, store.previous(service), choices)
+        reason = objection(version, former, choices)
+        if reason and now >= self._objected + NEXT_FALL_BACK_SECONDS:
+            self._record(
+                "no fall-back", f"{version.version} failed {TOO_OFTEN} times in 10 minutes and stays: {reason}"
+            )
+            self._objected = now
+        return None if reason else former
 
     def _fall_back(self, failed: Version, now: float) -> None:
         self._fell_back = now

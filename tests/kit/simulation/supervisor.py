@@ -214,6 +214,7 @@ class SteppedSupervisor:
             ),
             switchboard=Switchboard(watched("traffic", machine.traffic, NetworkError), connections),
             seams=Seams(spawn=lambda work: work()),
+            floor=lambda _: machine.floor,
         )
 
         def employ(name, world, allocator, digest, router):  # type: ignore[no-untyped-def]

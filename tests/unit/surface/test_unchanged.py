@@ -24,7 +24,7 @@ REWORDED = {
 }
 """Messages for people that became clearer: from what the former commit had, to what there is now."""
 
-ADDED: frozenset[str] = frozenset({"tried again", "work ended"})
+ADDED: frozenset[str] = frozenset({"tried again", "work ended", "overloaded", "overload over", "no fall-back"})
 """Log lines that the former commit did not have."""
 
 EXACT = ("wire.txt", "commands.json", "migrate-engine.json", "refusals.json", "exits.json", "metrics.txt", "tables.txt",

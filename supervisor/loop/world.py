@@ -63,18 +63,16 @@ class SharedMemory:
 
 @dataclass(frozen=True, slots=True)
 class Seams:
-    """Places where a test puts something of its own; the daemon always has the defaults."""
+    """Places where something else may be put: by a test, and `floor` by what has releases declare one."""
 
     fault_points: FaultPoints = NO_FAULTS
     spawn: Callable[[Callable[[], None]], None] = on_a_thread
+    floor: Callable[[ServiceName], str | None] = no_floor
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The resources that the rooms of the loop work with. A function that needs only one of them takes that one.
-
-    `floor` returns the release before which no version of a service may be fallen back to; None: there is none.
-    """
+    """The resources that the rooms of the loop work with. A function that needs only one of them takes that one."""
 
     settings: Settings
     engine: Engine
@@ -88,4 +86,3 @@ class World:
     switchboard: Switchboard
     shared: SharedMemory = field(default_factory=SharedMemory)
     seams: Seams = Seams()
-    floor: Callable[[ServiceName], str | None] = no_floor

@@ -213,8 +213,7 @@ class SteppedSupervisor:
                 associations=watched("associations", machine.associations, NetworkError),
             ),
             switchboard=Switchboard(watched("traffic", machine.traffic, NetworkError), connections),
-            seams=Seams(spawn=lambda work: work()),
-            floor=lambda _: machine.floor,
+            seams=Seams(spawn=lambda work: work(), floor=lambda _: machine.floor),
         )
 
         def employ(name, world, allocator, digest, router):  # type: ignore[no-untyped-def]

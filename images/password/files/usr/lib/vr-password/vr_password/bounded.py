@@ -110,7 +110,9 @@ def _noting(readable: Callable[[], bool], pulse: Pulse) -> Callable[[], bool]:
 
 def _serve_supervisor(application: OwnWay, address: tuple[str, int]) -> None:
     """Answer at this address on a thread of its own, which ends with the process."""
-    server = create_server(application, map={}, sockets=[_listening(address)], threads=1, ident=None)
+    sockets = [_listening(address)]
+    # Guests may have all descriptors that `select` can have.
+    server = create_server(application, map={}, sockets=sockets, threads=1, ident=None, asyncore_use_poll=True)
     threading.Thread(target=server.run, name="own-way", daemon=True).start()
 
 

@@ -60,7 +60,7 @@ def check_wording(run: HandoverRun) -> None:
     _rendered(run, (*probes, *sources))
     own = _rendered(run, manifest.admission.probes if manifest.admission else ())
     if port := reachable(own, run.candidate.frontends):
-        reason = f"`admission` asks at port {port}, and a frontend leads clients there"
+        reason = f"`admission` asks at port {port}, which clients reach"
         raise CheckFailedError(run.candidate.service, run.candidate.version, reason)
 
 

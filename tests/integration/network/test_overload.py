@@ -44,7 +44,6 @@ GATEWAY, GUEST = IPv4Address("10.99.1.1"), "10.99.1.2"
 ROUTER = RouterConfig(name="r", networks=(GuestNetwork("eth0", IPv4Interface("10.99.1.1/24"), GATEWAY, "lan", ()),))
 PASSWORD_SOURCE = ROOT / "images/password/files/usr/lib/vr-password"
 FLOOD_SECONDS = 20.0
-OWN_PORT = 7999
 
 pytestmark = pytest.mark.integration
 
@@ -64,7 +63,6 @@ class Served:
 
     def ask(self, probes: Sequence[Probe]) -> ProbeResult:
         resolved = TemplateRenderer().probes(self.manifest, tuple(probes), ROUTER, self.instance)
-        assert not reachable(resolved, self.instance.frontends) or probes is not self.own
         result = health.merge([self.prober.ask(probe, self.target) for probe in resolved], is_asked=True)
         assert result
         return result
@@ -93,18 +91,27 @@ def password(folder: Path) -> list[str]:
     return [sys.executable, "-m", "vr_password", f"{folder}/config/password.json"]
 
 
+def dnsmasq(folder: Path) -> list[str]:
+    for path in ("state/leases", "config"):
+        shutil.chown(folder / path, "dnsmasq")
+    return ["/usr/sbin/dnsmasq", "--keep-in-foreground", f"--conf-file={folder}/config/dnsmasq.conf"]
+
+
 @contextmanager
 def served(net: Router, name: str, command: Callable[[Path], list[str]]) -> Iterator[Served]:
     definition = load_definition(ROOT / "services" / name)
-    place = allocate_link(ServiceName(name), 1, ())
-    place = replace(place, namespace=f"{net.prefix}{place.namespace}")
-    IpLinks().ensure(place)
-    bare = replace(sample_instance(definition.manifest), link=place)
+    bare = sample_instance(definition.manifest)
+    if bare.link:
+        place = allocate_link(ServiceName(name), 1, ())
+        place = replace(place, namespace=f"{net.prefix}{place.namespace}")
+        bare = replace(bare, link=place)
+        IpLinks().ensure(place)
     instance = replace(bare, frontends=TemplateRenderer().frontends(definition.manifest, ROUTER, bare))
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         folder.chmod(0o755)
-        places = ["/config", *(one.mount for one in definition.manifest.runtime), "/state/store"]
+        mounts = [runtime.mount for runtime in definition.manifest.runtime]
+        places = ["/config", *mounts, *(volume.mount for volume in definition.manifest.state)]
         for path in places:
             (folder / path[1:]).mkdir(parents=True)
         for file in TemplateRenderer().files(definition, ROUTER, instance):
@@ -114,7 +121,7 @@ def served(net: Router, name: str, command: Callable[[Path], list[str]]) -> Iter
             (folder / "config" / file.path).parent.mkdir(parents=True, exist_ok=True)
             (folder / "config" / file.path).write_bytes(content)
         environment = {**os.environ, "PYTHONPATH": str(PASSWORD_SOURCE)}
-        with entered(place.namespace):
+        with entered(bare.link.namespace if bare.link else net.router):
             process = subprocess.Popen(command(folder), env=environment, start_new_session=True)
         traffic = NftTraffic()
         traffic.apply(traffic_table([instance], []))
@@ -157,26 +164,26 @@ def _session_of(pid: int) -> int | None:
 
 
 @contextmanager
-def flood(namespace: str, port: int, connections: int, sources: Sequence[str]) -> Iterator[None]:
+def flood(namespace: str, case: Flooded, sources: Sequence[str]) -> Iterator[None]:
     """Hold so many connections with a request that never ends; each that is closed is followed by another at once."""
-    stop, begun, turns = threading.Event(), b"GET /latest/meta-data/ HTTP/1.1\r\nHost: r\r\n", itertools.cycle(sources)
+    stop, turns = threading.Event(), itertools.cycle(sources)
 
     def run() -> None:
         selector = selectors.DefaultSelector()
         with entered(namespace):
             while not stop.is_set():
-                for _ in range(connections - len(selector.get_map())):
+                for _ in range(case.clients - len(selector.get_map())):
                     opened = socket.socket()
                     opened.setblocking(False)
                     opened.bind((next(turns), 0))
-                    opened.connect_ex((str(GATEWAY), port))
+                    opened.connect_ex((str(GATEWAY), case.port))
                     selector.register(opened, selectors.EVENT_WRITE)
                 for key, _ in selector.select(0.2):
                     sock = key.fileobj
                     assert isinstance(sock, socket.socket)
                     try:
                         if key.events == selectors.EVENT_WRITE:
-                            sock.send(begun)
+                            sock.send(case.begun)
                             selector.modify(sock, selectors.EVENT_READ)
                             continue
                         is_over = not sock.recv(4096)
@@ -220,37 +227,43 @@ def reaches(namespace: str, address: str, port: int) -> bool:
     return False
 
 
-CASES = [
-    pytest.param("apache-metadata", apache, 80, 400, 1, marks=pytest.mark.programs, id="apache-metadata"),
-    pytest.param("password", password, 8080, 1300, 100, id="password"),
-]
+@dataclass(frozen=True)
+class Flooded:
+    """A service that guests flood: how its daemon is started, where guests ask, and by what that is seen."""
+
+    name: str
+    command: Callable[[Path], list[str]]
+    port: int
+    clients: int
+    sources: int
+    begun: bytes
+    watch: str = "readiness"  # of the manifest: asks where guests do
 
 
-@pytest.mark.parametrize(("name", "command", "port", "clients", "sources"), CASES)
+HTTP = b"GET /latest/meta-data/ HTTP/1.1\r\nHost: r\r\n"
+CASES = (
+    Flooded("apache-metadata", apache, 80, 400, 1, HTTP),
+    Flooded("password", password, 8080, 1300, 100, HTTP),
+    Flooded("dnsmasq", dnsmasq, 53, 60, 1, b"\x00", "verification"),
+)
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_flood_fills_what_guests_reach_and_nothing_else(
-    net: Router,
-    record: Callable[[str, object], None],
-    name: str,
-    command: Callable[[Path], list[str]],
-    port: int,
-    clients: int,
-    sources: int,
+    net: Router, record: Callable[[str, object], None], case: Flooded
 ) -> None:
-    if name == "apache-metadata" and not shutil.which("apache2"):
-        pytest.fail("apache2 is not installed")
-    with served(net, name, command) as daemon:
-        admission = daemon.manifest.admission
+    with served(net, case.name, case.command) as daemon:
+        admission, watch = daemon.manifest.admission, getattr(daemon.manifest, case.watch)
         assert admission
-        assert reaches(net.guest, str(GATEWAY), port)
-        for place in (net.guest, net.public):
-            assert not reaches(place, str(daemon.instance.address), OWN_PORT)
-            assert not reaches(place, str(GATEWAY), OWN_PORT)
-        with flood(net.guest, port, clients, give_addresses(net.guest, sources)):
-            wait_until(lambda: daemon.ask(daemon.manifest.liveness.probes).is_silent, 20.0)
+        assert reaches(net.guest, str(GATEWAY), case.port)
+        assert_is_apart(net, daemon)
+        with flood(net.guest, case, give_addresses(net.guest, case.sources)):
+            wait_until(lambda: daemon.ask(watch.probes).is_silent, 20.0)
             found, own, silent, asked, gap, gaps = Overload(), [], 0, 0, time.monotonic(), [0.0]
             end = time.monotonic() + FLOOD_SECONDS
             while time.monotonic() < end:
-                failure = daemon.ask(daemon.manifest.readiness.probes)
+                failure = daemon.ask(watch.probes)
                 asked, silent = asked + 1, silent + failure.is_silent
                 result, crowd, now = daemon.ask(daemon.own), daemon.crowd(), time.monotonic()
                 own.append(result.seconds)
@@ -274,5 +287,17 @@ def test_a_flood_fills_what_guests_reach_and_nothing_else(
             os.killpg(daemon.process.pid, signal.SIGSTOP)
             assert not daemon.ask(daemon.own).is_good, "what hangs as a whole is silent there, too"
             os.killpg(daemon.process.pid, signal.SIGCONT)
-        wait_until(lambda: daemon.ask(daemon.manifest.readiness.probes).is_good, 30.0)
-        assert reaches(net.guest, str(GATEWAY), port)
+        wait_until(lambda: daemon.ask(watch.probes).is_good, 30.0)
+        assert reaches(net.guest, str(GATEWAY), case.port)
+
+
+def assert_is_apart(net: Router, daemon: Served) -> None:
+    """No client reaches the way in: not at the instance's address, nor at the router's."""
+    own = TemplateRenderer().probes(daemon.manifest, daemon.own, ROUTER, daemon.instance)
+    ports = [int(text) for probe in own if (text := probe.argument("port"))]
+    assert ports
+    assert not reachable(own, daemon.instance.frontends)
+    for place in (net.guest, net.public):
+        for port in ports:
+            assert not reaches(place, str(GATEWAY), port)
+            assert not reaches(place, str(daemon.instance.address or "203.0.113.2"), port)

@@ -147,6 +147,7 @@ for _name in ("isolated", "router", "takeover"):
     MANIFESTS[f"guarded-{_name}"] = MANIFESTS[_name].replace(f"name: {_name}\n", f"name: guarded-{_name}\n") + ADMISSION
 INTERFACES = "router.networks | map(attribute='interface') | list"
 OWNING = (ServiceName("owned"), ServiceName("owned-replayed"))
+EXPOSED = "3.0"
 GUARDED = tuple(ServiceName(name) for name in MANIFESTS if name.startswith("guarded-"))
 SERVICES = tuple(ServiceName(name) for name in MANIFESTS if name not in (*OWNING, *GUARDED))
 
@@ -182,6 +183,8 @@ CONFIGURATIONS: Mapping[str, RouterConfig] = {
 
 def files(service: str, number: str) -> dict[str, bytes]:
     text = MANIFESTS[service].replace("summary: ", f"summary: version {number} ").replace("INTERFACES", INTERFACES)
+    if number == EXPOSED:  # clients reach what is to be the supervisor's alone
+        text = text.replace('exec: {command: "is it there", timeout: 400ms}', "tcp: {port: 8000}")
     return {"manifest.yaml": text.encode(), **TEMPLATES}
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from supervisor.loop.care.overload import NEXT_EVENT_SECONDS
+from supervisor.values.handover import Kind
 from supervisor.values.names import ServiceName
 from supervisor.values.status import ServiceState
 from tests.kit.simulation.machine import Behaviour
-from tests.kit.simulation.samples import GUARDED
+from tests.kit.simulation.samples import EXPOSED, GUARDED, version
 from tests.kit.simulation.scenarios import restart, swap
 from tests.kit.simulation.service import ISOLATED, MINUTE, OVERLAPPING, SimulatedService, simulated_service
 
@@ -145,6 +146,17 @@ def test_a_candidate_that_no_client_has_reached_is_not_full(service: ServiceName
         swap(subject.router, service)
         subject.until(lambda: subject.worker.is_settled)
         assert subject.story(before) == [("swap", "failed")]
+
+
+def test_a_candidate_whose_own_way_in_clients_reach_is_refused() -> None:
+    service = GUARDED[0]
+    with simulated_service(service) as subject:
+        before = subject.last
+        subject.worker.begin(Kind.SWAP, version(service, EXPOSED))
+        subject.until(lambda: subject.worker.is_settled)
+        assert subject.story(before) == [("swap", "failed")]
+        reason = subject.machine.store.history(service, 1)[0].reason
+        assert reason == "cannot use 3.0-1 of guarded-isolated: `admission` asks at port 8000, which clients reach"
 
 
 def test_floods_that_come_and_go_do_not_fill_the_audit_log() -> None:

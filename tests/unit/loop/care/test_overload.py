@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from supervisor.loop.care.overload import NEXT_EVENT_SECONDS
+from supervisor.values.errors import NetworkError, StateError
 from supervisor.values.handover import Kind
 from supervisor.values.names import ServiceName
 from supervisor.values.status import ServiceState
@@ -157,6 +158,35 @@ def test_a_candidate_whose_own_way_in_clients_reach_is_refused() -> None:
         assert subject.story(before) == [("swap", "failed")]
         reason = subject.machine.store.history(service, 1)[0].reason
         assert reason == "cannot use 3.0-1 of guarded-isolated: `admission` asks at port 8000, which clients reach"
+
+
+def test_one_whose_clients_cannot_be_counted_stays() -> None:
+    with simulated_service(GUARDED[0]) as subject:
+        before = subject.last
+        subject.machine.faults.refused["connections.crowd"] = NetworkError("cannot list open connections: no")
+        subject.misbehave(full_after=0.0)
+        subject.wait(FLOOD_SECONDS)
+        assert (subject.story(before), subject.status.state) == ([], ServiceState.OVERLOADED)
+        assert "connections that cannot be counted" in subject.status.message
+
+
+def test_a_supervisor_that_comes_back_in_a_flood_leaves_it_alone() -> None:
+    with simulated_service(GUARDED[0]) as subject:
+        before = subject.last
+        subject.misbehave(full_after=0.0)
+        subject.wait(10.0)
+        subject.restart_supervisor()
+        subject.wait(FLOOD_SECONDS)
+        assert (subject.story(before), subject.status.state) == ([], ServiceState.OVERLOADED)
+
+
+def test_an_event_that_cannot_be_recorded_heals_nobody() -> None:
+    with simulated_service(GUARDED[0]) as subject:
+        before = subject.last
+        subject.machine.faults.refused["store.log_event"] = StateError("cannot write: the disk is full")
+        subject.misbehave(full_after=0.0)
+        subject.wait(FLOOD_SECONDS)
+        assert (subject.story(before), subject.status.state) == ([], ServiceState.OVERLOADED)
 
 
 def test_floods_that_come_and_go_do_not_fill_the_audit_log() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -37,7 +38,13 @@ def test_a_former_definition_gives_the_files_that_todays_gives(name: str, case: 
     former, today = load_definition(FORMER / name), load_definition(ROOT / "services" / name)
     router = CASES[case]
     files = [RENDERER.files(definition, router, with_frontends(definition, router)) for definition in (former, today)]
-    assert {file.path: file.content for file in files[0]} == {file.path: file.content for file in files[1]}
+    before, now = ({file.path: file.content for file in each} for each in files)
+    assert before == {path: without_own_way(content) for path, content in now.items() if "own-way" not in path}
+
+
+def without_own_way(content: bytes) -> bytes:
+    """Drop the lines that came with the supervisor's own way in, which former definitions lack."""
+    return b"".join(line for line in content.splitlines(keepends=True) if not re.search(rb"own.way", line))
 
 
 @pytest.mark.parametrize("case", CASES)

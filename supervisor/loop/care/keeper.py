@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 from supervisor.decisions import process_state
 from supervisor.decisions.health import Health
-from supervisor.decisions.overload import Overload
 from supervisor.decisions.process_state import Condition, State
 from supervisor.loop.care.overload import OverloadWatch
 from supervisor.loop.care.probe_set import ProbeSet
@@ -66,14 +65,14 @@ class Keeper:
             lambda: target_of(world.folders, instance, definition),
         )
         connections = world.kernel.connections
-        self._overload = OverloadWatch(
+        self.overload = OverloadWatch(
             instance.service, manifest.admission, probes, world.clock, world.store, lambda: connections.crowd(instance)
         )
         self._probing = Probing(
             instance.service,
             manifest,
             probes,
-            self._overload,
+            self.overload,
             world.clock,
             lambda: enlarge_buffers(world, instance, definition),
             is_proved=is_proved,
@@ -108,11 +107,6 @@ class Keeper:
     def blind(self) -> str:
         """The reason why its probes cannot be asked; empty while they can."""
         return self._probing.blind
-
-    @property
-    def overload(self) -> Overload:
-        """The findings about clients that fill it."""
-        return self._overload.findings
 
     @property
     def condition(self) -> Condition:

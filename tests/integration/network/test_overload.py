@@ -241,18 +241,25 @@ class Flooded:
 
 
 HTTP = b"GET /latest/meta-data/ HTTP/1.1\r\nHost: r\r\n"
-CASES = (
-    Flooded("apache-metadata", apache, 80, 400, 1, HTTP),
-    Flooded("password", password, 8080, 1300, 100, HTTP),
-    Flooded("dnsmasq", dnsmasq, 53, 60, 1, b"\x00", "verification"),
-)
+Record = Callable[[str, object], None]
 
 
 @pytest.mark.programs
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_flood_fills_what_guests_reach_and_nothing_else(
-    net: Router, record: Callable[[str, object], None], case: Flooded
-) -> None:
+def test_slow_requests_fill_the_workers_of_metadata_and_nothing_else(net: Router, record: Record) -> None:
+    fills_what_guests_reach(net, record, Flooded("apache-metadata", apache, 80, 1500, 1, HTTP))
+
+
+def test_slow_requests_fill_the_connections_of_passwords_and_nothing_else(net: Router, record: Record) -> None:
+    fills_what_guests_reach(net, record, Flooded("password", password, 8080, 1300, 100, HTTP))
+
+
+@pytest.mark.programs
+def test_idle_connections_fill_names_over_tcp_and_nothing_else(net: Router, record: Record) -> None:
+    fills_what_guests_reach(net, record, Flooded("dnsmasq", dnsmasq, 53, 60, 1, b"\x00", "verification"))
+
+
+def fills_what_guests_reach(net: Router, record: Record, case: Flooded) -> None:
+    """Flood a daemon; what guests reach is silent and full, and its own way in answers until the whole of it hangs."""
     with served(net, case.name, case.command) as daemon:
         admission, watch = daemon.manifest.admission, getattr(daemon.manifest, case.watch)
         assert admission

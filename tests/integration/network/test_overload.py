@@ -255,7 +255,7 @@ def test_slow_requests_fill_the_connections_of_passwords_and_nothing_else(net: R
 
 @pytest.mark.programs
 def test_idle_connections_fill_names_over_tcp_and_nothing_else(net: Router, record: Record) -> None:
-    fills_what_guests_reach(net, record, Flooded("dnsmasq", dnsmasq, 53, 60, 1, b"\x00", "verification"))
+    fills_what_guests_reach(net, record, Flooded("dnsmasq", dnsmasq, 53, 600, 1, b"\x00", "verification"))
 
 
 def fills_what_guests_reach(net: Router, record: Record, case: Flooded) -> None:

@@ -96,13 +96,28 @@ class Probing:
         after = health.advance(self.readiness, watch, result, self._clock.monotonic())
         if result is not None and result.is_good:
             self._overload.answered()
-        elif result is not None and after.is_known and not after.is_good and self._overload.failed(result):
-            after = health.postpone(after, AGAIN_SECONDS)
+        elif result is not None and after.is_known and not after.is_good:
+            after = self._weighed(after, result)
         if after.is_good and after.is_known and not after.streak:
             after = health.postpone(after, max(watch.interval, READY_INTERVAL_SECONDS))
         self._report(self.readiness, after, Question.READINESS)
         self.readiness = after  # once the report succeeded: what it does is repeated otherwise
         self.was_ready = self.was_ready or after.is_good
+
+    def _weighed(self, unready: Health, failure: ProbeResult) -> Health:
+        """Return when to ask again what is not ready: what is full now and then, unless that is doubted.
+
+        What was full, is silent and is not full any more hangs: its own way in was asked twice.
+        """
+        was_full = self._overload.is_full
+        if self._overload.failed(failure):
+            return unready if self._overload.findings.is_doubted else health.postpone(unready, AGAIN_SECONDS)
+        now = self._clock.monotonic()
+        if was_full and failure.is_silent and self._is_judged(now):
+            hung = replace(self.liveness, is_good=False, streak=0, changed=now, message=failure.message)
+            self._report(self.liveness, hung, Question.LIVENESS)
+            self.liveness = hung
+        return unready
 
     def ask_liveness(self, now: float) -> None:
         """Ask whether it is live, if that is due. What is slow or full does not count as hung."""
@@ -112,9 +127,9 @@ class Probing:
         result = self._probes.ask(Question.LIVENESS)
         after = health.advance(self.liveness, watch, result, self._clock.monotonic())
         if not after.is_good and not after.streak and self._is_excused(result):
-            after = health.postpone(
-                health.presumed(self._clock.monotonic()), watch.interval
-            )  # answers must not pile up
+            pause = AGAIN_SECONDS if self._overload.is_full else 0.0  # the worker has other things to do as well
+            after = health.presumed(self._clock.monotonic())
+            after = health.postpone(after, watch.interval + pause)  # answers must not pile up
         self._report(self.liveness, after, Question.LIVENESS)
         self.liveness = after
 

@@ -16,7 +16,7 @@ from tests.kit.simulation.service import ISOLATED, MINUTE, OVERLAPPING, Simulate
 
 FLOOD_SECONDS = 51.0
 NOTICED_SECONDS = 3.0  # as without a way in of its own: see test_healing
-NOTICED_IN_A_FLOOD_SECONDS = 8.0
+NOTICED_IN_A_FLOOD_SECONDS = 6.0
 PATIENCE = 60.0  # of the samples
 HEALED = [("heal", "succeeded")]
 

@@ -31,10 +31,15 @@ from supervisor.edges.network.links import IpLinks
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.edges.probes.prober import ProtocolProber
 from supervisor.edges.render import TemplateRenderer
+from supervisor.loop.care.overload import OverloadWatch
+from supervisor.loop.care.probe_set import ProbeSet
+from supervisor.loop.care.probing import Probing
+from supervisor.surface.assembly import SystemClock
 from supervisor.values.manifest import Admission, Probe, ServiceManifest
 from supervisor.values.names import ServiceName
 from supervisor.values.router import GuestNetwork, RouterConfig
 from supervisor.values.state import ExecResult, Instance, ProbeResult, ProbeTarget
+from supervisor.values.status import EventRecord
 from supervisor.values.traffic import Crowd
 from tests.kit.live.network_router import Router, entered, tool
 from tests.kit.samples.router import sample_instance
@@ -44,6 +49,7 @@ GATEWAY, GUEST = IPv4Address("10.99.1.1"), "10.99.1.2"
 ROUTER = RouterConfig(name="r", networks=(GuestNetwork("eth0", IPv4Interface("10.99.1.1/24"), GATEWAY, "lan", ()),))
 PASSWORD_SOURCE = ROOT / "images/password/files/usr/lib/vr-password"
 FLOOD_SECONDS = 20.0
+LONG_FLOOD_SECONDS = 51.0
 
 pytestmark = pytest.mark.integration
 
@@ -256,6 +262,63 @@ def test_slow_requests_fill_the_connections_of_passwords_and_nothing_else(net: R
 @pytest.mark.programs
 def test_idle_connections_fill_names_over_tcp_and_nothing_else(net: Router, record: Record) -> None:
     fills_what_guests_reach(net, record, Flooded("dnsmasq", dnsmasq, 53, 600, 1, b"\x00", "verification"))
+
+
+@pytest.mark.programs
+@pytest.mark.slow
+def test_a_long_flood_of_metadata_heals_nobody(net: Router, record: Record) -> None:
+    heals_nobody(net, record, Flooded("apache-metadata", apache, 80, 1500, 1, HTTP))
+
+
+@pytest.mark.slow
+def test_a_long_flood_of_passwords_heals_nobody(net: Router, record: Record) -> None:
+    heals_nobody(net, record, Flooded("password", password, 8080, 1300, 100, HTTP))
+
+
+def heals_nobody(net: Router, record: Record, case: Flooded) -> None:
+    """Watch a daemon in a flood as its keeper does: it is full, never hangs, and is ready again soon after."""
+    with served(net, case.name, case.command) as daemon:
+        said, clock = Said(), SystemClock()
+        probes = ProbeSet(
+            daemon.instance, daemon.manifest, TemplateRenderer(), daemon.prober, clock, lambda: daemon.target
+        )
+        probes.configure(ROUTER)
+        service = ServiceName(case.name)
+        full = OverloadWatch(service, daemon.manifest.admission, probes, clock, said, daemon.crowd)
+        probing = Probing(service, daemon.manifest, probes, full, clock, lambda: None, is_proved=True)
+
+        def watch(seconds: float, is_enough: Callable[[], bool] = lambda: False) -> float:
+            began = time.monotonic()
+            while not is_enough() and time.monotonic() < began + seconds:
+                if probing.is_readiness_due(time.monotonic()):
+                    probing.ask_readiness()
+                probing.ask_liveness(time.monotonic())
+                time.sleep(min(0.05, probing.due_in()))
+            return time.monotonic() - began
+
+        with flood(net.guest, case, give_addresses(net.guest, case.sources)):
+            record("found_full_s", round(watch(20.0, lambda: full.is_full), 1))
+            watch(LONG_FLOOD_SECONDS, lambda: not probing.liveness.is_good)
+            assert (full.is_full, probing.liveness.is_good, said.names) == (True, True, ["overloaded"])
+            os.killpg(daemon.process.pid, signal.SIGSTOP)
+            record("found_hung_s", round(watch(20.0, lambda: not probing.liveness.is_good), 1))
+            assert not probing.liveness.is_good
+            os.killpg(daemon.process.pid, signal.SIGCONT)
+        record("ready_again_s", round(watch(40.0, lambda: probing.readiness.is_good and probing.liveness.is_good), 1))
+        assert probing.readiness.is_good
+
+
+class Said:
+    """Satisfies `ports.store.Audit` as far as anything is said here."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def log_event(self, event: EventRecord) -> None:
+        self.names.append(event.name)
+
+    def events(self, after: int) -> tuple[tuple[int, EventRecord], ...]:
+        return ()
 
 
 def fills_what_guests_reach(net: Router, record: Record, case: Flooded) -> None:

@@ -12,7 +12,7 @@ from typing import Protocol
 from supervisor.values.association import Association
 from supervisor.values.shares import Refusals, ShareTable
 from supervisor.values.state import Endpoint, Instance, Link
-from supervisor.values.traffic import Connection, TrafficTable
+from supervisor.values.traffic import Connection, Crowd, TrafficTable
 
 
 class Links(Protocol):
@@ -83,6 +83,9 @@ class Connections(Protocol):
 
         The socket tables of its namespace list them, or the router's own for a service in the router's namespace.
         """
+
+    def crowd(self, instance: Instance) -> Crowd:
+        """Return those of `open` that the daemon has accepted, and how many wait for it in the kernel."""
 
     def delete(self, endpoints: Sequence[Endpoint]) -> None:
         """Remove every tracked flow (UDP too) whose reply comes from one of `endpoints`; none is no error."""

@@ -110,6 +110,12 @@ class DesiredVersions(Protocol):
     def set_previous(self, service: ServiceName, version: Version | None) -> None:
         """Record the version that a rollback returns to; None: forget it."""
 
+    def confirmed(self, service: ServiceName) -> Version | None:
+        """Return the version that an operator has found good last; None: there is none."""
+
+    def set_confirmed(self, service: ServiceName, version: Version) -> None:
+        """Record the version that an operator has found good, over an earlier one."""
+
     def pinned(self, service: ServiceName) -> bool:
         """Return True if new releases must not change the service; False for an unknown service."""
 

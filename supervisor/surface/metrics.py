@@ -23,7 +23,7 @@ from supervisor.values.undertaking import UndertakingState
 log = logging.getLogger(__name__)
 
 PREFIX = "vr_supervisor_"
-_SERVING = {ServiceState.RUNNING, ServiceState.DEGRADED}
+_SERVING = {ServiceState.RUNNING, ServiceState.DEGRADED, ServiceState.OVERLOADED}
 _NAMED = 200  # undertakings of each service that have series of their own; all of them are counted
 _CONNECTIONS = 16  # at once; a scraper needs one
 _PATIENCE = 5.0  # seconds a client may be silent
@@ -77,6 +77,7 @@ def _service_families(services: tuple[ServiceStatus, ...]) -> Iterator[Metric]:
 
     yield gauge("up", "1 if the service serves.", lambda s: s.state in _SERVING)
     yield gauge("ready", "1 if the service may be given traffic.", lambda s: s.is_ready)
+    yield gauge("overloaded", "1 while its clients fill the service.", lambda s: s.state is ServiceState.OVERLOADED)
     yield gauge("pinned", "1 if upgrades leave the service alone.", lambda s: s.is_pinned)
     yield gauge("generation", "Number of the active generation.", lambda s: s.generation)
     yield gauge("start_time_seconds", "When the active generation started, since the epoch.", lambda s: s.since)

@@ -274,6 +274,7 @@ class ProbeResult:
     message: str
     seconds: float
     is_telling: bool = True  # False: it could not be asked, so nothing was learnt of the daemon
+    is_silent: bool = False  # no answer came, although something listens there: the daemon hangs, or is full
 
 
 @dataclass(frozen=True, slots=True)

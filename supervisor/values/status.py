@@ -20,6 +20,7 @@ class ServiceState(StrEnum):
     RUNNING = "running"
     DEGRADED = "degraded"  # serving, but not on the desired generation or configuration
     FAILED = "failed"  # not serving
+    OVERLOADED = "overloaded"  # its clients fill it: it serves those that got in, and others wait
     STOPPED = "stopped"  # reserved: it is in the API and a series of the metrics, and no service is in it
 
 

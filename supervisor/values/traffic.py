@@ -55,6 +55,19 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class Crowd:
+    """The clients that are connected to an instance: those that its daemon has accepted, and those that wait for it."""
+
+    taken: frozenset[Connection] = frozenset()
+    waiting: int = 0
+
+    @property
+    def size(self) -> int:
+        """The number of all of them."""
+        return len(self.taken) + self.waiting
+
+
+@dataclass(frozen=True, slots=True)
 class SyncPath:
     """A way by which one generation of a service may connect to another one of it."""
 

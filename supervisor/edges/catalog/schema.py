@@ -19,6 +19,7 @@ from supervisor.documents import (
     Version,
 )
 from supervisor.edges.catalog.questions import (
+    ADMISSION,
     CAUTIONS,
     COUNTED,
     ERRORS,
@@ -223,6 +224,7 @@ MANIFEST = Record(
         Field("readiness", READINESS, True),
         Field("liveness", LIVENESS, True),
         Field("verification", VERIFICATION, about="after the cut-over: the path that clients take"),
+        Field("admission", ADMISSION, about="a way in that clients cannot fill: what answers there is full, not hung"),
         Field("survey", LIVENESS, about="single items, some at a time: what fails is named, and changes nothing"),
         Field("stop", Record(Stop, (Field("signal", SIGNAL), Field("timeout", DURATION)))),
         Field("drain", Record(Drain, (Field("deadline", DURATION_OR_ZERO, True), Field("signal", SIGNAL))), True),

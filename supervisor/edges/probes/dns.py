@@ -12,7 +12,7 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 
-from supervisor.edges.probes.answer import Answer, silence
+from supervisor.edges.probes.answer import Answer, no_answer
 from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.bounded import BoundedSocket, inet_socket
 from supervisor.edges.probes.handler import Handler, Means
@@ -41,7 +41,7 @@ def ask(probe: ResolvedProbe, target: ProbeTarget, _: Means) -> Answer:
     try:
         response = exchange(query, address, port, probe.timeout)
     except OSError as error:
-        return Answer(False, question, silence(error, probe.timeout) + wanted)
+        return no_answer(question, error, probe.timeout, wanted)
     except dns.exception.DNSException as error:
         return Answer(False, question, f"not a DNS answer ({type(error).__name__}){wanted}")
     return _judge(question, response, expect, codes)

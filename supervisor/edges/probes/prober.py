@@ -40,7 +40,9 @@ class ProtocolProber:
             raise ProbeError(f"cannot ask {probe.kind} probe: its timeout is {probe.timeout:g} s")
         began = time.monotonic()
         answer = handler.ask(probe, target, self._means)
-        return ProbeResult(answer.is_good, answer.message, time.monotonic() - began, answer.is_telling)
+        return ProbeResult(
+            answer.is_good, answer.message, time.monotonic() - began, answer.is_telling, answer.is_silent
+        )
 
     def look(self, probe: ResolvedProbe, target: ProbeTarget) -> Sighting:
         if (handler := HANDLERS.get(probe.kind)) and handler.look:

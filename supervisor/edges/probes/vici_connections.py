@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from vici import Session
 from vici.exception import CommandException, DeserializationException, EventUnknownException, SessionException
 
-from supervisor.edges.probes.answer import Answer, silence
+from supervisor.edges.probes.answer import Answer, no_answer
 from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.bounded import unix_connection
 from supervisor.edges.probes.handler import Means
@@ -38,7 +38,7 @@ def ask(probe: ResolvedProbe, target: ProbeTarget, _: Means | None = None) -> An
             version = session.version()
             loaded = _names(session.list_conns()) if expected else set()
     except OSError as error:
-        return Answer(False, question, silence(error, probe.timeout))
+        return no_answer(question, error, probe.timeout)
     except NONSENSE as error:
         return Answer(False, question, f"not a VICI answer ({type(error).__name__}: {error})")
     missing = [name for name in expected if name not in loaded]

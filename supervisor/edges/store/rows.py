@@ -16,6 +16,7 @@ from typing import Any
 from supervisor.decisions.definition_digest import definition_digest
 from supervisor.decisions.handover import current
 from supervisor.edges.store import codec
+from supervisor.edges.store.schema import CONFIRMED
 from supervisor.values.release import InstanceState
 
 Row = Mapping[str, Any]
@@ -178,6 +179,8 @@ def _check_release(row: Row) -> None:
 def _check_fact(row: Row) -> None:
     if row["name"] == "serial":
         int(row["value"])
+    if row["name"].startswith(CONFIRMED):
+        codec.load_version(row["value"])
 
 
 _CHECKS: Mapping[str, Callable[[Row], None]] = {

@@ -70,6 +70,8 @@ MIGRATIONS: tuple[str, ...] = (
     """,
 )
 
+CONFIRMED = "confirmed "  # a fact for each service, named so and then as the service
+
 KEPT_HANDOVERS = 1000  # for each service
 KEPT_EVENTS = 10_000
 KEPT_COMMANDS = 10_000  # identities of command files, and all of those that are saved at once

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 
-from supervisor.decisions import asking
+from supervisor.decisions import asking, health
 from supervisor.decisions.container import check_spec, container_spec
 from supervisor.loop.generations.allocation import with_frontends
 from supervisor.loop.world import World
@@ -129,11 +129,12 @@ def probe_once(
     """
     probes = (watch or definition.manifest.readiness).probes
     rendered = world.renderer.probes(definition.manifest, probes, router, instance)
-    return first_fault(world, rendered, target_of(world.folders, instance, definition))
+    failed = failure(world, rendered, target_of(world.folders, instance, definition))
+    return failed.message if failed else ""
 
 
-def first_fault(world: World, probes: Iterable[ResolvedProbe], target: ProbeTarget) -> str:
-    """Carry out probes until it is decided whether they hold; return the failures, empty if they hold.
+def failure(world: World, probes: Iterable[ResolvedProbe], target: ProbeTarget) -> ProbeResult | None:
+    """Carry out probes until it is decided whether they hold; return what is wrong, None if they hold.
 
     They fail, too, if none of them could be asked.
     """
@@ -145,7 +146,7 @@ def first_fault(world: World, probes: Iterable[ResolvedProbe], target: ProbeTarg
             break
     telling = asking.results(asked)
     wrong = [result for result in telling or [result for _, result in asked] if not result.is_good]
-    return "; ".join(result.message for result in wrong)
+    return health.merge(wrong, is_asked=True)
 
 
 def revive(world: World, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> None:

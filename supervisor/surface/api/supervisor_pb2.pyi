@@ -19,6 +19,7 @@ class ServiceState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SERVICE_STATE_DEGRADED: _ClassVar[ServiceState]
     SERVICE_STATE_FAILED: _ClassVar[ServiceState]
     SERVICE_STATE_STOPPED: _ClassVar[ServiceState]
+    SERVICE_STATE_OVERLOADED: _ClassVar[ServiceState]
 SERVICE_STATE_UNSPECIFIED: ServiceState
 SERVICE_STATE_ABSENT: ServiceState
 SERVICE_STATE_STARTING: ServiceState
@@ -26,6 +27,7 @@ SERVICE_STATE_RUNNING: ServiceState
 SERVICE_STATE_DEGRADED: ServiceState
 SERVICE_STATE_FAILED: ServiceState
 SERVICE_STATE_STOPPED: ServiceState
+SERVICE_STATE_OVERLOADED: ServiceState
 
 class GetStatusRequest(_message.Message):
     __slots__ = ()

@@ -24,6 +24,7 @@ _STYLES = {
     ServiceState.RUNNING: "green",
     ServiceState.STARTING: "cyan",
     ServiceState.DEGRADED: "yellow",
+    ServiceState.OVERLOADED: "bold yellow",
     ServiceState.FAILED: "bold red",
     ServiceState.STOPPED: "dim",
     ServiceState.ABSENT: "dim",

@@ -39,6 +39,7 @@ from supervisor.values.manifest.probes import (
     kinds_for,
 )
 from supervisor.values.manifest.questions import (
+    Admission,
     Awaited,
     Caution,
     Count,
@@ -55,6 +56,7 @@ __all__ = [
     "MOST_OPEN",
     "PRINTED_SCHEMA",
     "ROUTER_ONLY",
+    "Admission",
     "Argument",
     "Awaited",
     "Caution",

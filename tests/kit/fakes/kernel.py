@@ -12,7 +12,7 @@ from supervisor.values.association import Association
 from supervisor.values.errors import NetworkError
 from supervisor.values.shares import Refusals, ShareTable
 from supervisor.values.state import Endpoint, Instance, Link, SocketAddress
-from supervisor.values.traffic import Connection, TrafficTable
+from supervisor.values.traffic import Connection, Crowd, TrafficTable
 
 CLIENT, ROUTER = IPv4Address("10.1.1.100"), IPv4Address("10.1.1.1")
 
@@ -129,6 +129,9 @@ class FakeConnections:
             for flow in self.flows
             if flow.endpoint in endpoints(instance)
         )
+
+    def crowd(self, instance: Instance) -> Crowd:
+        return Crowd(frozenset(self.open(instance)))
 
     def delete(self, endpoints: Sequence[Endpoint]) -> None:
         self._break(lambda flow: flow.endpoint in endpoints)

@@ -148,9 +148,16 @@ for _name, _like in (("owned", "router"), ("owned-replayed", "replayed")):
         .replace("    sharing: copied\n", f"    sharing: copied\n{OWNED}")
         .replace("config:\n", "config:\n  - {template: owners.j2, target: owners, on_change: live}\n")
     )
+ADMISSION = """
+admission: {probes: [{exec: {command: "is it there", timeout: 400ms}}], connections: 100, patience: 60s}
+"""
+for _name in ("isolated", "router", "takeover"):
+    MANIFESTS[f"guarded-{_name}"] = MANIFESTS[_name].replace(f"name: {_name}\n", f"name: guarded-{_name}\n") + ADMISSION
 INTERFACES = "router.networks | map(attribute='interface') | list"
 OWNING = (ServiceName("owned"), ServiceName("owned-replayed"))
-SERVICES = tuple(ServiceName(name) for name in MANIFESTS if name not in OWNING)
+EXPOSED = "3.0"
+GUARDED = tuple(ServiceName(name) for name in MANIFESTS if name.startswith("guarded-"))
+SERVICES = tuple(ServiceName(name) for name in MANIFESTS if name not in (*OWNING, *GUARDED))
 
 TEMPLATES = {
     "templates/main.j2": b"name {{ router.name | token }}\n",
@@ -184,6 +191,8 @@ CONFIGURATIONS: Mapping[str, RouterConfig] = {
 
 def files(service: str, number: str) -> dict[str, bytes]:
     text = MANIFESTS[service].replace("summary: ", f"summary: version {number} ").replace("INTERFACES", INTERFACES)
+    if number == EXPOSED:  # clients reach what is to be the supervisor's alone
+        text = text.replace('exec: {command: "is it there", timeout: 400ms}', "tcp: {port: 8000}")
     return {"manifest.yaml": text.encode(), **TEMPLATES}
 
 

@@ -15,6 +15,7 @@ import yaml
 from supervisor.edges.catalog import definition_from_files, json_schema, load_definition
 from supervisor.values.errors import ManifestError
 from supervisor.values.manifest import (
+    Admission,
     ErrorCounter,
     GapPort,
     InsidePort,
@@ -227,6 +228,11 @@ SHAPES: list[tuple[Break, str]] = [
     (put("readiness.probes", [{"tcp": {"port": 1, "each": "[]", "needs": "two"}}]), "readiness.probes[0].tcp.needs"),
     (put("readiness.threshold", 0), "readiness.threshold"),
     (put("liveness.deadline", "3s"), "liveness.deadline"),
+    (put("admission", {"probes": [{"tcp": {"port": 1}}]}), "admission.connections"),
+    (put("admission", {"probes": [{"tcp": {"port": 1}}], "connections": 0}), "admission.connections"),
+    (put("admission", {"probes": [], "connections": 9}), "admission.probes"),
+    (put("admission", {"probes": [{"tcp": {"port": 1}}], "connections": 9, "patience": "0s"}), "admission.patience"),
+    (put("admission", {"probes": [{"tcp": {"port": 1}}], "connections": 9, "interval": "1s"}), "admission.interval"),
     (put("stop.signal", 15), "stop.signal"),
     (put("drain", {"signal": "SIGUSR1"}), "drain.deadline"),
     (put("soak", "-1s"), "soak"),
@@ -278,6 +284,11 @@ REFERENCES: list[tuple[Break, str, str]] = [
     (put("runtime.0.mount", "/config/run"), "runtime[0].mount", "lies in /config"),
     (put("liveness.probes.0.tcp.port", "80a"), "liveness.probes[0].tcp.port", "is not a port"),
     (put("liveness.probes.0.tcp.needs", "one"), "liveness.probes[0].tcp.needs", "has no meaning here"),
+    (
+        put("admission", {"probes": [{"tcp": {"port": "80a"}}], "connections": 9}),
+        "admission.probes[0].tcp.port",
+        "is not a port",
+    ),
     (put("frontends.0.open", "nobody"), "frontends[0].open", "unknown name"),
     (put("frontends.0.fair", {"open": 0, "rate": "1/s"}), "frontends[0].fair.open", "between 16 and 65536, not 0"),
     (put("frontends.0.fair", {"open": "many", "rate": "1/s"}), "frontends[0].fair.open", "unknown name"),
@@ -467,6 +478,14 @@ def test_undertakings() -> None:
     )  # fmt: skip
     assert second.call is not None
     assert (second.call.kind, second.call.arguments) == (ProbeKind.EXEC, (("command", "call {{ item.mac }}"),))
+
+
+def test_a_way_in_of_the_supervisor_s_own() -> None:
+    assert definition_from_files("web", files(yaml.safe_dump(document()))).manifest.admission is None
+    said = document() | {"admission": {"probes": [{"tcp": {"port": 7999}}], "connections": 96, "patience": "1m"}}
+    jsonschema.Draft202012Validator(json_schema()).validate(said)
+    admission = definition_from_files("web", files(yaml.safe_dump(said))).manifest.admission
+    assert admission == Admission((Probe(ProbeKind.TCP, (("port", "7999"),)),), 96, 60.0)
 
 
 def test_counters_of_failed_work() -> None:

@@ -46,6 +46,7 @@ def fill(folder: Path) -> None:
                 store.next_generation(service)
             store.save_instance(instance(service), InstanceState.ACTIVE)
             store.set_pinned(service, True)
+            store.set_confirmed(service, VERSION)
         store.save_configuration('{"secret": 1}', ["a", "b"])
         store.set_current_release("1.0")
         store.set_medium_fingerprint("/media/one.iso", "mark")
@@ -125,6 +126,7 @@ def is_whole(store: SqliteStore) -> bool:
         and store.definition(VERSION.definition) == FILES
         and store.desired(ONE) == VERSION
         and store.pinned(TWO)
+        and store.confirmed(ONE) == VERSION
         and len(store.open_handovers()) == 1
     )
 
@@ -263,6 +265,7 @@ ROWS = {
     "handovers": "UPDATE handovers SET handover = x'ff00'",
     "handovers, step": "UPDATE handovers SET handover = replace(handover, '\"index\": 0', '\"index\": 70')",
     "services": "UPDATE services SET desired = '[]' WHERE name = 'one'",
+    "facts, confirmed": "UPDATE facts SET value = '[]' WHERE name = 'confirmed one'",
     "services, number": "UPDATE services SET last_generation = 'x' WHERE name = 'one'",
     "releases": "UPDATE releases SET services = '[1]'",
     "definitions": "UPDATE definitions SET content = x'00' WHERE path = 'manifest.yaml'",

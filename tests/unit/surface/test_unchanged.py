@@ -25,7 +25,8 @@ REWORDED = {
 """Messages for people that became clearer: from what the former commit had, to what there is now."""
 
 ADDED: frozenset[str] = frozenset(
-    {"tried again", "work ended", "refusals not read", "share table replaced", "shares not applied"}
+    {"tried again", "work ended", "overloaded", "overload over", "no fall-back"}
+    | {"refusals not read", "share table replaced", "shares not applied"}
 )
 """Log lines that the former commit did not have."""
 

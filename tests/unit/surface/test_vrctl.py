@@ -376,6 +376,14 @@ def test_errors_of_the_supervisor_are_not_mistaken_for_its_absence(
     assert (result.exit_code, result.stderr) == (code, f"vrctl: {error}\n".replace("t\nw", "t w"))
 
 
+def test_a_version_that_is_chosen_to_stay_is_pinned_once_it_runs(control: FakeControl, run: Run) -> None:
+    assert run("swap", "alpha", "--to", "2.0", "--pin").exit_code == 0
+    assert control.calls[-1] == ("pin", "alpha")
+    control.broken.add(("beta", "2.0"))
+    assert run("swap", "beta", "--to", "2.0", "--pin").exit_code == 1
+    assert ("pin", "beta") not in control.calls
+
+
 def test_an_operation_without_a_last_word_did_not_succeed(control: FakeControl, run: Run) -> None:
     control.is_silent = True
     result = run("swap", "alpha")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from supervisor.surface.ceiling_settings import ALLOWANCE_FIELDS
 from supervisor.values.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -275,3 +276,8 @@ def test_every_file_of_replays_is_in_the_table_of_reports() -> None:
 def test_every_setting_is_documented() -> None:
     documented = set(re.findall(r"(?m)^\| `(\w+)` \|", (ROOT / "docs/settings.md").read_text()))
     assert documented == {field.name for field in fields(Settings)}
+
+
+def test_every_key_of_the_ceiling_is_documented() -> None:
+    documented = set(re.findall(r"(?m)^\| `ceiling\.\*\.(\w+)` \|", (ROOT / "docs/settings.md").read_text()))
+    assert documented == {field.key for field in ALLOWANCE_FIELDS}

@@ -9,6 +9,7 @@ from dataclasses import replace
 from supervisor.decisions import asking
 from supervisor.decisions.container import check_spec, container_spec
 from supervisor.loop.generations.allocation import with_frontends
+from supervisor.loop.generations.ceiling import refuse_over_ceiling
 from supervisor.loop.world import World
 from supervisor.ports.engine import Engine
 from supervisor.ports.files import Folders
@@ -58,11 +59,14 @@ def refuses(
 ) -> str:
     """Let the image check `files` (None: the configuration that is written); return its objection, empty: none.
 
-    May be repeated. Raises EngineError or StateError: when the check could not be carried out.
+    May be repeated. Raises EngineError or StateError: when the check could not be carried out. Raises
+    OverCeilingError: when a candidate asks for more than the settings allow, by now.
     """
     manifest = definition.manifest
     if not manifest.checks:
         return ""
+    if files is None:  # else it is one that runs: it goes on, and so do its reloads
+        refuse_over_ceiling(world.settings.ceiling, manifest)
     checked = instance if files is None else trial_of(instance)
     try:
         if files is not None:
@@ -193,10 +197,14 @@ def begin(world: World, instance: Instance, definition: ServiceDefinition) -> No
 
 
 def ensure_created(world: World, instance: Instance, definition: ServiceDefinition) -> None:
-    """Create the instance's container unless it exists."""
+    """Create the instance's container unless it exists.
+
+    Raises OverCeilingError: when it asks for more than the settings allow, by now.
+    """
     try:  # not the list: trouble with others does not matter here
         world.engine.inspect(instance.container_name)
     except NoSuchContainerError:
+        refuse_over_ceiling(world.settings.ceiling, definition.manifest)
         world.engine.create(spec_of(world.folders, instance, definition))
 
 

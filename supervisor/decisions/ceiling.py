@@ -1,0 +1,78 @@
+"""Compares what a manifest asks for with the ceiling of this router, and names each excess with the setting for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from supervisor.values.ceiling import Allowance, Ceiling
+from supervisor.values.errors import Fault
+from supervisor.values.manifest import ServiceManifest
+
+_Excess = tuple[str, str, str, str]
+"""The manifest's key, what it asks for, what is allowed instead, and the key of the allowance."""
+
+_UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
+
+
+def excesses(manifest: ServiceManifest, ceiling: Ceiling) -> tuple[Fault, ...]:
+    """Return everything that a manifest asks for beyond the ceiling; empty: it keeps within it.
+
+    The path of a fault is the manifest's key; its text has what is asked for, what is allowed, and the setting that
+    would allow it.
+    """
+    network = manifest.network
+    if network not in ceiling.networks:
+        return (_fault("network", str(network), _listed(ceiling.networks), "networks"),)
+    allowed = ceiling.of(network)
+    return tuple(
+        _fault(path, asked, instead, f"{network}.{key}")
+        for find in (_sets, _amounts, _rights)
+        for path, asked, instead, key in find(manifest, allowed)
+    )
+
+
+def _sets(manifest: ServiceManifest, allowed: Allowance) -> Iterator[_Excess]:
+    gap_port = manifest.takeover.gap_port
+    ports = (str(gap_port.port),) if gap_port else ()
+    for path, key, asked, known in (
+        ("capabilities", "capabilities", manifest.capabilities, allowed.capabilities),
+        ("devices", "devices", manifest.devices, allowed.devices),
+        ("takeover.encapsulation", "encapsulation", ports, tuple(map(str, allowed.encapsulation))),
+    ):
+        if beyond := set(asked) - set(known):
+            yield path, _listed(beyond), _listed(known), key
+
+
+def _amounts(manifest: ServiceManifest, allowed: Allowance) -> Iterator[_Excess]:
+    limits = manifest.limits
+    for path, key, asked, most, shown in (
+        ("limits.memory", "memory", limits.memory_bytes, allowed.memory_bytes, _size),
+        ("limits.pids", "pids", limits.pids, allowed.pids, str),
+        ("limits.nofile", "nofile", limits.nofile, allowed.nofile, str),
+        ("receive_buffer", "receive_buffer", manifest.receive_buffer_bytes or 0, allowed.receive_buffer_bytes, _size),
+    ):
+        if asked > most:
+            yield path, shown(asked), f"at most {shown(most)}", key
+
+
+def _rights(manifest: ServiceManifest, allowed: Allowance) -> Iterator[_Excess]:
+    user, takeover = manifest.user, manifest.takeover
+    if 0 in (user.uid, user.gid) and not allowed.root:
+        yield "user", f"root (uid {user.uid}, gid {user.gid})", "other users only", "root"
+    if manifest.masquerades and not allowed.masquerades:
+        yield "masquerades", "connections to others", "none", "masquerades"
+    if takeover.clears_leftovers and not allowed.associations:
+        yield "takeover.associations", "the kernel's associations to be deleted", "none of that", "associations"
+
+
+def _fault(path: str, asked: str, allowed: str, key: str) -> Fault:
+    return Fault(path, f"asks for {asked}; this router allows {allowed} (setting ceiling.{key})")
+
+
+def _listed(items: Iterable[str]) -> str:
+    return ", ".join(sorted(items)) or "none"
+
+
+def _size(size: int) -> str:
+    """Return a size in the largest unit that leaves it whole."""
+    return next((f"{size // factor}{unit}" for factor, unit in _UNITS if size and size % factor == 0), str(size))

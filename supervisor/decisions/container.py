@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from supervisor.decisions.instance_record import dump_instance
+from supervisor.decisions.seccomp import profile
 from supervisor.values.manifest import Check, ServiceManifest
 from supervisor.values.state import ContainerSpec, Instance, Mount, Tmpfs
 
@@ -39,6 +40,9 @@ def container_spec(
         memory_bytes=manifest.limits.memory_bytes,
         pids=manifest.limits.pids,
         nofile=manifest.limits.nofile,
+        cpu=manifest.limits.cpu,
+        cpu_weight=manifest.limits.cpu_weight,
+        seccomp=profile(manifest.seccomp) if manifest.seccomp else None,
         capabilities=manifest.capabilities,
         devices=manifest.devices,
         environment=manifest.environment,

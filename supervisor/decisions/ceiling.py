@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from supervisor.values.ceiling import Allowance, Ceiling
 from supervisor.values.errors import Fault
-from supervisor.values.manifest import ServiceManifest
+from supervisor.values.manifest import Seccomp, ServiceManifest
 
 _Excess = tuple[str, str, str, str]
 """The manifest's key, what it asks for, what is allowed instead, and the key of the allowance."""
@@ -34,9 +36,12 @@ def excesses(manifest: ServiceManifest, ceiling: Ceiling) -> tuple[Fault, ...]:
 def _sets(manifest: ServiceManifest, allowed: Allowance) -> Iterator[_Excess]:
     gap_port = manifest.takeover.gap_port
     ports = (str(gap_port.port),) if gap_port else ()
+    seccomp = manifest.seccomp or Seccomp()
     for path, key, asked, known in (
         ("capabilities", "capabilities", manifest.capabilities, allowed.capabilities),
         ("devices", "devices", manifest.devices, allowed.devices),
+        ("seccomp.syscalls", "syscalls", seccomp.syscalls, allowed.syscalls),
+        ("seccomp.families", "families", seccomp.families, allowed.families),
         ("takeover.encapsulation", "encapsulation", ports, tuple(map(str, allowed.encapsulation))),
     ):
         if beyond := set(asked) - set(known):
@@ -45,12 +50,15 @@ def _sets(manifest: ServiceManifest, allowed: Allowance) -> Iterator[_Excess]:
 
 def _amounts(manifest: ServiceManifest, allowed: Allowance) -> Iterator[_Excess]:
     limits = manifest.limits
-    for path, key, asked, most, shown in (
+    amounts: tuple[tuple[str, str, float, float, Callable[[Any], str]], ...] = (
         ("limits.memory", "memory", limits.memory_bytes, allowed.memory_bytes, _size),
         ("limits.pids", "pids", limits.pids, allowed.pids, str),
         ("limits.nofile", "nofile", limits.nofile, allowed.nofile, str),
+        ("limits.cpu", "cpu", limits.cpu or 0.0, allowed.cpu or math.inf, _processors),
+        ("limits.cpu_weight", "cpu_weight", limits.cpu_weight, allowed.cpu_weight, str),
         ("receive_buffer", "receive_buffer", manifest.receive_buffer_bytes or 0, allowed.receive_buffer_bytes, _size),
-    ):
+    )
+    for path, key, asked, most, shown in amounts:
         if asked > most:
             yield path, shown(asked), f"at most {shown(most)}", key
 
@@ -76,3 +84,7 @@ def _listed(items: Iterable[str]) -> str:
 def _size(size: int) -> str:
     """Return a size in the largest unit that leaves it whole."""
     return next((f"{size // factor}{unit}" for factor, unit in _UNITS if size and size % factor == 0), str(size))
+
+
+def _processors(number: float) -> str:
+    return f"{number:g} processors"

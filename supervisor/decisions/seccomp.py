@@ -21,7 +21,7 @@ def profile(seccomp: Seccomp) -> str:
     What it does not list fails with EPERM. Namespaces cannot be made, and sockets are of the allowed families.
     """
     names = sorted((set(BASE_SYSCALLS) | set(seccomp.syscalls)) - _FILTERED)
-    families = BASE_FAMILIES | {name: MORE_FAMILIES[name] for name in seccomp.families}
+    families = {**BASE_FAMILIES} | {name: MORE_FAMILIES[name] for name in seccomp.families}
     rules = [
         {"names": names, "action": _ALLOW},
         {"names": ["clone"], "action": _ALLOW, "args": [_argument(0, _NEW_NAMESPACES, "SCMP_CMP_MASKED_EQ")]},

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from supervisor.documents import Boolean, Choice, Field, ListOf, Number, Quantity, Record
-from supervisor.edges.catalog.vocabulary import CAPABILITY, DEVICE, SIZE
+from supervisor.documents import Boolean, Choice, Field, ListOf, Number, Optional, Quantity, Record
+from supervisor.edges.catalog.vocabulary import CAPABILITY, DEVICE, PROCESSORS, SIZE, SOCKET_FAMILY, SYSCALL, WEIGHT
 from supervisor.values.ceiling import ISOLATED, ROUTER, Allowance, Ceiling
 from supervisor.values.manifest import NetworkMode
 
@@ -18,6 +18,10 @@ ALLOWANCE_FIELDS = (
     Field("memory", SIZE, name="memory_bytes"),
     Field("pids", Number(1, 1 << 22)),
     Field("nofile", Number(1, 1 << 20)),
+    Field("cpu", Optional(PROCESSORS)),
+    Field("cpu_weight", WEIGHT),
+    Field("syscalls", ListOf(SYSCALL, is_set=True)),
+    Field("families", ListOf(SOCKET_FAMILY, is_set=True)),
     Field("receive_buffer", _SIZE_OR_ZERO, name="receive_buffer_bytes"),
     Field("masquerades", Boolean()),
     Field("encapsulation", ListOf(Number(1, 65535), is_set=True)),

@@ -20,6 +20,10 @@ class Allowance:
     memory_bytes: int = 0
     pids: int = 0
     nofile: int = 0
+    cpu: float | None = None  # processors, also for a service that states no number; None: as many as there are
+    cpu_weight: int = 0
+    syscalls: tuple[str, ...] = ()  # beyond those of every daemon
+    families: tuple[str, ...] = ()  # of sockets, beyond unix, inet and inet6
     receive_buffer_bytes: int = 0  # of UDP sockets: memory of the kernel, which no limit of a container bounds
     masquerades: bool = False  # connects to others, past the router's firewall and with its address
     encapsulation: tuple[int, ...] = ()  # UDP ports of the router that the supervisor takes packets in at
@@ -30,6 +34,8 @@ ISOLATED = Allowance(
     memory_bytes=512 << 20,
     pids=256,
     nofile=20_000,
+    cpu_weight=100,
+    syscalls=("timer_create", "timer_delete", "timer_settime"),
     masquerades=True,
 )
 """For services in a network namespace of their own."""
@@ -40,6 +46,22 @@ ROUTER = Allowance(
     memory_bytes=128 << 20,
     pids=64,
     nofile=4096,
+    cpu=2.0,
+    cpu_weight=400,
+    syscalls=(
+        "capset",
+        "chown",
+        "fchown",
+        "fchownat",
+        "inotify_add_watch",
+        "inotify_init1",
+        "inotify_rm_watch",
+        "lchown",
+        "setgid",
+        "setgroups",
+        "setuid",
+    ),
+    families=("netlink",),
     receive_buffer_bytes=8 << 20,
     encapsulation=(4500,),
     associations=True,

@@ -20,6 +20,7 @@ EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/services/*
 
 def needed(manifests: list[ServiceManifest]) -> Allowance:
     """Return the least that allows all of these."""
+    cpus = [one.limits.cpu for one in manifests]
     return Allowance(
         capabilities=tuple(sorted({item for one in manifests for item in one.capabilities})),
         devices=tuple(sorted({item for one in manifests for item in one.devices})),
@@ -27,6 +28,10 @@ def needed(manifests: list[ServiceManifest]) -> Allowance:
         memory_bytes=max(one.limits.memory_bytes for one in manifests),
         pids=max(one.limits.pids for one in manifests),
         nofile=max(one.limits.nofile for one in manifests),
+        cpu=None if None in cpus else max(filter(None, cpus)),
+        cpu_weight=max(one.limits.cpu_weight for one in manifests),
+        syscalls=tuple(sorted({item for one in manifests if one.seccomp for item in one.seccomp.syscalls})),
+        families=tuple(sorted({item for one in manifests if one.seccomp for item in one.seccomp.families})),
         receive_buffer_bytes=max(one.receive_buffer_bytes or 0 for one in manifests),
         masquerades=any(one.masquerades for one in manifests),
         encapsulation=tuple(sorted({one.takeover.gap_port.port for one in manifests if one.takeover.gap_port})),

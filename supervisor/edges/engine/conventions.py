@@ -13,7 +13,9 @@ from supervisor.values.names import Digest, ImageId
 
 LOG_BYTES = 1024 * 1024
 SHM_BYTES = 64 * 1024
-OOM_SCORE_ADJUSTMENT = 500  # proc_pid_oom_score_adj(5): before whatever has less than half of the memory and says nothing
+OOM_SCORE_ADJUSTMENT = (
+    500  # proc_pid_oom_score_adj(5): before whatever has less than half of the memory and says nothing
+)
 CPU_PERIOD = 20_000  # microseconds: a daemon that has used up its share waits no longer
 _LEAST_QUOTA = 1_000  # of the kernel
 _SHARES = 1024  # cpu.shares (control groups v1) of a weight of 100

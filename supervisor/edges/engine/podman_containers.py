@@ -41,10 +41,11 @@ class PodmanContainers:
     def create(self, spec: ContainerSpec) -> Container:
         key, _, value = self._label.partition("=")
         labels = {**dict(spec.labels), key: value}
-        body = create_body(spec, labels)
+        create_body(spec, labels)  # what cannot be is refused before anything is made
         if orphans.find(self._files, spec.name):
             raise NameTakenError(spec.name)
         try:
+            body = create_body(spec, labels, str(self._files.seccomp(spec.seccomp)) if spec.seccomp else None)
             orphans.describe(self._files, spec, labels)
             self._client.post(f"create container {spec.name}", "/containers/create", body)
         except RefusedError as error:

@@ -37,15 +37,16 @@ def version_of(instance: Instance) -> Version:
     return Version(instance.release, instance.version, instance.image, instance.definition)
 
 
-def spec_of(folders: Folders, instance: Instance, definition: ServiceDefinition) -> ContainerSpec:
+def spec_of(world: World, instance: Instance, definition: ServiceDefinition) -> ContainerSpec:
     """Return the container of the instance, with its folders mounted."""
-    manifest = definition.manifest
+    manifest, folders = definition.manifest, world.folders
     return container_spec(
         instance,
         manifest,
         config=folders.config(instance),
         runtime={folder.name: folders.runtime(instance, folder.name) for folder in manifest.runtime},
         state={volume.name: folders.state(instance, volume.name) for volume in manifest.state},
+        most_cpu=world.settings.ceiling.of(manifest.network).cpu,
     )
 
 
@@ -72,7 +73,7 @@ def refuses(
         if files is not None:
             world.folders.prepare(checked, manifest)
             world.folders.write(checked, manifest, files)
-        spec = spec_of(world.folders, checked, definition)
+        spec = spec_of(world, checked, definition)
         for number, check in enumerate(manifest.checks):
             result = world.engine.run(check_spec(spec, number, check), check.timeout)
             if result.exit_code != 0:
@@ -205,7 +206,7 @@ def ensure_created(world: World, instance: Instance, definition: ServiceDefiniti
         world.engine.inspect(instance.container_name)
     except NoSuchContainerError:
         refuse_over_ceiling(world.settings.ceiling, definition.manifest)
-        world.engine.create(spec_of(world.folders, instance, definition))
+        world.engine.create(spec_of(world, instance, definition))
 
 
 def reload_daemon(engine: Engine, instance: Instance, definition: ServiceDefinition) -> None:

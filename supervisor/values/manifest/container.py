@@ -20,7 +20,7 @@ class Limits:
     memory_bytes: int
     pids: int
     nofile: int
-    cpu: float | None = None  # processors; None: as many as there are
+    cpu: float | None = None  # processors; None: as many as the ceiling of the settings allows
     cpu_weight: int = 100  # of its share while processors are scarce, beside 100 of others
 
 

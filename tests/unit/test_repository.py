@@ -41,7 +41,7 @@ LARGE_FOR_A_REASON = {
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 SLEEPERS = {
-    "supervisor/edges/folders/tmpfs.py",  # the kernel tells nobody when a file system is not busy any more
+    "supervisor/edges/folders/mounts.py",  # the kernel tells nobody when a file system is not busy any more
     "supervisor/edges/engine/podman_service.py",  # bounded: processes not our children
     "supervisor/surface/assembly.py",  # the clock itself
     "supervisor/surface/cli/observe.py",  # `status --watch` asks again; the process does nothing else

@@ -43,6 +43,31 @@ _BASE: Mapping[str, str] = {
 }
 BASE_SYSCALLS: tuple[str, ...] = tuple(sorted(name for names in _BASE.values() for name in names.split()))
 
+_MORE = (
+    "acct add_key adjtimex bpf cachestat capset chown chroot clock_adjtime clock_settime creat delete_module "
+    "execveat fanotify_init fanotify_mark fchown fchownat fgetxattr finit_module flistxattr fremovexattr fsconfig "
+    "fsetxattr fsmount fsopen fspick futex_requeue futex_wait futex_wake get_mempolicy get_thread_area getxattr "
+    "getxattrat init_module inotify_add_watch inotify_init inotify_init1 inotify_rm_watch io_cancel io_destroy "
+    "io_getevents io_pgetevents io_setup io_submit io_uring_enter io_uring_register io_uring_setup ioperm iopl "
+    "ioprio_get ioprio_set kcmp kexec_file_load kexec_load keyctl landlock_add_rule landlock_create_ruleset "
+    "landlock_restrict_self lchown lgetxattr listmount listxattr listxattrat llistxattr lookup_dcookie "
+    "lremovexattr lsetxattr lsm_get_self_attr lsm_list_modules lsm_set_self_attr map_shadow_stack mbind "
+    "memfd_create memfd_secret migrate_pages mknod mknodat mlock mlock2 mlockall modify_ldt mount mount_setattr "
+    "move_mount move_pages mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend mq_unlink mseal msgctl "
+    "msgget msgrcv msgsnd munlock munlockall name_to_handle_at open_by_handle_at open_tree perf_event_open "
+    "personality pidfd_getfd pidfd_open pidfd_send_signal pivot_root pkey_alloc pkey_free pkey_mprotect "
+    "process_madvise process_mrelease process_vm_readv process_vm_writev ptrace quotactl quotactl_fd readahead "
+    "reboot remap_file_pages removexattr removexattrat request_key sched_getattr sched_rr_get_interval "
+    "sched_setaffinity sched_setattr sched_setparam sched_setscheduler seccomp semctl semget semop semtimedop "
+    "set_mempolicy set_mempolicy_home_node set_thread_area setdomainname setfsgid setfsuid setgid setgroups "
+    "sethostname setns setpriority setregid setresgid setresuid setreuid settimeofday setuid setxattr setxattrat "
+    "shmat shmctl shmdt shmget signalfd signalfd4 splice statmount swapoff swapon sync syncfs syslog tee "
+    "timer_create timer_delete timer_getoverrun timer_gettime timer_settime timerfd_create timerfd_gettime "
+    "timerfd_settime umount2 unshare userfaultfd vhangup vmsplice"
+)
+MORE_SYSCALLS: tuple[str, ...] = tuple(sorted(_MORE.split()))
+"""The other system calls of Linux 6.13: what a manifest may ask for by name, and a router need not allow."""
+
 BASE_FAMILIES: Mapping[str, int] = {"unix": 1, "inet": 2, "inet6": 10}
 """Families of sockets that every daemon may use, with their numbers in socket(2)."""
 

@@ -16,7 +16,7 @@ from supervisor.documents import (
 from supervisor.values.manifest import (
     User,
 )
-from supervisor.values.seccomp import MORE_FAMILIES
+from supervisor.values.seccomp import MORE_FAMILIES, MORE_SYSCALLS
 
 CAPABILITIES = (
     "AUDIT_CONTROL",
@@ -84,7 +84,7 @@ SIZE = Quantity("size", "64MiB", (("KiB", 1024), ("MiB", 1 << 20), ("GiB", 1 << 
 SHARE = Quantity("share", "5%", (("%", 0.01),), 1.0)
 PROCESSORS = Quantity("number of processors", "1.5", (("%", 0.01),), 4096.0)
 WEIGHT = Number(1, 10_000)
-SYSCALL = Text(r"[a-z][a-z0-9_]{0,39}", "must be the name of a system call")
+SYSCALL = Choice(MORE_SYSCALLS, listed="syscalls(2); those of every daemon are not named")
 SOCKET_FAMILY = Choice(tuple(MORE_FAMILIES))
 COMMAND = ListOf(Text(), minimum=1)
 SIGNAL = Choice(SIGNALS, listed="docs/manifest.md")

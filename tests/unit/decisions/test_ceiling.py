@@ -9,11 +9,13 @@ import pytest
 from supervisor.decisions.ceiling import excesses
 from supervisor.edges.catalog.definition import definition_from_files
 from supervisor.values.ceiling import DEFAULT_CEILING, ISOLATED, ROUTER, Allowance, Ceiling
-from supervisor.values.manifest import GapPort, NetworkMode, ServiceManifest, Strategy, Takeover, User
+from supervisor.values.manifest import GapPort, NetworkMode, Seccomp, ServiceManifest, Strategy, Takeover, User
 from tests.kit.samples import manifests
 
 NOTHING = Allowance()
-WEB = replace(definition_from_files("web", manifests.files(manifests.ISOLATED)).manifest, capabilities=())
+WEB = replace(
+    definition_from_files("web", manifests.files(manifests.ISOLATED)).manifest, capabilities=(), seccomp=Seccomp()
+)
 NAMES = replace(
     definition_from_files("names", manifests.files(manifests.ROUTER)).manifest,
     capabilities=("NET_ADMIN",),
@@ -90,6 +92,31 @@ def test_what_keeps_within_the_ceiling_is_not_named(manifest: ServiceManifest) -
             Ceiling(),
             "receive_buffer: asks for 1KiB; this router allows at most 0 (setting ceiling.isolated.receive_buffer)",
             id="receive buffer",
+        ),
+        pytest.param(
+            replace(WEB, seccomp=Seccomp(("bpf", "timer_create"))),
+            Ceiling(),
+            "seccomp.syscalls: asks for bpf; this router allows timer_create, timer_delete, timer_settime "
+            "(setting ceiling.isolated.syscalls)",
+            id="system calls",
+        ),
+        pytest.param(
+            replace(WEB, seccomp=Seccomp(families=("netlink",))),
+            Ceiling(),
+            "seccomp.families: asks for netlink; this router allows none (setting ceiling.isolated.families)",
+            id="families of sockets",
+        ),
+        pytest.param(
+            replace(NAMES, limits=replace(WEB.limits, cpu=2.5)),
+            Ceiling(),
+            "limits.cpu: asks for 2.5 processors; this router allows at most 2 processors (setting ceiling.router.cpu)",
+            id="processors",
+        ),
+        pytest.param(
+            replace(WEB, limits=replace(WEB.limits, cpu_weight=101)),
+            Ceiling(),
+            "limits.cpu_weight: asks for 101; this router allows at most 100 (setting ceiling.isolated.cpu_weight)",
+            id="weight",
         ),
         pytest.param(
             WEB,

@@ -21,7 +21,7 @@ from supervisor.edges.network.links import IpLinks
 from supervisor.ports.engine import Engine
 from supervisor.values.ceiling import DEFAULT_CEILING
 from supervisor.values.manifest import NetworkMode, ServiceManifest
-from supervisor.values.names import Digest
+from supervisor.values.names import Digest, ServiceName
 from supervisor.values.state import ContainerSpec, Instance, Link
 from tests.contract.confinement import ROWS, Confined
 from tests.contract.kernel import control_group
@@ -125,7 +125,7 @@ def spec_of(manifest: ServiceManifest, instance: Instance, folders: DiskFolders,
 @pytest.fixture
 def confined(
     engine: Engine, folders: DiskFolders, links: IpLinks, image: TinyImage
-) -> Iterator[Mapping[str, tuple[ServiceManifest, Confined]]]:
+) -> Iterator[Mapping[ServiceName, tuple[ServiceManifest, Confined]]]:
     running = {}
     for number, manifest in enumerate(MANIFESTS):
         instance = instance_of(manifest, number)
@@ -141,7 +141,7 @@ def confined(
         engine.remove(one.spec.name)
 
 
-def test_the_table_is_what_the_kernel_says(confined: Mapping[str, tuple[ServiceManifest, Confined]]) -> None:
+def test_the_table_is_what_the_kernel_says(confined: Mapping[ServiceName, tuple[ServiceManifest, Confined]]) -> None:
     said = table()
     assert list(said) == list(ROWS)
     for row, read in ROWS.items():
@@ -158,14 +158,16 @@ def test_the_table_is_what_the_kernel_says(confined: Mapping[str, tuple[ServiceM
 
 
 def test_each_service_has_the_capabilities_and_the_device_of_its_manifest(
-    confined: Mapping[str, tuple[ServiceManifest, Confined]],
+    confined: Mapping[ServiceName, tuple[ServiceManifest, Confined]],
 ) -> None:
     for manifest, one in confined.values():
         assert one.capabilities() == set(manifest.capabilities)
         assert one.devices() == (", ".join(manifest.devices) or "none")
 
 
-def test_processors_are_shared_out_and_bounded(confined: Mapping[str, tuple[ServiceManifest, Confined]]) -> None:
+def test_processors_are_shared_out_and_bounded(
+    confined: Mapping[ServiceName, tuple[ServiceManifest, Confined]],
+) -> None:
     processors = os.cpu_count() or 1
     for manifest, one in confined.values():
         shares = control_group(one.pid, "cpu", "cpu.shares", "cpu.weight")
@@ -177,7 +179,7 @@ def test_processors_are_shared_out_and_bounded(confined: Mapping[str, tuple[Serv
 
 
 def test_what_the_profile_leaves_out_fails_and_nothing_is_executed_from_a_volume(
-    engine: Engine, confined: Mapping[str, tuple[ServiceManifest, Confined]]
+    engine: Engine, confined: Mapping[ServiceName, tuple[ServiceManifest, Confined]]
 ) -> None:
     """`mount` is a call that no profile has; `cat` needs no more than every daemon."""
     for manifest, one in confined.values():

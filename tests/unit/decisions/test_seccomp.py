@@ -72,7 +72,7 @@ def allowed(seccomp: Seccomp, call: str, first: int = 0) -> bool:
     def matches(argument: dict[str, Any]) -> bool:
         assert argument["index"] == 0
         if argument["op"] == "SCMP_CMP_MASKED_EQ":
-            return first & argument["value"] == argument["valueTwo"]
+            return bool(first & argument["value"] == argument["valueTwo"])
         return bool(first == argument["value"])
 
     matching = [rule for rule in rules(seccomp) if call in rule["names"] and all(map(matches, rule.get("args", ())))]

@@ -92,6 +92,19 @@ def test_what_runs_is_started_again_where_it_was(service: ServiceName) -> None:
 
 
 @each
+def test_what_hangs_is_ended_and_started_again_where_it_was(service: ServiceName) -> None:
+    with simulated_service(service) as subject:
+        before, generation = subject.last, subject.keeper.instance.generation
+        next_life(subject, LOW)
+        subject.wait(20.0)
+        subject.hang()
+        subject.wait(20.0)
+        assert subject.story(before) == []
+        assert subject.keeper.instance.generation == generation
+        assert subject.keeper.is_ready
+
+
+@each
 def test_what_runs_takes_a_reload(service: ServiceName) -> None:
     with simulated_service(service) as subject:
         before = subject.last

@@ -23,13 +23,12 @@ def excesses(manifest: ServiceManifest, ceiling: Ceiling) -> tuple[Fault, ...]:
     would allow it.
     """
     network = manifest.network
-    if network not in ceiling.networks:
-        return (_fault("network", str(network), _listed(ceiling.networks), "networks"),)
-    allowed = ceiling.of(network)
-    return tuple(
+    is_allowed = network in ceiling.networks
+    modes = () if is_allowed else (_fault("network", str(network), _listed(ceiling.networks), "networks"),)
+    return modes + tuple(
         _fault(path, asked, instead, f"{network}.{key}")
         for find in (_sets, _amounts, _rights)
-        for path, asked, instead, key in find(manifest, allowed)
+        for path, asked, instead, key in find(manifest, ceiling.of(network))
     )
 
 
@@ -46,6 +45,10 @@ def _sets(manifest: ServiceManifest, allowed: Allowance) -> Iterator[_Excess]:
     ):
         if beyond := set(asked) - set(known):
             yield path, _listed(beyond), _listed(known), key
+    if allowed.ports is not None:  # one that only the configuration says is one that nobody knows yet
+        known = tuple(map(str, allowed.ports))
+        if beyond := {frontend.port for frontend in manifest.frontends} - set(known):
+            yield "frontends", f"the ports {_listed(beyond)}", _listed(known), "ports"
 
 
 def _amounts(manifest: ServiceManifest, allowed: Allowance) -> Iterator[_Excess]:
@@ -65,6 +68,8 @@ def _amounts(manifest: ServiceManifest, allowed: Allowance) -> Iterator[_Excess]
 
 def _rights(manifest: ServiceManifest, allowed: Allowance) -> Iterator[_Excess]:
     user, takeover = manifest.user, manifest.takeover
+    if manifest.seccomp is None and not allowed.engine_profile:
+        yield "seccomp", "the engine's own profile", "profiles of a manifest", "engine_profile"
     if 0 in (user.uid, user.gid) and not allowed.root:
         yield "user", f"root (uid {user.uid}, gid {user.gid})", "other users only", "root"
     if manifest.masquerades and not allowed.masquerades:

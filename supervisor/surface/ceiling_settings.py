@@ -22,6 +22,8 @@ ALLOWANCE_FIELDS = (
     Field("cpu_weight", WEIGHT),
     Field("syscalls", ListOf(SYSCALL, is_set=True)),
     Field("families", ListOf(SOCKET_FAMILY, is_set=True)),
+    Field("engine_profile", Boolean()),
+    Field("ports", Optional(ListOf(Number(1, 65535), is_set=True))),
     Field("receive_buffer", _SIZE_OR_ZERO, name="receive_buffer_bytes"),
     Field("masquerades", Boolean()),
     Field("encapsulation", ListOf(Number(1, 65535), is_set=True)),

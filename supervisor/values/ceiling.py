@@ -24,6 +24,8 @@ class Allowance:
     cpu_weight: int = 0
     syscalls: tuple[str, ...] = ()  # beyond those of every daemon
     families: tuple[str, ...] = ()  # of sockets, beyond unix, inet and inet6
+    engine_profile: bool = True  # seccomp as the engine has it: definitions from before there was the word
+    ports: tuple[int, ...] | None = ()  # at which clients reach it; None: any, also those that the configuration says
     receive_buffer_bytes: int = 0  # of UDP sockets: memory of the kernel, which no limit of a container bounds
     masquerades: bool = False  # connects to others, past the router's firewall and with its address
     encapsulation: tuple[int, ...] = ()  # UDP ports of the router that the supervisor takes packets in at
@@ -36,6 +38,7 @@ ISOLATED = Allowance(
     nofile=20_000,
     cpu_weight=100,
     syscalls=("timer_create", "timer_delete", "timer_settime"),
+    ports=None,
     masquerades=True,
 )
 """For services in a network namespace of their own."""
@@ -62,6 +65,7 @@ ROUTER = Allowance(
         "setuid",
     ),
     families=("netlink",),
+    ports=(53, 67),
     receive_buffer_bytes=8 << 20,
     encapsulation=(4500,),
     associations=True,

@@ -20,6 +20,7 @@ EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/services/*
 
 def needed(manifests: list[ServiceManifest]) -> Allowance:
     """Return the least that allows all of these."""
+    ports = {frontend.port for one in manifests for frontend in one.frontends}
     cpus = [one.limits.cpu for one in manifests]
     return Allowance(
         capabilities=tuple(sorted({item for one in manifests for item in one.capabilities})),
@@ -29,6 +30,8 @@ def needed(manifests: list[ServiceManifest]) -> Allowance:
         pids=max(one.limits.pids for one in manifests),
         nofile=max(one.limits.nofile for one in manifests),
         cpu=None if None in cpus else max(filter(None, cpus)),
+        engine_profile=True,  # which former definitions need
+        ports=tuple(sorted(map(int, ports))) if all(map(str.isdecimal, ports)) else None,
         cpu_weight=max(one.limits.cpu_weight for one in manifests),
         syscalls=tuple(sorted({item for one in manifests if one.seccomp for item in one.seccomp.syscalls})),
         families=tuple(sorted({item for one in manifests if one.seccomp for item in one.seccomp.families})),

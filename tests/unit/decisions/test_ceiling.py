@@ -8,11 +8,10 @@ import pytest
 
 from supervisor.decisions.ceiling import excesses
 from supervisor.edges.catalog.definition import definition_from_files
-from supervisor.values.ceiling import DEFAULT_CEILING, ISOLATED, ROUTER, Allowance, Ceiling
+from supervisor.values.ceiling import DEFAULT_CEILING, ISOLATED, ROUTER, Ceiling
 from supervisor.values.manifest import GapPort, NetworkMode, Seccomp, ServiceManifest, Strategy, Takeover, User
 from tests.kit.samples import manifests
 
-NOTHING = Allowance()
 WEB = replace(
     definition_from_files("web", manifests.files(manifests.ISOLATED)).manifest, capabilities=(), seccomp=Seccomp()
 )
@@ -20,6 +19,7 @@ NAMES = replace(
     definition_from_files("names", manifests.files(manifests.ROUTER)).manifest,
     capabilities=("NET_ADMIN",),
     limits=WEB.limits,
+    seccomp=Seccomp(),
 )
 SYS_ADMIN = ("SYS_ADMIN", "NET_ADMIN", "SYS_MODULE")
 
@@ -65,9 +65,9 @@ def test_what_keeps_within_the_ceiling_is_not_named(manifest: ServiceManifest) -
         ),
         pytest.param(
             NAMES,
-            Ceiling(networks=(NetworkMode.ISOLATED,), router=NOTHING),
+            Ceiling(networks=(NetworkMode.ISOLATED,)),
             "network: asks for router; this router allows isolated (setting ceiling.networks)",
-            id="network: nothing else is judged then",
+            id="network",
         ),
         pytest.param(
             replace(WEB, limits=replace(WEB.limits, memory_bytes=(512 << 20) + 1)),
@@ -119,6 +119,21 @@ def test_what_keeps_within_the_ceiling_is_not_named(manifest: ServiceManifest) -
             id="weight",
         ),
         pytest.param(
+            replace(
+                NAMES, frontends=tuple(replace(NAMES.frontends[0], port=port) for port in ("53", "22", "item.port"))
+            ),
+            Ceiling(),
+            "frontends: asks for the ports 22, item.port; this router allows 53, 67 (setting ceiling.router.ports)",
+            id="ports that clients use, and those that nobody knows yet",
+        ),
+        pytest.param(
+            replace(NAMES, seccomp=None),
+            Ceiling(router=replace(ROUTER, engine_profile=False)),
+            "seccomp: asks for the engine's own profile; this router allows profiles of a manifest "
+            "(setting ceiling.router.engine_profile)",
+            id="no profile of its own",
+        ),
+        pytest.param(
             WEB,
             Ceiling(isolated=replace(ISOLATED, masquerades=False)),
             "masquerades: asks for connections to others; this router allows none "
@@ -153,8 +168,8 @@ def test_all_excesses_are_listed_at_once() -> None:
         devices=("/dev/mem",),
         limits=replace(WEB.limits, memory_bytes=1 << 30, pids=1000, nofile=1 << 20),
     )
-    paths = [fault.path for fault in excesses(greedy, DEFAULT_CEILING)]
-    assert paths == ["capabilities", "devices", "limits.memory", "limits.pids", "limits.nofile"]
+    paths = [fault.path for fault in excesses(greedy, replace(DEFAULT_CEILING, networks=(NetworkMode.ISOLATED,)))]
+    assert paths == ["network", "capabilities", "devices", "limits.memory", "limits.pids", "limits.nofile"]
 
 
 def test_what_the_settings_allow_is_no_excess() -> None:

@@ -36,7 +36,8 @@ drain: 2.5
 ceiling:
   networks: [isolated]
   isolated: {capabilities: [NET_RAW], devices: [/dev/full], root: true, memory: 1GiB, pids: 9, nofile: 8}
-  router: {receive_buffer: 0, masquerades: true, encapsulation: [53], associations: false}
+  router: {cpu: null, cpu_weight: 9, syscalls: [bpf], families: [alg], engine_profile: false, ports: null,
+    receive_buffer: 0, masquerades: true, encapsulation: [53], associations: false}
 """
 
 REFUSED: list[tuple[str, str]] = [
@@ -63,6 +64,9 @@ REFUSED: list[tuple[str, str]] = [
     ("ceiling: {router: {memory: 2000000GiB}}", "ceiling.router.memory: is above the greatest size allowed"),
     ("ceiling: {router: {pids: 0}}", "ceiling.router.pids: must be between 1 and 4194304, not 0"),
     ("ceiling: {isolated: {devices: [/etc/passwd]}}", "ceiling.isolated.devices[0]: must be a path below /dev"),
+    ("ceiling: {isolated: {cpu: 0}}", "ceiling.isolated.cpu: must be a number of processors above zero"),
+    ("ceiling: {isolated: {ports: [0]}}", "ceiling.isolated.ports[0]: must be between 1 and 65535, not 0"),
+    ("ceiling: {isolated: {syscalls: [all]}}", "ceiling.isolated.syscalls[0]: 'all' is not known (see syscalls(2)"),
     ("ceiling: {isolated: {root: 1}}", "ceiling.isolated.root: must be true or false, not a number"),
     ("- a", "must be a mapping, not a list"),
     ("a: [", "is not YAML: "),
@@ -106,7 +110,19 @@ def test_every_key_becomes_a_setting(tmp_path: Path) -> None:
                 pids=9,
                 nofile=8,
             ),
-            router=replace(ROUTER, receive_buffer_bytes=0, masquerades=True, encapsulation=(53,), associations=False),
+            router=replace(
+                ROUTER,
+                cpu=None,
+                cpu_weight=9,
+                syscalls=("bpf",),
+                families=("alg",),
+                engine_profile=False,
+                ports=None,
+                receive_buffer_bytes=0,
+                masquerades=True,
+                encapsulation=(53,),
+                associations=False,
+            ),
         ),
     )
 

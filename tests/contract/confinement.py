@@ -135,7 +135,9 @@ class Confined:
         found = [
             f"/dev/{path.relative_to(folder)}"
             for path in folder.rglob("*")
-            if (path.is_char_device() or path.is_block_device()) and path.parent.name != "pts"
+            if not path.is_symlink()  # which would lead to devices of the test's own
+            and (path.is_char_device() or path.is_block_device())
+            and path.parent.name != "pts"
         ]
         return ", ".join(sorted(path for path in found if path.removeprefix("/dev/") not in USUAL_DEVICES)) or "none"
 

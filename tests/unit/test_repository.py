@@ -26,6 +26,7 @@ MOST_METHODS, MOST_ATTRIBUTES = 20, 12
 
 LARGE_FOR_A_REASON = {
     "decisions.Course": "every fact about one undertaking that the next decision needs",
+    "values.Allowance": "one field for each key of the setting `ceiling`",
     "values.ContainerSpec": "one field for each thing that an engine is asked for",
     "values.Handover": "one row of the journal: a step reads what the steps before it recorded",
     "values.HandoverRecord": "one field for each key of `vrctl history --json`",

@@ -13,7 +13,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,15 +85,6 @@ class PodmanFiles:
     def descriptions(self) -> Path:
         """The folder with a description of each container, for the day when its storage cannot be read."""
         return self.root / "containers"
-
-    def seccomp(self, profile: str) -> Path:
-        """Return a file with this profile, which Podman reads when a container is created. Raises OSError."""
-        place = self.runtime / f"seccomp-{hashlib.sha256(profile.encode()).hexdigest()[:16]}.json"
-        if not place.exists():
-            fresh = place.with_suffix(f".{threading.get_ident()}")
-            fresh.write_text(profile, encoding="utf-8")
-            fresh.replace(place)
-        return place
 
     @property
     def spool(self) -> Path:

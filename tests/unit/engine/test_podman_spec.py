@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from supervisor.edges.engine.podman_files import PodmanFiles
+from supervisor.edges.engine.podman_seccomp import profile_file
 from supervisor.edges.engine.podman_spec import create_body
 from supervisor.values.names import Digest
 from supervisor.values.state import ContainerSpec, Mount, Tmpfs
@@ -32,13 +32,12 @@ def test_processors_are_a_share_of_each_period_and_no_bound_where_there_are_no_m
 
 
 def test_a_profile_is_a_file_that_is_written_once(tmp_path: Path) -> None:
-    files = PodmanFiles(tmp_path, tmp_path)
-    place = files.seccomp('{"a":1}')
+    place = profile_file(tmp_path, '{"a":1}')
     assert json.loads(place.read_text()) == {"a": 1}
     written = place.stat().st_mtime_ns
-    assert files.seccomp('{"a":1}') == place
+    assert profile_file(tmp_path, '{"a":1}') == place
     assert place.stat().st_mtime_ns == written
-    assert files.seccomp('{"a":2}') != place
+    assert profile_file(tmp_path, '{"a":2}') != place
     assert create_body(SPEC, {}, str(place))["seccomp_profile_path"] == str(place)
     assert "seccomp_profile_path" not in create_body(SPEC, {})
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".json"]

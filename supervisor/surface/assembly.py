@@ -151,6 +151,7 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
     lock = StateLock(settings.state_dir)
     folders = DiskFolders(settings.state_dir, settings.runtime_dir)
     folders.ensure_tmpfs()
+    folders.ensure_inert_volumes()
     store = SqliteStore(settings.state_dir)
     traffic, connections, shares = NftTraffic(), ConntrackConnections(), NftShares()
     links, exits = IpLinks(settings.namespaces), PidfdExitWatch()

@@ -12,7 +12,10 @@ import click
 from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.build import build_bundle
 from supervisor.edges.bundle.reader import Bundle
-from supervisor.values.errors import BundleError
+from supervisor.edges.catalog import definition_from_files
+from supervisor.loop.generations.ceiling import refuse_release_over_ceiling
+from supervisor.surface.settings_file import read_settings
+from supervisor.values.errors import BundleError, FaultsError
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -74,15 +77,20 @@ def build(
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--trusted-keys", type=_FOLDER, required=True, help="Folder with the public keys to trust (*.pub).")
 @click.option("--base", type=_FILE, help="The bundle that a delta leaves layers out of.")
-def verify(path: Path, trusted_keys: Path, base: Path | None) -> None:
+@click.option("--config", type=_FILE, help="Settings of a router: is the bundle within its ceiling, too?")
+def verify(path: Path, trusted_keys: Path, base: Path | None, config: Path | None) -> None:
     """Check the signature and every file of a bundle (a file or a block device)."""
     try:
+        settings = read_settings(config) if config else None
         with ExitStack() as bundles:
             known = bundles.enter_context(Bundle.open(base, trusted_keys)) if base else None
             opened = bundles.enter_context(Bundle.open(path, trusted_keys, base=known))
             opened.verify_all()
             index, signer = opened.index, opened.signer
-    except BundleError as error:
+            if settings:
+                read = [definition_from_files(one.name, opened.definition(one.name)) for one in index.services]
+                refuse_release_over_ceiling(settings.ceiling, index.release, read)
+    except (BundleError, FaultsError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(
         f"{path}: release {index.release} of {index.created}, signed by {signer}, {len(index.files)} files are right"

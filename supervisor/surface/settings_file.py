@@ -19,6 +19,7 @@ from supervisor.documents import (
     read_as,
     read_yaml,
 )
+from supervisor.surface.ceiling_settings import CEILING
 from supervisor.values.errors import Fault, SettingsError
 from supervisor.values.settings import Settings
 
@@ -56,6 +57,7 @@ SETTINGS = Record(
         Field("userspace_data_plane", Boolean()),
         Field("soak", _SECONDS),
         Field("drain", _SECONDS),
+        Field("ceiling", CEILING),
     ),
 )
 """The keys of the file, one for each field of Settings. docs/settings.md says what they mean."""

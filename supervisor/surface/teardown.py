@@ -38,7 +38,9 @@ def tear_down(settings: Settings, *, images: bool = False) -> None:
         for namespace in links.present():
             links.remove_namespace(namespace)
         if not left:  # an engine of our own still lives in the runtime folder otherwise
-            DiskFolders(settings.state_dir, settings.runtime_dir).release_tmpfs()
+            folders = DiskFolders(settings.state_dir, settings.runtime_dir)
+            folders.release_tmpfs()
+            folders.release_inert_volumes()
             shutil.rmtree(settings.runtime_dir, ignore_errors=True)
     finally:
         lock.release()

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
+from supervisor.values.ceiling import DEFAULT_CEILING, Ceiling
+
 DEFAULT_POOL = IPv4Network("198.18.0.0/15")
 """Reserved for measuring network devices (RFC 2544): nobody's public or private network."""
 
@@ -32,3 +34,4 @@ class Settings:
     userspace_data_plane: bool = False  # no ESP in this kernel: the IKE daemon carries packets itself
     soak: float | None = None  # instead of the manifests' own
     drain: float | None = None  # upper bound for the manifests' own
+    ceiling: Ceiling = DEFAULT_CEILING  # the most that services may ask for, whoever signed them

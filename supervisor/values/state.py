@@ -36,8 +36,10 @@ class Tmpfs:
 class ContainerSpec:
     """Everything about a container that is to be made; engines must carry out every field or refuse.
 
-    Always: read-only root, all capabilities dropped but `capabilities`, no new privileges, default seccomp, no health
-    check and no restart policy of the engine's own (restarting is the supervisor's work), logs kept in bounded files.
+    Always: read-only root, all capabilities dropped but `capabilities`, no new privileges, seccomp, a control group
+    namespace of its own, first to be ended when the router's memory is full, folders from which nothing is executed,
+    no health check and no restart policy of the engine's own (restarting is the supervisor's work), logs kept in
+    bounded files.
     """
 
     name: str
@@ -50,6 +52,9 @@ class ContainerSpec:
     memory_bytes: int
     pids: int
     nofile: int
+    cpu: float | None = None  # processors; None: as many as there are
+    cpu_weight: int = 100
+    seccomp: str | None = None  # profile, in JSON as both engines read it; None: the engine's own
     capabilities: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()

@@ -43,11 +43,15 @@ from supervisor.edges.catalog.vocabulary import (
     MODE,
     NAME,
     PORT_EXPRESSION,
+    PROCESSORS,
     RELATIVE,
     SIGNAL,
     SIZE,
+    SOCKET_FAMILY,
+    SYSCALL,
     TEMPLATE,
     USER,
+    WEIGHT,
 )
 from supervisor.values.bounds import LEAST, MOST, Bounds
 from supervisor.values.manifest import (
@@ -64,6 +68,7 @@ from supervisor.values.manifest import (
     Protocol,
     Reload,
     RuntimeFolder,
+    Seccomp,
     StateSharing,
     StateVolume,
     Stop,
@@ -110,6 +115,13 @@ CONFIG = Record(
 RUNTIME = Record(_runtime, (Field("name", NAME, True), Field("mount", ABSOLUTE, True), Field("user", USER)))
 TMPFS = Record(_tmpfs, (Field("mount", ABSOLUTE, True), Field("size", SIZE, True), Field("mode", MODE)))
 CHECK = Record(Check, (Field("command", COMMAND, True), Field("timeout", DURATION)))
+SECCOMP = Record(
+    Seccomp,
+    (
+        Field("syscalls", ListOf(SYSCALL, is_set=True), about="names of syscalls(2)"),
+        Field("families", ListOf(SOCKET_FAMILY, is_set=True), about="of sockets, beside unix, inet and inet6"),
+    ),
+)
 RELOAD = Record(Reload, (Field("signal", SIGNAL), Field("command", COMMAND)), exactly_one_of=("signal", "command"))
 FRONTEND = Record(
     Frontend,
@@ -204,12 +216,15 @@ MANIFEST = Record(
                     Field("memory", SIZE, True, "memory_bytes"),
                     Field("pids", Number(1, 1 << 22), True),
                     Field("nofile", Number(1, 1 << 20), True),
+                    Field("cpu", PROCESSORS, about="processors; as many as the router allows when absent"),
+                    Field("cpu_weight", WEIGHT, about="while processors are scarce; 100 when absent"),
                 ),
             ),
             True,
         ),
         Field("capabilities", ListOf(CAPABILITY, is_set=True)),
         Field("devices", ListOf(DEVICE, is_set=True)),
+        Field("seccomp", SECCOMP, about="what it needs beyond every daemon; absent: the engine's own profile"),
         Field(
             "environment", MapOf(Text(r"[A-Za-z_][A-Za-z0-9_]*", "must be the name of a variable"), Text(r"[^\x00]*"))
         ),

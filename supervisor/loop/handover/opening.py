@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from supervisor.decisions.handover import current
 from supervisor.loop.generations.allocation import Allocator
+from supervisor.loop.generations.ceiling import refuse_over_ceiling
 from supervisor.loop.generations.definitions import Definitions
 from supervisor.loop.generations.frontends import admit
 from supervisor.loop.generations.instances import active_of, version_of
@@ -47,6 +48,7 @@ class Opening:
         """
         began = self._world.clock.monotonic()
         definition = self._definition_of(order.version.definition)
+        refuse_over_ceiling(self._world.settings.ceiling, definition.manifest)
         former = self._former_side(definition, router)
         mode, replaced = Mode(definition.manifest.strategy), former.instance.generation if former else None
         with self._allocator.new_instance(definition, order.version, router) as candidate:

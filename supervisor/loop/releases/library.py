@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from supervisor.loop.releases.conflicts import refuse_conflicts
+from supervisor.loop.releases.judgement import read_all
 from supervisor.loop.world import World
 from supervisor.ports.media import Media, OpenedBundle
 from supervisor.values.bundle import BundledService, BundleIndex, age
@@ -47,13 +48,15 @@ class Library:
         return sorted(self._world.store.releases(), key=lambda release: age(release.name, release.created))
 
     def verify(self, path: str) -> Iterator[Progress]:
-        """Read a medium, check its signature and every file, and change nothing.
+        """Read a medium, check its signature, every file and every manifest, and change nothing.
 
-        Raises BundleError: when the medium is not a good bundle.
+        Raises BundleError: when the medium is not a good bundle. Raises ManifestError: when a service of it would be
+        refused.
         """
         bundle = self._media.open(path, self._source_of)
         try:
             yield from _verify(bundle)
+            read_all(self._world, bundle)
         finally:
             bundle.close()
         text = f"release {bundle.index.release}: signature and {len(bundle.index.files)} files are good"
@@ -77,7 +80,8 @@ class Library:
         """Verify everything, then load images, then record: a medium that is bad anywhere changes nothing.
 
         May be repeated; a release that is there already is only reported. Raises BundleError: when the medium is bad,
-        older than what runs, or its services conflict. Raises EngineError, StateError: when an image cannot be loaded
+        older than what runs, or its services conflict. Raises ManifestError: when a service cannot be read, or asks for
+        more than the settings allow. Raises EngineError, StateError: when an image cannot be loaded
         or the release not be recorded.
         """
         bundle = self._media.open(path, self._source_of)
@@ -92,11 +96,7 @@ class Library:
             if not allow_downgrade:
                 self._refuse_older(index)
             yield from _verify(bundle)
-            definitions, read = {}, []
-            for service in index.services:
-                files = bundle.definition(service.name)
-                read.append(self._world.read_definition(service.name, files))  # one it cannot read is refused
-                definitions[service.definition] = files
+            definitions, read = read_all(self._world, bundle)
             refuse_conflicts(self._world, index.release, read, router)
             with self.images:
                 yield from self._load(bundle)

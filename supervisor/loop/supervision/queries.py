@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import supervisor
 from supervisor.decisions.status import ServiceFacts, ServiceSnapshot, release_status, service_status
+from supervisor.loop.releases.judgement import CeilingMarks
 from supervisor.loop.supervision import streams
 from supervisor.loop.supervision.choices import find_release
 from supervisor.loop.supervision.consoles import console, counted, counts
@@ -31,6 +32,7 @@ class Queries(WithParts):
     def __init__(self, parts: SupervisionParts) -> None:
         super().__init__(parts)
         self._started = parts.world.clock.now()
+        self._ceiling_marks = CeilingMarks(parts.world)
 
     def status(self) -> SupervisorStatus:
         world, store = self._parts.world, self._parts.world.store
@@ -59,6 +61,7 @@ class Queries(WithParts):
         if parts.world.store.awaits_configuration:
             yield AWAITS_CONFIGURATION
         yield from map(str, parts.configuration.faults)
+        yield from self._ceiling_marks.messages()
         if parts.move and parts.move.leaving:
             yield f"moving from {parts.move.leaving} to {parts.world.engine.name}"
 

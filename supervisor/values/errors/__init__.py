@@ -18,6 +18,7 @@
     │   └── BundleBuildError      the inputs of a new bundle do not fit together
     ├── FaultsError
     │   ├── ManifestError     a service's declaration, with all faults and their paths
+    │   │   └── OverCeilingError  it asks for more than this router's settings allow
     │   └── SettingsError     the daemon's own configuration file
     ├── ConfigurationError    the router's configuration, from whichever source
     ├── RenderError           a template that cannot be turned into a file
@@ -74,6 +75,7 @@ from supervisor.values.errors.document import (
     ConfigurationError,
     FaultsError,
     ManifestError,
+    OverCeilingError,
     RenderError,
     SettingsError,
 )
@@ -135,6 +137,7 @@ __all__ = [
     "NotABundleError",
     "NotRootError",
     "OtherArchitectureError",
+    "OverCeilingError",
     "ProbeError",
     "ReloadFailedError",
     "RenderError",

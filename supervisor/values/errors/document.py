@@ -20,6 +20,10 @@ class ManifestError(FaultsError, word="manifest"):
     """A service manifest has faults."""
 
 
+class OverCeilingError(ManifestError, word="over-ceiling"):
+    """Services ask for more than the settings of this router allow; every excess is listed."""
+
+
 class SettingsError(FaultsError, word="settings"):
     """The daemon's settings file has faults."""
 

@@ -5,7 +5,7 @@ where `each` is given, `item`. Texts marked *template* are Jinja2 templates over
 the rendering edge; nothing else interprets them.
 """
 
-from supervisor.values.manifest.container import Check, Drain, Limits, Reload, Stop, User
+from supervisor.values.manifest.container import Check, Drain, Limits, Reload, Seccomp, Stop, User
 from supervisor.values.manifest.folders import (
     ConfigFile,
     OnChange,
@@ -83,6 +83,7 @@ __all__ = [
     "Protocol",
     "Reload",
     "RuntimeFolder",
+    "Seccomp",
     "ServiceDefinition",
     "ServiceManifest",
     "StateSharing",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from supervisor.values.bounds import NO_BOUNDS, Bounds
-from supervisor.values.manifest.container import DEFAULT_STOP, Check, Drain, Limits, Reload, Stop, User
+from supervisor.values.manifest.container import DEFAULT_STOP, Check, Drain, Limits, Reload, Seccomp, Stop, User
 from supervisor.values.manifest.folders import ConfigFile, RuntimeFolder, StateVolume, TmpfsMount
 from supervisor.values.manifest.network import NO_TAKEOVER, Frontend, InsidePort, NetworkMode, Takeover
 from supervisor.values.manifest.questions import (
@@ -73,6 +73,7 @@ class ServiceManifest:
     masquerades: bool = False  # isolated: it may connect to others, with the router's address
     undertakings: tuple[Undertaking, ...] = ()
     requires: tuple[str, ...] = ()  # services that must be in the same bundle; checked with its index
+    seccomp: Seccomp | None = None  # None: the engine's own profile, as before there was one of the supervisor's
     schema: int = 2  # the version of the syntax; PRINTED_SCHEMA: its texts are written for the printed configuration
 
 

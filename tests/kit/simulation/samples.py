@@ -80,7 +80,9 @@ counters:
   columns: [done]
   published: [done]
 """
-    + WATCHES.replace("  deadline: 5s\nliveness", f"  deadline: 5s\n{AWAITED}liveness"),
+    + WATCHES.replace("  deadline: 5s\nliveness", f"  deadline: 5s\n{AWAITED}liveness").replace(
+        "uid: 0, gid: 0", "uid: 7, gid: 7"
+    ),
     "router": """
 schema: 2
 name: router

@@ -25,6 +25,7 @@ from supervisor.values.manifest import (
     Probe,
     ProbeKind,
     RuntimeFolder,
+    Seccomp,
     StateSharing,
     StateVolume,
     Takeover,
@@ -33,6 +34,7 @@ from supervisor.values.manifest import (
 )
 from tests.kit.samples.manifests import ISOLATED, ROUTER, TEMPLATES, document, files
 
+SECCOMP = Seccomp(("setuid",), ("netlink",))
 Break = Callable[[dict[str, Any]], object]
 
 
@@ -51,6 +53,7 @@ def test_every_form_becomes_a_value() -> None:
     assert manifest.ports == (InsidePort("http", 80),)
     assert manifest.config[0].on_change is OnChange.RELOAD
     assert [entry.is_secret for entry in manifest.config] == [False, False, False, True]
+    assert (manifest.limits.cpu, manifest.limits.cpu_weight, manifest.seccomp) == (0.5, 50, SECCOMP)
     assert manifest.tmpfs == (TmpfsMount("/tmp", 8 << 20, 0o1777),)
     assert manifest.frontends[0].port == "80"
     assert manifest.readiness.probes[0] == Probe(
@@ -180,6 +183,17 @@ SHAPES: list[tuple[Break, str]] = [
     (put("limits.memory", 0), "limits.memory"),
     (put("limits.memory", 1.5), "limits.memory"),
     (put("limits.nofile", True), "limits.nofile"),
+    (put("limits.cpu", 0), "limits.cpu"),
+    (put("limits.cpu", "much"), "limits.cpu"),
+    (put("limits.cpu_weight", 0), "limits.cpu_weight"),
+    (put("limits.cpu_weight", 10_001), "limits.cpu_weight"),
+    (put("seccomp", None), "seccomp"),
+    (put("seccomp", {"profile": "unconfined"}), "seccomp.profile"),
+    (put("seccomp", {"syscalls": ["setuide"]}), "seccomp.syscalls[0]"),
+    (put("seccomp", {"syscalls": ["read"]}), "seccomp.syscalls[0]"),
+    (put("seccomp", {"syscalls": ["clone"]}), "seccomp.syscalls[0]"),
+    (put("seccomp", {"syscalls": ["setuid", "setuid"]}), "seccomp.syscalls"),
+    (put("seccomp", {"families": ["vsock"]}), "seccomp.families[0]"),
     (put("capabilities", ["NET_ADMIN", "NET_ADMIN"]), "capabilities"),
     (put("capabilities", ["ALL"]), "capabilities[0]"),
     (put("devices", ["/etc/passwd"]), "devices[0]"),

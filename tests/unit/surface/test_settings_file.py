@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
 
 from supervisor.surface.settings_file import SETTINGS, read_settings
+from supervisor.values.ceiling import ISOLATED, ROUTER, Ceiling
 from supervisor.values.errors import SettingsError
+from supervisor.values.manifest import NetworkMode
 from supervisor.values.settings import Settings
 
 EVERYTHING = """\
@@ -31,6 +33,11 @@ anchor: false
 userspace_data_plane: true
 soak: 0
 drain: 2.5
+ceiling:
+  networks: [isolated]
+  isolated: {capabilities: [NET_RAW], devices: [/dev/full], root: true, memory: 1GiB, pids: 9, nofile: 8}
+  router: {cpu: null, cpu_weight: 9, syscalls: [bpf], families: [alg], engine_profile: false, ports: null,
+    receive_buffer: 0, masquerades: true, encapsulation: [53], associations: false}
 """
 
 REFUSED: list[tuple[str, str]] = [
@@ -49,6 +56,18 @@ REFUSED: list[tuple[str, str]] = [
     ("admit: 1", "admit: must be true or false, not a number"),
     ("soak: x", "soak: must be a number of seconds, not 'x'"),
     ("drain: -1", "drain: must be a number of seconds, not -1"),
+    ("ceiling: {routers: {}}", "ceiling.routers: is not a known key (isolated, networks, router)"),
+    ("ceiling: {networks: []}", "ceiling.networks: must have at least 1 item"),
+    ("ceiling: {networks: [host]}", "ceiling.networks[0]: 'host' is not known (isolated, router)"),
+    ("ceiling: {router: {capabilities: [ALL]}}", "ceiling.router.capabilities[0]: 'ALL' is not known (see docs/"),
+    ("ceiling: {router: {memory: 0}}", "ceiling.router.memory: must be a size above zero"),
+    ("ceiling: {router: {memory: 2000000GiB}}", "ceiling.router.memory: is above the greatest size allowed"),
+    ("ceiling: {router: {pids: 0}}", "ceiling.router.pids: must be between 1 and 4194304, not 0"),
+    ("ceiling: {isolated: {devices: [/etc/passwd]}}", "ceiling.isolated.devices[0]: must be a path below /dev"),
+    ("ceiling: {isolated: {cpu: 0}}", "ceiling.isolated.cpu: must be a number of processors above zero"),
+    ("ceiling: {isolated: {ports: [0]}}", "ceiling.isolated.ports[0]: must be between 1 and 65535, not 0"),
+    ("ceiling: {isolated: {syscalls: [all]}}", "ceiling.isolated.syscalls[0]: 'all' is not known (see syscalls(2)"),
+    ("ceiling: {isolated: {root: 1}}", "ceiling.isolated.root: must be true or false, not a number"),
     ("- a", "must be a mapping, not a list"),
     ("a: [", "is not YAML: "),
 ]
@@ -80,6 +99,31 @@ def test_every_key_becomes_a_setting(tmp_path: Path) -> None:
         userspace_data_plane=True,
         soak=0.0,
         drain=2.5,
+        ceiling=Ceiling(
+            networks=(NetworkMode.ISOLATED,),
+            isolated=replace(
+                ISOLATED,
+                capabilities=("NET_RAW",),
+                devices=("/dev/full",),
+                root=True,
+                memory_bytes=1 << 30,
+                pids=9,
+                nofile=8,
+            ),
+            router=replace(
+                ROUTER,
+                cpu=None,
+                cpu_weight=9,
+                syscalls=("bpf",),
+                families=("alg",),
+                engine_profile=False,
+                ports=None,
+                receive_buffer_bytes=0,
+                masquerades=True,
+                encapsulation=(53,),
+                associations=False,
+            ),
+        ),
     )
 
 

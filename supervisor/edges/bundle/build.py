@@ -22,8 +22,17 @@ from supervisor.edges.bundle import index as index_file
 from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.definition import definition_digest, definition_files
 from supervisor.edges.bundle.reader import INDEX, SIGNATURE
-from supervisor.values.bundle import FORMAT, VOLUME_ID, BundledService, BundleFile, BundleIndex, blob_path
-from supervisor.values.errors import BundleBuildError
+from supervisor.edges.bundle.unpacking import UnpackMeter, metered
+from supervisor.values.bundle import (
+    FORMAT,
+    VOLUME_ID,
+    BundledService,
+    BundleFile,
+    BundleIndex,
+    blob_path,
+    most_unpacked,
+)
+from supervisor.values.errors import BundleBuildError, LayerRefusedError
 from supervisor.values.names import Digest, ServiceName
 
 
@@ -43,7 +52,7 @@ def build_bundle(
     folders = {path.parent.name: path.parent for path in sorted(services.glob("*/manifest.yaml"))}
     _check_pairs(listing, folders)
     content: dict[str, Path | bytes] = {"oci/oci-layout": images / "oci" / "oci-layout"}
-    bundled, architectures = [], set()
+    bundled, architectures, layers = [], set(), set()
     for name, folder in folders.items():
         definition = definition_files(folder)
         service = _service(name, listing[name], definition)
@@ -51,6 +60,7 @@ def build_bundle(
         content |= {f"services/{name}/{path}": data for path, data in definition.items()}
         blobs = {service.image, service.image_manifest, *(layer for layer in service.layers if not _has(base, layer))}
         content |= {blob_path(digest): images / blob_path(digest) for digest in blobs}
+        layers |= {blob_path(layer) for layer in service.layers}
         architectures.add(str(_read_json(images / blob_path(service.image)).get("architecture")))
     if len(architectures) != 1:
         raise BundleBuildError(f"cannot put images for {', '.join(sorted(architectures))} into one bundle")
@@ -62,7 +72,7 @@ def build_bundle(
         supervisor_minimum=supervisor_minimum,
         architecture=architectures.pop(),
         services=tuple(bundled),
-        files=tuple(_file(path, source) for path, source in sorted(content.items())),
+        files=tuple(_file(path, source, is_layer=path in layers) for path, source in sorted(content.items())),
         base=base.release if base else None,
     )
     _check_blobs(index)
@@ -113,9 +123,21 @@ def _oci_index(images: Path, bundled: list[BundledService]) -> bytes:
     return json.dumps(document, sort_keys=True).encode()
 
 
-def _file(path: str, source: Path | bytes) -> BundleFile:
+def _file(path: str, source: Path | bytes, *, is_layer: bool) -> BundleFile:
     data = source if isinstance(source, bytes) else _read(source)
-    return BundleFile(path, hashlib.sha256(data).hexdigest(), len(data))
+    unpacked = _unpacked(path, data) if is_layer else None
+    return BundleFile(path, hashlib.sha256(data).hexdigest(), len(data), unpacked)
+
+
+def _unpacked(path: str, layer: bytes) -> int:
+    """Return the room that a layer takes. Raises BundleBuildError: when no supervisor would take it."""
+    meter = UnpackMeter(path, most_unpacked(len(layer)))
+    try:
+        for _ in metered([layer], meter):
+            pass
+        return meter.finish().size
+    except LayerRefusedError as error:
+        raise BundleBuildError(str(error).replace("cannot accept", "cannot bundle", 1)) from error
 
 
 def _write_iso(content: Mapping[str, Path | bytes], created: datetime, output: Path) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -13,13 +12,12 @@ import supervisor
 from supervisor.edges.bundle import index as index_file
 from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.definition import definition_digest, listing_digest
+from supervisor.edges.bundle.images import Images
 from supervisor.edges.bundle.medium import Medium
 from supervisor.edges.bundle.stream import docker_archive, verified
-from supervisor.values.bundle import BundledService, BundleIndex, blob_path
+from supervisor.values.bundle import BundledService, BundleFile, BundleIndex, blob_path
 from supervisor.values.errors import (
     DigestMismatchError,
-    Fault,
-    InvalidIndexError,
     MissingBaseError,
     MissingFileError,
     NotABundleError,
@@ -32,7 +30,7 @@ from supervisor.values.errors import (
 from supervisor.values.names import Digest
 
 INDEX, SIGNATURE = "bundle.json", "bundle.json.sig"
-_LARGEST_INDEX = 8 << 20
+_LARGEST_INDEX = 2 << 20
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 Report = Callable[[int, int], None]
@@ -45,6 +43,7 @@ class Bundle:
     def __init__(self, medium: Medium, index: BundleIndex, signer: str, base: Bundle | None) -> None:
         self._medium, self._base = medium, base
         self.index, self.signer = index, signer
+        self._images = Images(str(medium.path), index, self._blob_chunks, self._listed)
 
     @classmethod
     def open(
@@ -77,20 +76,27 @@ class Bundle:
         return self._medium.path
 
     def verify_all(self, report: Report | None = None) -> None:
-        """Hash every file and check that images and definitions are those of the index."""
+        """Hash every file, and check that images and definitions are those of the index.
+
+        Layers are unpacked to nowhere, those that a base has too.
+        """
         total, done = sum(file.size for file in self.index.files), 0
         for file in self.index.files:
-            for chunk in verified(file.path, f"sha256:{file.sha256}", self._medium.chunks(file.path)):
+            for chunk in self._checked(file):
                 done += len(chunk)
                 if report:
                     report(done, total)
         for service in self.index.services:
             self._check_definition(service)
-            self._check_image(service)
+            self._images.check(service)
+
+    def room(self, services: Collection[str]) -> int:
+        """Return the bytes of disk that loading the images of these services takes; see `Images.room`."""
+        return self._images.room(services)
 
     def image_stream(self, service: str) -> Iterator[bytes]:
         """Yield the service's image as a docker-archive; its id in an engine will be `index.service(service).image`."""
-        return docker_archive(self._service(service), self._blob_size, self._blob_chunks)
+        return docker_archive(self._service(service), self._blob_size, self._images.blob)
 
     def definition(self, service: str) -> dict[str, bytes]:
         """Return the files of the service's definition by their path below `services/<name>/`."""
@@ -135,21 +141,15 @@ class Bundle:
         if (digest := listing_digest(sums)) != service.definition:
             raise DigestMismatchError(prefix, service.definition, digest)
 
-    def _check_image(self, service: BundledService) -> None:
-        """Check the image's own configuration (its machine) and manifest (its blobs) against the index."""
-        try:
-            manifest = json.loads(b"".join(self._blob_chunks(service.image_manifest)))
-            config = json.loads(b"".join(self._blob_chunks(service.image)))
-            blobs = (manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"]))
-            architecture = str(config["architecture"])
-        except (ValueError, LookupError, TypeError) as error:
-            fault = Fault(f"services.{service.name}.image", f"is not an image ({error!r})")
-            raise InvalidIndexError(str(self.path), [fault]) from error
-        if blobs != (service.image, *service.layers):
-            fault = Fault(f"services.{service.name}.manifest", "names other blobs than the index")
-            raise InvalidIndexError(str(self.path), [fault])
-        if architecture != self.index.architecture:
-            raise OtherArchitectureError(f"the image of {service.name}", architecture, self.index.architecture)
+    def _checked(self, file: BundleFile) -> Iterator[bytes]:
+        digest = Digest(f"sha256:{file.sha256}")
+        if self._images.is_layer(digest) and file.path == blob_path(digest):
+            return self._images.blob(digest)
+        return verified(file.path, digest, self._medium.chunks(file.path))
+
+    def _listed(self, digest: Digest) -> BundleFile | None:
+        file = self.index.file(blob_path(digest))
+        return file or (self._base._listed(digest) if self._base else None)
 
     def _holder(self, digest: Digest) -> Medium:
         if self.index.file(blob_path(digest)) is not None:

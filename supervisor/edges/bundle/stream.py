@@ -1,6 +1,6 @@
 """Streams an image as a docker-archive, the form that both engines load: blobs as they lie on the medium.
 
-Layers stay compressed. Each blob's last chunk is held back until its digest was compared, so an engine never gets a
+Layers stay compressed. Each blob's last chunk is held back until the blob was checked, so an engine never gets a
 complete archive with a wrong blob in it.
 """
 
@@ -11,7 +11,7 @@ import json
 import tarfile
 from collections.abc import Callable, Iterator
 
-from supervisor.values.bundle import BundledService, blob_path
+from supervisor.values.bundle import BundledService
 from supervisor.values.errors import DigestMismatchError
 from supervisor.values.names import Digest
 
@@ -20,20 +20,22 @@ Size = Callable[[Digest], int]
 
 
 def docker_archive(service: BundledService, size: Size, chunks: Chunks) -> Iterator[bytes]:
-    """Yield the archive of the service's image."""
+    """Yield the archive of the service's image. `chunks` gives blobs that are checked as they are read, see `verified`."""
     blobs = tuple(dict.fromkeys((service.image, *service.layers)))
     for digest in blobs:
         length = size(digest)
         yield _header(_member(digest), length)
-        yield from verified(blob_path(digest), digest, chunks(digest))
+        yield from chunks(digest)
         yield _padding(length)
     layers = [_member(layer) for layer in service.layers]
     listing = json.dumps([{"Config": _member(service.image), "RepoTags": None, "Layers": layers}]).encode()
     yield _header("manifest.json", len(listing)) + listing + _padding(len(listing)) + bytes(2 * tarfile.BLOCKSIZE)
 
 
-def verified(name: str, expected: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield `chunks`, the last of them only if all together have the digest `expected`.
+def verified(
+    name: str, expected: str, chunks: Iterator[bytes], approve: Callable[[], None] = lambda: None
+) -> Iterator[bytes]:
+    """Yield `chunks`, the last of them only if all together have the digest `expected` and `approve` raises nothing.
 
     Raises DigestMismatchError: when they have not.
     """
@@ -46,6 +48,7 @@ def verified(name: str, expected: str, chunks: Iterator[bytes]) -> Iterator[byte
     digest = f"sha256:{total.hexdigest()}"
     if digest != expected:
         raise DigestMismatchError(name, expected, digest)
+    approve()
     if held:
         yield held
 

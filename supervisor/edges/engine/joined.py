@@ -139,6 +139,9 @@ class JoinedEngine(JoinedContainers):
         for engine in self._engines:
             engine.remove_everything()
 
+    def require_room(self, size: int) -> None:
+        self._engines[0].require_room(size)
+
     def load(self, stream: Iterable[bytes]) -> ImageId:
         return self._engines[0].load(stream)
 

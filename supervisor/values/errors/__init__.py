@@ -12,6 +12,7 @@
     │   ├── OtherArchitectureError
     │   ├── SupervisorTooOldError
     │   ├── DigestMismatchError
+    │   ├── LayerRefusedError
     │   ├── MissingFileError
     │   ├── UnlistedFileError
     │   ├── MissingBaseError
@@ -58,6 +59,7 @@ from supervisor.values.errors.bundle import (
     BundleError,
     DigestMismatchError,
     InvalidIndexError,
+    LayerRefusedError,
     MissingBaseError,
     MissingFileError,
     NoMediumError,
@@ -123,6 +125,7 @@ __all__ = [
     "FaultsError",
     "HandoverError",
     "InvalidIndexError",
+    "LayerRefusedError",
     "ManifestError",
     "MissingBaseError",
     "MissingFileError",

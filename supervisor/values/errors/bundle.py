@@ -94,6 +94,14 @@ class DigestMismatchError(BundleError, word="digest-mismatch"):
         self.name, self.expected, self.actual = name, expected, actual
 
 
+class LayerRefusedError(BundleError, word="layer-refused"):
+    """A layer of an image unpacks to something else than the index says, or to something that may not be unpacked."""
+
+    def __init__(self, name: str, cause: str) -> None:
+        super().__init__(f"cannot accept {name}: {cause}")
+        self.name, self.cause = name, cause
+
+
 class MissingFileError(BundleError, word="missing-file"):
     """The index lists a file that is not on the medium."""
 

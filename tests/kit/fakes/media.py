@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from supervisor.values.bundle import BundledService, BundleIndex
@@ -29,6 +29,9 @@ class FakeBundle:
     def verify_all(self, report: Callable[[int, int], None] | None = None) -> None:
         if report:
             report(1, 1)
+
+    def room(self, services: Collection[str]) -> int:
+        return 0
 
     def image_stream(self, service: str) -> Iterable[bytes]:
         raise AssertionError(f"the image of {service} is loaded already")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import subprocess
+import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +25,16 @@ CREATED = datetime(2025, 1, 1, tzinfo=UTC)
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def layer_of(content: bytes) -> bytes:
+    """Return the archive of a layer with one file of this content."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        member = tarfile.TarInfo("content")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +60,7 @@ class Workshop:
         return self.folder / "trusted"
 
     def write_image(self, name: str, layers: tuple[bytes, ...], architecture: str | None = None) -> None:
-        """Add an image of `layers` to the layout and to images.json."""
+        """Add an image with a layer for each of these contents to the layout and to images.json."""
         blobs = self.images / "oci" / "blobs" / "sha256"
         blobs.mkdir(parents=True, exist_ok=True)
 
@@ -56,8 +68,9 @@ class Workshop:
             (blobs / sha256(content)).write_bytes(content)
             return f"sha256:{sha256(content)}"
 
-        packed = [store(gzip.compress(layer, mtime=0)) for layer in layers]
-        diffs = [f"sha256:{sha256(layer)}" for layer in layers]
+        archives = [layer_of(content) for content in layers]
+        packed = [store(gzip.compress(archive, mtime=0)) for archive in archives]
+        diffs = [f"sha256:{sha256(archive)}" for archive in archives]
         config = store(
             json.dumps(
                 {

@@ -291,7 +291,7 @@ def test_paths_are_made_absolute(control: FakeControl, run: Run) -> None:
     run("bundle", "verify", "x.iso")
     run("bundle", "import", "../x.iso")
     assert control.calls == [
-        ("verify_bundle", os.path.abspath("x.iso")),
+        ("verify_bundle", os.path.abspath("x.iso"), False),
         ("import_bundle", os.path.abspath("../x.iso"), False),
     ]
 

@@ -14,6 +14,7 @@ import json
 import os
 import resource
 import signal
+import stat
 import struct
 import sys
 import time
@@ -53,7 +54,7 @@ def places(stream: BinaryIO) -> dict[str, tuple[int, int]]:
     iso = pycdlib.PyCdlib()
     try:
         iso.open_fp(stream)
-        return dict(_walk(iso.get_record(rr_path="/"), ""))
+        return _without_twins(_walk(iso.get_record(rr_path="/"), ""))
     except (PyCdlibException, *_DAMAGE) as error:
         raise ValueError(str(error) or type(error).__name__) from error
 
@@ -107,6 +108,15 @@ def _must(result: int) -> None:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
+def _without_twins(files: Iterator[tuple[str, tuple[int, int]]]) -> dict[str, tuple[int, int]]:
+    found: dict[str, tuple[int, int]] = {}
+    for name, place in files:
+        if name in found:
+            raise ValueError("two files have one path")
+        found[name] = place
+    return found
+
+
 def _walk(folder: Any, prefix: str) -> Iterator[tuple[str, tuple[int, int]]]:
     waiting, seen = [(folder, prefix)], 0
     while waiting:
@@ -122,6 +132,9 @@ def _walk(folder: Any, prefix: str) -> Iterator[tuple[str, tuple[int, int]]]:
             name = path + child.rock_ridge.name().decode()
             if len(name) > LONGEST_PATH:
                 raise ValueError("a path is too long")
+            expected = stat.S_IFDIR if child.is_dir() else stat.S_IFREG
+            if stat.S_IFMT(child.rock_ridge.get_file_mode()) != expected or child.rock_ridge.is_symlink():
+                raise ValueError("a directory record is neither a file nor a folder")
             if child.is_dir():
                 waiting.append((child, name + "/"))
             else:

@@ -20,7 +20,7 @@ Size = Callable[[Digest], int]
 
 
 def docker_archive(service: BundledService, size: Size, chunks: Chunks) -> Iterator[bytes]:
-    """Yield the archive of the service's image. `chunks` gives blobs that are checked as they are read, see `verified`."""
+    """Yield the archive of the service's image. `chunks` gives blobs that are checked while they are read."""
     blobs = tuple(dict.fromkeys((service.image, *service.layers)))
     for digest in blobs:
         length = size(digest)

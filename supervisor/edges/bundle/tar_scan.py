@@ -1,8 +1,8 @@
-"""Reads the entries of a layer as its bytes go by, in bounded memory: where engines differ in reading, a layer is refused.
+"""Reads the entries of a layer as its bytes go by, in bounded memory; what could be read in two ways is refused.
 
-The form is POSIX ustar with pax headers (pax(1), IEEE 1003.1) and GNU's long names (GNU tar manual, "Basic Tar Format").
-Sparse files are refused, for a few bytes of archive would become any number on the disk; so are devices and names that
-lead out of the folder.
+The form is POSIX ustar with pax headers (pax(1), IEEE 1003.1) and long names of GNU tar (its manual, "Basic Tar
+Format"). Sparse files are refused, for a few bytes of archive would become any number on the disk; so are devices and
+names that lead out of the folder.
 """
 
 from __future__ import annotations

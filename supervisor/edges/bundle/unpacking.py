@@ -35,8 +35,8 @@ class Unpacked:
 class UnpackMeter:
     """Feed it a layer's bytes as they lie on the medium, then call `finish`.
 
-    `limit` is in bytes of room; `name` is the layer's in errors. A layer that takes more is refused at once, and what is
-    wrong otherwise at the end: where the medium is damaged, its digest says so better.
+    `limit` is in bytes of room; `name` is the layer's in errors. A layer that takes more is refused at once, and what
+    is wrong otherwise at the end: where the medium is damaged, its digest says so better.
     """
 
     def __init__(self, name: str, limit: int) -> None:

@@ -1,4 +1,4 @@
-"""The one judgement of a bundle, for those who verify it and those who import it: nothing is loaded before it is over."""
+"""The one judgement of a bundle, for verifying it and for importing it: nothing is loaded before it is over."""
 
 from __future__ import annotations
 

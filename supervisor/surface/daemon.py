@@ -20,6 +20,7 @@ from supervisor.surface.api.server import ApiServer
 from supervisor.surface.assembly import assemble
 from supervisor.surface.console import ConsoleServer
 from supervisor.surface.heap import share_one_arena
+from supervisor.surface.last_net import crashed
 from supervisor.surface.log_format import configure_logging
 from supervisor.surface.metrics import MetricsServer
 from supervisor.surface.notify import Notifier
@@ -153,4 +154,7 @@ def main() -> None:
         cli()
     except SupervisorError as error:
         click.echo(f"error: {' '.join(str(error).split())}", err=True)
+        sys.exit(1)
+    except Exception as error:
+        click.echo(f"error: {crashed('vr-supervisor', error)}", err=True)
         sys.exit(1)

@@ -13,6 +13,7 @@ from supervisor.loop.world import World
 from supervisor.ports.media import Media, OpenedBundle
 from supervisor.values.bundle import BundledService, BundleIndex, age
 from supervisor.values.errors import BundleError, EngineError, EngineUnavailableError
+from supervisor.values.listing import listed
 from supervisor.values.names import Digest, ImageId, ServiceName
 from supervisor.values.release import InstanceState, Release, Version
 from supervisor.values.router import RouterConfig
@@ -252,7 +253,7 @@ class Library:
 
 
 def _lacks(release: Release, services: Iterable[ServiceName]) -> str:
-    return f"no attached medium has the images of {', '.join(sorted(services))} of release {release.name}"
+    return f"no attached medium has the images of {listed(sorted(services), ', ')} of release {release.name}"
 
 
 def _versions(index: BundleIndex) -> tuple[tuple[ServiceName, Version], ...]:

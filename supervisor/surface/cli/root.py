@@ -10,6 +10,7 @@ from supervisor import __version__
 from supervisor.surface.cli import bundle, config, observe, operate, shell
 from supervisor.surface.cli.common import DEFAULT_SOCKET, SOCKET_VARIABLE, Connection
 from supervisor.surface.cli.exits import HELP, Exit, exit_of, line_of
+from supervisor.surface.last_net import crashed
 from supervisor.values.errors import SupervisorError
 
 
@@ -22,6 +23,11 @@ class Root(click.Group):
             ctx.exit(exit_of(error))
         except KeyboardInterrupt:
             ctx.exit(Exit.INTERRUPTED)
+        except (click.ClickException, click.Abort, click.exceptions.Exit, OSError):  # a pipe that broke is click's
+            raise
+        except Exception as error:
+            click.echo(f"vrctl: {crashed('vrctl', error)}", err=True)
+            ctx.exit(Exit.FAILED)
 
 
 @click.group(cls=Root, epilog=HELP, context_settings={"help_option_names": ["-h", "--help"]})

@@ -8,4 +8,5 @@ structure   mutations of the directories and descriptors: the same hands, with k
 signatures  mutations of the signature
 indexes, layers, documents  mutations that are signed: what a thief of the key, or a signer who errs, can do
 trial       one mutated bundle through verify and import, and what is wrong about the outcome
+campaign    many trials, in several processes, and a table of them
 """

@@ -50,8 +50,9 @@ class UnreachableError(ApiError, word="unreachable"):
 class TooManyStreamsError(RequestError, word="too-many-streams"):
     """As many streams of a kind (`followers`, `operations`) are open as the server carries."""
 
-    def __init__(self, kind: str, limit: int) -> None:
-        super().__init__(f"cannot open another stream: {limit} {kind} are open already, which is the most")
+    def __init__(self, limit: int, kind: str = "streams") -> None:
+        of_kind = "" if kind == "streams" else f"{kind} "
+        super().__init__(f"cannot open another stream: {limit} {of_kind}are open already")
         self.kind, self.limit = kind, limit
 
 

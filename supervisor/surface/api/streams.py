@@ -36,7 +36,7 @@ class Slots:
     def take(self) -> None:
         """Take a slot. Raises TooManyStreamsError: when none is free."""
         if not self._free.acquire(blocking=False):
-            raise TooManyStreamsError(self.kind, self.limit)
+            raise TooManyStreamsError(self.limit, self.kind)
 
     def give_back(self) -> None:
         self._free.release()

@@ -26,8 +26,17 @@ class Root(click.Group):
         except (click.ClickException, click.Abort, click.exceptions.Exit, OSError):  # a pipe that broke is click's
             raise
         except Exception as error:
+            if _is_interruption(error):
+                ctx.exit(Exit.INTERRUPTED)
             click.echo(f"vrctl: {crashed('vrctl', error)}", err=True)
             ctx.exit(Exit.FAILED)
+
+
+def _is_interruption(error: BaseException | None) -> bool:
+    """Return True if an interruption led to the error: what it breaks off may fail in its own way."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 @click.group(cls=Root, epilog=HELP, context_settings={"help_option_names": ["-h", "--help"]})

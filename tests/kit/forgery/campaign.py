@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.kit.forgery.draft import good
 from tests.kit.forgery.mutations import families, mutation
-from tests.kit.forgery.trial import Court, Trial
+from tests.kit.forgery.trial import READER_BYTES, Court, Trial
 
 MEMORY = Path("/dev/shm")
 
@@ -59,7 +59,7 @@ def main() -> int:
                 if options.only:
                     print(trial, flush=True)
     print(f"seed {options.seed}, {sum((accepted + refused).values())} mutated bundles, {wrong} with faults")
-    print(f"slowest {slowest:.2f} s, most memory {largest / 1e6:.0f} MB")
-    for family in families():
-        print(f"  {family.name:10} {refused[family.name]:5} refused {accepted[family.name]:5} accepted")
+    print(f"slowest {slowest:.2f} s, memory grew by {largest / 1e6:.0f} MB at most, besides {READER_BYTES >> 20} MiB")
+    for name in (family.name for family in families()):
+        print(f"  {name:10} {refused[name]:5} refused {accepted[name]:5} accepted")
     return 1 if wrong else 0

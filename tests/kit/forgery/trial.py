@@ -18,7 +18,6 @@ import hashlib
 import io
 import json
 import os
-import resource
 import shutil
 import tarfile
 import tempfile
@@ -45,7 +44,8 @@ from tests.kit.forgery.draft import Draft
 from tests.kit.forgery.mutations import Expected, Mutation
 
 MOST_SECONDS = 5.0
-MOST_BYTES = 200 << 20
+MOST_BYTES = 200 << 20  # of this process and the reader of directories, which has 128 MiB (RLIMIT_AS) at most
+READER_BYTES = 128 << 20
 LONGEST_MESSAGE = 6000
 FREE = 4 << 30  # bytes of the engine's disk
 
@@ -61,15 +61,13 @@ class ReadingEngine(FakeEngine):
         self.start_service()
         self.room = FREE
         self.blobs: set[str] = set()
-        self.is_broken_off = False
+        self.renames = False  # True: it gives images another id than the digest of their configuration
 
     def load(self, stream: Iterable[bytes]) -> ImageId:
         self._enter("load")
         with tempfile.TemporaryFile() as spool:
-            self.is_broken_off = True
             for chunk in stream:
                 spool.write(chunk)
-            self.is_broken_off = False
             spool.seek(0)
             with tarfile.open(fileobj=spool) as archive:
                 return self._read(archive)
@@ -90,7 +88,7 @@ class ReadingEngine(FakeEngine):
             with tarfile.open(fileobj=io.BytesIO(layer)) as entries:
                 entries.getmembers()
         self.blobs |= {_digest(config), *map(_digest, layers)}
-        image = Digest(_digest(config))
+        image = Digest(_digest(config + b" " * self.renames))
         self.add_image(image)
         return image
 
@@ -106,7 +104,7 @@ class Outcome:
     word: str
     text: str
     seconds: float
-    peak: int  # bytes of memory that this process had at most
+    peak: int  # bytes by which the memory of this process grew at most
 
     @property
     def is_accepted(self) -> bool:
@@ -141,7 +139,7 @@ class Court:
         former, tempfile.tempdir = tempfile.tempdir, str(temporary)
         store, engine = SqliteStore(state), ReadingEngine()
         try:
-            world = _world(engine, store)
+            world = world_of(engine, store)
             library = Library(world, self._media)
             before = _traces(state, temporary)
             path = str(self._medium)
@@ -149,7 +147,9 @@ class Court:
             after_verify = _traces(state, temporary), engine.images(), store.releases()
             imported = _outcome(lambda: library.take_in(path, RouterConfig(), allow_downgrade=False))
             trial = Trial(mutation.name, verified, imported)
-            self._judge(trial, mutation.expected, engine, store)
+            self.add_faults(trial, mutation.expected)
+            if imported.is_accepted and mutation.expected is Expected.THE_SAME and _got(engine, store) != self._signed:
+                trial.faults.append("is wrongly accepted: something else was taken from it")
             if after_verify != (before, (), ()):
                 trial.faults.append("verify left something behind")
             if not imported.is_accepted:
@@ -159,7 +159,9 @@ class Court:
             tempfile.tempdir = former
         return trial
 
-    def _judge(self, trial: Trial, expected: Expected, engine: ReadingEngine, store: SqliteStore) -> None:
+    @staticmethod
+    def add_faults(trial: Trial, expected: Expected) -> None:
+        """Add what is wrong about how the bundle was judged."""
         both = trial.verified, trial.imported
         if (both[0].word, both[0].text) != (both[1].word, both[1].text):
             trial.faults.append(f"they differ: {both[0].text or 'accepted'!r} and {both[1].text or 'accepted'!r}")
@@ -168,7 +170,7 @@ class Court:
                 trial.faults.append(f"traceback: {outcome.text}")
             if outcome.seconds > MOST_SECONDS:
                 trial.faults.append(f"took {outcome.seconds:.1f} s")
-            if outcome.peak > MOST_BYTES:
+            if outcome.peak + READER_BYTES > MOST_BYTES:
                 trial.faults.append(f"took {outcome.peak >> 20} MiB")
             if len(outcome.text) > LONGEST_MESSAGE:
                 trial.faults.append(f"has a message of {len(outcome.text)} characters")
@@ -176,10 +178,6 @@ class Court:
                 trial.faults.append("is wrongly accepted")
             if not outcome.is_accepted and expected is Expected.ACCEPTED:
                 trial.faults.append(f"is wrongly refused: {outcome.text}")
-        if trial.imported.is_accepted and expected is Expected.THE_SAME and _got(engine, store) != self._signed:
-            trial.faults.append("is wrongly accepted: something else was taken from it")
-        if engine.is_broken_off and trial.imported.is_accepted:
-            trial.faults.append("an archive was broken off")
 
 
 Got = tuple[frozenset[str], frozenset[tuple[str, bytes]], tuple[Any, ...]]
@@ -213,7 +211,8 @@ def _got(engine: ReadingEngine, store: SqliteStore) -> Got:
     return frozenset(engine.blobs), frozenset(definitions), tuple(releases)
 
 
-def _world(engine: ReadingEngine, store: SqliteStore) -> World:
+def world_of(engine: ReadingEngine, store: SqliteStore) -> World:
+    """Return the resources of a loop that only imports."""
     nothing = cast(Any, None)  # no import touches the rest of the router
     return World(
         settings=Settings(),
@@ -231,7 +230,7 @@ def _world(engine: ReadingEngine, store: SqliteStore) -> World:
 
 def _outcome(begin: Any) -> Outcome:
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew, proc(5)
-    begun, word, text = time.monotonic(), "", ""
+    before, begun, word, text = _memory("VmRSS"), time.monotonic(), "", ""
     try:
         for _ in begin():
             pass
@@ -239,14 +238,12 @@ def _outcome(begin: Any) -> Outcome:
         word, text = error.word, str(error)
     except Exception as error:
         word, text = "traceback", repr(error)
-    return Outcome(
-        word, text, time.monotonic() - begun, max(_peak(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10)
-    )
+    return Outcome(word, text, time.monotonic() - begun, _memory("VmHWM") - before)
 
 
-def _peak() -> int:
+def _memory(word: str) -> int:
     status = Path("/proc/self/status").read_text()
-    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) << 10
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith(word))) << 10
 
 
 def _traces(state: Path, temporary: Path) -> tuple[Any, ...]:
@@ -258,6 +255,8 @@ def _traces(state: Path, temporary: Path) -> tuple[Any, ...]:
 def _add_left(
     trial: Trial, before: tuple[Any, ...], after: tuple[Any, ...], engine: ReadingEngine, store: SqliteStore
 ) -> None:
+    if any(name == "load" for name, _ in engine.calls):
+        trial.faults.append("an engine got some of it")
     if engine.images():
         trial.faults.append(f"left {len(engine.images())} images")
     if store.releases():

@@ -487,7 +487,7 @@ def test_interrupting_ends_quietly(
     finally:
         process.kill()
         process.communicate()
-    assert (process.returncode, errors) == (130, b"")
+    assert (process.returncode, errors.decode()) == (130, "")
     eventually(lambda: control.open_streams == 0)
 
 

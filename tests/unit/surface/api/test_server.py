@@ -301,7 +301,7 @@ def test_followers_do_not_starve_others(control: FakeControl, remote: RemoteCont
     streams = [remote.logs("alpha", 1, True) for _ in range(3)]
     for stream in streams:
         next(stream)
-    with pytest.raises(ApiError, match="3 followers are open already, which is the most") as raised:
+    with pytest.raises(ApiError, match="3 followers are open already") as raised:
         next(remote.events(True))
     assert raised.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert remote.status() == control.current
@@ -326,7 +326,7 @@ def test_streams_of_the_services_of_grpc_starve_nobody(
             with pytest.raises(grpc.RpcError) as raised:
                 next(health.Watch(health_pb2.HealthCheckRequest()))
             assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-            assert "8 standard streams are open already" in raised.value.details()
+            assert "8 standard streams are open already" in str(raised.value)
         assert remote.status() == control.current
         list(remote.swap("alpha", None, True))
         for watch in watches:
@@ -335,7 +335,7 @@ def test_streams_of_the_services_of_grpc_starve_nobody(
         def is_free() -> bool:
             again = health.Watch(health_pb2.HealthCheckRequest())
             try:
-                return next(again).status == 1
+                return bool(next(again).status == 1)
             except grpc.RpcError:
                 return False
             finally:

@@ -27,7 +27,7 @@ from pycdlib.pycdlibexception import PyCdlibException
 from supervisor.edges.bundle.directories import LONGEST_PATH, MOST_BYTES, MOST_FILES, SECTOR
 
 _MEMORY = 128 << 20  # bytes of address space; 64 MiB are enough for a real one
-_SECONDS = 30  # of processor time
+_SECONDS = 4  # of processor time; a real one takes a quarter of a second
 _LONGEST_SECONDS = 60  # of any time: a slow device is waited for no longer, whatever became of who asked
 _NOBODY = 65533  # reserved, and of nobody: processes of one user may trace each other, and containers run as 65534
 _CLONE_NEWNET, _CLONE_NEWIPC = 0x40000000, 0x08000000  # clone(2)

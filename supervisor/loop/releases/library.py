@@ -247,6 +247,7 @@ class Library:
             self._load_one(bundle, service)
 
     def _load_one(self, bundle: OpenedBundle, service: BundledService) -> None:
+        self._world.engine.require_room(bundle.room([service.name]))  # what others have taken meanwhile counts too
         image = self._world.engine.load(bundle.image_stream(service.name))
         if image != service.image:
             raise BundleError(f"cannot import {service.name}: the engine made {image} of image {service.image}")

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable
 from functools import partial
 
+from supervisor.edges.bundle.directories import MOST_FILES
 from tests.kit.forgery import iso
 from tests.kit.forgery.draft import Draft
 from tests.kit.forgery.iso import SECTOR, Entry
@@ -49,6 +50,13 @@ def no_terminator(draft: Draft, chance: random.Random) -> bytes:
     image = bytearray(draft.iso())
     image[iso.DESCRIPTOR + SECTOR] = chance.choice([0, 1, 2, 3, 100])
     return bytes(image)
+
+
+def crowd(draft: Draft, chance: random.Random) -> bytes:
+    """Add more files than any bundle may list."""
+    return draft.iso(
+        more={f"oci/{number:05}": b"" for number in range(MOST_FILES, 2 * MOST_FILES + chance.randrange(99))}
+    )
 
 
 def record(draft: Draft, chance: random.Random, edit: Edit, folders: bool | None = None) -> bytes:
@@ -199,6 +207,7 @@ EDITS: dict[str, tuple[Edit, bool | None, int]] = {
 
 KINDS = (
     *(Kind(field, partial(descriptor, field=field), Expected.THE_SAME) for field in _FIELDS),
+    Kind("a crowd of files", crowd, Expected.REFUSED),
     Kind("no last descriptor", no_terminator, Expected.THE_SAME),
     Kind("a dot", dot, Expected.THE_SAME, 2),
     Kind("the path table", path_table, Expected.THE_SAME, 2),

@@ -8,7 +8,7 @@ index        bundle.json to values and back, with every fault named
 definition   which files of a service folder travel, and their common digest
 tar_scan     the entries of a layer, as its bytes go by
 unpacking    what a layer unpacks to, measured without unpacking it anywhere
-images       the images of a bundle, judged whole, and the room that they take
+measured_images  the images of a bundle, judged whole, and the room that they take
 stream       one image as the docker-archive that both engines load
 reader       the way in: Bundle.open, verify_all, image_stream, definition
 build        the way out: images and service folders to a signed ISO

@@ -12,7 +12,7 @@ import supervisor
 from supervisor.edges.bundle import index as index_file
 from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.definition import definition_digest, listing_digest
-from supervisor.edges.bundle.images import Images
+from supervisor.edges.bundle.measured_images import MeasuredImages
 from supervisor.edges.bundle.medium import Medium
 from supervisor.edges.bundle.stream import docker_archive, verified
 from supervisor.values.bundle import BundledService, BundleFile, BundleIndex, blob_path
@@ -43,7 +43,7 @@ class Bundle:
     def __init__(self, medium: Medium, index: BundleIndex, signer: str, base: Bundle | None) -> None:
         self._medium, self._base = medium, base
         self.index, self.signer = index, signer
-        self._images = Images(str(medium.path), index, self._blob_chunks, self._listed)
+        self._images = MeasuredImages(str(medium.path), index, self._blob_chunks, self._listed)
 
     @classmethod
     def open(
@@ -91,7 +91,7 @@ class Bundle:
             self._images.check(service)
 
     def room(self, services: Collection[str]) -> int:
-        """Return the bytes of disk that loading the images of these services takes; see `Images.room`."""
+        """Return the bytes of disk that loading the images of these services takes; see `MeasuredImages.room`."""
         return self._images.room(services)
 
     def image_stream(self, service: str) -> Iterator[bytes]:

@@ -23,7 +23,7 @@ Listed = Callable[[Digest], BundleFile | None]
 """Returns what the index of the bundle or of its base lists for a blob."""
 
 
-class Images:
+class MeasuredImages:
     """The images of an opened bundle, which may leave layers to its base; `path` is the bundle's name in errors."""
 
     def __init__(self, path: str, index: BundleIndex, chunks: Chunks, listed: Listed) -> None:

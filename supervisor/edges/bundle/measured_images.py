@@ -32,11 +32,11 @@ class MeasuredImages:
         self._measured: dict[Digest, Unpacked] = {}
 
     def blob(self, digest: Digest) -> Iterator[bytes]:
-        """Yield a blob of an image, hashed, and measured if it is a layer.
+        """Yield a blob of an image, hashed, and measured if it is a layer that was not: its digest stands for the rest.
 
         Raises DigestMismatchError, LayerRefusedError: the last chunk is held back then.
         """
-        if digest in self._layers:
+        if digest in self._layers and digest not in self._measured:
             return self._layer(digest)
         return verified(blob_path(digest), digest, self._chunks(digest))
 

@@ -6,17 +6,22 @@ import json
 import platform
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 import supervisor
+from supervisor.decisions.release_identity import identity_of_index
+from supervisor.edges.bundle import differences, keys
 from supervisor.edges.bundle import index as index_file
-from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.definition import definition_digest, listing_digest
+from supervisor.edges.bundle.layers import Layer, LayerRecords, LayerSource, merged, records, unpacked
 from supervisor.edges.bundle.medium import Medium
+from supervisor.edges.bundle.sbom import judge
 from supervisor.edges.bundle.stream import docker_archive, verified
-from supervisor.values.bundle import BundledService, BundleIndex, blob_path
+from supervisor.values.bundle import BundledService, BundleIndex, LayerPatch, blob_path
 from supervisor.values.errors import (
+    BundleError,
     DigestMismatchError,
     Fault,
     InvalidIndexError,
@@ -42,9 +47,10 @@ Report = Callable[[int, int], None]
 class Bundle:
     """An opened bundle whose index is trusted. Its files are hashed whenever they are read. Close it, or use `with`."""
 
-    def __init__(self, medium: Medium, index: BundleIndex, signer: str, base: Bundle | None) -> None:
+    def __init__(self, medium: Medium, index: BundleIndex, signer: str, base: LayerSource | None) -> None:
         self._medium, self._base = medium, base
         self.index, self.signer = index, signer
+        self._unpacked: dict[str, tuple[Digest, ...]] = {}  # digests of the unpacked layers of each service's image
 
     @classmethod
     def open(
@@ -52,21 +58,22 @@ class Bundle:
         path: Path,
         trusted_keys: Path,
         *,
-        base: Bundle | None = None,
+        base: LayerSource | None = None,
         architecture: str | None = None,
         supervisor_version: str = supervisor.__version__,
     ) -> Bundle:
         """Open the ISO in a file or block device. Every way this can fail is a BundleError of its own type.
 
-        A delta bundle needs `base`, the opened bundle of the release that it leaves blobs out of.
+        A delta bundle needs `base`, the layers of the release that it leaves blobs out of. A base that is a bundle has
+        to be that very release; of another one (an engine's storage) the caller has made sure.
         """
         medium = Medium(path)
         try:
             index, signer = _trusted_index(medium, trusted_keys)
             _check_fit(str(path), index, architecture or host_architecture(), supervisor_version)
             _check_files(medium, index)
-            if index.base is not None and (base is None or base.index.release != index.base):
-                raise MissingBaseError(index.release, index.base)
+            if index.base is not None:
+                _check_base(index, index.base, base)
             return cls(medium, index, signer, base)
         except BaseException:
             medium.close()
@@ -84,13 +91,39 @@ class Bundle:
                 done += len(chunk)
                 if report:
                     report(done, total)
+        known: dict[Digest, LayerRecords] = {}
         for service in self.index.services:
             self._check_definition(service)
             self._check_image(service)
+            self._check_packages(service, known)
 
     def image_stream(self, service: str) -> Iterator[bytes]:
         """Yield the service's image as a docker-archive; its id in an engine will be `index.service(service).image`."""
-        return docker_archive(self._service(service), self._blob_size, self._blob_chunks)
+        bundled = self._service(service)
+        return docker_archive(self._blob(bundled.image), self.layers(bundled))
+
+    def sbom(self, service: str) -> bytes | None:
+        """Return the bill of materials of the service's image; None: the bundle has none."""
+        digest = self._service(service).sbom
+        return b"".join(verified(blob_path(digest), digest, self._blob(digest).chunks())) if digest else None
+
+    def layers(self, service: BundledService) -> list[Layer]:
+        """Return the layers of the service's image, lowest first, from the medium or from the base."""
+        unpacked = self._layer_digests(service)
+        return [self._layer(service, blob, digest) for blob, digest in zip(service.layers, unpacked, strict=True)]
+
+    def layer_digests(self) -> dict[str, tuple[Digest, ...]]:
+        """Return the digests of the unpacked layers of each service's image, lowest first."""
+        return {service.name: self._layer_digests(service) for service in self.index.services}
+
+    def layer(self, service: str, digest: Digest) -> Layer:
+        """Return the layer that unpacks to `digest`, whichever image has it. Raises BundleError: none has it."""
+        first = [bundled for bundled in self.index.services if bundled.name == service]
+        for bundled in (*first, *self.index.services):
+            for blob, unpacks_to in zip(bundled.layers, self._layer_digests(bundled), strict=True):
+                if unpacks_to == digest:
+                    return self._layer(bundled, blob, digest)
+        raise BundleError(f"cannot find layer {digest}: no image of release {self.index.release} has it")
 
     def definition(self, service: str) -> dict[str, bytes]:
         """Return the files of the service's definition by their path below `services/<name>/`."""
@@ -138,8 +171,8 @@ class Bundle:
     def _check_image(self, service: BundledService) -> None:
         """Check the image's own configuration (its machine) and manifest (its blobs) against the index."""
         try:
-            manifest = json.loads(b"".join(self._blob_chunks(service.image_manifest)))
-            config = json.loads(b"".join(self._blob_chunks(service.image)))
+            manifest = json.loads(b"".join(self._blob(service.image_manifest).chunks()))
+            config = json.loads(b"".join(self._blob(service.image).chunks()))
             blobs = (manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"]))
             architecture = str(config["architecture"])
         except (ValueError, LookupError, TypeError) as error:
@@ -151,18 +184,55 @@ class Bundle:
         if architecture != self.index.architecture:
             raise OtherArchitectureError(f"the image of {service.name}", architecture, self.index.architecture)
 
-    def _holder(self, digest: Digest) -> Medium:
-        if self.index.file(blob_path(digest)) is not None:
-            return self._medium
-        if self._base is not None:
-            return self._base._holder(digest)
-        raise MissingFileError(blob_path(digest))
+    def _check_packages(self, service: BundledService, known: dict[Digest, LayerRecords]) -> None:
+        """Check that layers unpack to what the image's configuration says, and the bill of materials against them."""
+        digests = self._layer_digests(service)
+        for layer, digest in zip(self.layers(service), digests, strict=True):
+            if digest not in known:
+                name = f"layer {digest} of {service.name}"
+                known[digest] = records(name, digest, unpacked(name, layer.chunks()))
+        document = self.sbom(service.name)
+        if document is not None:
+            judge(document, service, merged([known[digest] for digest in digests]))
 
-    def _blob_size(self, digest: Digest) -> int:
-        return self._holder(digest).size(blob_path(digest))
+    def _layer_digests(self, service: BundledService) -> tuple[Digest, ...]:
+        """Return the digests of the unpacked layers, as the image's configuration has them."""
+        if service.name not in self._unpacked:
+            try:
+                config = b"".join(verified(blob_path(service.image), service.image, self._blob(service.image).chunks()))
+                digests = tuple(Digest(str(digest)) for digest in json.loads(config)["rootfs"]["diff_ids"])
+            except (ValueError, LookupError, TypeError) as error:
+                fault = Fault(f"services.{service.name}.image", f"is not an image ({error!r})")
+                raise InvalidIndexError(str(self.path), [fault]) from error
+            if len(digests) != len(service.layers):
+                fault = Fault(
+                    f"services.{service.name}.layers", f"are {len(service.layers)}, the image has {len(digests)}"
+                )
+                raise InvalidIndexError(str(self.path), [fault])
+            self._unpacked[service.name] = digests
+        return self._unpacked[service.name]
 
-    def _blob_chunks(self, digest: Digest) -> Iterator[bytes]:
-        return self._holder(digest).chunks(blob_path(digest))
+    def _layer(self, service: BundledService, blob: Digest, digest: Digest) -> Layer:
+        if self.index.file(blob_path(blob)) is not None:
+            return self._blob(blob)
+        if self._base is None:
+            raise MissingFileError(blob_path(blob))
+        patch = self.index.patch(digest)
+        if patch is None:
+            return self._base.layer(service.name, digest)
+        base = self._base.layer(service.name, patch.base)  # now: an engine saves no image while it loads one
+        return Layer(digest, patch.size, partial(self._patched, patch, base))
+
+    def _patched(self, patch: LayerPatch, base: Layer) -> Iterator[bytes]:
+        name = blob_path(patch.patch)
+        former = b"".join(verified(f"layer {patch.base}", patch.base, unpacked(name, base.chunks())))
+        yield from differences.apply(
+            name, former, verified(name, patch.patch, self._blob(patch.patch).chunks()), patch.size
+        )
+
+    def _blob(self, digest: Digest) -> Layer:
+        path = blob_path(digest)
+        return Layer(digest, self._medium.size(path), partial(self._medium.chunks, path))
 
 
 def host_architecture() -> str:
@@ -185,6 +255,14 @@ def _trusted_index(medium: Medium, trusted_keys: Path) -> tuple[BundleIndex, str
     content = medium.read(INDEX)
     signer = keys.signer(content, medium.read(SIGNATURE), trusted_keys, path)
     return index_file.decode(content, path), signer
+
+
+def _check_base(index: BundleIndex, release: str, base: LayerSource | None) -> None:
+    found = identity_of_index(base.index) if isinstance(base, Bundle) else index.base_identity
+    if base is None or (isinstance(base, Bundle) and base.index.release != release):
+        raise MissingBaseError(index.release, release, index.base_identity)
+    if found != index.base_identity:
+        raise MissingBaseError(index.release, release, index.base_identity, found)
 
 
 def _check_fit(path: str, index: BundleIndex, architecture: str, supervisor_version: str) -> None:

@@ -8,7 +8,9 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from supervisor.loop.releases.bases import KnownBases
 from supervisor.loop.releases.conflicts import refuse_conflicts
+from supervisor.loop.releases.contents import ReleaseContents
 from supervisor.loop.world import World
 from supervisor.ports.media import Media, OpenedBundle
 from supervisor.values.bundle import BundledService, BundleIndex, age
@@ -34,12 +36,13 @@ class Library:
 
     May be used from any thread.
 
-    `images` is locked while images are loaded or removed: there is one import at a time, and no image that is loaded
+    `contents` answers what is in the releases. `images` is locked while images are loaded or removed: there is one import at a time, and no image that is loaded
     and not yet recorded is pruned, or left behind by a router that moves to another engine.
     """
 
     def __init__(self, world: World, media: Media) -> None:
-        self._world, self._media = world, media
+        self._world, self._media, self._bases = world, media, KnownBases(world)
+        self.contents = ReleaseContents(world, media)
         self.images = threading.Lock()
 
     def by_age(self) -> list[Release]:
@@ -51,7 +54,7 @@ class Library:
 
         Raises BundleError: when the medium is not a good bundle.
         """
-        bundle = self._media.open(path, self._source_of)
+        bundle = self._media.open(path, self._bases)
         try:
             yield from _verify(bundle)
         finally:
@@ -80,7 +83,7 @@ class Library:
         older than what runs, or its services conflict. Raises EngineError, StateError: when an image cannot be loaded
         or the release not be recorded.
         """
-        bundle = self._media.open(path, self._source_of)
+        bundle = self._media.open(path, self._bases)
         try:
             index = bundle.index
             known = {release.name: release for release in self._world.store.releases()}
@@ -100,6 +103,9 @@ class Library:
             refuse_conflicts(self._world, index.release, read, router)
             with self.images:
                 yield from self._load(bundle)
+                for service in index.services:
+                    if (document := bundle.sbom(service.name)) is not None:
+                        self._world.store.save_sbom(service.image, document)
                 now = self._world.clock.now()
                 self._world.store.save_release(Release(index.release, index.created, path, now, versions), definitions)
             self._world.store.log_event(EventRecord(now, "", "imported", f"release {index.release} from {path}"))
@@ -118,7 +124,7 @@ class Library:
             for release in self._world.store.releases():
                 lacking = self._lacking(release, set(self._world.engine.images()))
                 for source in self._sources(release, media) if lacking else ():
-                    loaded += self._load_from(source, lacking)
+                    loaded += self._load_from(source, lacking, media)
                     lacking = self._lacking(release, set(self._world.engine.images()))
                     if not lacking:
                         break
@@ -136,7 +142,7 @@ class Library:
                 for image, name in self._lacking(release, set()).items()
                 if image in needed or store.desired(name) == release.version_of(name)
             }
-            if wanted and not any(self._has(source, wanted) for source in self._sources(release, media)):
+            if wanted and not any(self._has(source, wanted, media) for source in self._sources(release, media)):
                 return _lacks(release, wanted.values())
         return ""
 
@@ -148,9 +154,9 @@ class Library:
     def _sources(release: Release, media: Sequence[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys((release.source, *media)))
 
-    def _has(self, source: str, wanted: Mapping[ImageId, ServiceName]) -> bool:
+    def _has(self, source: str, wanted: Mapping[ImageId, ServiceName], media: Sequence[str]) -> bool:
         try:
-            bundle = self._media.open(source, self._source_of)
+            bundle = self._media.open(source, KnownBases(self._world, media, is_engine_good=False))
         except BundleError:
             return False
         try:
@@ -164,9 +170,9 @@ class Library:
             bundle.close()
         return True
 
-    def _load_from(self, source: str, lacking: Mapping[ImageId, ServiceName]) -> Iterator[str]:
+    def _load_from(self, source: str, lacking: Mapping[ImageId, ServiceName], media: Sequence[str]) -> Iterator[str]:
         try:
-            bundle = self._media.open(source, self._source_of)
+            bundle = self._media.open(source, KnownBases(self._world, media))
         except BundleError as error:
             log.debug("nothing loaded", extra={"medium": source, "reason": str(error)})
             return
@@ -205,6 +211,7 @@ class Library:
         for release in gone:
             store.remove_release(release.name)
         needed |= {version.image for release in store.releases() for _, version in release.services}
+        store.remove_sboms(kept=needed)
         for image in self._world.engine.images():
             if image not in needed:
                 self._remove(image)
@@ -218,12 +225,12 @@ class Library:
         except EngineError as error:  # another program's container was made of it: the other images are removed
             log.warning("image stays", extra={"image": image, "reason": str(error)})
 
-    def _source_of(self, release: str) -> str | None:
-        return next((known.source for known in self._world.store.releases() if known.name == release), None)
-
     def _holds(self, index: BundleIndex) -> bool:
         present = set(self._world.engine.images())
-        return all(service.image in present for service in index.services)
+        return all(
+            service.image in present and (service.sbom is None or self._world.store.sbom(service.image) is not None)
+            for service in index.services
+        )
 
     def _refuse_older(self, index: BundleIndex) -> None:
         store = self._world.store

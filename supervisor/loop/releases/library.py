@@ -36,8 +36,9 @@ class Library:
 
     May be used from any thread.
 
-    `contents` answers what is in the releases. `images` is locked while images are loaded or removed: there is one import at a time, and no image that is loaded
-    and not yet recorded is pruned, or left behind by a router that moves to another engine.
+    `images` is locked while images are loaded or removed: there is one import at a time, and no image that is loaded
+    and not yet recorded is pruned, or left behind by a router that moves to another engine. `contents` answers which
+    packages are in the releases.
     """
 
     def __init__(self, world: World, media: Media) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from supervisor.ports.media import Bases
 from supervisor.values.bundle import BundledService, BundleIndex
 from supervisor.values.errors import BundleError, NotABundleError
 from supervisor.values.names import Digest
+from supervisor.values.packages import Fix, Package
 from supervisor.values.release import Release
 
 
@@ -17,6 +19,7 @@ class FakeBundle:
 
     release: Release
     definitions: Mapping[Digest, Mapping[str, bytes]]
+    sboms: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def index(self) -> BundleIndex:
@@ -29,6 +32,9 @@ class FakeBundle:
     def verify_all(self, report: Callable[[int, int], None] | None = None) -> None:
         if report:
             report(1, 1)
+
+    def sbom(self, service: str) -> bytes | None:
+        return self.sboms.get(service)
 
     def image_stream(self, service: str) -> Iterable[bytes]:
         raise AssertionError(f"the image of {service} is loaded already")
@@ -50,7 +56,7 @@ class FakeMedia:
         self.inside: dict[str, FakeBundle | BundleError] = {}
         self.opened: list[str] = []
 
-    def open(self, path: str, source_of: Callable[[str], str | None]) -> FakeBundle:
+    def open(self, path: str, bases: Bases) -> FakeBundle:
         self.opened.append(path)
         match self.inside.get(path):
             case None:
@@ -62,6 +68,12 @@ class FakeMedia:
 
     def fingerprint(self, path: str) -> str | None:
         return str(id(self.inside[path])) if path in self.inside else None
+
+    def packages(self, sbom: bytes, service: str) -> tuple[Package, ...]:
+        """Return the packages of a text such as `libssl3=3.0-1 CVE-2025-0001`, a line for each."""
+        lines = [line.split() for line in sbom.decode().splitlines()]
+        named = ((*word.partition("=")[::2], tuple(ids)) for word, *ids in lines)
+        return tuple(Package(n, v, "amd64", "openssl" if "ssl" in n else n, (Fix(v, ids),)) for n, v, ids in named)
 
 
 class FakeMediaWatch:

@@ -82,7 +82,9 @@ patch: venv ## sign a delta of PACKAGE, "path/to.deb ..." or name=version, to re
 		--cache build/images/.cache/$(call codename,$(BASE)) --output build/patched/$(BASE) $(PACKAGE)
 	@SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BIN)/vr-supervisor bundle build --images build/patched/$(BASE) --services services \
 		--release $(PATCHED) --base build/bundles/vr-services-$(BASE).iso --trusted-keys build/keys/trusted \
-		--key build/keys/lab.key --output build/bundles/vr-services-$(PATCHED).iso
+		--key build/keys/lab.key --output build/bundles/vr-services-$(PATCHED).iso && \
+	$(BIN)/vr-supervisor bundle verify build/bundles/vr-services-$(PATCHED).iso --trusted-keys build/keys/trusted \
+		--base build/bundles/vr-services-$(BASE).iso
 
 run: bundle ## start the lab router with all five services, and show their status
 	@$(BIN)/python -m lab run --engine $(ENGINE)

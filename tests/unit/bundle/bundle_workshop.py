@@ -132,7 +132,13 @@ class Workshop:
 
     def variant(self, changes: Mapping[str, bytes | None], *, volume: str = VOLUME_ID, index: Any = None) -> Path:
         """The good bundle with files replaced, added or (None) left out; a changed `index` is signed again."""
-        with Medium(self.build()) as medium:
+        return self.variant_of(self.build(), changes, volume=volume, index=index)
+
+    def variant_of(
+        self, bundle: Path, changes: Mapping[str, bytes | None], *, volume: str = VOLUME_ID, index: Any = None
+    ) -> Path:
+        """A bundle with files replaced, added or left out, as `variant`."""
+        with Medium(bundle) as medium:
             content: dict[str, bytes | None] = {name: medium.read(name) for name in medium.files()}
         if index is not None:
             encoded = json.dumps(index).encode()

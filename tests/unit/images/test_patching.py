@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from builder.declaration import ImageDeclaration
 from builder.patching import patch_release
 from builder.relations import Control, read_control, unmet
 from builder.tree import TreeError
@@ -58,13 +59,13 @@ def test_a_package_that_does_not_fit_changes_nothing(tmp_path: Path) -> None:
         with pytest.raises(TreeError, match=message):
             patch_release(
                 "bookworm",
-                None,
+                ImageDeclaration("base", tmp_path),
                 (),
                 [package],
                 images=images,
                 cache=tmp_path / "cache",
                 output=output,
-                epoch=0,  # type: ignore[arg-type]
+                epoch=0,
             )
     assert read_control(older).version == "1.0-1"
     assert not output.exists()

@@ -34,7 +34,7 @@ class NewLayers:
 
     def __init__(self, images: Path, base: Bundle | None) -> None:
         self._images, self._base = images, base
-        self._held = base.layer_digests() if base else {}
+        self._held = {one.name: base.images.digests(one) for one in base.index.services} if base else {}
         self._known: dict[Digest, NewLayer] = {}  # by the digest of the unpacked layer: images share some
 
     def of(self, service: BundledService) -> Iterator[NewLayer]:

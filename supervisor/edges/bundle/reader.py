@@ -12,16 +12,15 @@ from types import TracebackType
 
 import supervisor
 from supervisor.decisions.release_identity import identity_of_index
-from supervisor.edges.bundle import differences, keys
 from supervisor.edges.bundle import index as index_file
+from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.definition import definition_digest, listing_digest
-from supervisor.edges.bundle.layers import Layer, LayerRecords, LayerSource, merged, records, unpacked
+from supervisor.edges.bundle.images import BundledImages
+from supervisor.edges.bundle.layers import Layer, LayerSource
 from supervisor.edges.bundle.medium import Medium
-from supervisor.edges.bundle.sbom import judge
 from supervisor.edges.bundle.stream import docker_archive, verified
-from supervisor.values.bundle import BundledService, BundleIndex, LayerPatch, blob_path
+from supervisor.values.bundle import BundledService, BundleIndex, blob_path
 from supervisor.values.errors import (
-    BundleError,
     DigestMismatchError,
     Fault,
     InvalidIndexError,
@@ -50,7 +49,7 @@ class Bundle:
     def __init__(self, medium: Medium, index: BundleIndex, signer: str, base: LayerSource | None) -> None:
         self._medium, self._base = medium, base
         self.index, self.signer = index, signer
-        self._unpacked: dict[str, tuple[Digest, ...]] = {}  # digests of the unpacked layers of each service's image
+        self.images = BundledImages(str(medium.path), index, self._blob, base)
 
     @classmethod
     def open(
@@ -91,39 +90,24 @@ class Bundle:
                 done += len(chunk)
                 if report:
                     report(done, total)
-        known: dict[Digest, LayerRecords] = {}
         for service in self.index.services:
             self._check_definition(service)
             self._check_image(service)
-            self._check_packages(service, known)
+            self.images.check_packages(service, self.sbom(service.name))
 
     def image_stream(self, service: str) -> Iterator[bytes]:
         """Yield the service's image as a docker-archive; its id in an engine will be `index.service(service).image`."""
         bundled = self._service(service)
-        return docker_archive(self._blob(bundled.image), self.layers(bundled))
+        return docker_archive(self._blob(bundled.image), self.images.layers(bundled))
 
     def sbom(self, service: str) -> bytes | None:
         """Return the bill of materials of the service's image; None: the bundle has none."""
         digest = self._service(service).sbom
         return b"".join(verified(blob_path(digest), digest, self._blob(digest).chunks())) if digest else None
 
-    def layers(self, service: BundledService) -> list[Layer]:
-        """Return the layers of the service's image, lowest first, from the medium or from the base."""
-        unpacked = self._layer_digests(service)
-        return [self._layer(service, blob, digest) for blob, digest in zip(service.layers, unpacked, strict=True)]
-
-    def layer_digests(self) -> dict[str, tuple[Digest, ...]]:
-        """Return the digests of the unpacked layers of each service's image, lowest first."""
-        return {service.name: self._layer_digests(service) for service in self.index.services}
-
     def layer(self, service: str, digest: Digest) -> Layer:
         """Return the layer that unpacks to `digest`, whichever image has it. Raises BundleError: none has it."""
-        first = [bundled for bundled in self.index.services if bundled.name == service]
-        for bundled in (*first, *self.index.services):
-            for blob, unpacks_to in zip(bundled.layers, self._layer_digests(bundled), strict=True):
-                if unpacks_to == digest:
-                    return self._layer(bundled, blob, digest)
-        raise BundleError(f"cannot find layer {digest}: no image of release {self.index.release} has it")
+        return self.images.find(service, digest)
 
     def definition(self, service: str) -> dict[str, bytes]:
         """Return the files of the service's definition by their path below `services/<name>/`."""
@@ -183,52 +167,6 @@ class Bundle:
             raise InvalidIndexError(str(self.path), [fault])
         if architecture != self.index.architecture:
             raise OtherArchitectureError(f"the image of {service.name}", architecture, self.index.architecture)
-
-    def _check_packages(self, service: BundledService, known: dict[Digest, LayerRecords]) -> None:
-        """Check that layers unpack to what the image's configuration says, and the bill of materials against them."""
-        digests = self._layer_digests(service)
-        for layer, digest in zip(self.layers(service), digests, strict=True):
-            if digest not in known:
-                name = f"layer {digest} of {service.name}"
-                known[digest] = records(name, digest, unpacked(name, layer.chunks()))
-        document = self.sbom(service.name)
-        if document is not None:
-            judge(document, service, merged([known[digest] for digest in digests]))
-
-    def _layer_digests(self, service: BundledService) -> tuple[Digest, ...]:
-        """Return the digests of the unpacked layers, as the image's configuration has them."""
-        if service.name not in self._unpacked:
-            try:
-                config = b"".join(verified(blob_path(service.image), service.image, self._blob(service.image).chunks()))
-                digests = tuple(Digest(str(digest)) for digest in json.loads(config)["rootfs"]["diff_ids"])
-            except (ValueError, LookupError, TypeError) as error:
-                fault = Fault(f"services.{service.name}.image", f"is not an image ({error!r})")
-                raise InvalidIndexError(str(self.path), [fault]) from error
-            if len(digests) != len(service.layers):
-                fault = Fault(
-                    f"services.{service.name}.layers", f"are {len(service.layers)}, the image has {len(digests)}"
-                )
-                raise InvalidIndexError(str(self.path), [fault])
-            self._unpacked[service.name] = digests
-        return self._unpacked[service.name]
-
-    def _layer(self, service: BundledService, blob: Digest, digest: Digest) -> Layer:
-        if self.index.file(blob_path(blob)) is not None:
-            return self._blob(blob)
-        if self._base is None:
-            raise MissingFileError(blob_path(blob))
-        patch = self.index.patch(digest)
-        if patch is None:
-            return self._base.layer(service.name, digest)
-        base = self._base.layer(service.name, patch.base)  # now: an engine saves no image while it loads one
-        return Layer(digest, patch.size, partial(self._patched, patch, base))
-
-    def _patched(self, patch: LayerPatch, base: Layer) -> Iterator[bytes]:
-        name = blob_path(patch.patch)
-        former = b"".join(verified(f"layer {patch.base}", patch.base, unpacked(name, base.chunks())))
-        yield from differences.apply(
-            name, former, verified(name, patch.patch, self._blob(patch.patch).chunks()), patch.size
-        )
 
     def _blob(self, digest: Digest) -> Layer:
         path = blob_path(digest)

@@ -10,8 +10,8 @@ import click
 from supervisor.surface.api.codec import to_json
 from supervisor.surface.cli import tables
 from supervisor.surface.cli.common import Connection, complete_release, json_option, pass_connection, print_json
+from supervisor.surface.cli.exits import InputError
 from supervisor.surface.cli.progress import follow
-from supervisor.values.errors import UnknownServiceError
 
 _path_argument = click.argument("path", type=click.Path())
 
@@ -63,7 +63,7 @@ def sbom(connection: Connection, release: str, service: str | None, as_json: boo
     """Show the Debian packages in a release's images; with --json the bills of materials (CycloneDX)."""
     found = [one for one in connection.control.sboms(_named(release)) if service in {None, one.service}]
     if service and not found:
-        raise UnknownServiceError(service, [one.service for one in connection.control.sboms(_named(release))])
+        raise InputError(f"cannot show {release}: it has no service {service}")
     documents = {one.service: json.loads(one.document) if one.document else None for one in found}
     if as_json:
         print_json(documents[service] if service else documents)

@@ -24,7 +24,10 @@ class FakeBundle:
     @property
     def index(self) -> BundleIndex:
         services = tuple(
-            BundledService(name, service.version, service.image, Digest(""), (), service.definition)
+            BundledService(
+                *(name, service.version, service.image, Digest(""), (), service.definition),
+                sbom=Digest("sha256:its") if name in self.sboms else None,
+            )
             for name, service in self.release.services
         )
         return BundleIndex(1, self.release.name, self.release.created, "0", "any", services, ())

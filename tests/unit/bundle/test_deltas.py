@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import random
@@ -72,7 +73,8 @@ def archived(bundle: Bundle, service: str) -> list[bytes]:
     """Return the layers of the archive that an engine would load, unpacked, in order."""
     with tarfile.open(fileobj=io.BytesIO(b"".join(bundle.image_stream(service)))) as archive:
         listing = json.loads(archive.extractfile("manifest.json").read())  # type: ignore[union-attr]
-        return [archive.extractfile(name).read() for name in listing[0]["Layers"]]  # type: ignore[union-attr]
+        layers = [archive.extractfile(name).read() for name in listing[0]["Layers"]]  # type: ignore[union-attr]
+        return [gzip.decompress(layer) if layer.startswith(b"\x1f\x8b") else layer for layer in layers]
 
 
 def test_a_patched_layer_is_a_small_difference_that_images_share(workshop: Workshop, delta: Path) -> None:
@@ -92,8 +94,8 @@ def test_the_base_may_be_a_medium_or_the_engine(workshop: Workshop, delta: Path)
         bundle = media.open(str(delta), bases)
         bundle.verify_all()
         assert isinstance(bundle, Bundle)
-        assert archived(bundle, "beta") == [tar({"lib": PATCHED}), tar({"beta": b"b"})] or bases is on_medium
-        assert b"".join(bundle.image_stream("alpha"))
+        assert archived(bundle, "alpha") == [tar({"lib": PATCHED}), tar({"alpha": b"a"})]
+        assert archived(bundle, "beta") == [tar({"lib": PATCHED}), tar({"beta": b"b"})]
         bundle.close()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 

@@ -11,7 +11,7 @@ from supervisor.edges.bundle.layers import Layer, LayerRecords, LayerSource, mer
 from supervisor.edges.bundle.sbom import judge
 from supervisor.edges.bundle.stream import verified
 from supervisor.values.bundle import BundledService, BundleIndex, LayerPatch, blob_path
-from supervisor.values.errors import BundleError, Fault, InvalidIndexError, MissingFileError
+from supervisor.values.errors import BundleError, Fault, InvalidIndexError, MissingFileError, SbomError
 from supervisor.values.names import Digest
 
 
@@ -71,8 +71,11 @@ class BundledImages:
             if digest not in self._records:
                 name = f"layer {digest} of {service.name}"
                 self._records[digest] = records(name, digest, unpacked(name, layer.chunks()))
+        recorded = merged([self._records[digest] for digest in self.digests(service)])
         if sbom is not None:
-            judge(sbom, service, merged([self._records[digest] for digest in self.digests(service)]))
+            judge(sbom, service, recorded)
+        elif recorded:
+            raise SbomError(service.name, f"there is none, and the image records {len(recorded)} packages")
 
     def _layer(self, service: BundledService, blob: Digest, digest: Digest) -> Layer:
         if self._index.file(blob_path(blob)) is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from supervisor.ports.media import Bases
 from supervisor.values.bundle import BundledService, BundleIndex
-from supervisor.values.errors import BundleError, NotABundleError
+from supervisor.values.errors import BundleError, MissingBaseError, NotABundleError
 from supervisor.values.names import Digest
 from supervisor.values.packages import Fix, Package
 from supervisor.values.release import Release
@@ -52,15 +52,19 @@ class FakeBundle:
 class FakeMedia:
     """Satisfies `ports.media.Media`.
 
-    `inside` is the content by path; `opened` are the paths that were read, in order.
+    `inside` is the content by path, `bases` has the releases by path that some are deltas to; `opened` are the paths
+    that were read, in order.
     """
 
     def __init__(self) -> None:
         self.inside: dict[str, FakeBundle | BundleError] = {}
+        self.bases: dict[str, str] = {}
         self.opened: list[str] = []
 
     def open(self, path: str, bases: Bases) -> FakeBundle:
         self.opened.append(path)
+        if path in self.bases and bases.identity(self.bases[path]) is None:
+            raise MissingBaseError(path, self.bases[path], "sha256:0")
         match self.inside.get(path):
             case None:
                 raise NotABundleError(path, "No such file or directory")

@@ -106,6 +106,13 @@ def test_one_that_cannot_be_read_is_refused(workshop: Workshop, alpha: str, cont
         bundle.verify_all()
 
 
+def test_none_is_refused_where_the_image_records_packages(workshop: Workshop, alpha: str) -> None:
+    with Bundle.open(workshop.build(), workshop.trusted) as bundle:
+        assert alpha == bundle.index.services[0].image
+        with pytest.raises(SbomError, match="of alpha: there is none, and the image records 2 packages"):
+            bundle.verify_all()
+
+
 def test_a_layer_that_is_not_what_the_image_says_is_refused() -> None:
     layer = tar({"a": b"x"})
     with pytest.raises(DigestMismatchError, match="cannot accept layer one"):

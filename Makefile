@@ -26,7 +26,7 @@ DOCKER_SUITE ?= test_swaps or outlive or own_namespace or takeover
 test test-docker test-reports test-faults: PACKAGES += docker.io
 test test-docker test-reports test-faults: PROGRAMS += dockerd
 
-.PHONY: help venv system system-vm images bundle run stop demo lint unit check test test-docker test-reports test-faults
+.PHONY: help venv system system-vm images bundle patch run stop demo lint unit check test test-docker test-reports test-faults
 .PHONY: test-mutations test-vm bench proto clean
 .DEFAULT_GOAL := help
 # Two of the targets may install packages, and apt runs once at a time.
@@ -71,6 +71,20 @@ build/bundles/vr-services-%.iso: build/images/$$(call codename,$$*)/images.json 
 	@mkdir -p $(@D)
 	@SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BIN)/vr-supervisor bundle build --images $(<D) --services services --release $* \
 		--key build/keys/lab.key --output $@
+
+# The release that a patch is a delta to, and the one it becomes: patches of one base add up.
+BASE ?= 12.0
+PATCHED = $(BASE).$(shell n=1; while test -e build/bundles/vr-services-$(BASE).$$n.iso; do n=$$((n + 1)); done; echo $$n)
+
+patch: venv ## sign a delta of PACKAGE, "path/to.deb ..." or name=version, to release BASE
+	@test -n "$(PACKAGE)" -a -n "$(call codename,$(BASE))" || { echo 'usage: make patch PACKAGE="path/to.deb" [BASE=12.0]' >&2; exit 2; }
+	@$(BIN)/python images/patch.py --release $(call codename,$(BASE)) --images build/images/$(call codename,$(BASE)) \
+		--cache build/images/.cache/$(call codename,$(BASE)) --output build/patched/$(BASE) $(PACKAGE)
+	@SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BIN)/vr-supervisor bundle build --images build/patched/$(BASE) --services services \
+		--release $(PATCHED) --base build/bundles/vr-services-$(BASE).iso --trusted-keys build/keys/trusted \
+		--key build/keys/lab.key --output build/bundles/vr-services-$(PATCHED).iso && \
+	$(BIN)/vr-supervisor bundle verify build/bundles/vr-services-$(PATCHED).iso --trusted-keys build/keys/trusted \
+		--base build/bundles/vr-services-$(BASE).iso
 
 run: bundle ## start the lab router with all five services, and show their status
 	@$(BIN)/python -m lab run --engine $(ENGINE)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from supervisor.values.bundle import BundleIndex
+from supervisor.values.names import Digest
+from supervisor.values.packages import Package
 
 
 class OpenedBundle(Protocol):
@@ -38,6 +40,12 @@ class OpenedBundle(Protocol):
         Raises UnknownServiceError: when the bundle has no such service.
         """
 
+    def sbom(self, service: str) -> bytes | None:
+        """Return the bill of materials of the service's image (CycloneDX, JSON); None: the bundle has none.
+
+        Raises UnknownServiceError: when the bundle has no such service.
+        """
+
     def definition(self, service: str) -> Mapping[str, bytes]:
         """Return the files of the service's definition by path.
 
@@ -48,19 +56,40 @@ class OpenedBundle(Protocol):
         """Release the medium; may be repeated."""
 
 
+class Bases(Protocol):
+    """Releases that a delta bundle may take from what it leaves out. Nothing is changed; every call may be repeated."""
+
+    def media(self, release: str) -> Sequence[str]:
+        """Return the paths of media that may hold the release's bundle, best first; empty: none is known."""
+
+    def identity(self, release: str) -> Digest | None:
+        """Return the identity of the release that was imported under this name; None: none was."""
+
+    def image(self, release: str, service: str) -> Iterable[bytes] | None:
+        """Return the image of a service of an imported release as the engine saves it; None: it has none.
+
+        Raises EngineError: when the engine cannot save it.
+        """
+
+
 class Media(Protocol):
     """Files and block devices that may hold a bundle."""
 
-    def open(self, path: str, source_of: Callable[[str], str | None]) -> OpenedBundle:
+    def open(self, path: str, bases: Bases) -> OpenedBundle:
         """Open an ISO in a file or block device, and verify signature, index and fit.
 
-        `source_of` returns the path that a release was imported from (None: it was not imported): a delta bundle takes
-        the files that it leaves out from its base there.
+        A delta bundle takes what it leaves out from its base in `bases`: from a medium, or else from the engine.
         Raises BundleError: a type of its own for each reason why there is no bundle to use.
         """
 
     def fingerprint(self, path: str) -> str | None:
         """Return a text that stays the same until the file is written again; None: a device, or nothing is there."""
+
+    def packages(self, sbom: bytes, service: str) -> tuple[Package, ...]:
+        """Return the Debian packages that a bill of materials lists; `service` is its name in errors.
+
+        Raises SbomError: when it cannot be read.
+        """
 
 
 class MediaWatch(Protocol):

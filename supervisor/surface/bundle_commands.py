@@ -50,20 +50,17 @@ def build(
     if base and not trusted_keys:
         raise click.UsageError("--base needs --trusted-keys")
     try:
-        base_index = None
-        if base and trusted_keys:
-            with Bundle.open(base, trusted_keys) as opened:
-                base_index = opened.index
-        index = build_bundle(
-            images,
-            services,
-            release,
-            _time(created),
-            key=key,
-            output=output,
-            supervisor_minimum=supervisor_minimum,
-            base=base_index,
-        )
+        with ExitStack() as bundles:
+            index = build_bundle(
+                images,
+                services,
+                release,
+                _time(created),
+                key=key,
+                output=output,
+                supervisor_minimum=supervisor_minimum,
+                base=bundles.enter_context(Bundle.open(base, trusted_keys)) if base and trusted_keys else None,
+            )
     except BundleError as error:
         raise click.ClickException(str(error)) from error
     click.echo(

@@ -51,6 +51,21 @@ class BundledService:
     layers: tuple[Digest, ...]
     definition: Digest
     requires: tuple[ServiceName, ...] = ()
+    sbom: Digest | None = None  # of the image's bill of materials, a blob; None: the bundle has none
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPatch:
+    """A layer that a delta bundle has as a difference to a layer of its base.
+
+    `layer` and `base` are digests of unpacked layers, as images' configurations have them; `patch` is the blob of the
+    difference (a Zstandard frame, RFC 8878, whose prefix is the layer of the base), `size` is what it unpacks to.
+    """
+
+    layer: Digest
+    base: Digest
+    patch: Digest
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +80,8 @@ class BundleIndex:
     services: tuple[BundledService, ...]
     files: tuple[BundleFile, ...]
     base: str | None = None  # the release whose blobs this one leaves out
+    base_identity: Digest | None = None  # of that release: `decisions.release_identity`
+    patches: tuple[LayerPatch, ...] = ()
 
     def service(self, name: str) -> BundledService | None:
         """Return the service of this name; None if the release has none."""
@@ -73,6 +90,10 @@ class BundleIndex:
     def file(self, path: str) -> BundleFile | None:
         """Return the file at this path; None if none is listed."""
         return next((file for file in self.files if file.path == path), None)
+
+    def patch(self, layer: Digest) -> LayerPatch | None:
+        """Return the difference that gives this unpacked layer; None: there is none."""
+        return next((patch for patch in self.patches if patch.layer == layer), None)
 
     def is_older_than(self, other: BundleIndex) -> bool:
         """True if this release comes before `other`, by name and time of making."""

@@ -31,12 +31,14 @@ from supervisor.values.bundle import (
     BundledService,
     BundleFile,
     BundleIndex,
+    LayerPatch,
     blob_path,
     most_unpacked,
 )
 from supervisor.values.errors import Fault, InvalidIndexError, UnsupportedFormatError
-from supervisor.values.names import ServiceName
+from supervisor.values.names import Digest, ServiceName
 
+LARGEST_LAYER = 256 << 20  # bytes that a layer may unpack to, where it is a difference: it is made in memory
 _FOLDERS = ("oci", "services")
 
 
@@ -56,6 +58,10 @@ def _file(path: str, attributes: dict[str, Any]) -> BundleFile:
     return BundleFile(path, **attributes)
 
 
+def _patch(layer: str, attributes: dict[str, Any]) -> LayerPatch:
+    return LayerPatch(Digest(layer), **attributes)
+
+
 def _service(name: str, attributes: dict[str, Any]) -> BundledService:
     return BundledService(ServiceName(name), **attributes)
 
@@ -72,6 +78,7 @@ _SERVICE = Record(
         Field("layers", ListOf(_DIGEST, minimum=1, maximum=MOST_LAYERS), True),
         Field("definition", _DIGEST, True),
         Field("requires", ListOf(_NAME, maximum=MOST_SERVICES), True),
+        Field("sbom", Optional(_DIGEST)),
     ),
 )
 _FILE = Record(
@@ -80,6 +87,14 @@ _FILE = Record(
         Field("sha256", Text(r"[0-9a-f]{64}", "must be 64 hexadecimal digits"), True),
         Field("size", Number(0, (1 << 63) - 1), True),
         Field("unpacked", Number(0, (1 << 63) - 1)),
+    ),
+)
+_PATCH = Record(
+    dict,
+    (
+        Field("base", _DIGEST, True),
+        Field("patch", _DIGEST, True),
+        Field("size", Number(1, LARGEST_LAYER), True),
     ),
 )
 _TIME = Text(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", "must be a time like 2025-01-31T00:00:00Z")
@@ -94,6 +109,8 @@ INDEX = Record(
         Field("supervisor", _NUMBERS, True, "supervisor_minimum"),
         Field("architecture", _NAME, True),
         Field("base", Optional(_VERSION)),
+        Field("base_identity", Optional(_DIGEST)),
+        Field("patches", MapOf(_DIGEST, _PATCH, _patch, maximum=MOST_LISTED)),
         Field("services", MapOf(_NAME, _SERVICE, _service, minimum=1, maximum=MOST_SERVICES), True),
         Field("files", MapOf(_PATH, _FILE, _file, minimum=1, maximum=MOST_LISTED), True),
     ),
@@ -110,6 +127,10 @@ def encode(index: BundleIndex) -> bytes:
         "supervisor": index.supervisor_minimum,
         "architecture": index.architecture,
         "base": index.base,
+        "base_identity": index.base_identity,
+        "patches": {
+            patch.layer: {"base": patch.base, "patch": patch.patch, "size": patch.size} for patch in index.patches
+        },
         "services": {
             service.name: {
                 "version": service.version,
@@ -118,6 +139,7 @@ def encode(index: BundleIndex) -> bytes:
                 "layers": list(service.layers),
                 "definition": service.definition,
                 "requires": list(service.requires),
+                "sbom": service.sbom,
             }
             for service in index.services
         },
@@ -156,7 +178,7 @@ def decode(content: bytes, bundle: str) -> BundleIndex:
 
 
 def _sorted(document: dict[str, Any]) -> dict[str, Any]:
-    parts = {key: document[key] for key in ("services", "files") if isinstance(document.get(key), dict)}
+    parts = {key: document[key] for key in ("services", "files", "patches") if isinstance(document.get(key), dict)}
     return {**document, **{key: dict(sorted(entries.items())) for key, entries in parts.items()}}
 
 
@@ -166,6 +188,11 @@ def _broken_references(index: Any) -> Iterator[Fault]:
         return
     names = {service.name for service in index.services}
     listed = {file.path: file.sha256 for file in index.files}
+    if index.base is not None and index.base_identity is None:
+        yield Fault("base_identity", "is missing: a delta names the very release that it is a delta to")
+    for patch in index.patches if index.patches is not FAULTY else ():
+        if patch.patch is not FAULTY and listed.get(blob_path(patch.patch)) != patch.patch.removeprefix("sha256:"):
+            yield Fault(f"patches.{patch.layer}.patch", f"{patch.patch} is not among the files")
     for service in index.services:
         at = f"services.{service.name}"
         for other in _good(service.requires):
@@ -176,6 +203,7 @@ def _broken_references(index: Any) -> Iterator[Fault]:
             ("image", service.image),
             ("manifest", service.image_manifest),
             *(("layers", layer) for layer in layers),
+            *((("sbom", service.sbom),) if service.sbom else ()),
         ]
         for key, digest in digests:
             if digest is not FAULTY and listed.get(blob_path(digest)) != digest.removeprefix("sha256:"):

@@ -1,4 +1,4 @@
-"""Images as a bundle has them: each is judged whole, and says what room it takes, before an engine gets any of it."""
+"""The images of a bundle judged whole, and the room that they take, before an engine gets any of them."""
 
 from __future__ import annotations
 
@@ -6,47 +6,36 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from supervisor.documents import DocumentError, read_json
+from supervisor.edges.bundle.images import BundledImages
+from supervisor.edges.bundle.layers import Layer
 from supervisor.edges.bundle.stream import verified
+from supervisor.edges.bundle.tar_scan import BLOCK
 from supervisor.edges.bundle.unpacking import Unpacked, UnpackMeter, metered
-from supervisor.values.bundle import BundledService, BundleFile, BundleIndex, blob_path
-from supervisor.values.errors import (
-    Fault,
-    InvalidIndexError,
-    LayerRefusedError,
-    MissingFileError,
-    OtherArchitectureError,
-)
+from supervisor.values.bundle import ENTRY_BYTES, BundledService, BundleIndex, blob_path, most_unpacked
+from supervisor.values.errors import Fault, InvalidIndexError, LayerRefusedError, OtherArchitectureError
 from supervisor.values.names import Digest
-
-Chunks = Callable[[Digest], Iterator[bytes]]
-Listed = Callable[[Digest], BundleFile | None]
-"""Returns what the index of the bundle or of its base lists for a blob."""
 
 
 class MeasuredImages:
-    """The images of an opened bundle, which may leave layers to its base; `path` is the bundle's name in errors."""
+    """The images of an opened bundle, wherever their layers come from; `path` is the bundle's name in errors."""
 
-    def __init__(self, path: str, index: BundleIndex, chunks: Chunks, listed: Listed) -> None:
-        self._path, self._index, self._chunks, self._listed = path, index, chunks, listed
-        self._layers = {layer for service in index.services for layer in service.layers}
-        self._measured: dict[Digest, Unpacked] = {}
+    def __init__(self, path: str, index: BundleIndex, images: BundledImages, blob: Callable[[Digest], Layer]) -> None:
+        self._path, self._index, self._images, self._blob = path, index, images, blob
+        self._measured: dict[Digest, Unpacked] = {}  # by the digest in the index
 
-    def blob(self, digest: Digest) -> Iterator[bytes]:
-        """Yield a blob of an image, hashed, and measured if it is a layer that was not: its digest stands for the rest.
+    def layers(self, service: BundledService) -> list[Layer]:
+        """Return the layers of the service's image. One that was not measured is, as it is read.
 
-        Raises DigestMismatchError, LayerRefusedError: the last chunk is held back then.
+        Its chunks raise DigestMismatchError, LayerRefusedError; the last one is held back then.
         """
-        if digest in self._layers and digest not in self._measured:
-            return self._layer(digest)
-        return verified(blob_path(digest), digest, self._chunks(digest))
-
-    def is_layer(self, digest: Digest) -> bool:
-        return digest in self._layers
+        found = zip(service.layers, self._images.layers(service), strict=True)
+        return [layer if blob in self._measured else self._metered(blob, layer) for blob, layer in found]
 
     def check(self, service: BundledService) -> None:
         """Check that the image's configuration (machine, layers) and manifest (blobs) are those of the index.
 
-        Its layers are measured unless they were. Raises InvalidIndexError, OtherArchitectureError, and as `blob` does.
+        Its layers are measured unless they were. Raises InvalidIndexError, OtherArchitectureError, DigestMismatchError,
+        LayerRefusedError.
         """
         manifest, config = self._document(service, service.image_manifest), self._document(service, service.image)
         if _blobs(manifest) != (service.image, *service.layers):
@@ -55,15 +44,14 @@ class MeasuredImages:
             raise OtherArchitectureError(
                 f"the image of {service.name}", str(architecture)[:80], self._index.architecture
             )
-        if _diff_ids(config) != tuple(self.measured(layer).diff_id for layer in service.layers):
+        if len(_diff_ids(config)) != len(service.layers):
+            raise self._invalid(service, "image", "has another number of layers than the index")
+        for blob, layer in zip(service.layers, self.layers(service), strict=True):
+            if blob not in self._measured:
+                for _ in layer.chunks():
+                    pass
+        if _diff_ids(config) != tuple(self._measured[blob].diff_id for blob in service.layers):
             raise self._invalid(service, "image", "names other layers than those that its blobs unpack to")
-
-    def measured(self, layer: Digest) -> Unpacked:
-        """Return what a layer unpacks to; it is read unless it was. Raises as `blob` does."""
-        if layer not in self._measured:
-            for _ in self.blob(layer):
-                pass
-        return self._measured[layer]
 
     def room(self, services: Collection[str]) -> int:
         """Return the bytes of disk that loading these images takes, as far as the index or a measurement knows it.
@@ -76,35 +64,39 @@ class MeasuredImages:
         passes = (sum(self._size(layer) + self._room(layer) for layer in service.layers) for service in wanted)
         return stays + max(passes, default=0)
 
-    def _layer(self, layer: Digest) -> Iterator[bytes]:
-        file = self._file(layer)
-        meter = UnpackMeter(file.path, file.most_unpacked)
+    def _metered(self, blob: Digest, layer: Layer) -> Layer:
+        file = self._index.file(blob_path(blob))
+        stated = file.unpacked if file else None
+        name = blob_path(blob)
+        # What a base or a difference gives is not compressed: it cannot grow but by the room of its entries.
+        limit = file.most_unpacked if file else max(most_unpacked(0), layer.size // BLOCK * (BLOCK + ENTRY_BYTES))
 
-        def approve() -> None:
-            unpacked = meter.finish()
-            if file.unpacked not in (None, unpacked.size):
-                cause = f"it unpacks to {unpacked.size} bytes, the index says {file.unpacked}"
-                raise LayerRefusedError(file.path, cause)
-            self._measured[layer] = unpacked
+        def chunks() -> Iterator[bytes]:
+            meter = UnpackMeter(name, limit)
 
-        return verified(file.path, layer, metered(self._chunks(layer), meter), approve)
+            def approve() -> None:
+                unpacked = meter.finish()
+                if stated not in (None, unpacked.size):
+                    raise LayerRefusedError(name, f"it unpacks to {unpacked.size} bytes, the index says {stated}")
+                self._measured[blob] = unpacked
 
-    def _file(self, digest: Digest) -> BundleFile:
-        file = self._listed(digest)
-        if file is None:
-            raise MissingFileError(blob_path(digest))
-        return file
+            return verified(name, layer.digest, metered(layer.chunks(), meter), approve)
 
-    def _size(self, layer: Digest) -> int:
-        return self._file(layer).size
+        return Layer(layer.digest, layer.size, chunks)
 
-    def _room(self, layer: Digest) -> int:
-        known = self._measured.get(layer)
-        return known.size if known else self._file(layer).unpacked or 0
+    def _size(self, blob: Digest) -> int:
+        """Return the size of a layer as an engine gets it; as it comes out if it is not on the medium."""
+        file = self._index.file(blob_path(blob))
+        return file.size if file else self._room(blob)
+
+    def _room(self, blob: Digest) -> int:
+        known, file = self._measured.get(blob), self._index.file(blob_path(blob))
+        return known.size if known else (file.unpacked if file else 0) or 0
 
     def _document(self, service: BundledService, digest: Digest) -> Any:
         try:
-            document = read_json(b"".join(self.blob(digest)), refuses_twins=True)
+            content = b"".join(verified(blob_path(digest), digest, self._blob(digest).chunks()))
+            document = read_json(content, refuses_twins=True)
         except DocumentError as error:
             raise self._invalid(service, "image", f"is not an image ({error})") from error
         if not isinstance(document, dict):

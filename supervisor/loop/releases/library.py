@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from supervisor.loop.releases.bases import KnownBases
+from supervisor.loop.releases.contents import ReleaseContents
 from supervisor.loop.releases.examination import examine
 from supervisor.loop.world import World
 from supervisor.ports.media import Media, OpenedBundle
 from supervisor.values.bundle import BundledService, BundleIndex, age
-from supervisor.values.errors import BundleError, EngineError, EngineUnavailableError
+from supervisor.values.errors import BundleError, EngineError, EngineUnavailableError, StateError
 from supervisor.values.listing import listed
 from supervisor.values.names import Digest, ImageId, ServiceName
 from supervisor.values.release import InstanceState, Release, Version
@@ -36,11 +38,13 @@ class Library:
     May be used from any thread.
 
     `images` is locked while images are loaded or removed: there is one import at a time, and no image that is loaded
-    and not yet recorded is pruned, or left behind by a router that moves to another engine.
+    and not yet recorded is pruned, or left behind by a router that moves to another engine. `contents` answers which
+    packages are in the releases.
     """
 
     def __init__(self, world: World, media: Media) -> None:
-        self._world, self._media = world, media
+        self._world, self._media, self._bases = world, media, KnownBases(world)
+        self.contents = ReleaseContents(world, media)
         self.images = threading.Lock()
 
     def by_age(self) -> list[Release]:
@@ -52,7 +56,7 @@ class Library:
 
         Raises what `take_in` raises before it loads anything.
         """
-        bundle = self._media.open(path, self._source_of)
+        bundle = self._media.open(path, self._bases)
         try:
             yield from examine(self._world, bundle, router, allow_downgrade=allow_downgrade)
         finally:
@@ -81,7 +85,7 @@ class Library:
         `examine` does. Raises EngineError, StateError: when an image has no room or cannot be loaded, or the release
         not be recorded; the images that were loaded are removed then.
         """
-        bundle = self._media.open(path, self._source_of)
+        bundle = self._media.open(path, self._bases)
         try:
             index = bundle.index
             known = {release.name: release for release in self._world.store.releases()}
@@ -93,6 +97,9 @@ class Library:
             definitions = yield from examine(self._world, bundle, router, allow_downgrade=allow_downgrade)
             with self.images, self._undone():
                 yield from self._load(bundle)
+                for service in index.services:
+                    if (document := bundle.sbom(service.name)) is not None:
+                        self._world.store.save_sbom(service.image, document)
                 now = self._world.clock.now()
                 self._world.store.save_release(Release(index.release, index.created, path, now, versions), definitions)
             self._world.store.log_event(EventRecord(now, "", "imported", f"release {index.release} from {path}"))
@@ -111,7 +118,7 @@ class Library:
             for release in self._world.store.releases():
                 lacking = self._lacking(release, set(self._world.engine.images()))
                 for source in self._sources(release, media) if lacking else ():
-                    loaded += self._load_from(source, lacking)
+                    loaded += self._load_from(source, lacking, media)
                     lacking = self._lacking(release, set(self._world.engine.images()))
                     if not lacking:
                         break
@@ -129,7 +136,7 @@ class Library:
                 for image, name in self._lacking(release, set()).items()
                 if image in needed or store.desired(name) == release.version_of(name)
             }
-            if wanted and not any(self._has(source, wanted) for source in self._sources(release, media)):
+            if wanted and not any(self._has(source, wanted, media) for source in self._sources(release, media)):
                 return _lacks(release, wanted.values())
         return ""
 
@@ -141,9 +148,9 @@ class Library:
     def _sources(release: Release, media: Sequence[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys((release.source, *media)))
 
-    def _has(self, source: str, wanted: Mapping[ImageId, ServiceName]) -> bool:
+    def _has(self, source: str, wanted: Mapping[ImageId, ServiceName], media: Sequence[str]) -> bool:
         try:
-            bundle = self._media.open(source, self._source_of)
+            bundle = self._media.open(source, KnownBases(self._world, media, is_engine_good=False))
         except BundleError:
             return False
         try:
@@ -157,9 +164,9 @@ class Library:
             bundle.close()
         return True
 
-    def _load_from(self, source: str, lacking: Mapping[ImageId, ServiceName]) -> Iterator[str]:
+    def _load_from(self, source: str, lacking: Mapping[ImageId, ServiceName], media: Sequence[str]) -> Iterator[str]:
         try:
-            bundle = self._media.open(source, self._source_of)
+            bundle = self._media.open(source, KnownBases(self._world, media))
         except BundleError as error:
             log.debug("nothing loaded", extra={"medium": source, "reason": str(error)})
             return
@@ -199,6 +206,7 @@ class Library:
         for release in gone:
             store.remove_release(release.name)
         needed |= {version.image for release in store.releases() for _, version in release.services}
+        store.remove_sboms(kept=needed)
         for image in self._world.engine.images():
             if image not in needed:
                 self._remove(image)
@@ -212,12 +220,12 @@ class Library:
         except EngineError as error:  # another program's container was made of it: the other images are removed
             log.warning("image stays", extra={"image": image, "reason": str(error)})
 
-    def _source_of(self, release: str) -> str | None:
-        return next((known.source for known in self._world.store.releases() if known.name == release), None)
-
     def _holds(self, index: BundleIndex) -> bool:
         present = set(self._world.engine.images())
-        return all(service.image in present for service in index.services)
+        return all(
+            service.image in present and (service.sbom is None or self._world.store.sbom(service.image) is not None)
+            for service in index.services
+        )
 
     @contextmanager
     def _undone(self) -> Iterator[None]:
@@ -225,7 +233,7 @@ class Library:
 
         Where it is broken off they stay, for whoever goes on.
         """
-        present = set(self._world.engine.images())
+        present, store = set(self._world.engine.images()), self._world.store
         try:
             yield
         except Exception as error:
@@ -233,7 +241,9 @@ class Library:
                 for image in self._world.engine.images():
                     if image not in present:
                         self._remove(image)
-            except EngineError as failure:  # the former error is the one to report
+                known = {version.image for release in store.releases() for _, version in release.services}
+                store.remove_sboms(kept=present | known)
+            except (EngineError, StateError) as failure:  # the former error is the one to report
                 log.warning("image stays", extra={"image": "", "reason": f"{failure}; after: {error}"})
             raise
 

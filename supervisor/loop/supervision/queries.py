@@ -17,10 +17,13 @@ from supervisor.values.errors import RequestError
 from supervisor.values.listing import listed
 from supervisor.values.router import RouterConfig
 from supervisor.values.status import (
+    ContainedPackage,
     EventRecord,
     HandoverRecord,
+    PackageChange,
     PlannedStep,
     ReleaseStatus,
+    ServiceSbom,
     ServiceState,
     SupervisorStatus,
 )
@@ -74,6 +77,15 @@ class Queries(WithParts):
         store = self._parts.world.store
         current = store.current_release()
         return tuple(release_status(release, current) for release in store.releases())
+
+    def sboms(self, release: str) -> Iterator[ServiceSbom]:
+        return iter(self._parts.library.contents.sboms(release))
+
+    def diff_releases(self, former: str, later: str) -> tuple[PackageChange, ...]:
+        return self._parts.library.contents.changes(former, later)
+
+    def find_package(self, package: str) -> tuple[ContainedPackage, ...]:
+        return self._parts.library.contents.contained(package)
 
     def history(self, service: str | None, limit: int) -> tuple[HandoverRecord, ...]:
         name = self._parts.workers[service].name if service else None

@@ -16,6 +16,7 @@
     │   ├── MissingFileError
     │   ├── UnlistedFileError
     │   ├── MissingBaseError
+    │   ├── SbomError             a bill of materials is not that of its image
     │   └── BundleBuildError      the inputs of a new bundle do not fit together
     ├── FaultsError
     │   ├── ManifestError     a service's declaration, with all faults and their paths
@@ -65,6 +66,7 @@ from supervisor.values.errors.bundle import (
     NoMediumError,
     NotABundleError,
     OtherArchitectureError,
+    SbomError,
     SupervisorTooOldError,
     TruncatedBundleError,
     UnlistedFileError,
@@ -142,6 +144,7 @@ __all__ = [
     "ReloadFailedError",
     "RenderError",
     "RequestError",
+    "SbomError",
     "SettingsError",
     "StateError",
     "StateLockedError",

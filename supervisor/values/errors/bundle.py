@@ -120,11 +120,22 @@ class UnlistedFileError(BundleError, word="unlisted-file"):
 
 
 class MissingBaseError(BundleError, word="missing-base"):
-    """A delta bundle needs the release it is a delta to."""
+    """A delta bundle needs the release it is a delta to; `identity` says which one of that name."""
 
-    def __init__(self, release: str, base: str) -> None:
-        super().__init__(f"cannot use bundle {release}: it is a delta to release {base}, which is not at hand")
-        self.release, self.base = release, base
+    def __init__(self, release: str, base: str, identity: str | None = None, found: str | None = None) -> None:
+        which = f"{base} ({identity})" if identity else base
+        why = f"and the one of that name here is {found}" if found else "which is not at hand"
+        why += "; import it first, from its own bundle" if identity and not found else ""
+        super().__init__(f"cannot use bundle {release}: it is a delta to release {which}, {why}")
+        self.release, self.base, self.identity = release, base, identity
+
+
+class SbomError(BundleError, word="sbom"):
+    """A bill of materials cannot be read, or is not that of its image."""
+
+    def __init__(self, service: str, cause: str) -> None:
+        super().__init__(f"cannot accept the bill of materials of {service}: {cause}")
+        self.service, self.cause = service, cause
 
 
 class BundleBuildError(BundleError, word="bundle-build"):

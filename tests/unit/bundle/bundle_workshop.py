@@ -8,8 +8,8 @@ import io
 import json
 import subprocess
 import tarfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,27 @@ from supervisor.edges.bundle.build import build_bundle
 from supervisor.edges.bundle.medium import Medium
 from supervisor.edges.bundle.reader import host_architecture
 from supervisor.values.bundle import VOLUME_ID
+from supervisor.values.names import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Satisfies `ports.media.Bases`: media by release, releases by name, and what an engine has of them."""
+
+    paths: Mapping[str, str]
+    identities: Mapping[str, Digest] = field(default_factory=dict)
+    images: Mapping[tuple[str, str], bytes] = field(default_factory=dict)
+
+    def media(self, release: str) -> Sequence[str]:
+        return [self.paths[release]] if release in self.paths else []
+
+    def identity(self, release: str) -> Digest | None:
+        return self.identities.get(release)
+
+    def image(self, release: str, service: str) -> Iterable[bytes] | None:
+        saved = self.images.get((release, service))
+        return None if saved is None else (saved[at : at + 1000] for at in range(0, len(saved), 1000))
+
 
 CREATED = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -27,14 +48,15 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def layer_of(content: bytes) -> bytes:
-    """Return the archive of a layer with one file of this content."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        member = tarfile.TarInfo("content")
-        member.size = len(content)
-        archive.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
+def tar(layer: bytes | Mapping[str, bytes]) -> bytes:
+    files = {"content": layer} if isinstance(layer, bytes) else layer
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return written.getvalue()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +81,10 @@ class Workshop:
     def trusted(self) -> Path:
         return self.folder / "trusted"
 
-    def write_image(self, name: str, layers: tuple[bytes, ...], architecture: str | None = None) -> None:
-        """Add an image with a layer for each of these contents to the layout and to images.json."""
+    def write_image(
+        self, name: str, layers: Sequence[bytes | Mapping[str, bytes]], architecture: str | None = None
+    ) -> None:
+        """Add an image to the layout and to images.json. Layers are the files in them, or the content of one file."""
         blobs = self.images / "oci" / "blobs" / "sha256"
         blobs.mkdir(parents=True, exist_ok=True)
 
@@ -68,9 +92,9 @@ class Workshop:
             (blobs / sha256(content)).write_bytes(content)
             return f"sha256:{sha256(content)}"
 
-        archives = [layer_of(content) for content in layers]
-        packed = [store(gzip.compress(archive, mtime=0)) for archive in archives]
-        diffs = [f"sha256:{sha256(archive)}" for archive in archives]
+        unpacked = [tar(layer) for layer in layers]
+        packed = [store(gzip.compress(layer, mtime=0)) for layer in unpacked]
+        diffs = [f"sha256:{sha256(layer)}" for layer in unpacked]
         config = store(
             json.dumps(
                 {
@@ -108,7 +132,13 @@ class Workshop:
 
     def variant(self, changes: Mapping[str, bytes | None], *, volume: str = VOLUME_ID, index: Any = None) -> Path:
         """The good bundle with files replaced, added or (None) left out; a changed `index` is signed again."""
-        with Medium(self.build()) as medium:
+        return self.variant_of(self.build(), changes, volume=volume, index=index)
+
+    def variant_of(
+        self, bundle: Path, changes: Mapping[str, bytes | None], *, volume: str = VOLUME_ID, index: Any = None
+    ) -> Path:
+        """A bundle with files replaced, added or left out, as `variant`."""
+        with Medium(bundle) as medium:
             content: dict[str, bytes | None] = {name: medium.read(name) for name in medium.files()}
         if index is not None:
             encoded = json.dumps(index).encode()

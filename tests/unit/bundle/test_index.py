@@ -55,6 +55,7 @@ def put(path: str, value: object) -> Callable[[dict[str, Any]], object]:
     return change
 
 
+PATCH = {"base": IMAGE, "patch": DEFINITION, "size": 7}
 LISTED = f"files.{blob_path(LAYER)}"
 
 
@@ -66,7 +67,14 @@ LISTED = f"files.{blob_path(LAYER)}"
         (put("release", "a b"), ["release: must be letters, digits and .+~:_-, at most 128, not 'a b'"]),
         (put("created", "yesterday"), ["created: must be a time like 2025-01-31T00:00:00Z, not 'yesterday'"]),
         (put("supervisor", "1."), ["supervisor: must be numbers with dots between, not '1.'"]),
-        (put("base", 3), ["base: must be a text, not a number"]),
+        (put("base_identity", 3), ["base_identity: must be a text, not a number"]),
+        (put("base", "1.0"), ["base_identity: is missing: a delta names the very release that it is a delta to"]),
+        (put("patches", {LAYER: PATCH}), [f"patches.{LAYER}.patch: {DEFINITION} is not among the files"]),
+        (
+            put("patches", {LAYER: PATCH | {"patch": LAYER, "size": 1 << 40}}),
+            [f"patches.{LAYER}.size: must be between"],
+        ),
+        (put("services|web|sbom", DEFINITION), [f"services.web.sbom: {DEFINITION} is not among the files"]),
         (put("services", {}), ["services: must have at least 1 entry"]),
         (put("files", []), ["files: must be a mapping, not a list"]),
         (put("services|web", None), ["services.web: must be a mapping, not nothing"]),
@@ -110,7 +118,7 @@ def test_every_fault_is_listed(change: Callable[[dict[str, Any]], object], fault
 
 
 def test_a_delta_leaves_layers_out() -> None:
-    document = json.loads(encode(INDEX)) | {"base": "12.0"}
+    document = json.loads(encode(INDEX)) | {"base": "12.0", "base_identity": f"sha256:{'0' * 64}"}
     del document["files"][blob_path(LAYER)]
     assert decode(json.dumps(document).encode(), "a.iso").base == "12.0"
 

@@ -16,7 +16,7 @@ from supervisor.edges.bundle.tar_scan import MOST_ENTRIES
 from supervisor.edges.bundle.unpacking import Unpacked, UnpackMeter, metered
 from supervisor.values.bundle import ENTRY_BYTES, most_unpacked
 from supervisor.values.errors import LayerRefusedError
-from tests.unit.bundle.bundle_workshop import layer_of, sha256
+from tests.unit.bundle.bundle_workshop import sha256, tar
 
 MANY = 1 << 40
 Edit = Callable[[tarfile.TarInfo], None]
@@ -98,7 +98,7 @@ def test_no_statement_allows_more_than_a_hundredfold() -> None:
 
 
 def test_zeros_after_the_end_count_too() -> None:
-    layer = gzip.compress(layer_of(b"x") + bytes(1 << 20))
+    layer = gzip.compress(tar(b"x") + bytes(1 << 20))
     assert measure(layer).size > 1 << 20
     with pytest.raises(LayerRefusedError, match="unpacks to more"):
         measure(layer, 100_000)

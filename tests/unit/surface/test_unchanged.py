@@ -31,7 +31,7 @@ REWORDED = {
 ADDED: frozenset[str] = frozenset({"tried again", "work ended"})
 """Log lines that the former commit did not have."""
 
-ADDED_REASONS: frozenset[str] = frozenset({"layer-refused"})
+ADDED_REASONS: frozenset[str] = frozenset({"layer-refused", "sbom"})
 """Words of errors that the former commit did not have."""
 
 ADDED_WIRE: frozenset[str] = frozenset({"VerifyBundleRequest.allow_downgrade"})

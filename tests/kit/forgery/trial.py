@@ -126,7 +126,7 @@ class Court:
 
     def __init__(self, draft: Draft, folder: Path) -> None:
         self._draft, self._folder = draft, folder
-        self._media = TrustedMedia(draft.folder / "trusted")
+        self._media = TrustedMedia(draft.folder / "trusted", folder)
         self._medium = folder / "medium.iso"
         self._signed = _taken_from(draft)
 

@@ -36,7 +36,7 @@ class Importing:
         self.medium.write_bytes(draft.iso())
         self.engine = ReadingEngine()
         self.engine.add_image(OTHER)
-        self.library = Library(world_of(self.engine, store), TrustedMedia(draft.folder / "trusted"))
+        self.library = Library(world_of(self.engine, store), TrustedMedia(draft.folder / "trusted", folder))
 
     def run(self) -> list[Progress]:
         return list(self.library.take_in(str(self.medium), RouterConfig(), allow_downgrade=False))

@@ -9,8 +9,9 @@ from functools import partial
 
 from supervisor.documents.text import MAX_DEPTH
 from supervisor.values.bundle import LARGEST_DEFINITIONS, LARGEST_READ
-from tests.kit.forgery.draft import ALPHA, BETA, MANIFEST, Draft, encoded
+from tests.kit.forgery.draft import ALPHA, BETA, Draft, encoded
 from tests.kit.forgery.mutations import Expected, Kind
+from tests.unit.bundle.bundle_workshop import MANIFEST
 
 REFUSED, ACCEPTED = Expected.REFUSED, Expected.ACCEPTED
 _TEXTS = (b"", b"null", b"[]", b"1", b"\xff\xfe\x00", b"{", b"[" * 100_000, b'{"a":' * 100_000, b'{"config": 1}')

@@ -21,22 +21,6 @@ from tests.unit.bundle.bundle_workshop import Workshop
 
 INDEX, SIGNATURE = "bundle.json", "bundle.json.sig"
 ALPHA, BETA = "alpha", "beta"
-MANIFEST = """\
-schema: 2
-name: {name}
-summary: Answers nothing
-network: router
-strategy: overlap
-command: [/bin/{name}]
-user: {{uid: 990, gid: 990}}
-limits: {{memory: 16MiB, pids: 4, nofile: 64}}
-config:
-  - {{template: daemon.conf.j2, target: daemon.conf}}
-readiness: {{probes: [{{tcp: {{port: 80}}}}], interval: 100ms, threshold: 1, deadline: 5s}}
-liveness: {{probes: [{{tcp: {{port: 80}}}}], interval: 1s, threshold: 3}}
-drain: {{deadline: 1s}}
-"""
-
 Document = dict[str, Any]
 Change = Callable[[Document], None]
 
@@ -189,7 +173,6 @@ def good(folder: Path) -> Draft:
     for name in (ALPHA, BETA):
         workshop.write_image(name, (shared, name.encode() * 3000))
         workshop.write_service(name)
-        (workshop.services / name / "manifest.yaml").write_text(MANIFEST.format(name=name))
     with Medium(workshop.build()) as medium:
         files = {name: medium.read(name) for name in medium.files()}
     index = json.loads(files.pop(INDEX))

@@ -42,6 +42,21 @@ class Sources:
 
 
 CREATED = datetime(2025, 1, 1, tzinfo=UTC)
+MANIFEST = """\
+schema: 2
+name: {name}
+summary: Answers nothing
+network: router
+strategy: overlap
+command: [/bin/{name}]
+user: {{uid: 990, gid: 990}}
+limits: {{memory: 16MiB, pids: 4, nofile: 64}}
+config:
+  - {{template: daemon.conf.j2, target: daemon.conf}}
+readiness: {{probes: [{{tcp: {{port: 80}}}}], interval: 100ms, threshold: 1, deadline: 5s}}
+liveness: {{probes: [{{tcp: {{port: 80}}}}], interval: 1s, threshold: 3}}
+drain: {{deadline: 1s}}
+"""
 
 
 def sha256(content: bytes) -> str:
@@ -120,7 +135,7 @@ class Workshop:
         folder = self.services / name
         (folder / "templates").mkdir(parents=True, exist_ok=True)
         (folder / "golden").mkdir(exist_ok=True)
-        (folder / "manifest.yaml").write_text(f"name: {name}\n")
+        (folder / "manifest.yaml").write_text(MANIFEST.format(name=name))
         (folder / "templates" / "daemon.conf.j2").write_text(f"# {name}\n")
         (folder / "golden" / "daemon.conf").write_text("not for the bundle\n")
         (folder / "README.md").write_text("not for the bundle\n")

@@ -120,6 +120,15 @@ def test_the_commands_make_a_key_a_bundle_and_verify_it(workshop: Workshop) -> N
 
 
 @pytest.mark.programs
+def test_a_bundle_with_a_manifest_that_no_supervisor_reads_is_not_good(workshop: Workshop) -> None:
+    (workshop.services / "beta" / "manifest.yaml").write_text("name: beta\n")
+    path = workshop.build()
+    refused = CliRunner().invoke(bundle, ["verify", str(path), "--trusted-keys", str(workshop.trusted)])
+    assert refused.exit_code == 1
+    assert "cannot accept the manifest of beta: schema: is missing" in refused.output
+
+
+@pytest.mark.programs
 def test_a_delta_is_verified_beside_its_base(workshop: Workshop) -> None:
     run, trusted = CliRunner(), ["--trusted-keys", str(workshop.trusted)]
     whole = workshop.build()

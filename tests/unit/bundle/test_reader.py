@@ -37,7 +37,7 @@ from supervisor.values.errors import (
     UntrustedBundleError,
 )
 from tests.kit.forgery import iso
-from tests.unit.bundle.bundle_workshop import Sources, Workshop, sha256
+from tests.unit.bundle.bundle_workshop import MANIFEST, Sources, Workshop, sha256
 
 pytestmark = pytest.mark.programs  # xorriso writes the bundles
 
@@ -87,7 +87,8 @@ def test_a_definition_leaves_golden_files_and_readme_at_home(workshop: Workshop)
         found = bundle.definition("alpha")
         with pytest.raises(UnknownServiceError, match="known services are alpha, beta"):
             bundle.definition("gamma")
-    assert found == {"manifest.yaml": b"name: alpha\n", "templates/daemon.conf.j2": b"# alpha\n"}
+    manifest = MANIFEST.format(name="alpha").encode()
+    assert found == {"manifest.yaml": manifest, "templates/daemon.conf.j2": b"# alpha\n"}
 
 
 def test_any_trusted_key_will_do(workshop: Workshop) -> None:

@@ -9,6 +9,8 @@ from supervisor.values.names import Digest, ImageId, ServiceName
 
 FORMAT = 1
 VOLUME_ID = "VR_SERVICES"
+LARGEST_LAYER = 256 << 20  # bytes that a layer may unpack to
+MOST_UNPACKED = 512 << 20  # bytes that all layers of a bundle may unpack to, each counted once
 
 
 @dataclass(frozen=True, slots=True)

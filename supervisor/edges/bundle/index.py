@@ -21,11 +21,18 @@ from supervisor.documents import (
     read_json,
 )
 from supervisor.edges.bundle.directories import is_plain
-from supervisor.values.bundle import FORMAT, BundledService, BundleFile, BundleIndex, LayerPatch, blob_path
+from supervisor.values.bundle import (
+    FORMAT,
+    LARGEST_LAYER,
+    BundledService,
+    BundleFile,
+    BundleIndex,
+    LayerPatch,
+    blob_path,
+)
 from supervisor.values.errors import Fault, InvalidIndexError, UnsupportedFormatError
 from supervisor.values.names import Digest, ServiceName
 
-LARGEST_LAYER = 256 << 20  # bytes that a layer may unpack to, where it is a difference: it is made in memory
 _FOLDERS = ("oci", "services")
 
 

@@ -27,7 +27,7 @@ test test-docker test-reports test-faults: PACKAGES += docker.io
 test test-docker test-reports test-faults: PROGRAMS += dockerd
 
 .PHONY: help venv system system-vm images bundle patch run stop demo lint unit check test test-docker test-reports test-faults
-.PHONY: test-vm bench proto clean
+.PHONY: test-mutations test-vm bench proto clean
 .DEFAULT_GOAL := help
 # Two of the targets may install packages, and apt runs once at a time.
 .NOTPARALLEL:
@@ -118,6 +118,9 @@ test-reports: bundle ## replay the reports of docs/reports.md that need a router
 test-faults: bundle ## every fault of the fault campaign, under load (an hour or so)
 	@$(BIN)/python -m pytest -q --faults all --timeout 3600 tests/unit/loop tests/unit/decisions tests/faults
 	@$(BIN)/python -m pytest -q -m slow --timeout 600 tests/integration
+
+test-mutations: venv system ## 2,000 mutated bundles through verify and import (a quarter of an hour)
+	@$(BIN)/python -m tests.kit.forgery --count 2000
 
 system-vm: system ## install the emulator too (as root)
 	@for program in qemu-system-x86_64 /usr/lib/qemu/virtiofsd depmod busybox; do \

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from itertools import combinations, permutations
 
+from supervisor.values.listing import listed
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import ServiceName
 from supervisor.values.state import AddressFrontend, Endpoint, Instance, PortFrontend, ResolvedFrontend, SocketAddress
@@ -197,5 +198,5 @@ def _common_claim(first: ResolvedFrontend, second: ResolvedFrontend, *, is_same_
         case PortFrontend(), PortFrontend():
             shared = sorted(set(first.interfaces) & set(second.interfaces))
             if shared and (first.protocol, first.port) == (second.protocol, second.port):
-                return f"port {first.port}/{first.protocol} on {', '.join(shared)}"
+                return f"port {first.port}/{first.protocol} on {listed(shared, ', ')}"
     return None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from supervisor.decisions.traffic import conflicts, pinned_of, shut_of, traffic_table
 from supervisor.ports.network import Connections, Traffic
 from supervisor.values.errors import NetworkError, RequestError
+from supervisor.values.listing import listed
 from supervisor.values.names import ServiceName
 from supervisor.values.release import InstanceState
 from supervisor.values.state import Instance
@@ -222,4 +223,4 @@ class Switchboard:
     def _refuse_conflicts(wanted: Mapping[ServiceName, Serving]) -> None:
         conflicting = conflicts(tuple(serving.active for serving in wanted.values() if serving.active))
         if conflicting:
-            raise RequestError("cannot serve: " + "; ".join(str(conflict) for conflict in conflicting))
+            raise RequestError("cannot serve: " + listed(conflicting))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from supervisor.values.bundle import BundleIndex
@@ -22,7 +22,17 @@ class OpenedBundle(Protocol):
         """The contents of the bundle, as its signed index lists them."""
 
     def verify_all(self, report: Callable[[int, int], None] | None = None) -> None:
-        """Read and hash every file; `report` is called with the bytes read so far and the bytes of all files."""
+        """Hash every file, and judge every image and definition; no engine is needed.
+
+        `report` is called with the bytes read so far and the bytes of all files.
+        """
+
+    def room(self, services: Collection[str]) -> int:
+        """Return the bytes of disk that loading the images of these services takes at most.
+
+        Layers of which the index does not say it (of bundles made before it did) count once `verify_all` has measured
+        them.
+        """
 
     def image_stream(self, service: str) -> Iterable[bytes]:
         """Return the service's image as chunks of a docker-archive, read from the medium as they are taken.

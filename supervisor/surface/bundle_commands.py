@@ -12,7 +12,8 @@ import click
 from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.build import build_bundle
 from supervisor.edges.bundle.reader import Bundle
-from supervisor.values.errors import BundleError
+from supervisor.edges.catalog.definition import definition_from_files
+from supervisor.values.errors import BundleError, ManifestError
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -72,14 +73,16 @@ def build(
 @click.option("--trusted-keys", type=_FOLDER, required=True, help="Folder with the public keys to trust (*.pub).")
 @click.option("--base", type=_FILE, help="The bundle that a delta leaves layers out of.")
 def verify(path: Path, trusted_keys: Path, base: Path | None) -> None:
-    """Check the signature and every file of a bundle (a file or a block device)."""
+    """Check the signature, every file, image and manifest of a bundle (a file or a block device)."""
     try:
         with ExitStack() as bundles:
             known = bundles.enter_context(Bundle.open(base, trusted_keys)) if base else None
             opened = bundles.enter_context(Bundle.open(path, trusted_keys, base=known))
             opened.verify_all()
             index, signer = opened.index, opened.signer
-    except BundleError as error:
+            for service in index.services:
+                definition_from_files(service.name, opened.definition(service.name))
+    except (BundleError, ManifestError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(
         f"{path}: release {index.release} of {index.created}, signed by {signer}, {len(index.files)} files are right"

@@ -89,8 +89,8 @@ class ReleaseOperations(Protocol):
     def releases(self) -> tuple[ReleaseStatus, ...]:
         """Return the imported releases; empty before the first."""
 
-    def verify_bundle(self, path: str) -> Iterator[Progress]:
-        """Check the signature and every digest of a bundle, and import nothing."""
+    def verify_bundle(self, path: str, allow_downgrade: bool = False) -> Iterator[Progress]:
+        """Judge a bundle as an import does, and import nothing."""
 
     def import_bundle(self, path: str, allow_downgrade: bool) -> Iterator[Progress]:
         """Verify a bundle and load its images into the engine. A release that is there already is not loaded again."""

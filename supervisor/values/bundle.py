@@ -9,17 +9,32 @@ from supervisor.values.names import Digest, ImageId, ServiceName
 
 FORMAT = 1
 VOLUME_ID = "VR_SERVICES"
-LARGEST_LAYER = 256 << 20  # bytes that a layer may unpack to
-MOST_UNPACKED = 512 << 20  # bytes that all layers of a bundle may unpack to, each counted once
+ENTRY_BYTES = 4096  # of the disk for each file and folder of a layer: the part of its last block that stays empty
+MOST_FOLD = 100  # times that a layer may grow when it is unpacked, besides the first
+FIRST_BYTES = 16 << 20
+MOST_SERVICES, MOST_LAYERS, MOST_LISTED = 64, 64, 4096  # per bundle, service and bundle
+LARGEST_READ = 1 << 20  # bytes of a file that is held in memory: configurations and manifests of images
+LARGEST_DEFINITIONS = 16 << 20  # bytes of all definitions together
+LARGEST_LAYER = 256 << 20  # bytes of a layer where it is a difference, or the base of one: both are in memory
 
 
 @dataclass(frozen=True, slots=True)
 class BundleFile:
-    """A file of the medium, by its path from the root."""
+    """A file of the medium, by its path from the root.
+
+    `unpacked` is the room in bytes that a layer takes on a disk: its archive without compression, and ENTRY_BYTES for
+    each entry; None: the file is no layer, or the bundle was made before this was written down.
+    """
 
     path: str
     sha256: str
     size: int
+    unpacked: int | None = None
+
+    @property
+    def most_unpacked(self) -> int:
+        """The room that the file may take as a layer; more is refused."""
+        return most_unpacked(self.size) if self.unpacked is None else self.unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +104,11 @@ class BundleIndex:
 def blob_path(digest: Digest) -> str:
     """Return the path of a blob on the medium."""
     return f"oci/blobs/sha256/{digest.removeprefix('sha256:')}"
+
+
+def most_unpacked(size: int) -> int:
+    """Return the most room that a layer of `size` bytes may take, whatever an index says."""
+    return FIRST_BYTES + MOST_FOLD * size
 
 
 def age(release: str, created: str) -> tuple[tuple[int, ...], str]:

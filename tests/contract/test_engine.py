@@ -131,6 +131,12 @@ def test_a_failing_source_comes_through_and_loads_nothing(engine: Engine, image:
     assert engine.ping()
 
 
+def test_room_is_required_before_anything_is_loaded(engine: Engine) -> None:
+    engine.require_room(0)
+    with pytest.raises(EngineError, match="cannot load images: they take "):
+        engine.require_room(1 << 60)
+
+
 def test_an_empty_archive_is_refused(engine: Engine) -> None:
     with pytest.raises(EngineError, match="cannot load an image"):
         engine.load(iter([]))

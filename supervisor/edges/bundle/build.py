@@ -24,8 +24,17 @@ from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.definition import definition_digest, definition_files
 from supervisor.edges.bundle.delta import NewLayers
 from supervisor.edges.bundle.reader import INDEX, SIGNATURE, Bundle
-from supervisor.values.bundle import FORMAT, VOLUME_ID, BundledService, BundleFile, BundleIndex, blob_path
-from supervisor.values.errors import BundleBuildError
+from supervisor.edges.bundle.unpacking import UnpackMeter, metered
+from supervisor.values.bundle import (
+    FORMAT,
+    VOLUME_ID,
+    BundledService,
+    BundleFile,
+    BundleIndex,
+    blob_path,
+    most_unpacked,
+)
+from supervisor.values.errors import BundleBuildError, LayerRefusedError
 from supervisor.values.names import Digest, ServiceName
 
 
@@ -49,7 +58,7 @@ def build_bundle(
     folders = {path.parent.name: path.parent for path in sorted(services.glob("*/manifest.yaml"))}
     _check_pairs(listing, folders)
     content: dict[str, Path | bytes] = {"oci/oci-layout": images / "oci" / "oci-layout"}
-    bundled, architectures = [], set()
+    bundled, architectures, whole = [], set(), set()
     new_layers, patches = NewLayers(images, base), set()
     for name, folder in folders.items():
         definition = definition_files(folder)
@@ -62,6 +71,7 @@ def build_bundle(
         for layer in new_layers.of(service):
             content[blob_path(layer.digest)] = layer.content
             patches |= {layer.patch} if layer.patch else set()
+            whole |= set() if layer.patch else {blob_path(layer.digest)}
         architectures.add(str(_read_json(images / blob_path(service.image)).get("architecture")))
     if len(architectures) != 1:
         raise BundleBuildError(f"cannot put images for {', '.join(sorted(architectures))} into one bundle")
@@ -73,7 +83,7 @@ def build_bundle(
         supervisor_minimum=supervisor_minimum,
         architecture=architectures.pop(),
         services=tuple(bundled),
-        files=tuple(_file(path, source) for path, source in sorted(content.items())),
+        files=tuple(_file(path, source, is_layer=path in whole) for path, source in sorted(content.items())),
         base=base.index.release if base else None,
         base_identity=identity_of_index(base.index) if base else None,
         patches=tuple(sorted(patches, key=lambda patch: patch.layer)),
@@ -130,9 +140,21 @@ def _oci_index(images: Path, bundled: list[BundledService]) -> bytes:
     return json.dumps(document, sort_keys=True).encode()
 
 
-def _file(path: str, source: Path | bytes) -> BundleFile:
+def _file(path: str, source: Path | bytes, *, is_layer: bool) -> BundleFile:
     data = source if isinstance(source, bytes) else _read(source)
-    return BundleFile(path, hashlib.sha256(data).hexdigest(), len(data))
+    unpacked = _unpacked(path, data) if is_layer else None
+    return BundleFile(path, hashlib.sha256(data).hexdigest(), len(data), unpacked)
+
+
+def _unpacked(path: str, layer: bytes) -> int:
+    """Return the room that a layer takes. Raises BundleBuildError: when no supervisor would take it."""
+    meter = UnpackMeter(path, most_unpacked(len(layer)))
+    try:
+        for _ in metered([layer], meter):
+            pass
+        return meter.finish().size
+    except LayerRefusedError as error:
+        raise BundleBuildError(str(error).replace("cannot accept", "cannot bundle", 1)) from error
 
 
 def _write_iso(content: Mapping[str, Path | bytes], created: datetime, output: Path) -> None:

@@ -10,7 +10,7 @@ from supervisor.edges.bundle import differences
 from supervisor.edges.bundle.layers import Layer, LayerRecords, LayerSource, merged, records, unpacked
 from supervisor.edges.bundle.sbom import judge
 from supervisor.edges.bundle.stream import verified
-from supervisor.values.bundle import MOST_UNPACKED, BundledService, BundleIndex, LayerPatch, blob_path
+from supervisor.values.bundle import BundledService, BundleIndex, LayerPatch, blob_path
 from supervisor.values.errors import BundleError, Fault, InvalidIndexError, MissingFileError, SbomError
 from supervisor.values.names import Digest
 
@@ -71,10 +71,6 @@ class BundledImages:
             if digest not in self._records:
                 name = f"layer {digest} of {service.name}"
                 self._records[digest] = records(name, digest, unpacked(name, layer.chunks()))
-                if sum(each.size for each in self._records.values()) > MOST_UNPACKED:
-                    raise BundleError(
-                        f"cannot accept {self._path}: its layers unpack to more than {MOST_UNPACKED >> 20} MiB"
-                    )
         recorded = merged([self._records[digest] for digest in self.digests(service)])
         if sbom is not None:
             judge(sbom, service, recorded)

@@ -23,12 +23,18 @@ from supervisor.documents import (
 from supervisor.edges.bundle.directories import is_plain
 from supervisor.values.bundle import (
     FORMAT,
+    LARGEST_DEFINITIONS,
     LARGEST_LAYER,
+    LARGEST_READ,
+    MOST_LAYERS,
+    MOST_LISTED,
+    MOST_SERVICES,
     BundledService,
     BundleFile,
     BundleIndex,
     LayerPatch,
     blob_path,
+    most_unpacked,
 )
 from supervisor.values.errors import Fault, InvalidIndexError, UnsupportedFormatError
 from supervisor.values.names import Digest, ServiceName
@@ -69,9 +75,9 @@ _SERVICE = Record(
         Field("version", _VERSION, True),
         Field("image", _DIGEST, True),
         Field("manifest", _DIGEST, True, "image_manifest"),
-        Field("layers", ListOf(_DIGEST), True),
+        Field("layers", ListOf(_DIGEST, minimum=1, maximum=MOST_LAYERS), True),
         Field("definition", _DIGEST, True),
-        Field("requires", ListOf(_NAME), True),
+        Field("requires", ListOf(_NAME, maximum=MOST_SERVICES), True),
         Field("sbom", Optional(_DIGEST)),
     ),
 )
@@ -80,6 +86,7 @@ _FILE = Record(
     (
         Field("sha256", Text(r"[0-9a-f]{64}", "must be 64 hexadecimal digits"), True),
         Field("size", Number(0, (1 << 63) - 1), True),
+        Field("unpacked", Number(0, (1 << 63) - 1)),
     ),
 )
 _PATCH = Record(
@@ -103,9 +110,9 @@ INDEX = Record(
         Field("architecture", _NAME, True),
         Field("base", Optional(_VERSION)),
         Field("base_identity", Optional(_DIGEST)),
-        Field("patches", MapOf(_DIGEST, _PATCH, _patch)),
-        Field("services", MapOf(_NAME, _SERVICE, _service, minimum=1), True),
-        Field("files", MapOf(_PATH, _FILE, _file, minimum=1), True),
+        Field("patches", MapOf(_DIGEST, _PATCH, _patch, maximum=MOST_LISTED)),
+        Field("services", MapOf(_NAME, _SERVICE, _service, minimum=1, maximum=MOST_SERVICES), True),
+        Field("files", MapOf(_PATH, _FILE, _file, minimum=1, maximum=MOST_LISTED), True),
     ),
 )
 """The syntax of bundle.json."""
@@ -136,9 +143,14 @@ def encode(index: BundleIndex) -> bytes:
             }
             for service in index.services
         },
-        "files": {file.path: {"sha256": file.sha256, "size": file.size} for file in index.files},
+        "files": {file.path: _facts(file) for file in index.files},
     }
     return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
+
+
+def _facts(file: BundleFile) -> dict[str, object]:
+    facts: dict[str, object] = {"sha256": file.sha256, "size": file.size}
+    return facts if file.unpacked is None else facts | {"unpacked": file.unpacked}
 
 
 def decode(content: bytes, bundle: str) -> BundleIndex:
@@ -148,7 +160,7 @@ def decode(content: bytes, bundle: str) -> BundleIndex:
     them are listed.
     """
     try:
-        document = read_json(content)
+        document = read_json(content, refuses_twins=True)
     except DocumentError as error:
         raise InvalidIndexError(bundle, [Fault("bundle.json", fault.problem) for fault in error.faults]) from error
     if not isinstance(document, dict):
@@ -159,6 +171,7 @@ def decode(content: bytes, bundle: str) -> BundleIndex:
     faults: list[Fault] = []
     index: BundleIndex = INDEX.read(_sorted(document), "", faults)
     faults.extend(_broken_references(index))
+    faults.extend(_too_large(index))
     if faults:
         raise InvalidIndexError(bundle, faults)
     return index
@@ -195,6 +208,30 @@ def _broken_references(index: Any) -> Iterator[Fault]:
         for key, digest in digests:
             if digest is not FAULTY and listed.get(blob_path(digest)) != digest.removeprefix("sha256:"):
                 yield Fault(f"{at}.{key}", f"{digest} is not among the files")
+
+
+def _too_large(index: Any) -> Iterator[Fault]:
+    """Yield the files that would be held in memory and are too large for it, and the layers that grow too much."""
+    if index.services is FAULTY or index.files is FAULTY:
+        return
+    files = {file.path: file for file in index.files if file.size is not FAULTY}
+    held = {
+        blob_path(digest): f"services.{service.name}.{key}"
+        for service in index.services
+        for key, digest in (("image", service.image), ("manifest", service.image_manifest))
+        if digest is not FAULTY
+    }
+    for path, at in held.items():
+        if path in files and files[path].size > LARGEST_READ:
+            yield Fault(at, f"has {files[path].size} bytes, more than {LARGEST_READ}")
+    definitions = sum(file.size for path, file in files.items() if path.startswith("services/"))
+    if definitions > LARGEST_DEFINITIONS:
+        yield Fault("files", f"definitions have {definitions} bytes together, more than {LARGEST_DEFINITIONS}")
+    for path, file in files.items():
+        if file.unpacked not in (None, FAULTY) and file.unpacked > most_unpacked(file.size):
+            yield Fault(
+                f"files.{path}.unpacked", f"is {file.unpacked}, which {file.size} bytes of a layer never come to"
+            )
 
 
 def _good(items: Any) -> tuple[Any, ...]:

@@ -60,7 +60,6 @@ class LayerRecords:
 
     files: dict[str, tuple[Recorded, ...]] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
-    size: int = 0  # bytes of the unpacked layer
 
 
 def unpacked(name: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -105,7 +104,6 @@ def records(name: str, expected: Digest, chunks: Iterator[bytes]) -> LayerRecord
         raise BundleError(f"cannot accept {name}: it is no tar ({error})") from error
     if (digest := stream.finished()) != expected:
         raise DigestMismatchError(name, expected, digest)
-    found.size = stream.size
     return found
 
 
@@ -123,7 +121,6 @@ class ChunkReader:
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks, self._chunk, self._at, self._total = chunks, b"", 0, hashlib.sha256()
-        self.size = 0  # bytes that have passed
 
     def read(self, size: int) -> bytes:
         """Return the next `size` bytes; fewer at the end."""
@@ -147,7 +144,6 @@ class ChunkReader:
             if chunk is None:
                 return False
             self._total.update(chunk)
-            self.size += len(chunk)
             self._chunk, self._at = chunk, 0
         return True
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -17,13 +16,12 @@ from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.definition import definition_digest, listing_digest
 from supervisor.edges.bundle.images import BundledImages
 from supervisor.edges.bundle.layers import Layer, LayerSource
+from supervisor.edges.bundle.measured_images import MeasuredImages
 from supervisor.edges.bundle.medium import Medium
 from supervisor.edges.bundle.stream import docker_archive, verified
 from supervisor.values.bundle import BundledService, BundleIndex, blob_path
 from supervisor.values.errors import (
     DigestMismatchError,
-    Fault,
-    InvalidIndexError,
     MissingBaseError,
     MissingFileError,
     NotABundleError,
@@ -36,7 +34,7 @@ from supervisor.values.errors import (
 from supervisor.values.names import Digest
 
 INDEX, SIGNATURE = "bundle.json", "bundle.json.sig"
-_LARGEST_INDEX = 8 << 20
+_LARGEST_INDEX = 2 << 20
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 Report = Callable[[int, int], None]
@@ -50,6 +48,7 @@ class Bundle:
         self._medium, self._base = medium, base
         self.index, self.signer = index, signer
         self.images = BundledImages(str(medium.path), index, self._blob, base)
+        self._measured = MeasuredImages(str(medium.path), index, self.images, self._blob)
 
     @classmethod
     def open(
@@ -83,7 +82,10 @@ class Bundle:
         return self._medium.path
 
     def verify_all(self, report: Report | None = None) -> None:
-        """Hash every file and check that images and definitions are those of the index."""
+        """Hash every file, and check that images and definitions are those of the index.
+
+        Layers are unpacked to nowhere, those that a base has too.
+        """
         total, done = sum(file.size for file in self.index.files), 0
         for file in self.index.files:
             for chunk in verified(file.path, f"sha256:{file.sha256}", self._medium.chunks(file.path)):
@@ -92,13 +94,17 @@ class Bundle:
                     report(done, total)
         for service in self.index.services:
             self._check_definition(service)
-            self._check_image(service)
+            self._measured.check(service)
             self.images.check_packages(service, self.sbom(service.name))
+
+    def room(self, services: Collection[str]) -> int:
+        """Return the bytes of disk that loading the images of these services takes; see `MeasuredImages.room`."""
+        return self._measured.room(services)
 
     def image_stream(self, service: str) -> Iterator[bytes]:
         """Yield the service's image as a docker-archive; its id in an engine will be `index.service(service).image`."""
         bundled = self._service(service)
-        return docker_archive(self._blob(bundled.image), self.images.layers(bundled))
+        return docker_archive(self._blob(bundled.image), self._measured.layers(bundled))
 
     def sbom(self, service: str) -> bytes | None:
         """Return the bill of materials of the service's image; None: the bundle has none."""
@@ -151,22 +157,6 @@ class Bundle:
         }
         if (digest := listing_digest(sums)) != service.definition:
             raise DigestMismatchError(prefix, service.definition, digest)
-
-    def _check_image(self, service: BundledService) -> None:
-        """Check the image's own configuration (its machine) and manifest (its blobs) against the index."""
-        try:
-            manifest = json.loads(b"".join(self._blob(service.image_manifest).chunks()))
-            config = json.loads(b"".join(self._blob(service.image).chunks()))
-            blobs = (manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"]))
-            architecture = str(config["architecture"])
-        except (ValueError, LookupError, TypeError) as error:
-            fault = Fault(f"services.{service.name}.image", f"is not an image ({error!r})")
-            raise InvalidIndexError(str(self.path), [fault]) from error
-        if blobs != (service.image, *service.layers):
-            fault = Fault(f"services.{service.name}.manifest", "names other blobs than the index")
-            raise InvalidIndexError(str(self.path), [fault])
-        if architecture != self.index.architecture:
-            raise OtherArchitectureError(f"the image of {service.name}", architecture, self.index.architecture)
 
     def _blob(self, digest: Digest) -> Layer:
         path = blob_path(digest)

@@ -1,7 +1,7 @@
 """Streams an image as a docker-archive, the form that both engines load: blobs as they lie on the medium.
 
 Layers stay compressed, but for those that a delta bundle takes from its base. Each blob's last chunk is held back until
-its digest was compared, so an engine never gets a complete archive with a wrong blob in it.
+it was checked, so an engine never gets a complete archive with a wrong blob in it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from supervisor.edges.bundle.layers import Layer
 from supervisor.values.bundle import blob_path
@@ -28,8 +28,10 @@ def docker_archive(config: Layer, layers: Sequence[Layer]) -> Iterator[bytes]:
     yield _header("manifest.json", len(listing)) + listing + _padding(len(listing)) + bytes(2 * tarfile.BLOCKSIZE)
 
 
-def verified(name: str, expected: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield `chunks`, the last of them only if all together have the digest `expected`.
+def verified(
+    name: str, expected: str, chunks: Iterator[bytes], approve: Callable[[], None] = lambda: None
+) -> Iterator[bytes]:
+    """Yield `chunks`, the last of them only if all together have the digest `expected` and `approve` raises nothing.
 
     Raises DigestMismatchError: when they have not.
     """
@@ -42,6 +44,7 @@ def verified(name: str, expected: str, chunks: Iterator[bytes]) -> Iterator[byte
     digest = f"sha256:{total.hexdigest()}"
     if digest != expected:
         raise DigestMismatchError(name, expected, digest)
+    approve()
     if held:
         yield held
 

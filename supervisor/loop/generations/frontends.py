@@ -5,6 +5,7 @@ from __future__ import annotations
 from supervisor.decisions.traffic import shut_of, with_shut
 from supervisor.loop.generations.allocation import with_frontends
 from supervisor.loop.world import World
+from supervisor.values.listing import listed
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import Instance
@@ -35,5 +36,5 @@ def shut(world: World, instance: Instance) -> None:
     with store.together():
         for wanted, state in unrecorded:
             store.save_instance(wanted, state)
-        text = f"nothing is led to {', '.join(sorted(names))}" if names else "all frontends are open"
+        text = f"nothing is led to {listed(sorted(names), ', ')}" if names else "all frontends are open"
         store.log_event(EventRecord(world.clock.now(), instance.service, "frontends", text))

@@ -14,6 +14,7 @@ from supervisor.ports.engine import Engine
 from supervisor.ports.files import Folders
 from supervisor.ports.store import Store
 from supervisor.values.errors import NoSuchContainerError, ReloadFailedError, StateError
+from supervisor.values.listing import listed
 from supervisor.values.manifest import ServiceDefinition, ServiceManifest, Watch
 from supervisor.values.names import ServiceName
 from supervisor.values.release import InstanceState, Version
@@ -145,7 +146,7 @@ def first_fault(world: World, probes: Iterable[ResolvedProbe], target: ProbeTarg
             break
     telling = asking.results(asked)
     wrong = [result for result in telling or [result for _, result in asked] if not result.is_good]
-    return "; ".join(result.message for result in wrong)
+    return listed(result.message for result in wrong)
 
 
 def revive(world: World, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> None:

@@ -14,6 +14,7 @@ from supervisor.loop.supervision.lost_configuration import AWAITS_CONFIGURATION
 from supervisor.loop.supervision.parts import SupervisionParts, WithParts
 from supervisor.ports.store import Store
 from supervisor.values.errors import RequestError
+from supervisor.values.listing import listed
 from supervisor.values.router import RouterConfig
 from supervisor.values.status import (
     ContainedPackage,
@@ -51,7 +52,7 @@ class Queries(WithParts):
             engine=world.engine.name,
             engine_version=self._parts.startup.engine_wait.version,
             is_ready=bool(services) and all(service.is_ready for service in services),
-            message="; ".join(filter(None, self._messages())),
+            message=listed(filter(None, self._messages())),
             bundle=next((status for status in self.releases() if status.release == current), None),
             services=services,
         )

@@ -354,10 +354,12 @@ class ListBundlesResponse(_message.Message):
     def __init__(self, bundles: _Optional[_Iterable[_Union[Bundle, _Mapping]]] = ...) -> None: ...
 
 class VerifyBundleRequest(_message.Message):
-    __slots__ = ("path",)
+    __slots__ = ("path", "allow_downgrade")
     PATH_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_DOWNGRADE_FIELD_NUMBER: _ClassVar[int]
     path: str
-    def __init__(self, path: _Optional[str] = ...) -> None: ...
+    allow_downgrade: bool
+    def __init__(self, path: _Optional[str] = ..., allow_downgrade: _Optional[bool] = ...) -> None: ...
 
 class ImportBundleRequest(_message.Message):
     __slots__ = ("path", "allow_downgrade")

@@ -14,6 +14,7 @@ from supervisor.surface.cli.exits import InputError
 from supervisor.surface.cli.progress import follow
 
 _path_argument = click.argument("path", type=click.Path())
+_downgrade_option = click.option("--allow-downgrade", is_flag=True, help="Take it even though what runs is newer.")
 
 
 @click.group()
@@ -37,16 +38,17 @@ def list_releases(connection: Connection, as_json: bool) -> None:
 
 @bundle.command()
 @_path_argument
+@_downgrade_option
 @json_option
 @pass_connection
-def verify(connection: Connection, path: str, as_json: bool) -> None:
-    """Check signature and every digest of a bundle; import nothing."""
-    follow(connection.control.verify_bundle(os.path.abspath(path)), as_json=as_json)
+def verify(connection: Connection, path: str, allow_downgrade: bool, as_json: bool) -> None:
+    """Judge a bundle as an import does; import nothing."""
+    follow(connection.control.verify_bundle(os.path.abspath(path), allow_downgrade), as_json=as_json)
 
 
 @bundle.command("import")
 @_path_argument
-@click.option("--allow-downgrade", is_flag=True, help="Take it even though what runs is newer.")
+@_downgrade_option
 @json_option
 @pass_connection
 def import_bundle(connection: Connection, path: str, allow_downgrade: bool, as_json: bool) -> None:

@@ -99,7 +99,7 @@ def history(connection: Connection, service: str | None, limit: int, as_json: bo
 @service_argument
 @click.option("-f", "--follow", is_flag=True, help="Wait for more.")
 @click.option(
-    "-n", "--tail", type=click.IntRange(0, 1000000), default=100, show_default=True, help="How many lines of the past."
+    "-n", "--tail", type=click.IntRange(0, 10000), default=100, show_default=True, help="How many lines of the past."
 )
 @json_option
 @pass_connection

@@ -12,6 +12,7 @@
     │   ├── OtherArchitectureError
     │   ├── SupervisorTooOldError
     │   ├── DigestMismatchError
+    │   ├── LayerRefusedError
     │   ├── MissingFileError
     │   ├── UnlistedFileError
     │   ├── MissingBaseError
@@ -59,6 +60,7 @@ from supervisor.values.errors.bundle import (
     BundleError,
     DigestMismatchError,
     InvalidIndexError,
+    LayerRefusedError,
     MissingBaseError,
     MissingFileError,
     NoMediumError,
@@ -125,6 +127,7 @@ __all__ = [
     "FaultsError",
     "HandoverError",
     "InvalidIndexError",
+    "LayerRefusedError",
     "ManifestError",
     "MissingBaseError",
     "MissingFileError",

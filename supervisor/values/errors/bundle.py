@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from supervisor.values.errors.base import Fault, SupervisorError
+from supervisor.values.listing import listed
 
 
 class BundleError(SupervisorError, word="bundle"):
@@ -48,17 +49,17 @@ class UntrustedBundleError(BundleError, word="untrusted-bundle"):
 
     def __init__(self, path: str, keys: Sequence[str]) -> None:
         tried = (
-            f"no trusted key made its signature (tried {', '.join(keys)})" if keys else "no trusted key is installed"
+            f"no trusted key made its signature (tried {listed(keys, ', ')})" if keys else "no trusted key is installed"
         )
         super().__init__(f"cannot trust {path}: {tried}")
         self.path, self.keys = path, tuple(keys)
 
 
 class InvalidIndexError(BundleError, word="invalid-index"):
-    """The index is signed but has faults; all of them are listed."""
+    """The index is signed but has faults: `faults` has all of them, the message as many as fit."""
 
     def __init__(self, path: str, faults: Sequence[Fault]) -> None:
-        super().__init__(f"cannot accept the index of {path}: {'; '.join(str(fault) for fault in faults)}")
+        super().__init__(f"cannot accept the index of {path}: {listed(faults)}")
         self.path, self.faults = path, tuple(faults)
 
 
@@ -92,6 +93,14 @@ class DigestMismatchError(BundleError, word="digest-mismatch"):
     def __init__(self, name: str, expected: str, actual: str) -> None:
         super().__init__(f"cannot accept {name}: index says {expected}, file is {actual}")
         self.name, self.expected, self.actual = name, expected, actual
+
+
+class LayerRefusedError(BundleError, word="layer-refused"):
+    """A layer of an image unpacks to something else than the index says, or to something that may not be unpacked."""
+
+    def __init__(self, name: str, cause: str) -> None:
+        super().__init__(f"cannot accept {name}: {cause}")
+        self.name, self.cause = name, cause
 
 
 class MissingFileError(BundleError, word="missing-file"):

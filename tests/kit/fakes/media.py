@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from supervisor.ports.media import Bases
@@ -35,6 +35,9 @@ class FakeBundle:
     def verify_all(self, report: Callable[[int, int], None] | None = None) -> None:
         if report:
             report(1, 1)
+
+    def room(self, services: Collection[str]) -> int:
+        return 0
 
     def sbom(self, service: str) -> bytes | None:
         return self.sboms.get(service)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -30,6 +31,17 @@ INDEX = BundleIndex(
 def test_an_index_is_read_as_it_was_written() -> None:
     assert decode(encode(INDEX), "a.iso") == INDEX
     assert encode(decode(encode(INDEX), "a.iso")) == encode(INDEX)
+
+
+def test_what_layers_unpack_to_is_written_and_read() -> None:
+    files = tuple(replace(file, unpacked=16_777_516) if LAYER[7:] in file.path else file for file in INDEX.files)
+    assert decode(encode(replace(INDEX, files=files)), "a.iso").files == files
+
+
+def test_a_key_that_is_there_twice_is_refused() -> None:
+    content = encode(INDEX).replace(b'"release"', b'"release": "9",\n "release"')
+    with pytest.raises(InvalidIndexError, match=r"bundle\.json: has the key 'release' twice"):
+        decode(content, "a.iso")
 
 
 def put(path: str, value: object) -> Callable[[dict[str, Any]], object]:
@@ -73,6 +85,20 @@ LISTED = f"files.{blob_path(LAYER)}"
         (put(f"files|{blob_path(LAYER)}|size", -1), [f"{LISTED}.size: must be between 0 and"]),
         (put(f"files|{blob_path(LAYER)}|sha256", "d" * 64), [f"services.web.layers: {LAYER} is not among the files"]),
         (put("files|oci/../x", {"sha256": "a" * 64, "size": 1}), ["files.oci/../x: must be a plain path below oci or"]),
+        (put(f"files|{blob_path(LAYER)}|unpacked", -1), [f"{LISTED}.unpacked: must be between 0 and"]),
+        (
+            put(f"files|{blob_path(LAYER)}|unpacked", 16_777_517),
+            [f"{LISTED}.unpacked: is 16777517, which 3 bytes of a layer never come to"],
+        ),
+        (put(f"files|{blob_path(IMAGE)}|size", 1048577), ["services.web.image: has 1048577 bytes, more than 1048576"]),
+        (
+            put("files|services/web/x", {"sha256": "a" * 64, "size": 16_777_217}),
+            ["files: definitions have 16777217 bytes together, more than 16777216"],
+        ),
+        (put("services|web|layers", []), ["services.web.layers: must have at least 1 item"]),
+        (put("services|web|layers", [LAYER] * 65), ["services.web.layers: must have at most 64 items"]),
+        (put("services", {f"s{n}": {} for n in range(65)}), ["services: must have at most 64 entries"]),
+        (put("files", {f"oci/{n}": {} for n in range(4097)}), ["files: must have at most 4096 entries"]),
         (lambda document: document.pop("release"), ["release: is missing"]),
         (lambda document: document.pop("files"), ["files: is missing"]),
         (

@@ -23,6 +23,7 @@ from supervisor.values.errors import (
     BundleError,
     DigestMismatchError,
     InvalidIndexError,
+    LayerRefusedError,
     MissingBaseError,
     MissingFileError,
     NotABundleError,
@@ -35,6 +36,7 @@ from supervisor.values.errors import (
     UnsupportedFormatError,
     UntrustedBundleError,
 )
+from tests.kit.forgery import iso
 from tests.unit.bundle.bundle_workshop import Sources, Workshop, sha256
 
 pytestmark = pytest.mark.programs  # xorriso writes the bundles
@@ -245,6 +247,65 @@ def test_an_unlisted_file_and_a_missing_one_are_refused(workshop: Workshop) -> N
     (workshop.folder / "variant/services/beta/manifest.yaml").unlink()
     with pytest.raises(MissingFileError, match=r"services/beta/manifest\.yaml"):
         Bundle.open(workshop.variant({"services/beta/manifest.yaml": None}), workshop.trusted)
+
+
+def test_two_files_with_one_path_are_refused(workshop: Workshop) -> None:
+    """Other readers take the first, or the last."""
+    path = workshop.variant({"services/alpha/one": b"1", "services/alpha/two": b"2"})
+    image = bytearray(path.read_bytes())
+    entry = next(entry for entry in iso.records(image) if entry.path == "services/alpha/two")
+    place = next(at for kind, at, _ in iso.entries(image, entry) if kind == b"NM")
+    image[place + 5 : place + 8] = b"one"
+    path.write_bytes(image)
+    with pytest.raises(NotABundleError, match="two files have one path"):
+        Bundle.open(path, workshop.trusted)
+
+
+def test_a_link_is_no_file_though_it_is_listed_as_an_empty_one(workshop: Workshop) -> None:
+    index = workshop.index()
+    index["files"]["services/alpha/link"] = {"sha256": sha256(b""), "size": 0}
+    (workshop.folder / "variant/services/alpha").mkdir(parents=True)
+    (workshop.folder / "variant/services/alpha/link").symlink_to("manifest.yaml")
+    with pytest.raises(NotABundleError, match="neither a file nor a folder"):
+        Bundle.open(workshop.variant({}, index=index), workshop.trusted)
+
+
+def test_the_room_of_images_is_what_stays_and_what_passes(workshop: Workshop) -> None:
+    with Bundle.open(workshop.build(), workshop.trusted) as bundle:
+        files = {file.path.rpartition("/")[2]: file for file in bundle.index.files}
+        alpha, beta = bundle.index.services
+        size = {layer: files[layer[7:]].size for service in (alpha, beta) for layer in service.layers}
+        room = {layer: files[layer[7:]].unpacked or 0 for layer in size}
+        assert bundle.room([]) == 0
+        assert bundle.room(["alpha"]) == sum(2 * room[layer] + size[layer] for layer in alpha.layers)
+        both = sum(room.values()) + max(sum(room[layer] + size[layer] for layer in s.layers) for s in (alpha, beta))
+        assert bundle.room(["alpha", "beta"]) == both
+
+
+def test_the_room_of_an_older_bundle_is_known_once_it_was_read(workshop: Workshop) -> None:
+    with Bundle.open(workshop.build(), workshop.trusted) as bundle:
+        stated = bundle.room(["alpha", "beta"])
+    index = workshop.index()
+    for file in index["files"].values():
+        file.pop("unpacked", None)
+    with Bundle.open(workshop.variant({}, index=index), workshop.trusted) as bundle:
+        assert bundle.room(["alpha", "beta"]) < stated
+        bundle.verify_all()
+        assert bundle.room(["alpha", "beta"]) == stated
+
+
+def test_a_layer_that_says_less_than_it_is_ends_in_the_middle_of_the_stream(workshop: Workshop) -> None:
+    workshop.write_image("alpha", (random.Random(1).randbytes(3 * CHUNK),))
+    index = workshop.index()
+    (layer,) = index["services"]["alpha"]["layers"]
+    index["files"][f"oci/blobs/{layer.replace(':', '/')}"]["unpacked"] = CHUNK
+    with Bundle.open(workshop.variant({}, index=index), workshop.trusted) as bundle:
+        received: list[int] = []
+        with pytest.raises(LayerRefusedError, match="it unpacks to more than 1048576 bytes"):
+            received.extend(len(chunk) for chunk in bundle.image_stream("alpha"))
+        assert sum(received) <= 2 * CHUNK
+        with pytest.raises(LayerRefusedError):
+            bundle.verify_all()
 
 
 def set_(path: str, value: Any) -> Callable[[Any], None]:

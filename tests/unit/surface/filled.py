@@ -249,7 +249,7 @@ class FilledControl:
         self._given()
         return (CURRENT, OTHER)
 
-    def verify_bundle(self, path: str) -> Iterator[Progress]:
+    def verify_bundle(self, path: str, allow_downgrade: bool = False) -> Iterator[Progress]:
         return self._operation()
 
     def import_bundle(self, path: str, allow_downgrade: bool) -> Iterator[Progress]:

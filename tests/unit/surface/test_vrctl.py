@@ -353,7 +353,7 @@ def test_paths_are_made_absolute(control: FakeControl, run: Run) -> None:
     run("bundle", "verify", "x.iso")
     run("bundle", "import", "../x.iso")
     assert control.calls == [
-        ("verify_bundle", os.path.abspath("x.iso")),
+        ("verify_bundle", os.path.abspath("x.iso"), False),
         ("import_bundle", os.path.abspath("../x.iso"), False),
     ]
 
@@ -549,7 +549,7 @@ def test_interrupting_ends_quietly(
     finally:
         process.kill()
         process.communicate()
-    assert (process.returncode, errors) == (130, b"")
+    assert (process.returncode, errors.decode()) == (130, "")
     eventually(lambda: control.open_streams == 0)
 
 

@@ -15,6 +15,7 @@ FIRST_BYTES = 16 << 20
 MOST_SERVICES, MOST_LAYERS, MOST_LISTED = 64, 64, 4096  # per bundle, service and bundle
 LARGEST_READ = 1 << 20  # bytes of a file that is held in memory: configurations and manifests of images
 LARGEST_DEFINITIONS = 16 << 20  # bytes of all definitions together
+LARGEST_LAYER = 256 << 20  # bytes of a layer where it is a difference, or the base of one: both are in memory
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 from collections.abc import Iterator
@@ -10,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from supervisor.edges.bundle import differences
-from supervisor.edges.bundle.index import LARGEST_LAYER
 from supervisor.edges.bundle.layers import unpacked
 from supervisor.edges.bundle.reader import Bundle
-from supervisor.values.bundle import BundledService, LayerPatch, blob_path
+from supervisor.values.bundle import LARGEST_LAYER, BundledService, LayerPatch, blob_path
 from supervisor.values.errors import BundleBuildError
 from supervisor.values.names import Digest
 
@@ -62,7 +60,7 @@ class NewLayers:
     def _difference(self, service: str, blob: Digest, digest: Digest, former: Digest) -> NewLayer | None:
         assert self._base is not None
         packed = self._place(blob).read_bytes()
-        content = gzip.decompress(packed)
+        content = b"".join(unpacked(blob_path(blob), iter([packed])))
         layer = self._base.layer(service, former)
         before = b"".join(unpacked(str(former), layer.chunks()))
         if max(len(content), len(before)) > LARGEST_LAYER:

@@ -24,6 +24,7 @@ from supervisor.edges.bundle.directories import is_plain
 from supervisor.values.bundle import (
     FORMAT,
     LARGEST_DEFINITIONS,
+    LARGEST_LAYER,
     LARGEST_READ,
     MOST_LAYERS,
     MOST_LISTED,
@@ -38,7 +39,6 @@ from supervisor.values.bundle import (
 from supervisor.values.errors import Fault, InvalidIndexError, UnsupportedFormatError
 from supervisor.values.names import Digest, ServiceName
 
-LARGEST_LAYER = 256 << 20  # bytes that a layer may unpack to, where it is a difference: it is made in memory
 _FOLDERS = ("oci", "services")
 
 

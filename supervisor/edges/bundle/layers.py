@@ -12,15 +12,20 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
+from supervisor.values.bundle import LARGEST_LAYER
 from supervisor.values.errors import BundleError, DigestMismatchError
 from supervisor.values.names import Digest
 
-MOST_UNPACKED = 1 << 30  # bytes of one layer
 _STEP = 1 << 20
+_BUFFER = 64 * tarfile.BLOCKSIZE
 _STATUS, _STATUS_FOLDER = "var/lib/dpkg/status", "var/lib/dpkg/status.d"
 _LARGEST_STATUS = 16 << 20  # bytes, of all such files of a layer
+_MOST_ENTRIES = 50_000
+_LARGEST_HEADER = 1 << 16  # bytes of a header that extends another one (a long name, say): it is read into memory
+_EXTENSIONS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME)
+_EXTENDING = frozenset({*_EXTENSIONS, tarfile.GNUTYPE_LONGLINK, tarfile.GNUTYPE_SPARSE})
 _REMOVED, _EMPTIED = ".wh.", ".wh..wh..opq"  # whiteouts: OCI image specification, layer.md
 
 Recorded = tuple[str, str, str]
@@ -60,7 +65,7 @@ class LayerRecords:
 def unpacked(name: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the tar of a layer, which may be compressed with gzip.
 
-    Raises BundleError: when it is damaged, or unpacks to more than MOST_UNPACKED.
+    Raises BundleError: when it is damaged, or unpacks to more than LARGEST_LAYER.
     """
     first = next(chunks, b"")
     if not first.startswith(b"\x1f\x8b"):
@@ -77,9 +82,12 @@ def records(name: str, expected: Digest, chunks: Iterator[bytes]) -> LayerRecord
     stream = ChunkReader(chunks)
     found = LayerRecords()
     try:
-        with tarfile.open(fileobj=stream, mode="r|", bufsize=64 * tarfile.BLOCKSIZE) as archive:  # type: ignore[call-overload]
+        with tarfile.open(fileobj=stream, mode="r|", bufsize=_BUFFER, tarinfo=_Header) as archive:  # type: ignore[call-overload]
             room = _LARGEST_STATUS
-            for member in archive:
+            for number, member in enumerate(archive):
+                archive.members.clear()  # it would remember all of them
+                if number >= _MOST_ENTRIES:
+                    raise BundleError(f"cannot accept {name}: it has more than {_MOST_ENTRIES} entries")
                 path = posixpath.normpath("/" + member.name).lstrip("/")
                 folder, _, base = path.rpartition("/")
                 if base == _EMPTIED:
@@ -140,6 +148,17 @@ class ChunkReader:
         return True
 
 
+class _Header(tarfile.TarInfo):
+    """A header of a tar, of which none may be large or unusual: those that extend others are read into memory."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        header = super().frombuf(buf, encoding, errors)
+        if header.type in _EXTENDING and not 0 <= header.size <= _LARGEST_HEADER:
+            raise BundleError(f"cannot accept a layer: a header of its tar has {header.size} bytes")
+        return header
+
+
 def _recorded(status: bytes) -> tuple[Recorded, ...]:
     """Return the packages of a status file that are installed; a paragraph without Status is one that is."""
     found = []
@@ -177,6 +196,6 @@ def _bounded(name: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
     total = 0
     for chunk in chunks:
         total += len(chunk)
-        if total > MOST_UNPACKED:
-            raise BundleError(f"cannot unpack {name}: it has more than {MOST_UNPACKED >> 20} MiB")
+        if total > LARGEST_LAYER:
+            raise BundleError(f"cannot unpack {name}: it has more than {LARGEST_LAYER >> 20} MiB")
         yield chunk

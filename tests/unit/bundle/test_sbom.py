@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tarfile
 from typing import Any
 
 import pytest
@@ -125,6 +126,25 @@ def test_a_layer_that_is_not_what_the_image_says_is_refused() -> None:
     for broken, message in ((packed[:-9], "it ends early"), (packed[:20] + b"\xff" * 99, "cannot unpack one")):
         with pytest.raises(BundleError, match=message):
             b"".join(unpacked("one", iter([broken])))
+
+
+def test_a_tar_that_takes_too_much_is_refused() -> None:
+    """The one who signs may err, or have lost the key: an import must not take the router's memory."""
+    name = tarfile.TarInfo("a")
+    name.type, name.size = tarfile.GNUTYPE_LONGNAME, 1 << 30
+    for layer, message in (
+        (name.tobuf() + bytes(1024), "a header of its tar has 1073741824 bytes"),
+        (tarfile.TarInfo(f"{STATUS}big").tobuf() * 50_001 + bytes(1024), "more than 50000 entries"),
+    ):
+        with pytest.raises(BundleError, match=message):
+            records("it", Digest("sha256:0"), iter([layer]))
+    large = tarfile.TarInfo(f"{STATUS}large")
+    large.size = 1 << 30
+    with pytest.raises(BundleError, match="its records of packages are larger than any"):
+        records("it", Digest("sha256:0"), iter([large.tobuf()]))
+    with pytest.raises(BundleError, match="it has more than 256 MiB"):
+        for _ in unpacked("it", iter([bytes(1 << 20)] * 257)):
+            pass
 
 
 def test_records_of_layers_are_laid_on_each_other() -> None:

@@ -67,7 +67,7 @@ class MeasuredImages:
     def _metered(self, blob: Digest, layer: Layer) -> Layer:
         file = self._index.file(blob_path(blob))
         stated = file.unpacked if file else None
-        name = blob_path(blob)
+        name = blob_path(blob) if file else f"layer {layer.digest}"
         # What a base or a difference gives is not compressed: it cannot grow but by the room of its entries.
         limit = file.most_unpacked if file else max(most_unpacked(0), layer.size // BLOCK * (BLOCK + ENTRY_BYTES))
 

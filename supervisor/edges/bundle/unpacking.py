@@ -32,6 +32,41 @@ class Unpacked:
     diff_id: Digest
 
 
+class Inflater:
+    """Unpacks a gzip file of one member or several (RFC 1952, 2.2), in pieces of bounded length."""
+
+    def __init__(self) -> None:
+        self._members = 0
+        self._decoder = zlib.decompressobj(_AS_GZIP)
+
+    @property
+    def is_whole(self) -> bool:
+        """True if what was fed ends with a member."""
+        return self._decoder.eof
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield what the next bytes come to. Raises zlib.error, LayerFormError: they are no such file."""
+        for start in range(0, len(data), _BITE):
+            rest = data[start : start + _BITE]
+            while rest:
+                if self._decoder.eof:
+                    self._members += 1
+                    if self._members > _MOST_MEMBERS:
+                        raise LayerFormError(f"it has more than {_MOST_MEMBERS} gzip members")
+                    self._decoder = zlib.decompressobj(_AS_GZIP)
+                yield from self._member(rest)
+                rest = self._decoder.unused_data
+
+    def _member(self, data: bytes) -> Iterator[bytes]:
+        """Yield what the data come to, up to the end of the member."""
+        while True:
+            piece = self._decoder.decompress(data, _PIECE)
+            data = self._decoder.unconsumed_tail
+            yield piece
+            if self._decoder.eof or (not data and len(piece) < _PIECE):
+                return
+
+
 class UnpackMeter:
     """Feed it a layer's bytes as they lie on the medium, then call `finish`.
 
@@ -45,8 +80,7 @@ class UnpackMeter:
         self._length = 0
         self._head = b""  # until it shows how the layer is compressed
         self._is_plain: bool | None = None
-        self._members = 0
-        self._decoder = zlib.decompressobj(_AS_GZIP)
+        self._inflater = Inflater()
         self._fault = ""
 
     def feed(self, chunk: bytes) -> None:
@@ -73,7 +107,8 @@ class UnpackMeter:
         if self._is_plain:
             self._take(chunk)
         else:
-            self._inflate(chunk)
+            for piece in self._inflater.feed(chunk):
+                self._take(piece)
 
     def finish(self) -> Unpacked:
         """Return what the layer comes to.
@@ -81,7 +116,7 @@ class UnpackMeter:
         Raises LayerRefusedError: it is compressed in a way that not all engines know, damaged, or no archive that may
         be unpacked.
         """
-        is_whole = self._is_plain or (self._decoder.eof and self._is_plain is not None)
+        is_whole = self._is_plain or (self._inflater.is_whole and self._is_plain is not None)
         try:
             if self._fault or not is_whole:
                 raise LayerFormError(self._fault or "it ends in the middle")
@@ -94,26 +129,6 @@ class UnpackMeter:
     def _room(self) -> int:
         return self._length + self._scan.entries * ENTRY_BYTES
 
-    def _inflate(self, data: bytes) -> None:
-        while data:
-            if self._decoder.eof:
-                self._members += 1
-                if self._members > _MOST_MEMBERS:
-                    raise LayerFormError(f"it has more than {_MOST_MEMBERS} gzip members")
-                self._decoder = zlib.decompressobj(_AS_GZIP)
-            data = self._inflate_member(data)
-
-    def _inflate_member(self, data: bytes) -> bytes:
-        """Unpack until the data or the member ends; return what comes after the member."""
-        while True:
-            piece = self._decoder.decompress(data, _PIECE)
-            data = self._decoder.unconsumed_tail
-            self._take(piece)
-            if self._decoder.eof:
-                return self._decoder.unused_data
-            if not data and len(piece) < _PIECE:
-                return b""
-
     def _take(self, piece: bytes) -> None:
         self._length += len(piece)
         self._digest.update(piece)
@@ -125,6 +140,5 @@ class UnpackMeter:
 def metered(chunks: Iterable[bytes], meter: UnpackMeter) -> Iterator[bytes]:
     """Yield the chunks of a layer, each after the meter has seen what it unpacks to. Raises LayerRefusedError."""
     for chunk in chunks:
-        for start in range(0, len(chunk), _BITE):
-            meter.feed(chunk[start : start + _BITE])
+        meter.feed(chunk)
         yield chunk

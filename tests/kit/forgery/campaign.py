@@ -56,7 +56,7 @@ def main() -> int:
                 wrong += bool(trial.faults)
                 for fault in trial.faults:
                     print(f"{trial.name}: {fault}", flush=True)
-                if options.only:
+                if options.only and len(numbers) < 10:
                     print(trial, flush=True)
     print(f"seed {options.seed}, {sum((accepted + refused).values())} mutated bundles, {wrong} with faults")
     print(f"slowest {slowest:.2f} s, memory grew by {largest / 1e6:.0f} MB at most, besides {READER_BYTES >> 20} MiB")

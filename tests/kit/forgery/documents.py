@@ -92,7 +92,7 @@ def template(draft: Draft, chance: random.Random) -> bytes:
         draft.drop(f"services/{ALPHA}/templates/daemon.conf.j2")
         draft.define(ALPHA, "templates/other.j2", b"x")
     else:
-        draft.define(ALPHA, "templates/daemon.conf.j2", b"\xff\xfe\xfd")
+        draft.define(ALPHA, "templates/daemon.conf.j2", chance.choice([b"\xff\xfe\xfd", b"{% if %}", b"{{ x"]))
     return draft.iso()
 
 

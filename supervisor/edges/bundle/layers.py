@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
+from supervisor.edges.bundle.tar_scan import LayerFormError
+from supervisor.edges.bundle.unpacking import Inflater
 from supervisor.values.bundle import LARGEST_LAYER
 from supervisor.values.errors import BundleError, DigestMismatchError
 from supervisor.values.names import Digest
 
-_STEP = 1 << 20
 _BUFFER = 64 * tarfile.BLOCKSIZE
 _STATUS, _STATUS_FOLDER = "var/lib/dpkg/status", "var/lib/dpkg/status.d"
 _LARGEST_STATUS = 16 << 20  # bytes, of all such files of a layer
@@ -179,16 +180,13 @@ def _again(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _inflated(name: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    inflater = zlib.decompressobj(wbits=31)
-    for chunk in chunks:
-        rest = chunk
-        while rest and not inflater.eof:
-            try:
-                yield inflater.decompress(rest, _STEP)
-            except zlib.error as error:
-                raise BundleError(f"cannot unpack {name}: {error}") from error
-            rest = inflater.unconsumed_tail
-    if not inflater.eof:
+    inflater = Inflater()
+    try:
+        for chunk in chunks:
+            yield from inflater.feed(chunk)
+    except (zlib.error, LayerFormError) as error:
+        raise BundleError(f"cannot unpack {name}: {error}") from error
+    if not inflater.is_whole:
         raise BundleError(f"cannot unpack {name}: it ends early")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from itertools import combinations, permutations
 
+from supervisor.values.listing import listed
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.state import (
@@ -277,5 +278,5 @@ def _common_claim(first: ResolvedFrontend, second: ResolvedFrontend, *, is_same_
             if first.port == first.inside_port and second.port == second.inside_port:
                 return f"port {first.port}/{first.protocol}"  # two daemons cannot both listen there
             if shared := sorted(set(first.interfaces) & set(second.interfaces)):
-                return f"port {first.port}/{first.protocol} on {', '.join(shared)}"
+                return f"port {first.port}/{first.protocol} on {listed(shared, ', ')}"
     return None

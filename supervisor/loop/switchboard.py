@@ -19,6 +19,7 @@ from supervisor.decisions.traffic import (
 from supervisor.loop.fairness import Fairness
 from supervisor.ports.network import Connections, Traffic
 from supervisor.values.errors import NetworkError, RequestError
+from supervisor.values.listing import listed
 from supervisor.values.names import ServiceName
 from supervisor.values.release import InstanceState
 from supervisor.values.state import Instance
@@ -237,4 +238,4 @@ class Switchboard:
     def _refuse_conflicts(wanted: Mapping[ServiceName, Serving]) -> None:
         conflicting = conflicts(tuple(serving.active for serving in wanted.values() if serving.active))
         if conflicting:
-            raise RequestError("cannot serve: " + "; ".join(str(conflict) for conflict in conflicting))
+            raise RequestError("cannot serve: " + listed(conflicting))

@@ -7,12 +7,12 @@ may be called from any thread. Unless a method says otherwise an equal call may 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from supervisor.values.handover import Handover, Step
-from supervisor.values.names import Digest, ServiceName
+from supervisor.values.names import Digest, ImageId, ServiceName
 from supervisor.values.release import InstanceState, Release, Version
 from supervisor.values.state import Instance
 from supervisor.values.status import EventRecord, HandoverRecord
@@ -154,6 +154,19 @@ class Releases(Protocol):
         """Record that the medium at `path` was imported when it had this fingerprint."""
 
 
+class Sboms(Protocol):
+    """Bills of materials of images."""
+
+    def save_sbom(self, image: ImageId, document: bytes) -> None:
+        """Record the bill of materials of an image, in the place of an earlier one."""
+
+    def sbom(self, image: ImageId) -> bytes | None:
+        """Return the bill of materials of an image; None: none was recorded, or it was lost."""
+
+    def remove_sboms(self, kept: Collection[ImageId]) -> None:
+        """Remove those of all images but the kept ones."""
+
+
 class Configuration(Protocol):
     """The router's configuration in the form of the intake (JSON, with secrets), and the commands it came from."""
 
@@ -219,5 +232,5 @@ class Audit(Protocol):
         """Return events with an id greater than `after` (0: all), each with its id, oldest first."""
 
 
-class Store(StoreFile, Generations, Journal, DesiredVersions, Releases, Configuration, Counts, Audit, Protocol):
+class Store(StoreFile, Generations, Journal, DesiredVersions, Releases, Sboms, Configuration, Counts, Audit, Protocol):
     """The whole store. Take the protocol of one subject where that is enough."""

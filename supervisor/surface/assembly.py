@@ -7,10 +7,13 @@ import os
 import stat
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from supervisor.decisions.release_identity import identity_of_index
 from supervisor.edges.catalog.definition import definition_from_files
 from supervisor.edges.engine import make_engine
 from supervisor.edges.engine.choice import choose, leaving, record
@@ -41,13 +44,18 @@ from supervisor.loop.supervision.supervision import Supervision
 from supervisor.loop.switchboard import Switchboard
 from supervisor.loop.world import Kernel, Seams, World
 from supervisor.ports.engine import Engine
-from supervisor.ports.media import OpenedBundle
+from supervisor.ports.media import Bases, OpenedBundle
 from supervisor.ports.system import Clock
 from supervisor.values.bounds import Bounds
-from supervisor.values.errors import Fault, MissingBaseError, NotRootError
+from supervisor.values.errors import BundleError, Fault, MissingBaseError, NotRootError
 from supervisor.values.intake import Taken
+from supervisor.values.packages import Package
 from supervisor.values.router import RouterConfig
 from supervisor.values.settings import Settings
+
+if TYPE_CHECKING:
+    from supervisor.edges.bundle.layers import LayerSource
+    from supervisor.edges.bundle.reader import Bundle
 
 
 class SystemClock:
@@ -64,33 +72,60 @@ class SystemClock:
 
 
 class TrustedMedia:
-    """Satisfies `ports.media.Media`: bundles signed by a key in the trusted folder."""
+    """Satisfies `ports.media.Media`: bundles signed by a key in the trusted folder.
 
-    def __init__(self, trusted_keys: Path) -> None:
-        self._trusted_keys = trusted_keys
+    Layers that a delta takes from the engine are kept in `folder` while it is open.
+    """
 
-    def open(self, path: str, source_of: Callable[[str], str | None]) -> OpenedBundle:
+    def __init__(self, trusted_keys: Path, folder: Path) -> None:
+        self._trusted_keys, self._folder = trusted_keys, folder
+
+    def open(self, path: str, bases: Bases) -> OpenedBundle:
+        return self._open(path, bases, frozenset({path}))
+
+    def _open(self, path: str, bases: Bases, opened: frozenset[str]) -> Bundle:
         # Opened seldom, and what checks signatures and reads media is a tenth of the daemon's memory.
         from supervisor.edges.bundle.reader import Bundle  # noqa: PLC0415
 
         try:
             return Bundle.open(Path(path), self._trusted_keys)
         except MissingBaseError as error:
-            source = source_of(error.base)
-            if source is None or not Path(source).exists():
-                raise
-        base = Bundle.open(Path(source), self._trusted_keys)
+            base = self._base(error, bases, opened)
         try:
             return Bundle.open(Path(path), self._trusted_keys, base=base)
         except BaseException:
             base.close()
             raise
 
+    def _base(self, wanted: MissingBaseError, bases: Bases, opened: frozenset[str]) -> LayerSource:
+        """Return the layers of the wanted release, from a medium or else from the engine.
+
+        A base may be a delta itself: `opened` are the media on the way here. Raises MissingBaseError: none has them.
+        """
+        from supervisor.edges.bundle.engine_layers import EngineLayers  # noqa: PLC0415
+
+        for source in bases.media(wanted.base):
+            if source not in opened:
+                with suppress(BundleError):
+                    bundle = self._open(source, bases, opened | {source})
+                    if identity_of_index(bundle.index) == wanted.identity:
+                        return bundle
+                    bundle.close()
+        found = bases.identity(wanted.base)
+        if found != wanted.identity:
+            raise MissingBaseError(wanted.release, wanted.base, wanted.identity, found)
+        return EngineLayers(partial(bases.image, wanted.base), self._folder)
+
     def fingerprint(self, path: str) -> str | None:
         file = Path(path).stat() if Path(path).exists() else None
         if file is None or not stat.S_ISREG(file.st_mode):
             return None
         return f"{file.st_dev}:{file.st_ino}:{file.st_size}:{file.st_mtime_ns}"
+
+    def packages(self, sbom: bytes, service: str) -> tuple[Package, ...]:
+        from supervisor.edges.bundle.sbom import read_packages  # noqa: PLC0415
+
+        return read_packages(sbom, service)
 
 
 class LocalIntake:
@@ -168,7 +203,7 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
         switchboard=Switchboard(traffic, connections, Fairness(shares)),
         seams=Seams(fault_points or NO_FAULTS),
     )
-    library = Library(world, TrustedMedia(settings.trusted_keys))
+    library = Library(world, TrustedMedia(settings.trusted_keys, settings.state_dir))
     watch = MediaWatcher(settings.media, settings.media_folder)
     intake = LocalIntake(settings, ReleaseBounds(store, store, definition_from_files))
     supervision = Supervision(world, library, intake, digest, watch, move=engine)

@@ -12,7 +12,7 @@ import click
 from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.build import build_bundle
 from supervisor.edges.bundle.reader import Bundle
-from supervisor.edges.catalog import definition_from_files
+from supervisor.edges.catalog.definition import definition_from_files
 from supervisor.loop.generations.ceiling import refuse_release_over_ceiling
 from supervisor.surface.settings_file import read_settings
 from supervisor.values.errors import BundleError, FaultsError
@@ -52,20 +52,17 @@ def build(
     if base and not trusted_keys:
         raise click.UsageError("--base needs --trusted-keys")
     try:
-        base_index = None
-        if base and trusted_keys:
-            with Bundle.open(base, trusted_keys) as opened:
-                base_index = opened.index
-        index = build_bundle(
-            images,
-            services,
-            release,
-            _time(created),
-            key=key,
-            output=output,
-            supervisor_minimum=supervisor_minimum,
-            base=base_index,
-        )
+        with ExitStack() as bundles:
+            index = build_bundle(
+                images,
+                services,
+                release,
+                _time(created),
+                key=key,
+                output=output,
+                supervisor_minimum=supervisor_minimum,
+                base=bundles.enter_context(Bundle.open(base, trusted_keys)) if base and trusted_keys else None,
+            )
     except BundleError as error:
         raise click.ClickException(str(error)) from error
     click.echo(
@@ -79,7 +76,7 @@ def build(
 @click.option("--base", type=_FILE, help="The bundle that a delta leaves layers out of.")
 @click.option("--config", type=_FILE, help="Settings of a router: is the bundle within its ceiling, too?")
 def verify(path: Path, trusted_keys: Path, base: Path | None, config: Path | None) -> None:
-    """Check the signature and every file of a bundle (a file or a block device)."""
+    """Check the signature, every file, image and manifest of a bundle (a file or a block device)."""
     try:
         settings = read_settings(config) if config else None
         with ExitStack() as bundles:
@@ -87,8 +84,8 @@ def verify(path: Path, trusted_keys: Path, base: Path | None, config: Path | Non
             opened = bundles.enter_context(Bundle.open(path, trusted_keys, base=known))
             opened.verify_all()
             index, signer = opened.index, opened.signer
+            read = [definition_from_files(one.name, opened.definition(one.name)) for one in index.services]
             if settings:
-                read = [definition_from_files(one.name, opened.definition(one.name)) for one in index.services]
                 refuse_release_over_ceiling(settings.ceiling, index.release, read)
     except (BundleError, FaultsError) as error:
         raise click.ClickException(str(error)) from error

@@ -22,11 +22,14 @@ from typing import Protocol
 
 from supervisor.values.handover import NO_WAIVER, Waiver
 from supervisor.values.status import (
+    ContainedPackage,
     EventRecord,
     HandoverRecord,
+    PackageChange,
     PlannedStep,
     Progress,
     ReleaseStatus,
+    ServiceSbom,
     SupervisorStatus,
 )
 
@@ -86,11 +89,20 @@ class ReleaseOperations(Protocol):
     def releases(self) -> tuple[ReleaseStatus, ...]:
         """Return the imported releases; empty before the first."""
 
-    def verify_bundle(self, path: str) -> Iterator[Progress]:
-        """Check the signature and every digest of a bundle, and import nothing."""
+    def verify_bundle(self, path: str, allow_downgrade: bool = False) -> Iterator[Progress]:
+        """Judge a bundle as an import does, and import nothing."""
 
     def import_bundle(self, path: str, allow_downgrade: bool) -> Iterator[Progress]:
         """Verify a bundle and load its images into the engine. A release that is there already is not loaded again."""
+
+    def sboms(self, release: str) -> Iterator[ServiceSbom]:
+        """Yield the bills of materials of a release: one that was imported, or with a slash, the path of a bundle."""
+
+    def diff_releases(self, former: str, later: str) -> tuple[PackageChange, ...]:
+        """Return the packages that differ between two releases, each named as for `sboms`."""
+
+    def find_package(self, package: str) -> tuple[ContainedPackage, ...]:
+        """Return where a package, binary or source, with `*` and `?` as wildcards, is in what is alive."""
 
     def prune_releases(self) -> tuple[str, ...]:
         """Forget the releases that nothing runs or may roll back to; return their names."""
@@ -173,6 +185,9 @@ METHODS = (
     Method("verify_bundle", "VerifyBundle", Right.OPERATE),  # reads any path of the router
     Method("import_bundle", "ImportBundle", Right.OPERATE),
     Method("prune_releases", "PruneBundles", Right.OPERATE),
+    Method("sboms", "ReadSboms", Right.OPERATE),  # opens any path of the router
+    Method("diff_releases", "DiffBundles", Right.OPERATE),
+    Method("find_package", "FindPackage", Right.VIEW),
     Method("show_config", "GetConfig", Right.VIEW),
     Method("apply_config", "ApplyConfig", Right.OPERATE),
     Method("diff_config", "DiffConfig", Right.VIEW),

@@ -20,6 +20,7 @@ from supervisor.surface.api.server import ApiServer
 from supervisor.surface.assembly import assemble
 from supervisor.surface.console import ConsoleServer
 from supervisor.surface.heap import share_one_arena
+from supervisor.surface.last_net import crashed, unforeseen
 from supervisor.surface.log_format import configure_logging
 from supervisor.surface.metrics import MetricsServer
 from supervisor.surface.notify import Notifier
@@ -154,4 +155,9 @@ def main() -> None:
         cli()
     except SupervisorError as error:
         click.echo(f"error: {' '.join(str(error).split())}", err=True)
+        sys.exit(1)
+    except Exception as error:
+        is_logging = logging.getLogger().hasHandlers()  # the daemon is; a tool beside it has the system log only
+        line = unforeseen(error, "cannot go on") if is_logging else crashed("vr-supervisor", error)
+        click.echo(f"error: {line}", err=True)
         sys.exit(1)

@@ -34,7 +34,7 @@ class Allowance:
 
 ISOLATED = Allowance(
     memory_bytes=512 << 20,
-    pids=256,
+    pids=640,
     nofile=20_000,
     cpu_weight=100,
     syscalls=("timer_create", "timer_delete", "timer_settime"),
@@ -47,7 +47,7 @@ ROUTER = Allowance(
     devices=("/dev/net/tun",),
     root=True,
     memory_bytes=128 << 20,
-    pids=64,
+    pids=320,
     nofile=4096,
     cpu=2.0,
     cpu_weight=400,

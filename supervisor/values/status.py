@@ -106,6 +106,47 @@ class ReleaseStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceSbom:
+    """The bill of materials of a service's image, as it came in the bundle (CycloneDX, JSON); empty: it has none."""
+
+    service: str
+    version: str
+    image: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackageChange:
+    """A Debian package whose version differs between two releases, in the images of `services`.
+
+    `former` or `later` is None where it is missing. The CVE ids are those that the changelog of one version names and
+    that of the other does not.
+    """
+
+    package: str
+    former: str | None
+    later: str | None
+    services: tuple[str, ...]
+    fixed: tuple[str, ...]
+    reopened: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ContainedPackage:
+    """A Debian package in the image of a generation that is alive.
+
+    `package` and `package_version` are None where the image's bundle has no bill of materials: nothing is known then.
+    """
+
+    service: str
+    version: str
+    generation: int
+    state: str  # of the generation: candidate, active, former
+    package: str | None
+    package_version: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class SupervisorStatus:
     """The supervisor as it is now, with all services that a release has brought."""
 

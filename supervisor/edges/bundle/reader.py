@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 import supervisor
+from supervisor.decisions.release_identity import identity_of_index
 from supervisor.edges.bundle import index as index_file
 from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.definition import definition_digest, listing_digest
+from supervisor.edges.bundle.images import BundledImages
+from supervisor.edges.bundle.layers import Layer, LayerSource
+from supervisor.edges.bundle.measured_images import MeasuredImages
 from supervisor.edges.bundle.medium import Medium
 from supervisor.edges.bundle.stream import docker_archive, verified
 from supervisor.values.bundle import BundledService, BundleIndex, blob_path
 from supervisor.values.errors import (
     DigestMismatchError,
-    Fault,
-    InvalidIndexError,
     MissingBaseError,
     MissingFileError,
     NotABundleError,
@@ -32,7 +34,7 @@ from supervisor.values.errors import (
 from supervisor.values.names import Digest
 
 INDEX, SIGNATURE = "bundle.json", "bundle.json.sig"
-_LARGEST_INDEX = 8 << 20
+_LARGEST_INDEX = 2 << 20
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 Report = Callable[[int, int], None]
@@ -42,9 +44,11 @@ Report = Callable[[int, int], None]
 class Bundle:
     """An opened bundle whose index is trusted. Its files are hashed whenever they are read. Close it, or use `with`."""
 
-    def __init__(self, medium: Medium, index: BundleIndex, signer: str, base: Bundle | None) -> None:
+    def __init__(self, medium: Medium, index: BundleIndex, signer: str, base: LayerSource | None) -> None:
         self._medium, self._base = medium, base
         self.index, self.signer = index, signer
+        self.images = BundledImages(str(medium.path), index, self._blob, base)
+        self._measured = MeasuredImages(str(medium.path), index, self.images, self._blob)
 
     @classmethod
     def open(
@@ -52,21 +56,22 @@ class Bundle:
         path: Path,
         trusted_keys: Path,
         *,
-        base: Bundle | None = None,
+        base: LayerSource | None = None,
         architecture: str | None = None,
         supervisor_version: str = supervisor.__version__,
     ) -> Bundle:
         """Open the ISO in a file or block device. Every way this can fail is a BundleError of its own type.
 
-        A delta bundle needs `base`, the opened bundle of the release that it leaves blobs out of.
+        A delta bundle needs `base`, the layers of the release that it leaves blobs out of. A base that is a bundle has
+        to be that very release; of another one (an engine's storage) the caller has made sure.
         """
         medium = Medium(path)
         try:
             index, signer = _trusted_index(medium, trusted_keys)
             _check_fit(str(path), index, architecture or host_architecture(), supervisor_version)
             _check_files(medium, index)
-            if index.base is not None and (base is None or base.index.release != index.base):
-                raise MissingBaseError(index.release, index.base)
+            if index.base is not None:
+                _check_base(index, index.base, base)
             return cls(medium, index, signer, base)
         except BaseException:
             medium.close()
@@ -77,7 +82,10 @@ class Bundle:
         return self._medium.path
 
     def verify_all(self, report: Report | None = None) -> None:
-        """Hash every file and check that images and definitions are those of the index."""
+        """Hash every file, and check that images and definitions are those of the index.
+
+        Layers are unpacked to nowhere, those that a base has too.
+        """
         total, done = sum(file.size for file in self.index.files), 0
         for file in self.index.files:
             for chunk in verified(file.path, f"sha256:{file.sha256}", self._medium.chunks(file.path)):
@@ -86,11 +94,26 @@ class Bundle:
                     report(done, total)
         for service in self.index.services:
             self._check_definition(service)
-            self._check_image(service)
+            self._measured.check(service)
+            self.images.check_packages(service, self.sbom(service.name))
+
+    def room(self, services: Collection[str]) -> int:
+        """Return the bytes of disk that loading the images of these services takes; see `MeasuredImages.room`."""
+        return self._measured.room(services)
 
     def image_stream(self, service: str) -> Iterator[bytes]:
         """Yield the service's image as a docker-archive; its id in an engine will be `index.service(service).image`."""
-        return docker_archive(self._service(service), self._blob_size, self._blob_chunks)
+        bundled = self._service(service)
+        return docker_archive(self._blob(bundled.image), self._measured.layers(bundled))
+
+    def sbom(self, service: str) -> bytes | None:
+        """Return the bill of materials of the service's image; None: the bundle has none."""
+        digest = self._service(service).sbom
+        return b"".join(verified(blob_path(digest), digest, self._blob(digest).chunks())) if digest else None
+
+    def layer(self, service: str, digest: Digest) -> Layer:
+        """Return the layer that unpacks to `digest`, whichever image has it. Raises BundleError: none has it."""
+        return self.images.find(service, digest)
 
     def definition(self, service: str) -> dict[str, bytes]:
         """Return the files of the service's definition by their path below `services/<name>/`."""
@@ -135,34 +158,9 @@ class Bundle:
         if (digest := listing_digest(sums)) != service.definition:
             raise DigestMismatchError(prefix, service.definition, digest)
 
-    def _check_image(self, service: BundledService) -> None:
-        """Check the image's own configuration (its machine) and manifest (its blobs) against the index."""
-        try:
-            manifest = json.loads(b"".join(self._blob_chunks(service.image_manifest)))
-            config = json.loads(b"".join(self._blob_chunks(service.image)))
-            blobs = (manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"]))
-            architecture = str(config["architecture"])
-        except (ValueError, LookupError, TypeError) as error:
-            fault = Fault(f"services.{service.name}.image", f"is not an image ({error!r})")
-            raise InvalidIndexError(str(self.path), [fault]) from error
-        if blobs != (service.image, *service.layers):
-            fault = Fault(f"services.{service.name}.manifest", "names other blobs than the index")
-            raise InvalidIndexError(str(self.path), [fault])
-        if architecture != self.index.architecture:
-            raise OtherArchitectureError(f"the image of {service.name}", architecture, self.index.architecture)
-
-    def _holder(self, digest: Digest) -> Medium:
-        if self.index.file(blob_path(digest)) is not None:
-            return self._medium
-        if self._base is not None:
-            return self._base._holder(digest)
-        raise MissingFileError(blob_path(digest))
-
-    def _blob_size(self, digest: Digest) -> int:
-        return self._holder(digest).size(blob_path(digest))
-
-    def _blob_chunks(self, digest: Digest) -> Iterator[bytes]:
-        return self._holder(digest).chunks(blob_path(digest))
+    def _blob(self, digest: Digest) -> Layer:
+        path = blob_path(digest)
+        return Layer(digest, self._medium.size(path), partial(self._medium.chunks, path))
 
 
 def host_architecture() -> str:
@@ -185,6 +183,14 @@ def _trusted_index(medium: Medium, trusted_keys: Path) -> tuple[BundleIndex, str
     content = medium.read(INDEX)
     signer = keys.signer(content, medium.read(SIGNATURE), trusted_keys, path)
     return index_file.decode(content, path), signer
+
+
+def _check_base(index: BundleIndex, release: str, base: LayerSource | None) -> None:
+    found = identity_of_index(base.index) if isinstance(base, Bundle) else index.base_identity
+    if base is None or (isinstance(base, Bundle) and base.index.release != release):
+        raise MissingBaseError(index.release, release, index.base_identity)
+    if found != index.base_identity:
+        raise MissingBaseError(index.release, release, index.base_identity, found)
 
 
 def _check_fit(path: str, index: BundleIndex, architecture: str, supervisor_version: str) -> None:

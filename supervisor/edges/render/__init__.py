@@ -12,7 +12,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 
 from supervisor.edges.render.scope import Scope, scope_of
-from supervisor.edges.templating import RAW_SUFFIX, token
+from supervisor.edges.templating import COMPONENT, RAW_SUFFIX, token
 from supervisor.values.errors import RenderError
 from supervisor.values.manifest import (
     LEAST_OPEN,
@@ -42,7 +42,6 @@ from supervisor.values.state import (
 )
 from supervisor.values.undertaking import ResolvedUndertaking
 
-_COMPONENT = re.compile(r"(?!\.)[A-Za-z0-9._@:+-]{1,255}")
 _INTERFACE = re.compile(r"[A-Za-z0-9._@-]{1,15}")
 
 
@@ -154,7 +153,7 @@ def _undertaking(declared: Undertaking, scope: Scope, place: str) -> ResolvedUnd
 def _target(entry: ConfigFile, scope: Scope, place: str) -> str:
     path = scope.template(entry.target, f"{place}.target")
     for component in path.split("/"):
-        if not _COMPONENT.fullmatch(component):
+        if not COMPONENT.fullmatch(component):
             raise scope.refuse(f"{place}.target", f"{path!r:.80} is not a path of letters, digits and ._@:+-")
     return path
 

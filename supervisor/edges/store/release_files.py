@@ -34,11 +34,15 @@ def write_release(folder: Path, release: Release, definitions: DefinitionFiles) 
     place.parent.mkdir(mode=0o700, exist_ok=True)
     fresh = place.with_suffix(".new")
     handle = os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(_dump(release, definitions), file)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(place)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(_dump(release, definitions), file)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(place)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def remove_release(folder: Path, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 
@@ -22,7 +23,11 @@ class SqliteReleases(Subject):
             release_files.write_release(self._file.folder, release, definitions)
         except OSError as error:
             raise StateError(f"cannot write release {release.name} beside the state: {error}") from error
-        self._insert(release, definitions)
+        try:
+            self._insert(release, definitions)
+        except StateError:
+            self._restore_file(release.name)
+            raise
 
     def releases(self) -> tuple[Release, ...]:
         rows = self._file.rows(
@@ -83,6 +88,15 @@ class SqliteReleases(Subject):
         for release, definitions in release_files.read_releases(self._file.folder):
             if release.name not in stored or any(not self.definition(digest) for digest in definitions):
                 self._insert(release, definitions)
+
+    def _restore_file(self, name: str) -> None:
+        """Write the file of a release again as the store has the release, or remove it: the store has none."""
+        with contextlib.suppress(OSError, StateError):  # the next start takes it in, and an import may be repeated
+            former = next((release for release in self.releases() if release.name == name), None)
+            if former is None:
+                release_files.remove_release(self._file.folder, name)
+            else:
+                release_files.write_release(self._file.folder, former, self._definitions_of(former))
 
     def _insert(self, release: Release, definitions: DefinitionFiles) -> None:
         services = {name: codec.dump_version(version) for name, version in release.services}

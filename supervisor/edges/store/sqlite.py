@@ -16,6 +16,7 @@ from supervisor.edges.store.desired_versions import SqliteDesiredVersions
 from supervisor.edges.store.generations import SqliteGenerations
 from supervisor.edges.store.journal import SqliteJournal
 from supervisor.edges.store.releases import SqliteReleases
+from supervisor.edges.store.sboms import SbomFiles
 from supervisor.edges.store.state_file import StateFile
 
 
@@ -24,6 +25,7 @@ class SqliteStore(
     SqliteJournal,
     SqliteDesiredVersions,
     SqliteReleases,
+    SbomFiles,
     SqliteConfiguration,
     SqliteCounts,
     SqliteAudit,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from supervisor.decisions.traffic import shut_of, sides_of, with_shut, with_sides
 from supervisor.loop.generations.allocation import with_frontends
 from supervisor.loop.world import World
+from supervisor.values.listing import listed
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import Instance
@@ -33,10 +34,10 @@ def admit(world: World, instance: Instance) -> None:
     moved = {name for recorded, wanted, _ in known for name in _other_sides(recorded, wanted)}
     if not is_changed and not reopened and not moved:
         return
-    text = f"called at other interfaces: {', '.join(sorted(moved))}"
+    text = f"called at other interfaces: {listed(sorted(moved), ', ')}"
     if reopened or not moved:
         names = shut_of(instance)
-        text = f"nothing is led to {', '.join(sorted(names))}" if names else "all frontends are open"
+        text = f"nothing is led to {listed(sorted(names), ', ')}" if names else "all frontends are open"
     with store.together():
         for recorded, wanted, state in known:
             if shut_of(wanted) != shut_of(recorded) or _other_sides(recorded, wanted):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from supervisor.loop.releases.library import Library
 from supervisor.ports.media import MediaWatch
-from supervisor.values.errors import NoMediumError, SupervisorError
+from supervisor.values.errors import MissingBaseError, NoMediumError, SupervisorError
 from supervisor.values.router import RouterConfig
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ class MediaQueue:
         self._router, self._employ, self._record = router, employ, record
         self._lock = threading.Lock()
         self._closing = threading.Event()
+        self._waiting: dict[str, MissingBaseError] = {}  # deltas by path, and what they lack
+        self._told: frozenset[str] = frozenset()
         self.offered: tuple[str, ...] = ()  # paths of media that were there at the start or came later, newest last
 
     def begin(self, media: Sequence[str]) -> None:
@@ -57,15 +59,33 @@ class MediaQueue:
         with self._lock:
             for path in media:
                 self._import(path)
+            self._import_waiting()
             self._employ()
+
+    def _import_waiting(self) -> None:
+        """Import the deltas whose base was not there before, as long as one of them is the base of another."""
+        waiting: dict[str, MissingBaseError] = {}
+        while self._waiting.keys() != waiting.keys():
+            waiting = self._waiting
+            self._waiting = {}
+            for path in waiting:
+                self._import(path)
+        for path, error in self._waiting.items():
+            if path not in self._told:
+                log.error("medium refused", extra={"medium": path, "reason": str(error)})
+                self._record("", "medium-refused", str(error))
+        self._told = frozenset(self._waiting)
 
     def _import(self, path: str) -> None:
         """Import a medium unless that was done before; that it cannot be used is recorded, and stops nothing."""
+        self._waiting.pop(path, None)
         try:
             for progress in self._library.attach(path, self._router()):
                 log.debug("import", extra={"medium": path, "done": progress.message})
                 if self._closing.is_set():
                     return
+        except MissingBaseError as error:
+            self._waiting = dict([*self._waiting.items(), (path, error)][-MOST_OFFERED:])
         except NoMediumError as error:
             log.debug("drive empty", extra={"medium": path, "reason": str(error)})
         except SupervisorError as error:

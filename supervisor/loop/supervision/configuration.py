@@ -24,6 +24,7 @@ from supervisor.ports.intake import Intake
 from supervisor.ports.store import Releases
 from supervisor.values.errors import ConfigurationError, Fault, StateError
 from supervisor.values.intake import Taken, identifying
+from supervisor.values.listing import listed
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.router import RouterConfig
 from supervisor.values.status import Progress
@@ -241,7 +242,7 @@ class Configuration:
         """Merge files into the stored configuration, without storing that. Raises ConfigurationError: one is bad."""
         taken = self._intake.take(self._world.store.configuration(), files)
         if taken.refused:
-            raise ConfigurationError("cannot take in configuration: " + "; ".join(map(str, taken.refused)))
+            raise ConfigurationError(f"cannot take in configuration: {listed(taken.refused)}")
         return taken
 
 

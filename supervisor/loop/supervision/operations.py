@@ -91,8 +91,8 @@ class Operations(WithParts):
 
     # ------------------------------------------------------------ releases
 
-    def verify_bundle(self, path: str) -> Iterator[Progress]:
-        return self._parts.library.verify(path)
+    def verify_bundle(self, path: str, allow_downgrade: bool = False) -> Iterator[Progress]:
+        return self._parts.library.verify(path, self._parts.configuration.known, allow_downgrade=allow_downgrade)
 
     def import_bundle(self, path: str, allow_downgrade: bool) -> Iterator[Progress]:
         return detached(self._import(path, allow_downgrade))

@@ -15,12 +15,16 @@ from supervisor.loop.supervision.lost_configuration import AWAITS_CONFIGURATION
 from supervisor.loop.supervision.parts import SupervisionParts, WithParts
 from supervisor.ports.store import Store
 from supervisor.values.errors import RequestError
+from supervisor.values.listing import listed
 from supervisor.values.router import RouterConfig
 from supervisor.values.status import (
+    ContainedPackage,
     EventRecord,
     HandoverRecord,
+    PackageChange,
     PlannedStep,
     ReleaseStatus,
+    ServiceSbom,
     ServiceState,
     SupervisorStatus,
 )
@@ -50,7 +54,7 @@ class Queries(WithParts):
             engine=world.engine.name,
             engine_version=self._parts.startup.engine_wait.version,
             is_ready=bool(services) and all(service.is_ready for service in services),
-            message="; ".join(filter(None, self._messages())),
+            message=listed(filter(None, self._messages())),
             bundle=next((status for status in self.releases() if status.release == current), None),
             services=services,
         )
@@ -76,6 +80,15 @@ class Queries(WithParts):
         store = self._parts.world.store
         current = store.current_release()
         return tuple(release_status(release, current) for release in store.releases())
+
+    def sboms(self, release: str) -> Iterator[ServiceSbom]:
+        return iter(self._parts.library.contents.sboms(release))
+
+    def diff_releases(self, former: str, later: str) -> tuple[PackageChange, ...]:
+        return self._parts.library.contents.changes(former, later)
+
+    def find_package(self, package: str) -> tuple[ContainedPackage, ...]:
+        return self._parts.library.contents.contained(package)
 
     def history(self, service: str | None, limit: int) -> tuple[HandoverRecord, ...]:
         name = self._parts.workers[service].name if service else None

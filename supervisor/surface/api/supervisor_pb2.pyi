@@ -356,10 +356,12 @@ class ListBundlesResponse(_message.Message):
     def __init__(self, bundles: _Optional[_Iterable[_Union[Bundle, _Mapping]]] = ...) -> None: ...
 
 class VerifyBundleRequest(_message.Message):
-    __slots__ = ("path",)
+    __slots__ = ("path", "allow_downgrade")
     PATH_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_DOWNGRADE_FIELD_NUMBER: _ClassVar[int]
     path: str
-    def __init__(self, path: _Optional[str] = ...) -> None: ...
+    allow_downgrade: bool
+    def __init__(self, path: _Optional[str] = ..., allow_downgrade: _Optional[bool] = ...) -> None: ...
 
 class ImportBundleRequest(_message.Message):
     __slots__ = ("path", "allow_downgrade")
@@ -378,6 +380,82 @@ class PruneBundlesResponse(_message.Message):
     RELEASES_FIELD_NUMBER: _ClassVar[int]
     releases: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, releases: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ReadSbomsRequest(_message.Message):
+    __slots__ = ("release",)
+    RELEASE_FIELD_NUMBER: _ClassVar[int]
+    release: str
+    def __init__(self, release: _Optional[str] = ...) -> None: ...
+
+class ServiceSbom(_message.Message):
+    __slots__ = ("service", "version", "image", "document")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    version: str
+    image: str
+    document: str
+    def __init__(self, service: _Optional[str] = ..., version: _Optional[str] = ..., image: _Optional[str] = ..., document: _Optional[str] = ...) -> None: ...
+
+class DiffBundlesRequest(_message.Message):
+    __slots__ = ("former", "later")
+    FORMER_FIELD_NUMBER: _ClassVar[int]
+    LATER_FIELD_NUMBER: _ClassVar[int]
+    former: str
+    later: str
+    def __init__(self, former: _Optional[str] = ..., later: _Optional[str] = ...) -> None: ...
+
+class DiffBundlesResponse(_message.Message):
+    __slots__ = ("changes",)
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    changes: _containers.RepeatedCompositeFieldContainer[PackageChange]
+    def __init__(self, changes: _Optional[_Iterable[_Union[PackageChange, _Mapping]]] = ...) -> None: ...
+
+class PackageChange(_message.Message):
+    __slots__ = ("package", "former", "later", "services", "fixed", "reopened")
+    PACKAGE_FIELD_NUMBER: _ClassVar[int]
+    FORMER_FIELD_NUMBER: _ClassVar[int]
+    LATER_FIELD_NUMBER: _ClassVar[int]
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    FIXED_FIELD_NUMBER: _ClassVar[int]
+    REOPENED_FIELD_NUMBER: _ClassVar[int]
+    package: str
+    former: str
+    later: str
+    services: _containers.RepeatedScalarFieldContainer[str]
+    fixed: _containers.RepeatedScalarFieldContainer[str]
+    reopened: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, package: _Optional[str] = ..., former: _Optional[str] = ..., later: _Optional[str] = ..., services: _Optional[_Iterable[str]] = ..., fixed: _Optional[_Iterable[str]] = ..., reopened: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class FindPackageRequest(_message.Message):
+    __slots__ = ("package",)
+    PACKAGE_FIELD_NUMBER: _ClassVar[int]
+    package: str
+    def __init__(self, package: _Optional[str] = ...) -> None: ...
+
+class FindPackageResponse(_message.Message):
+    __slots__ = ("packages",)
+    PACKAGES_FIELD_NUMBER: _ClassVar[int]
+    packages: _containers.RepeatedCompositeFieldContainer[ContainedPackage]
+    def __init__(self, packages: _Optional[_Iterable[_Union[ContainedPackage, _Mapping]]] = ...) -> None: ...
+
+class ContainedPackage(_message.Message):
+    __slots__ = ("service", "version", "generation", "state", "package", "package_version")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    PACKAGE_FIELD_NUMBER: _ClassVar[int]
+    PACKAGE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    version: str
+    generation: int
+    state: str
+    package: str
+    package_version: str
+    def __init__(self, service: _Optional[str] = ..., version: _Optional[str] = ..., generation: _Optional[int] = ..., state: _Optional[str] = ..., package: _Optional[str] = ..., package_version: _Optional[str] = ...) -> None: ...
 
 class ConfigFile(_message.Message):
     __slots__ = ("name", "content")

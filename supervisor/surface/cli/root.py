@@ -10,6 +10,7 @@ from supervisor import __version__
 from supervisor.surface.cli import bundle, config, observe, operate, shell
 from supervisor.surface.cli.common import DEFAULT_SOCKET, SOCKET_VARIABLE, Connection
 from supervisor.surface.cli.exits import HELP, Exit, exit_of, line_of
+from supervisor.surface.last_net import crashed
 from supervisor.values.errors import SupervisorError
 
 
@@ -22,6 +23,20 @@ class Root(click.Group):
             ctx.exit(exit_of(error))
         except KeyboardInterrupt:
             ctx.exit(Exit.INTERRUPTED)
+        except (click.ClickException, click.Abort, click.exceptions.Exit, OSError):  # a pipe that broke is click's
+            raise
+        except Exception as error:
+            if _is_interruption(error):
+                ctx.exit(Exit.INTERRUPTED)
+            click.echo(f"vrctl: {crashed('vrctl', error)}", err=True)
+            ctx.exit(Exit.FAILED)
+
+
+def _is_interruption(error: BaseException | None) -> bool:
+    """Return True if an interruption led to the error: what it breaks off may fail in its own way."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 @click.group(cls=Root, epilog=HELP, context_settings={"help_option_names": ["-h", "--help"]})

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from supervisor.values.status import (
+    ContainedPackage,
     HandoverRecord,
+    PackageChange,
     PlannedStep,
     ReleaseStatus,
     ServiceState,
@@ -186,5 +189,36 @@ def releases(values: Iterable[ReleaseStatus]) -> Table:
                 ", ".join(f"{service.name} {service.version}" for service in release.services),
             )
             for release in values
+        ),
+    )
+
+
+def sboms(documents: Mapping[str, Any]) -> Table:
+    """Return the packages of bills of materials (CycloneDX) by service, None where a service has none."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for service, document in documents.items():
+        components = document.get("components", ()) if document else ({"name": "no bill of materials"},)
+        for component in components:
+            rows.setdefault((component["name"], component.get("version", "-")), []).append(service)
+    return _table(("PACKAGE", "VERSION", "SERVICES"), ((*key, ", ".join(sorted(rows[key]))) for key in sorted(rows)))
+
+
+def changes(values: Iterable[PackageChange]) -> Table:
+    headings = ("PACKAGE", "VERSION", "SERVICES", "CVE IDS")
+    return _table(headings, ((c.package, _move(c.former, c.later), ", ".join(c.services), _ids(c)) for c in values))
+
+
+def _ids(change: PackageChange) -> str:
+    reopened = f"no longer fixed: {' '.join(change.reopened)}" if change.reopened else ""
+    return "; ".join(filter(None, (" ".join(change.fixed), reopened))) or "-"
+
+
+def contained(values: Iterable[ContainedPackage]) -> Table:
+    headings = ("SERVICE", "VERSION", "GEN", "STATE", "PACKAGE", "PACKAGE VERSION")
+    return _table(
+        headings,
+        (
+            (c.service, c.version, str(c.generation), c.state, c.package or "?", c.package_version or "not known")
+            for c in values
         ),
     )

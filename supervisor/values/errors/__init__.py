@@ -12,9 +12,11 @@
     │   ├── OtherArchitectureError
     │   ├── SupervisorTooOldError
     │   ├── DigestMismatchError
+    │   ├── LayerRefusedError
     │   ├── MissingFileError
     │   ├── UnlistedFileError
     │   ├── MissingBaseError
+    │   ├── SbomError             a bill of materials is not that of its image
     │   └── BundleBuildError      the inputs of a new bundle do not fit together
     ├── FaultsError
     │   ├── ManifestError     a service's declaration, with all faults and their paths
@@ -59,11 +61,13 @@ from supervisor.values.errors.bundle import (
     BundleError,
     DigestMismatchError,
     InvalidIndexError,
+    LayerRefusedError,
     MissingBaseError,
     MissingFileError,
     NoMediumError,
     NotABundleError,
     OtherArchitectureError,
+    SbomError,
     SupervisorTooOldError,
     TruncatedBundleError,
     UnlistedFileError,
@@ -125,6 +129,7 @@ __all__ = [
     "FaultsError",
     "HandoverError",
     "InvalidIndexError",
+    "LayerRefusedError",
     "ManifestError",
     "MissingBaseError",
     "MissingFileError",
@@ -142,6 +147,7 @@ __all__ = [
     "ReloadFailedError",
     "RenderError",
     "RequestError",
+    "SbomError",
     "SettingsError",
     "StateError",
     "StateLockedError",

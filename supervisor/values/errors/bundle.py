@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from supervisor.values.errors.base import Fault, SupervisorError
+from supervisor.values.listing import listed
 
 
 class BundleError(SupervisorError, word="bundle"):
@@ -48,17 +49,17 @@ class UntrustedBundleError(BundleError, word="untrusted-bundle"):
 
     def __init__(self, path: str, keys: Sequence[str]) -> None:
         tried = (
-            f"no trusted key made its signature (tried {', '.join(keys)})" if keys else "no trusted key is installed"
+            f"no trusted key made its signature (tried {listed(keys, ', ')})" if keys else "no trusted key is installed"
         )
         super().__init__(f"cannot trust {path}: {tried}")
         self.path, self.keys = path, tuple(keys)
 
 
 class InvalidIndexError(BundleError, word="invalid-index"):
-    """The index is signed but has faults; all of them are listed."""
+    """The index is signed but has faults: `faults` has all of them, the message as many as fit."""
 
     def __init__(self, path: str, faults: Sequence[Fault]) -> None:
-        super().__init__(f"cannot accept the index of {path}: {'; '.join(str(fault) for fault in faults)}")
+        super().__init__(f"cannot accept the index of {path}: {listed(faults)}")
         self.path, self.faults = path, tuple(faults)
 
 
@@ -94,6 +95,14 @@ class DigestMismatchError(BundleError, word="digest-mismatch"):
         self.name, self.expected, self.actual = name, expected, actual
 
 
+class LayerRefusedError(BundleError, word="layer-refused"):
+    """A layer of an image unpacks to something else than the index says, or to something that may not be unpacked."""
+
+    def __init__(self, name: str, cause: str) -> None:
+        super().__init__(f"cannot accept {name}: {cause}")
+        self.name, self.cause = name, cause
+
+
 class MissingFileError(BundleError, word="missing-file"):
     """The index lists a file that is not on the medium."""
 
@@ -111,11 +120,22 @@ class UnlistedFileError(BundleError, word="unlisted-file"):
 
 
 class MissingBaseError(BundleError, word="missing-base"):
-    """A delta bundle needs the release it is a delta to."""
+    """A delta bundle needs the release it is a delta to; `identity` says which one of that name."""
 
-    def __init__(self, release: str, base: str) -> None:
-        super().__init__(f"cannot use bundle {release}: it is a delta to release {base}, which is not at hand")
-        self.release, self.base = release, base
+    def __init__(self, release: str, base: str, identity: str | None = None, found: str | None = None) -> None:
+        which = f"{base} ({identity})" if identity else base
+        why = f"and the one of that name here is {found}" if found else "which is not at hand"
+        why += "; import it first, from its own bundle" if identity and not found else ""
+        super().__init__(f"cannot use bundle {release}: it is a delta to release {which}, {why}")
+        self.release, self.base, self.identity = release, base, identity
+
+
+class SbomError(BundleError, word="sbom"):
+    """A bill of materials cannot be read, or is not that of its image."""
+
+    def __init__(self, service: str, cause: str) -> None:
+        super().__init__(f"cannot accept the bill of materials of {service}: {cause}")
+        self.service, self.cause = service, cause
 
 
 class BundleBuildError(BundleError, word="bundle-build"):

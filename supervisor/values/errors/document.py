@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from supervisor.values.errors.base import Fault, SupervisorError
+from supervisor.values.listing import listed
 
 
 class FaultsError(SupervisorError, word="faults"):
-    """A document has one or more faults; all of them are listed."""
+    """A document has one or more faults: `faults` has all of them, the message as many as fit."""
 
     def __init__(self, name: str, faults: Sequence[Fault]) -> None:
-        lines = "; ".join(str(fault) for fault in faults)
-        super().__init__(f"cannot accept {name}: {lines}")
+        super().__init__(f"cannot accept {name}: {listed(faults)}")
         self.name, self.faults = name, tuple(faults)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from supervisor.values.errors.base import SupervisorError
+from supervisor.values.listing import listed
 
 
 class EngineError(SupervisorError, word="engine"):
@@ -80,5 +81,5 @@ class TeardownError(SupervisorError, word="supervisor"):
     """Something of the supervisor's could not be removed from the router; the rest is removed."""
 
     def __init__(self, causes: Sequence[str]) -> None:
-        super().__init__(f"cannot tear down everything: {'; '.join(causes)}")
+        super().__init__(f"cannot tear down everything: {listed(causes)}")
         self.causes = tuple(causes)

@@ -17,14 +17,17 @@ from supervisor.values.errors import (
 )
 from supervisor.values.handover import NO_WAIVER, Waiver
 from supervisor.values.status import (
+    ContainedPackage,
     DrainingStatus,
     EventRecord,
     HandoverRecord,
     HandoverStatus,
+    PackageChange,
     PlannedStep,
     Progress,
     ReleasedServiceStatus,
     ReleaseStatus,
+    ServiceSbom,
     ServiceState,
     ServiceStatus,
     SupervisorStatus,
@@ -101,6 +104,19 @@ RECORDS = (
         (("stage", 0.5), ("soak", 1.0)),
     ),
     HandoverRecord(6, "beta", "start", None, "2.0", 1, T0 - 9, None, "running", "first boot", None, ()),
+)
+SBOMS = (
+    ServiceSbom("alpha", "1.0", IMAGE, '{"components": [{"name": "libssl3", "version": "3.0.1"}]}'),
+    ServiceSbom("beta", "2.0", IMAGE, ""),
+)
+CHANGES = (
+    PackageChange("libssl3", "3.0.1", "3.0.2", ("alpha", "beta"), ("CVE-2025-0001", "CVE-2025-0002"), ()),
+    PackageChange("zlib1g", None, "1.2", ("beta",), (), ()),
+    PackageChange("libc6", "2.36", "2.35", ("beta",), (), ("CVE-2024-0001",)),
+)
+CONTAINED = (
+    ContainedPackage("alpha", "1.0", 3, "active", "libssl3", "3.0.1"),
+    ContainedPackage("beta", "2.0", 1, "active", None, None),
 )
 EVENTS = (EventRecord(T0, "alpha", "cutover", "traffic moved"), EventRecord(T0 + 1, "beta", "failed", "two\nlines"))
 
@@ -203,8 +219,8 @@ class FakeControl:
         self._called("releases")
         return tuple(self.imported)
 
-    def verify_bundle(self, path: str) -> Iterator[Progress]:
-        self._called("verify_bundle", path)
+    def verify_bundle(self, path: str, allow_downgrade: bool = False) -> Iterator[Progress]:
+        self._called("verify_bundle", path, allow_downgrade)
         if not path.endswith(".iso"):
             raise BundleError(f"cannot read {path}: it is not an ISO")
         yield Progress("bundle", "verify", "2 of 4 files", 0.5, 0.1)
@@ -215,6 +231,18 @@ class FakeControl:
         if not allow_downgrade and "old" in path:
             raise RequestError(f"cannot import {path}: it is older than what runs")
         yield Progress("bundle", "load", "done", is_final=True)
+
+    def sboms(self, release: str) -> Iterator[ServiceSbom]:
+        self._called("sboms", release)
+        yield from SBOMS
+
+    def diff_releases(self, former: str, later: str) -> tuple[PackageChange, ...]:
+        self._called("diff_releases", former, later)
+        return () if former == later else CHANGES
+
+    def find_package(self, package: str) -> tuple[ContainedPackage, ...]:
+        self._called("find_package", package)
+        return () if package == "nothing" else CONTAINED
 
     def prune_releases(self) -> tuple[str, ...]:
         self._called("prune_releases")

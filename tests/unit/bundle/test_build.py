@@ -121,13 +121,22 @@ def test_the_commands_make_a_key_a_bundle_and_verify_it(workshop: Workshop) -> N
 
 
 @pytest.mark.programs
+def test_a_bundle_with_a_manifest_that_no_supervisor_reads_is_not_good(workshop: Workshop) -> None:
+    (workshop.services / "beta" / "manifest.yaml").write_text("name: beta\n")
+    path = workshop.build()
+    refused = CliRunner().invoke(bundle, ["verify", str(path), "--trusted-keys", str(workshop.trusted)])
+    assert refused.exit_code == 1
+    assert "cannot accept the manifest of beta: schema: is missing" in refused.output
+
+
+@pytest.mark.programs
 def test_a_delta_is_verified_beside_its_base(workshop: Workshop) -> None:
     run, trusted = CliRunner(), ["--trusted-keys", str(workshop.trusted)]
     whole = workshop.build()
     with Bundle.open(whole, workshop.trusted) as base:
-        delta = workshop.build("1.1", "delta.iso", base=base.index)
+        delta = workshop.build("1.1", "delta.iso", base=base)
     alone = run.invoke(bundle, ["verify", str(delta), *trusted])
-    assert "it is a delta to release 1.0, which is not at hand" in alone.output
+    assert "it is a delta to release 1.0 (sha256:" in alone.output
     assert alone.exit_code == 1
     verified = run.invoke(bundle, ["verify", str(delta), *trusted, "--base", str(whole)])
     assert verified.exit_code == 0, verified.output

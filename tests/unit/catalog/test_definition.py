@@ -293,6 +293,8 @@ REFERENCES: list[tuple[Break, str, str]] = [
     (put("config.2.when", "1 +"), "config[2].when", ""),
     (put("config.3.secret", False), "config[3].template", "uses reveal"),
     (put("config.1.target", "web.conf"), "config[1].target", "target of another entry"),
+    (put("config.0.target", "../web.conf"), "config[0].target", "'../web.conf' is not a path of letters, digits and"),
+    (put("config.0.target", "/web.conf"), "config[0].target", "'/web.conf' is not a path of letters, digits and"),
     (put("state.1.name", "store"), "state[1].name", "there twice"),
     (put("runtime.0.mount", "/tmp"), "tmpfs[0].mount", "mounted twice"),
     (put("runtime.0.mount", "/config/run"), "runtime[0].mount", "lies in /config"),

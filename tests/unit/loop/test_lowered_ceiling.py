@@ -46,7 +46,7 @@ def test_a_bundle_over_the_ceiling_is_refused_with_every_excess_and_changes_noth
         asked = library(subject, LOW)
         before = [one.name for one in subject.machine.store.releases()], subject.machine.engine.images()
         ways = {
-            "verify": lambda: asked.verify(PATH),
+            "verify": lambda: asked.verify(PATH, RouterConfig(), allow_downgrade=False),
             "take_in": lambda: asked.take_in(PATH, RouterConfig(), allow_downgrade=False),
             "attach": lambda: asked.attach(PATH, RouterConfig()),
         }
@@ -60,7 +60,7 @@ def test_a_bundle_over_the_ceiling_is_refused_with_every_excess_and_changes_noth
 def test_a_bundle_within_the_ceiling_is_verified_and_taken() -> None:
     with simulated_service(SERVICES[0]) as subject:
         asked = library(subject, DEFAULT_CEILING)
-        assert [one.is_final for one in asked.verify(PATH)][-1]
+        assert [one.is_final for one in asked.verify(PATH, RouterConfig(), allow_downgrade=False)][-1]
         list(asked.take_in(PATH, RouterConfig(), allow_downgrade=False))
         assert "9.0" in [one.name for one in subject.machine.store.releases()]
 

@@ -7,20 +7,24 @@ from collections.abc import Iterable, Iterator
 from supervisor.values.errors import SupervisorError
 from supervisor.values.handover import NO_WAIVER, Waiver
 from supervisor.values.status import (
+    ContainedPackage,
     DrainingStatus,
     EventRecord,
     HandoverRecord,
     HandoverStatus,
+    PackageChange,
     PlannedStep,
     Progress,
     ReleasedServiceStatus,
     ReleaseStatus,
+    ServiceSbom,
     ServiceState,
     ServiceStatus,
     SupervisorStatus,
     UndertakingStatus,
 )
 from supervisor.values.undertaking import UndertakingState
+from tests.kit.fakes.control import CHANGES, CONTAINED, SBOMS
 
 T0 = 4_000_000_000.125  # so late that every age is "0s" on any clock, and exact in binary
 IMAGE = "sha256:" + "0123456789abcdef" * 4
@@ -248,11 +252,23 @@ class FilledControl:
         self._given()
         return (CURRENT, OTHER)
 
-    def verify_bundle(self, path: str) -> Iterator[Progress]:
+    def verify_bundle(self, path: str, allow_downgrade: bool = False) -> Iterator[Progress]:
         return self._operation()
 
     def import_bundle(self, path: str, allow_downgrade: bool) -> Iterator[Progress]:
         return self._operation()
+
+    def sboms(self, release: str) -> Iterator[ServiceSbom]:
+        self._given()
+        yield from SBOMS
+
+    def diff_releases(self, former: str, later: str) -> tuple[PackageChange, ...]:
+        self._given()
+        return CHANGES
+
+    def find_package(self, package: str) -> tuple[ContainedPackage, ...]:
+        self._given()
+        return CONTAINED
 
     def prune_releases(self) -> tuple[str, ...]:
         self._given()

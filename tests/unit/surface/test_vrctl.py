@@ -275,6 +275,68 @@ def test_nothing_is_said_in_words(control: FakeControl, run: Run) -> None:
     assert run("history").stdout == "no hand-over yet\n"
 
 
+PACKAGES = """\
+PACKAGE               VERSION  SERVICES
+libssl3               3.0.1    alpha
+no bill of materials  -        beta
+"""
+CHANGED = """\
+PACKAGE  VERSION        SERVICES     CVE IDS
+libssl3  3.0.1 → 3.0.2  alpha, beta  CVE-2025-0001 CVE-2025-0002
+zlib1g   - → 1.2        beta         -
+libc6    2.36 → 2.35    beta         no longer fixed: CVE-2024-0001
+"""
+ALIVE = """\
+SERVICE  VERSION  GEN  STATE   PACKAGE  PACKAGE VERSION
+alpha    1.0      3    active  libssl3  3.0.1
+beta     2.0      1    active  ?        not known
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("bundle", "sbom", "1.0"), PACKAGES),
+        (("bundle", "sbom", "1.0", "--service", "alpha"), "\n".join(PACKAGES.splitlines()[:2])),
+        (("bundle", "diff", "1.0", "2.0"), CHANGED),
+        (("bundle", "diff", "1.0", "1.0"), "the same packages in the same versions"),
+        (("contains", "libssl3"), ALIVE),
+        (("contains", "nothing"), "nothing that runs contains nothing"),
+    ],
+)
+def test_packages_are_shown(arguments: tuple[str, ...], expected: str, run: Run) -> None:
+    assert [line.split() for line in run(*arguments).stdout.splitlines()] == [
+        line.split() for line in expected.splitlines()
+    ]
+
+
+def test_packages_as_json(control: FakeControl, run: Run) -> None:
+    documents = json.loads(run("bundle", "sbom", "here.iso", "--json").stdout)
+    assert documents == {"alpha": {"components": [{"name": "libssl3", "version": "3.0.1"}]}, "beta": None}
+    assert control.calls[-1] == ("sboms", os.path.abspath("here.iso"))
+    one = json.loads(run("bundle", "sbom", "1.0", "--service", "alpha", "--json").stdout)
+    assert (one, control.calls[-1]) == (documents["alpha"], ("sboms", "1.0"))
+    changed = json.loads(run("bundle", "diff", "./a", "2.0", "--json").stdout)
+    assert ("diff_releases", os.path.abspath("a"), "2.0") in control.calls
+    assert changed[1] == {
+        "package": "zlib1g",
+        "former": None,
+        "later": "1.2",
+        "services": ["beta"],
+        "fixed": [],
+        "reopened": [],
+    }
+    assert json.loads(run("contains", "libssl3", "--json").stdout)[1] == {
+        "service": "beta",
+        "version": "2.0",
+        "generation": 1,
+        "state": "active",
+        "package": None,
+        "package_version": None,
+    }
+    assert run("bundle", "sbom", "1.0", "--service", "gamma").exit_code == 6
+
+
 @pytest.mark.parametrize(
     ("since", "expected"),
     [(None, "-"), (1000, "0s"), (1001, "0s"), (955, "45s"), (0, "16m40s"), (-7000, "2h13m"), (-259200, "3d16m")],
@@ -290,7 +352,7 @@ def test_paths_are_made_absolute(control: FakeControl, run: Run) -> None:
     run("bundle", "verify", "x.iso")
     run("bundle", "import", "../x.iso")
     assert control.calls == [
-        ("verify_bundle", os.path.abspath("x.iso")),
+        ("verify_bundle", os.path.abspath("x.iso"), False),
         ("import_bundle", os.path.abspath("../x.iso"), False),
     ]
 
@@ -494,7 +556,7 @@ def test_interrupting_ends_quietly(
     finally:
         process.kill()
         process.communicate()
-    assert (process.returncode, errors) == (130, b"")
+    assert (process.returncode, errors.decode()) == (130, "")
     eventually(lambda: control.open_streams == 0)
 
 

@@ -10,6 +10,7 @@ from supervisor.edges.catalog.rules.files import (
     name_is_the_folders,
     reload_is_said,
     targets_differ,
+    targets_stay_below_their_folder,
     templates_render,
 )
 from supervisor.edges.catalog.rules.folders import (
@@ -45,6 +46,7 @@ __all__ = ["RULES", "Draft"]
 RULES: tuple[Rule, ...] = (
     name_is_the_folders,
     templates_render,
+    targets_stay_below_their_folder,
     targets_differ,
     reload_is_said,
     frontends_fit_the_network,

@@ -16,22 +16,29 @@ from supervisor.values import status
 from supervisor.values.handover import Waiver
 from supervisor.values.status import Progress, ServiceState, ServiceStatus, UndertakingStatus
 from supervisor.values.undertaking import UndertakingState
+from tests.kit.fakes.control import CHANGES, CONTAINED, SBOMS
 from tests.unit.surface.filled import BARE_STATUS, CURRENT, EVENTS, FULL, LINES, OTHER, RECORDS, STATUS, STEPS
 
 MESSAGES: dict[type, Any] = {
     status.ReleasedServiceStatus: pb.BundledService,
     status.ReleaseStatus: pb.Bundle,
+    status.ContainedPackage: pb.ContainedPackage,
     status.DrainingStatus: pb.DrainingStatus,
     status.EventRecord: pb.Event,
     status.HandoverRecord: pb.HandoverRecord,
     status.HandoverStatus: pb.HandoverStatus,
+    status.PackageChange: pb.PackageChange,
     status.PlannedStep: pb.PlannedStep,
     status.Progress: pb.Progress,
+    status.ServiceSbom: pb.ServiceSbom,
     status.ServiceStatus: pb.ServiceStatus,
     status.SupervisorStatus: pb.SupervisorStatus,
     status.UndertakingStatus: pb.UndertakingStatus,
 }
-VALUES = (STATUS, BARE_STATUS, CURRENT, OTHER, *RECORDS, *STEPS, *EVENTS, *LINES)
+VALUES = (
+    *(STATUS, BARE_STATUS, CURRENT, OTHER, *RECORDS, *STEPS, *EVENTS, *LINES),
+    *(*SBOMS, *CHANGES, *CONTAINED),
+)
 
 
 def test_every_value_that_is_shown_has_a_message() -> None:

@@ -3,6 +3,7 @@
 medium       files of an ISO 9660 medium, without mounting it
 directories  where these files are, and how little of a forged answer about it is believed
 directory_reader  the process without rights that reads the directories
+papers       what is signed apart from the index: handed to the trust edge
 keys         Ed25519 key pairs and signatures
 index        bundle.json to values and back, with every fault named
 definition   which files of a service folder travel, and their common digest

@@ -21,7 +21,8 @@ import yaml
 from supervisor.edges.bundle import index as index_file
 from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.definition import definition_digest, definition_files
-from supervisor.edges.bundle.reader import INDEX, SIGNATURE
+from supervisor.edges.bundle.papers import SIGNATURE
+from supervisor.edges.trust.papers import INDEX
 from supervisor.values.bundle import FORMAT, VOLUME_ID, BundledService, BundleFile, BundleIndex, blob_path
 from supervisor.values.errors import BundleBuildError
 from supervisor.values.names import Digest, ServiceName
@@ -68,7 +69,7 @@ def build_bundle(
     _check_blobs(index)
     encoded = index_file.encode(index)
     index_file.decode(encoded, str(output))  # what we would refuse to read we do not write
-    _write_iso(content | {INDEX: encoded, SIGNATURE: keys.sign(encoded, key)}, created, output)
+    write_iso(content | {INDEX: encoded, SIGNATURE: keys.sign(encoded, key)}, created, output)
     return index
 
 
@@ -118,7 +119,7 @@ def _file(path: str, source: Path | bytes) -> BundleFile:
     return BundleFile(path, hashlib.sha256(data).hexdigest(), len(data))
 
 
-def _write_iso(content: Mapping[str, Path | bytes], created: datetime, output: Path) -> None:
+def write_iso(content: Mapping[str, Path | bytes], created: datetime, output: Path) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="vr-bundle-", dir=output.parent) as folder:
         tree, result = Path(folder, "tree"), Path(folder, "bundle.iso")

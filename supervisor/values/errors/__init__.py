@@ -7,6 +7,16 @@
     │   ├── TruncatedBundleError
     │   ├── UnsignedBundleError
     │   ├── UntrustedBundleError
+    │   ├── TrustError        who signed, by what root, when
+    │   │   ├── UnsafeKeysError
+    │   │   ├── UntrustedRootError
+    │   │   │   └── RootGapError
+    │   │   ├── TooFewSignaturesError
+    │   │   ├── ExpiredError
+    │   │   ├── BelowFloorError
+    │   │   ├── ClockBehindError
+    │   │   ├── OtherContentError
+    │   │   └── DoubtedReleaseError
     │   ├── InvalidIndexError
     │   ├── UnsupportedFormatError
     │   ├── OtherArchitectureError
@@ -54,21 +64,31 @@ from supervisor.values.errors.base import (
     SupervisorError,
 )
 from supervisor.values.errors.bundle import (
+    BelowFloorError,
     BundleBuildError,
     BundleError,
+    ClockBehindError,
     DigestMismatchError,
+    DoubtedReleaseError,
+    ExpiredError,
     InvalidIndexError,
     MissingBaseError,
     MissingFileError,
     NoMediumError,
     NotABundleError,
     OtherArchitectureError,
+    OtherContentError,
+    RootGapError,
     SupervisorTooOldError,
+    TooFewSignaturesError,
     TruncatedBundleError,
+    TrustError,
     UnlistedFileError,
+    UnsafeKeysError,
     UnsignedBundleError,
     UnsupportedFormatError,
     UntrustedBundleError,
+    UntrustedRootError,
 )
 from supervisor.values.errors.document import (
     ConfigurationError,
@@ -108,17 +128,21 @@ from supervisor.values.errors.request import (
 )
 
 __all__ = [
+    "BelowFloorError",
     "BundleBuildError",
     "BundleError",
     "BusyError",
     "CandidateEndedError",
     "CandidateNotReadyError",
     "CheckFailedError",
+    "ClockBehindError",
     "ConfigurationError",
     "DigestMismatchError",
+    "DoubtedReleaseError",
     "EngineDownError",
     "EngineError",
     "EngineUnavailableError",
+    "ExpiredError",
     "Fault",
     "FaultsError",
     "HandoverError",
@@ -135,22 +159,28 @@ __all__ = [
     "NotABundleError",
     "NotRootError",
     "OtherArchitectureError",
+    "OtherContentError",
     "ProbeError",
     "ReloadFailedError",
     "RenderError",
     "RequestError",
+    "RootGapError",
     "SettingsError",
     "StateError",
     "StateLockedError",
     "SupervisorError",
     "SupervisorTooOldError",
     "TeardownError",
+    "TooFewSignaturesError",
     "TruncatedBundleError",
+    "TrustError",
     "UnknownReleaseError",
     "UnknownServiceError",
     "UnknownVersionError",
     "UnlistedFileError",
+    "UnsafeKeysError",
     "UnsignedBundleError",
     "UnsupportedFormatError",
     "UntrustedBundleError",
+    "UntrustedRootError",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from supervisor.values.release import Release, Version
+from supervisor.values.status import TrustKeyStatus, TrustStatus
 from supervisor.values.trust import Signing, TrustPolicy, TrustState
 
 DAY = 86400.0
@@ -94,6 +95,31 @@ def warnings(state: TrustState, policy: TrustPolicy, releases: Sequence[Release]
             f"no release can be imported: {len(left)} keys of root {state.root.version} are left, {needed} must sign"
         )
     return tuple(said)
+
+
+def trust_status(state: TrustState, policy: TrustPolicy, said: Sequence[str], now: float) -> TrustStatus:
+    """Return what `vrctl trust` shows. `said` are the warnings about releases too; empty: those about roots alone."""
+    root, revoked = state.root, {entry.key.id: entry for entry in state.revoked}
+    keys = {key.id: key for key in (*root.keys, *(entry.key for entry in state.revoked))}
+    roles = (("root", root.root), ("release", root.release))
+    return TrustStatus(
+        root=root.version,
+        root_threshold=root.root.threshold,
+        release_threshold=root.release.threshold,
+        expires=root.expires,
+        minimum_release=floor_of(state, policy)[0] or "",
+        keys=tuple(
+            TrustKeyStatus(
+                id=key.id,
+                name=key.name,
+                roles=tuple(name for name, role in roles if key in role.keys),
+                is_revoked=key.id in revoked,
+                reason=revoked[key.id].reason if key.id in revoked else "",
+            )
+            for key in sorted(keys.values(), key=lambda key: (key.name, key.id))
+        ),
+        message="; ".join(said or warnings(state, policy, (), now)),
+    )
 
 
 def _expiry(what: str, expires: float | None, policy: TrustPolicy, now: float) -> list[str]:

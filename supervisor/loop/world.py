@@ -18,6 +18,7 @@ from supervisor.ports.network import Associations, Connections, Encapsulation, L
 from supervisor.ports.probes import Prober
 from supervisor.ports.store import Store
 from supervisor.ports.system import Clock, ExitWatch
+from supervisor.ports.trust import Trust
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.settings import Settings
 
@@ -77,5 +78,6 @@ class World:
     clock: Clock
     kernel: Kernel
     switchboard: Switchboard
+    trust: Trust
     shared: SharedMemory = field(default_factory=SharedMemory)
     seams: Seams = Seams()

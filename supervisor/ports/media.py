@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from supervisor.values.bundle import BundleIndex
+from supervisor.values.trust import Judgement
 
 
 class OpenedBundle(Protocol):
@@ -18,6 +19,10 @@ class OpenedBundle(Protocol):
     @property
     def index(self) -> BundleIndex:
         """The contents of the bundle, as its signed index lists them."""
+
+    @property
+    def judgement(self) -> Judgement:
+        """Who signed the release, and the trust documents on the medium that are news here."""
 
     def verify_all(self, report: Callable[[int, int], None] | None = None) -> None:
         """Read and hash every file; `report` is called with the bytes read so far and the bytes of all files."""

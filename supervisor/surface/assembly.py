@@ -31,6 +31,8 @@ from supervisor.edges.network.traffic import NftTraffic
 from supervisor.edges.probes.prober import ProtocolProber
 from supervisor.edges.render import TemplateRenderer
 from supervisor.edges.store import SqliteStore, StateLock
+from supervisor.edges.trust.judging import Judge
+from supervisor.edges.trust.store import TrustStore
 from supervisor.loop.fault_points import NO_FAULTS, FaultPoints
 from supervisor.loop.releases.bounds import ReleaseBounds
 from supervisor.loop.releases.library import Library
@@ -62,24 +64,24 @@ class SystemClock:
 
 
 class TrustedMedia:
-    """Satisfies `ports.media.Media`: bundles signed by a key in the trusted folder."""
+    """Satisfies `ports.media.Media`: bundles that a folder of keys trusts, or the trust of this router."""
 
-    def __init__(self, trusted_keys: Path) -> None:
-        self._trusted_keys = trusted_keys
+    def __init__(self, trust: Path | Judge) -> None:
+        self._trust = trust
 
     def open(self, path: str, source_of: Callable[[str], str | None]) -> OpenedBundle:
         # Opened seldom, and what checks signatures and reads media is a tenth of the daemon's memory.
         from supervisor.edges.bundle.reader import Bundle  # noqa: PLC0415
 
         try:
-            return Bundle.open(Path(path), self._trusted_keys)
+            return Bundle.open(Path(path), self._trust)
         except MissingBaseError as error:
             source = source_of(error.base)
             if source is None or not Path(source).exists():
                 raise
-        base = Bundle.open(Path(source), self._trusted_keys)
+        base = Bundle.open(Path(source), self._trust)
         try:
-            return Bundle.open(Path(path), self._trusted_keys, base=base)
+            return Bundle.open(Path(path), self._trust, base=base)
         except BaseException:
             base.close()
             raise
@@ -151,6 +153,8 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
     store = SqliteStore(settings.state_dir)
     traffic, connections = NftTraffic(), ConntrackConnections()
     links, exits = IpLinks(settings.namespaces), PidfdExitWatch()
+    clock = clock or SystemClock()
+    trust = TrustStore(settings.trusted_keys, settings.state_dir, clock.now)
     world = World(
         settings=settings,
         engine=engine,
@@ -159,12 +163,13 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
         renderer=TemplateRenderer(),
         read_definition=definition_from_files,
         prober=ProtocolProber(engine.execute, AnswerCounters().read),
-        clock=clock or SystemClock(),
+        clock=clock,
         kernel=Kernel(links, connections, exits, ReceiveBuffers(), EncapsulationHolder(), XfrmAssociations()),
         switchboard=Switchboard(traffic, connections),
+        trust=trust,
         seams=Seams(fault_points or NO_FAULTS),
     )
-    library = Library(world, TrustedMedia(settings.trusted_keys))
+    library = Library(world, TrustedMedia(trust))
     watch = MediaWatcher(settings.media, settings.media_folder)
     intake = LocalIntake(settings, ReleaseBounds(store, store, definition_from_files))
     supervision = Supervision(world, library, intake, digest, watch, move=engine)

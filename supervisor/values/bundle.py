@@ -49,6 +49,7 @@ class BundleIndex:
     services: tuple[BundledService, ...]
     files: tuple[BundleFile, ...]
     base: str | None = None  # the release whose blobs this one leaves out
+    minimum_release: str | None = None  # once this one is accepted, no release before that is started
 
     def service(self, name: str) -> BundledService | None:
         """Return the service of this name; None if the release has none."""

@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,13 @@ def build_bundle(
     output: Path,
     supervisor_minimum: str = "0.1.0",
     base: BundleIndex | None = None,
+    minimum_release: str | None = None,
+    papers: Callable[[bytes], Mapping[str, bytes]] = lambda _: {},
 ) -> BundleIndex:
-    """Write the ISO of `release` to `output`; return its index. With `base`, leave out the layers that release has."""
+    """Write the ISO of `release` to `output`; return its index. With `base`, leave out the layers that release has.
+
+    `papers` gives the trust documents that go along, by their names on the medium, for the bytes of the index.
+    """
     listing = _read_json(images / "images.json")
     folders = {path.parent.name: path.parent for path in sorted(services.glob("*/manifest.yaml"))}
     _check_pairs(listing, folders)
@@ -65,11 +70,13 @@ def build_bundle(
         services=tuple(bundled),
         files=tuple(_file(path, source) for path, source in sorted(content.items())),
         base=base.release if base else None,
+        minimum_release=minimum_release,
     )
     _check_blobs(index)
     encoded = index_file.encode(index)
     index_file.decode(encoded, str(output))  # what we would refuse to read we do not write
-    write_iso(content | {INDEX: encoded, SIGNATURE: keys.sign(encoded, key)}, created, output)
+    signed = {INDEX: encoded, SIGNATURE: keys.sign(encoded, key), **papers(encoded)}
+    write_iso(content | signed, created, output)
     return index
 
 

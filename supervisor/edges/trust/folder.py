@@ -5,14 +5,12 @@ A `root.json` in it is a root document that an operator set; the keys beside it 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
-
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from supervisor.edges.trust.safety import refuse_unsafe
 from supervisor.values.errors import UnsafeKeysError
@@ -21,6 +19,7 @@ from supervisor.values.trust import Key, KeyId, Role, Root
 ANCHOR = "root.json"
 LARGEST_KEY = 16 << 10
 SIGNATURE_SIZE = 64
+_AROUND = bytes.fromhex("302a300506032b6570032100")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ def plain_keys(folder: Path) -> PlainKeys:
             try:
                 refuse_unsafe(path)
                 raw = raw_key(path)
-            except (OSError, ValueError, UnsupportedAlgorithm):
+            except (OSError, ValueError):
                 unreadable.append(path.name)
                 continue
             id = key_id(raw)
@@ -64,16 +63,17 @@ def plain_keys(folder: Path) -> PlainKeys:
 
 
 def raw_key(path: Path) -> bytes:
-    """Return the 32 bytes of an Ed25519 public key in PEM.
+    """Return the 32 bytes of an Ed25519 public key in PEM: what RFC 8410, 4, puts around them is the same for all.
 
-    Raises OSError, ValueError or UnsupportedAlgorithm: it is none.
+    Raises OSError: it cannot be read. Raises ValueError: it is no such key.
     """
     with path.open("rb") as file:
-        content = file.read(LARGEST_KEY)
-    key = load_pem_public_key(content)
-    if not isinstance(key, Ed25519PublicKey):
-        raise ValueError("it is not an Ed25519 key")
-    return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+        text = file.read(LARGEST_KEY).decode("ascii")
+    found = re.search(r"-----BEGIN PUBLIC KEY-----\s+([A-Za-z0-9+/=\s]+?)-----END PUBLIC KEY-----", text)
+    coded = base64.b64decode("".join(found[1].split()), validate=True) if found else b""
+    if len(coded) != len(_AROUND) + 32 or not coded.startswith(_AROUND):
+        raise ValueError("it is no Ed25519 public key in PEM")
+    return coded[len(_AROUND) :]
 
 
 def key_id(raw: bytes) -> KeyId:
@@ -84,6 +84,9 @@ def key_id(raw: bytes) -> KeyId:
 
 def is_signed_by(raw: bytes, signature: bytes, content: bytes) -> bool:
     """True if the key made the signature of `content`."""
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  (8 MB that a daemon seldom needs)
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
+
     try:
         Ed25519PublicKey.from_public_bytes(raw).verify(signature, content)
     except InvalidSignature:

@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from securesystemslib.signer import SSlibKey
@@ -118,9 +117,8 @@ def described(content: bytes) -> tuple[str, ...]:
         lines.append(f"{name}: {role.threshold} of {len(role.keys)} must sign")
         lines += [f"  {key.name} {key.id}" for key in role.keys]
     names = {key.id: key.name for key in facts.keys}
-    signed = [
-        f"{names.get(KeyId(id), id[:8])}{'' if KeyId(id) in good else ' (another root names that key)'}" for id in by
-    ]
+    foreign = " (not a good signature by a key of this root)"
+    signed = [f"{names.get(KeyId(id), id[:8])}{'' if KeyId(id) in good else foreign}" for id in by]
     return (*lines, f"signed by {', '.join(signed) or 'nobody'}")
 
 
@@ -128,7 +126,7 @@ def key_of(path: Path) -> Key:
     """Return the identifier and the name of a public key. Raises BundleBuildError: the file is none."""
     try:
         return Key(key_id(raw_key(path)), path.stem)
-    except (OSError, ValueError, UnsupportedAlgorithm) as error:
+    except (OSError, ValueError) as error:
         raise BundleBuildError(f"cannot use {path} as a public key: {error}") from error
 
 

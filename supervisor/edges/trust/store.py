@@ -9,6 +9,7 @@ nothing is accepted until a medium or an operator brings it, or a later one.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -54,14 +55,13 @@ class TrustStore:
         with self._lock:
             mark = self._mark()
             if self._cached is None or self._cached.mark != mark:
-                known = self._read()
-                self._cached = _Cached(self._mark(), known)
+                self._cached = _Cached(mark, self._read())  # what changes meanwhile is read the next time
             return self._cached.known
 
     def _mark(self) -> object:
-        """Return a value that changes with every file that is read here; a folder's own time shows new and lost names."""
+        """Return a value that changes with every file that is read here."""
         places = [self._keys, *sorted(self._keys.glob("*")), self._memory, self._roots, *sorted(self._roots.glob("*"))]
-        marks = []
+        marks: list[tuple[str, object]] = []
         for place in places:
             try:
                 found = place.stat()
@@ -77,15 +77,14 @@ class TrustStore:
         remembered, lost = memory.read(self._memory)
         former, unreadable = self._former()
         newest = max((*former, *unreadable), default=0)
-        if former:
-            known = self._chain_end(former, newest)
-        else:
-            known = self._anchor()
+        known = self._chain_end(former, newest) if former else self._anchor()
         state = known.state
         faults = [state.fault, lost]
         if newest > state.root.version:
             text = unreadable.get(newest, "it is not whole")
-            faults.append(f"cannot trust {self._roots / f'{newest}.json'}: {text}; bring root {newest} or a later one")
+            faults.append(
+                f"cannot trust {self._roots / f'{newest}.json'}: {text}; put it back with: vrctl trust rotate PATH"
+            )
         fault = "; ".join(filter(None, faults))
         state = replace(remembered, root=state.root, fault=fault, notes=state.notes)
         return replace(known, state=state)
@@ -181,8 +180,14 @@ class TrustStore:
         for version, content in documents:
             self._write_root(version, content)
         if (before.revoked, before.floors, before.seen) != (now.revoked, now.floors, now.seen):
+            self._lay_aside_damaged()
             self._write(self._memory, memory.dump(now))
         self._cached = None
+
+    def _lay_aside_damaged(self) -> None:
+        if memory.read(self._memory)[1]:
+            with contextlib.suppress(OSError):  # what cannot be moved is reported by the writing
+                self._memory.replace(self._memory.with_name(f"trust.json.damaged-{self._now():.0f}"))
 
     @property
     def _memory(self) -> Path:

@@ -13,10 +13,10 @@ from supervisor.decisions import backoff
 from supervisor.decisions.handover import is_interrupted
 from supervisor.decisions.healing import NEXT_FALL_BACK_SECONDS, TOO_OFTEN, Patient, Remedy, remedy
 from supervisor.loop.care.keeper import Keeper
+from supervisor.loop.generations.doubts import doubt_about_version
 from supervisor.loop.generations.instances import version_of
 from supervisor.loop.handover.run import HandoverRun
-from supervisor.ports.store import Store
-from supervisor.ports.system import Clock
+from supervisor.loop.world import World
 from supervisor.values.handover import Kind
 from supervisor.values.names import ServiceName
 from supervisor.values.release import Version
@@ -39,8 +39,8 @@ class Healer:
     Lives on the worker's thread; it is asked whenever no hand-over is under way.
     """
 
-    def __init__(self, store: Store, clock: Clock, service: ServiceName) -> None:
-        self._store, self._clock, self._service = store, clock, service
+    def __init__(self, world: World, service: ServiceName) -> None:
+        self._world, self._store, self._clock, self._service = world, world.store, world.clock, service
         self._failed = backoff.Backoff()  # hangs, and starts from nothing; the keeper counts ends
         self._version: Version | None = None  # that failed so
         self._replaced = 0  # the generation whose replacement was tried last
@@ -109,7 +109,7 @@ class Healer:
         former = self._store.previous(self._service)
         if former is None or former.is_same_as(version) or now < self._fell_back + NEXT_FALL_BACK_SECONDS:
             return None
-        return former
+        return None if doubt_about_version(self._world, former) else former
 
     def _fall_back(self, failed: Version, now: float) -> None:
         self._fell_back = now

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from supervisor.loop.generations.doubts import doubt_about
+from supervisor.loop.releases.acceptance import offer_of, refuse_untrusted, sign_again, take_papers, versions_of
 from supervisor.loop.releases.conflicts import refuse_conflicts
+from supervisor.loop.releases.verification import verified
 from supervisor.loop.world import World
 from supervisor.ports.media import Media, OpenedBundle
 from supervisor.values.bundle import BundledService, BundleIndex, age
 from supervisor.values.errors import BundleError, EngineError, EngineUnavailableError
 from supervisor.values.names import Digest, ImageId, ServiceName
-from supervisor.values.release import InstanceState, Release, Version
+from supervisor.values.release import InstanceState, Release
 from supervisor.values.router import RouterConfig
 from supervisor.values.status import EventRecord, Progress
 
@@ -46,14 +48,23 @@ class Library:
         """Return the releases, oldest first by their own numbers, whenever they were imported."""
         return sorted(self._world.store.releases(), key=lambda release: age(release.name, release.created))
 
-    def verify(self, path: str) -> Iterator[Progress]:
-        """Read a medium, check its signature and every file, and change nothing.
+    def doubt(self, release: Release) -> str:
+        """Return why nothing of a release is started anew; empty: it may be."""
+        return doubt_about(self._world, release)
 
-        Raises BundleError: when the medium is not a good bundle.
+    def trusted(self) -> list[Release]:
+        """Return the releases that are in no doubt, oldest first by their own numbers."""
+        return [release for release in self.by_age() if not self.doubt(release)]
+
+    def verify(self, path: str) -> Iterator[Progress]:
+        """Read a medium, check its signatures and every file, and change nothing.
+
+        Raises BundleError: when the medium is not a good bundle, or trust does not allow for it.
         """
         bundle = self._media.open(path, self._source_of)
         try:
-            yield from _verify(bundle)
+            refuse_untrusted(self._world, bundle, path, accepts_clock=False)
+            yield from verified(bundle)
         finally:
             bundle.close()
         text = f"release {bundle.index.release}: signature and {len(bundle.index.files)} files are good"
@@ -66,32 +77,42 @@ class Library:
         """
         mark, store = self._media.fingerprint(path), self._world.store
         present = set(self._world.engine.images())
-        is_whole = all(version.image in present for release in store.releases() for _, version in release.services)
+        is_whole = all(
+            release.signing is not None and version.image in present
+            for release in store.releases()
+            for _, version in release.services
+        )
         if mark is not None and mark == store.medium_fingerprint(path) and is_whole:
             return
         yield from self.take_in(path, router, allow_downgrade=not store.releases())
         if mark is not None:
             store.set_medium_fingerprint(path, mark)
 
-    def take_in(self, path: str, router: RouterConfig, *, allow_downgrade: bool) -> Iterator[Progress]:
-        """Verify everything, then load images, then record: a medium that is bad anywhere changes nothing.
+    def take_in(
+        self, path: str, router: RouterConfig, *, allow_downgrade: bool, accepts_clock: bool = False
+    ) -> Iterator[Progress]:
+        """Verify everything, then load images, then record: a medium that is bad anywhere changes no release.
 
-        May be repeated; a release that is there already is only reported. Raises BundleError: when the medium is bad,
-        older than what runs, or its services conflict. Raises EngineError, StateError: when an image cannot be loaded
-        or the release not be recorded.
+        The root documents and revocations on it, which have signatures of their own, count from the start. May be
+        repeated; a release that is there already is only reported. Raises BundleError: when the medium is bad, not
+        trusted, older than what runs, or its services conflict. Raises EngineError, StateError: when an image cannot
+        be loaded or the release not be recorded.
         """
         bundle = self._media.open(path, self._source_of)
         try:
-            index = bundle.index
+            take_papers(self._world, bundle, path)
+            index, offer = bundle.index, offer_of(bundle)
             known = {release.name: release for release in self._world.store.releases()}
-            versions = _versions(index)
+            versions = versions_of(index)
             if index.release in known and dict(known[index.release].services) == dict(versions) and self._holds(index):
+                sign_again(self._world, known[index.release], offer)
                 text = f"release {index.release} is imported already"
                 yield Progress("", "nothing", text, 1.0, is_final=True)
                 return
+            refuse_untrusted(self._world, bundle, path, accepts_clock=accepts_clock)
             if not allow_downgrade:
                 self._refuse_older(index)
-            yield from _verify(bundle)
+            yield from verified(bundle)
             definitions, read = {}, []
             for service in index.services:
                 files = bundle.definition(service.name)
@@ -101,7 +122,10 @@ class Library:
             with self.images:
                 yield from self._load(bundle)
                 now = self._world.clock.now()
-                self._world.store.save_release(Release(index.release, index.created, path, now, versions), definitions)
+                self._world.trust.note(offer)
+                signing = offer.judgement.signing
+                release = Release(index.release, index.created, path, now, versions, signing)
+                self._world.store.save_release(release, definitions)
             self._world.store.log_event(EventRecord(now, "", "imported", f"release {index.release} from {path}"))
         finally:
             bundle.close()
@@ -228,7 +252,7 @@ class Library:
     def _refuse_older(self, index: BundleIndex) -> None:
         store = self._world.store
         running = {instance.release for instance, state in store.instances() if state is InstanceState.ACTIVE}
-        for release in store.releases():
+        for release in self.trusted():
             if release.name in running | {store.current_release()} and age(index.release, index.created) < age(
                 release.name, release.created
             ):
@@ -252,37 +276,5 @@ class Library:
             raise BundleError(f"cannot import {service.name}: the engine made {image} of image {service.image}")
 
 
-def _verify(bundle: OpenedBundle) -> Iterator[Progress]:
-    """Yield progress from a verification that reports by callback: it runs on a thread of its own."""
-    reports: queue.SimpleQueue[tuple[int, int] | Exception | None] = queue.SimpleQueue()
-
-    def verify() -> None:
-        try:
-            bundle.verify_all(lambda done, total: reports.put((done, total)))
-        except Exception as error:  # the caller waits for any of them
-            reports.put(error)
-        else:
-            reports.put(None)
-
-    thread = threading.Thread(target=verify, name="verify", daemon=True)
-    thread.start()
-    reported = -1.0
-    while (report := reports.get()) is not None:
-        if isinstance(report, Exception):
-            raise report
-        fraction = report[0] / max(1, report[1])
-        if fraction - reported >= 0.05:
-            reported = fraction
-            yield Progress("", "verify", f"{report[0] >> 20} of {report[1] >> 20} MiB hashed", fraction)
-    thread.join()
-
-
 def _lacks(release: Release, services: Iterable[ServiceName]) -> str:
     return f"no attached medium has the images of {', '.join(sorted(services))} of release {release.name}"
-
-
-def _versions(index: BundleIndex) -> tuple[tuple[ServiceName, Version], ...]:
-    return tuple(
-        (service.name, Version(index.release, service.version, service.image, service.definition))
-        for service in sorted(index.services, key=lambda service: service.name)
-    )

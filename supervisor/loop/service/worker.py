@@ -75,7 +75,7 @@ class Worker(ServiceThread):
             keeper_slot=KeeperSlot(world, isolation, digest, self._on_exit, self._undertaking_watch.look_after),
             under_way=Foreground(),
             cleanup=Cleanup(world.clock),
-            healer=Healer(world.store, world.clock, name),
+            healer=Healer(world, name),
         )
         super().__init__(parts)
         reconciling, execution = Reconciling(parts), Execution(parts, self.publish)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 import supervisor
+from supervisor.decisions.doubt import trust_status, warnings
 from supervisor.decisions.status import ServiceFacts, ServiceSnapshot, release_status, service_status
 from supervisor.loop.supervision import streams
 from supervisor.loop.supervision.choices import find_release
@@ -14,6 +15,7 @@ from supervisor.loop.supervision.lost_configuration import AWAITS_CONFIGURATION
 from supervisor.loop.supervision.parts import SupervisionParts, WithParts
 from supervisor.ports.store import Store
 from supervisor.values.errors import RequestError
+from supervisor.values.release import InstanceState
 from supervisor.values.router import RouterConfig
 from supervisor.values.status import (
     EventRecord,
@@ -22,6 +24,7 @@ from supervisor.values.status import (
     ReleaseStatus,
     ServiceState,
     SupervisorStatus,
+    TrustStatus,
 )
 
 
@@ -59,8 +62,20 @@ class Queries(WithParts):
         if parts.world.store.awaits_configuration:
             yield AWAITS_CONFIGURATION
         yield from map(str, parts.configuration.faults)
+        yield from self._trust_warnings()
         if parts.move and parts.move.leaving:
             yield f"moving from {parts.move.leaving} to {parts.world.engine.name}"
+
+    def _trust_warnings(self) -> tuple[str, ...]:
+        world, store = self._parts.world, self._parts.world.store
+        concern = {instance.release for instance, state in store.instances() if state is InstanceState.ACTIVE}
+        concern.add(store.current_release() or "")
+        releases = [release for release in store.releases() if release.name in concern]
+        return warnings(world.trust.state(), world.settings.trust_policy, releases, world.clock.now())
+
+    def trust(self) -> TrustStatus:
+        world = self._parts.world
+        return trust_status(world.trust.state(), world.settings.trust_policy, self._trust_warnings(), world.clock.now())
 
     def plan(self, release: str | None) -> tuple[PlannedStep, ...]:
         """Return what `upgrade` to that release, or else to the newest one, would do to each service."""
@@ -72,7 +87,8 @@ class Queries(WithParts):
     def releases(self) -> tuple[ReleaseStatus, ...]:
         store = self._parts.world.store
         current = store.current_release()
-        return tuple(release_status(release, current) for release in store.releases())
+        doubt = self._parts.library.doubt
+        return tuple(release_status(release, current, doubt(release)) for release in store.releases())
 
     def history(self, service: str | None, limit: int) -> tuple[HandoverRecord, ...]:
         name = self._parts.workers[service].name if service else None

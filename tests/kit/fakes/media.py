@@ -9,6 +9,10 @@ from supervisor.values.bundle import BundledService, BundleIndex
 from supervisor.values.errors import BundleError, NotABundleError
 from supervisor.values.names import Digest
 from supervisor.values.release import Release
+from supervisor.values.trust import Judgement, Root, Signing
+
+UNSIGNED = Judgement(Signing(0, (), 0), Root())
+"""Nobody has signed, and nobody has to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,8 @@ class FakeBundle:
 
     release: Release
     definitions: Mapping[Digest, Mapping[str, bytes]]
+    judgement: Judgement = UNSIGNED
+    minimum_release: str | None = None
 
     @property
     def index(self) -> BundleIndex:
@@ -24,7 +30,8 @@ class FakeBundle:
             BundledService(name, service.version, service.image, Digest(""), (), service.definition)
             for name, service in self.release.services
         )
-        return BundleIndex(1, self.release.name, self.release.created, "0", "any", services, ())
+        name, created = self.release.name, self.release.created
+        return BundleIndex(1, name, created, "0", "any", services, (), minimum_release=self.minimum_release)
 
     def verify_all(self, report: Callable[[int, int], None] | None = None) -> None:
         if report:

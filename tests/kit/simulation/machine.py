@@ -46,6 +46,7 @@ from tests.kit.fakes.kernel import (
     FakeTraffic,
     Impossible,
 )
+from tests.kit.fakes.trust import FakeTrust
 from tests.kit.simulation.faults import SimulatedFaults
 
 TICK_SECONDS = 0.1  # what clients do, they do this often
@@ -83,6 +84,7 @@ class SimulatedMachine:
         self.traffic, self.connections, self.buffers = FakeTraffic(), FakeConnections(), FakeBuffers()
         self.associations = FakeAssociations()
         self.exits, self.encapsulation = FakeExits(), FakeEncapsulation()
+        self.trust = FakeTrust(self.clock.now)
         self.behaviours: dict[ImageId, Behaviour] = {}
         self.engine = DaemonEngine(self)
         self.folders = FakeFolders(self.engine.runs, self.faults.change)

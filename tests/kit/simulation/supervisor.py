@@ -213,6 +213,7 @@ class SteppedSupervisor:
                 associations=watched("associations", machine.associations, NetworkError),
             ),
             switchboard=Switchboard(watched("traffic", machine.traffic, NetworkError), connections),
+            trust=machine.trust,
             seams=Seams(spawn=lambda work: work()),
         )
 

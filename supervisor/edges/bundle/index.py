@@ -77,7 +77,7 @@ _FILE = Record(
         Field("size", Number(0, (1 << 63) - 1), True),
     ),
 )
-_TIME = Parsed(_time, "must be a time of this century like 2025-01-31T00:00:00Z", 20)
+_TIME = Parsed(_time, "must be a time like 2025-01-31T00:00:00Z, of this century", 20)
 _NUMBERS = Text(r"[0-9]+(\.[0-9]+)*", "must be numbers with dots between")
 _PATH = Parsed(_path, "must be a plain path below oci or services")
 INDEX = Record(

@@ -16,7 +16,7 @@ from supervisor.values import status
 from supervisor.values.handover import Waiver
 from supervisor.values.status import Progress, ServiceState, ServiceStatus, UndertakingStatus
 from supervisor.values.undertaking import UndertakingState
-from tests.unit.surface.filled import BARE_STATUS, CURRENT, EVENTS, FULL, LINES, OTHER, RECORDS, STATUS, STEPS
+from tests.unit.surface.filled import BARE_STATUS, CURRENT, EVENTS, FULL, LINES, OTHER, RECORDS, STATUS, STEPS, TRUST
 
 MESSAGES: dict[type, Any] = {
     status.ReleasedServiceStatus: pb.BundledService,
@@ -29,9 +29,11 @@ MESSAGES: dict[type, Any] = {
     status.Progress: pb.Progress,
     status.ServiceStatus: pb.ServiceStatus,
     status.SupervisorStatus: pb.SupervisorStatus,
+    status.TrustKeyStatus: pb.TrustKey,
+    status.TrustStatus: pb.TrustStatus,
     status.UndertakingStatus: pb.UndertakingStatus,
 }
-VALUES = (STATUS, BARE_STATUS, CURRENT, OTHER, *RECORDS, *STEPS, *EVENTS, *LINES)
+VALUES = (STATUS, BARE_STATUS, CURRENT, OTHER, *RECORDS, *STEPS, *EVENTS, *LINES, TRUST)
 
 
 def test_every_value_that_is_shown_has_a_message() -> None:

@@ -65,6 +65,14 @@ class Seams:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where definitions come from: how they are read, and which releases may bring them."""
+
+    read_definition: ReadDefinition
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """The resources that the rooms of the loop work with. A function that needs only one of them takes that one."""
 
@@ -73,11 +81,10 @@ class World:
     store: Store
     folders: Folders
     renderer: Renderer
-    read_definition: ReadDefinition
+    origin: Origin
     prober: Prober
     clock: Clock
     kernel: Kernel
     switchboard: Switchboard
-    trust: Trust
     shared: SharedMemory = field(default_factory=SharedMemory)
     seams: Seams = Seams()

@@ -39,7 +39,7 @@ from supervisor.loop.releases.library import Library
 from supervisor.loop.supervision.store_copies import StoreCopies
 from supervisor.loop.supervision.supervision import Supervision
 from supervisor.loop.switchboard import Switchboard
-from supervisor.loop.world import Kernel, Seams, World
+from supervisor.loop.world import Kernel, Origin, Seams, World
 from supervisor.ports.engine import Engine
 from supervisor.ports.media import OpenedBundle
 from supervisor.ports.system import Clock
@@ -161,12 +161,11 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
         store=store,
         folders=folders,
         renderer=TemplateRenderer(),
-        read_definition=definition_from_files,
+        origin=Origin(definition_from_files, trust),
         prober=ProtocolProber(engine.execute, AnswerCounters().read),
         clock=clock,
         kernel=Kernel(links, connections, exits, ReceiveBuffers(), EncapsulationHolder(), XfrmAssociations()),
         switchboard=Switchboard(traffic, connections),
-        trust=trust,
         seams=Seams(fault_points or NO_FAULTS),
     )
     library = Library(world, TrustedMedia(trust))

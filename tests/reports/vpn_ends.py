@@ -207,7 +207,7 @@ class Ours(End):
         places = SimpleNamespace(runtime=lambda *_: str(self.folder), config=lambda _: str(self.folder))
         return World(
             Settings(), unused, cast(Any, SimpleNamespace(log_event=self.events.append)), cast(Any, places),
-            TemplateRenderer(), unused, ProtocolProber(execute), RealClock(), unused, unused, unused,
+            TemplateRenderer(), unused, ProtocolProber(execute), RealClock(), unused, unused,
         )  # fmt: skip
 
     def _rendered(self, tunnels: tuple[SiteToSite, ...]) -> dict[str, str]:

@@ -10,4 +10,5 @@ definition   which files of a service folder travel, and their common digest
 stream       one image as the docker-archive that both engines load
 reader       the way in: Bundle.open, verify_all, image_stream, definition
 build        the way out: images and service folders to a signed ISO
+sealing      trust documents onto an ISO that is written already
 """

@@ -11,7 +11,7 @@ from supervisor.values.state import Instance
 
 def doubt_about(world: World, release: Release) -> str:
     """Return why nothing of a release may be started anew; empty: it may."""
-    return doubt(release, world.trust.state(), world.settings.trust_policy)
+    return doubt(release, world.origin.trust.state(), world.settings.trust_policy)
 
 
 def refuse_doubted(world: World, version: Version, active: Instance | None) -> None:
@@ -27,4 +27,4 @@ def refuse_doubted(world: World, version: Version, active: Instance | None) -> N
 
 def doubt_about_version(world: World, version: Version) -> str:
     """Return why a version may not be started anew; empty: it may."""
-    return version_doubt(version, world.store.releases(), world.trust.state(), world.settings.trust_policy)
+    return version_doubt(version, world.store.releases(), world.origin.trust.state(), world.settings.trust_policy)

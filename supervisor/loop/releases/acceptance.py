@@ -34,7 +34,7 @@ def offer_of(bundle: OpenedBundle) -> Offer:
 
 def take_papers(world: World, bundle: OpenedBundle, medium: str) -> None:
     """Take in the root documents and revocations of a medium, whatever becomes of its release. May be repeated."""
-    for line in world.trust.keep(bundle.judgement, medium):
+    for line in world.origin.trust.keep(bundle.judgement, medium):
         log.warning("trust changed", extra={"reason": line})
         world.store.log_event(EventRecord(world.clock.now(), "", "trust-changed", line))
 
@@ -45,7 +45,7 @@ def refuse_untrusted(world: World, bundle: OpenedBundle, medium: str, *, accepts
     Raises TrustError: it has expired, is below a floor, not made yet by this clock, or has the number of another one.
     """
     now = world.clock.now()
-    state = after(world.trust.state(), bundle.judgement, medium, now)
+    state = after(world.origin.trust.state(), bundle.judgement, medium, now)
     releases, policy = world.store.releases(), world.settings.trust_policy
     refuse_offer(offer_of(bundle), state, policy, releases, now, accepts_clock=accepts_clock)
 
@@ -62,4 +62,4 @@ def sign_again(world: World, release: Release, offer: Offer) -> None:
     digests = (version.definition for _, version in release.services)
     definitions = {digest: files for digest in digests if (files := store.definition(digest))}
     store.save_release(replace(release, signing=signing), definitions)
-    world.trust.note(offer)
+    world.origin.trust.note(offer)

@@ -116,13 +116,13 @@ class Library:
             definitions, read = {}, []
             for service in index.services:
                 files = bundle.definition(service.name)
-                read.append(self._world.read_definition(service.name, files))  # one it cannot read is refused
+                read.append(self._world.origin.read_definition(service.name, files))  # one it cannot read is refused
                 definitions[service.definition] = files
             refuse_conflicts(self._world, index.release, read, router)
             with self.images:
                 yield from self._load(bundle)
                 now = self._world.clock.now()
-                self._world.trust.note(offer)
+                self._world.origin.trust.note(offer)
                 signing = offer.judgement.signing
                 release = Release(index.release, index.created, path, now, versions, signing)
                 self._world.store.save_release(release, definitions)
@@ -140,10 +140,10 @@ class Library:
         failed: list[str] = []
         with self.images:
             for release in self._world.store.releases():
-                lacking = self._lacking(release, set(self._world.engine.images()))
-                for source in self._sources(release, media) if lacking else ():
+                lacking = _lacking(release, set(self._world.engine.images()))
+                for source in _sources(release, media) if lacking else ():
                     loaded += self._load_from(source, lacking)
-                    lacking = self._lacking(release, set(self._world.engine.images()))
+                    lacking = _lacking(release, set(self._world.engine.images()))
                     if not lacking:
                         break
                 if lacking:
@@ -157,20 +157,12 @@ class Library:
         for release in store.releases():
             wanted = {
                 image: name
-                for image, name in self._lacking(release, set()).items()
+                for image, name in _lacking(release, set()).items()
                 if image in needed or store.desired(name) == release.version_of(name)
             }
-            if wanted and not any(self._has(source, wanted) for source in self._sources(release, media)):
+            if wanted and not any(self._has(source, wanted) for source in _sources(release, media)):
                 return _lacks(release, wanted.values())
         return ""
-
-    @staticmethod
-    def _lacking(release: Release, present: set[ImageId]) -> dict[ImageId, ServiceName]:
-        return {version.image: service for service, version in release.services if version.image not in present}
-
-    @staticmethod
-    def _sources(release: Release, media: Sequence[str]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((release.source, *media)))
 
     def _has(self, source: str, wanted: Mapping[ImageId, ServiceName]) -> bool:
         try:
@@ -274,6 +266,14 @@ class Library:
         image = self._world.engine.load(bundle.image_stream(service.name))
         if image != service.image:
             raise BundleError(f"cannot import {service.name}: the engine made {image} of image {service.image}")
+
+
+def _lacking(release: Release, present: set[ImageId]) -> dict[ImageId, ServiceName]:
+    return {version.image: service for service, version in release.services if version.image not in present}
+
+
+def _sources(release: Release, media: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((release.source, *media)))
 
 
 def _lacks(release: Release, services: Iterable[ServiceName]) -> str:

@@ -8,19 +8,21 @@ from collections.abc import Callable, Sequence
 
 from supervisor.loop.releases.library import Library
 from supervisor.ports.media import MediaWatch
-from supervisor.values.errors import NoMediumError, SupervisorError
+from supervisor.values.errors import ClockBehindError, NoMediumError, SupervisorError
 from supervisor.values.router import RouterConfig
 
 log = logging.getLogger(__name__)
 
 MOST_OFFERED = 64  # paths that are remembered
+CLOCK_SECONDS = 30.0
 CLOSE_SECONDS = 15.0  # an import that is under way ends by then
 
 
 class MediaQueue:
     """Imports offered media, one after the other.
 
-    May be used from any thread. `employ` is called after each batch; `record` writes an event to the audit log.
+    May be used from any thread. A medium that is not made yet by the clock is looked at again until it is, every
+    `clock_pause` seconds. `employ` is called after each batch; `record` writes an event to the audit log.
     """
 
     def __init__(
@@ -30,11 +32,13 @@ class MediaQueue:
         router: Callable[[], RouterConfig],
         employ: Callable[[], None],
         record: Callable[[str, str, str], None],
+        clock_pause: float = CLOCK_SECONDS,
     ) -> None:
         self._library, self._watch = library, watch
         self._router, self._employ, self._record = router, employ, record
         self._lock = threading.Lock()
-        self._closing = threading.Event()
+        self._closing, self._clock_pause = threading.Event(), clock_pause
+        self._early: frozenset[str] = frozenset()  # media that are not made yet by this router's clock
         self.offered: tuple[str, ...] = ()  # paths of media that were there at the start or came later, newest last
 
     def begin(self, media: Sequence[str]) -> None:
@@ -68,8 +72,27 @@ class MediaQueue:
                     return
         except NoMediumError as error:
             log.debug("drive empty", extra={"medium": path, "reason": str(error)})
+        except ClockBehindError as error:
+            if path not in self._early:
+                self._refused(path, error)
+            self._wait_for_clock(path)
+            return
         except SupervisorError as error:
-            log.error("medium refused", extra={"medium": path, "reason": str(error)})
-            self._record("", "medium-refused", str(error))
+            self._refused(path, error)
         except Exception:
             log.exception("unexpected failure", extra={"medium": path})
+        self._early -= {path}
+
+    def _refused(self, path: str, error: SupervisorError) -> None:
+        log.error("medium refused", extra={"medium": path, "reason": str(error)})
+        self._record("", "medium-refused", str(error))
+
+    def _wait_for_clock(self, path: str) -> None:
+        """Look at a medium again now and then: by the clock it is not made yet, and a clock may be set after boot."""
+        is_first, self._early = not self._early, self._early | {path}
+        if is_first:
+            threading.Thread(target=self._look_again, name="media-clock", daemon=True).start()
+
+    def _look_again(self) -> None:
+        while self._early and not self._closing.wait(self._clock_pause):
+            self.take_in(sorted(self._early))

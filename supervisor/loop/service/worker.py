@@ -62,7 +62,7 @@ class Worker(ServiceThread):
         self._undertaking_watch = UndertakingWatch(
             world, name, lambda take: inbox.put(lambda: isolation.guard("upkeep", take))
         )
-        definition_of = Definitions(world.store, world.read_definition, name)
+        definition_of = Definitions(world.store, world.origin.read_definition, name)
         parts = ServiceParts(
             service=name,
             world=world,

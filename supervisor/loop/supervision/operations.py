@@ -113,15 +113,15 @@ class Operations(WithParts):
 
     def rotate_trust(self, path: str) -> TrustStatus:
         world = self._parts.world
-        for line in world.trust.rotate(path):
+        for line in world.origin.trust.rotate(path):
             self._parts.audit_log.record("", "trust-changed", line)
-        return trust_status(world.trust.state(), world.settings.trust_policy, (), world.clock.now())
+        return trust_status(world.origin.trust.state(), world.settings.trust_policy, (), world.clock.now())
 
     def revoke_key(self, key: str, reason: str) -> TrustStatus:
         world = self._parts.world
-        revoked = world.trust.revoke(key, reason)
+        revoked = world.origin.trust.revoke(key, reason)
         self._parts.audit_log.record("", "trust-changed", f"{revoked.key.name} is revoked: {revoked.reason}")
-        return trust_status(world.trust.state(), world.settings.trust_policy, (), world.clock.now())
+        return trust_status(world.origin.trust.state(), world.settings.trust_policy, (), world.clock.now())
 
     # ------------------------------------------------------------ parts
 

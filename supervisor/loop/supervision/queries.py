@@ -71,11 +71,11 @@ class Queries(WithParts):
         concern = {instance.release for instance, state in store.instances() if state is InstanceState.ACTIVE}
         concern.add(store.current_release() or "")
         releases = [release for release in store.releases() if release.name in concern]
-        return warnings(world.trust.state(), world.settings.trust_policy, releases, world.clock.now())
+        return warnings(world.origin.trust.state(), world.settings.trust_policy, releases, world.clock.now())
 
     def trust(self) -> TrustStatus:
-        world = self._parts.world
-        return trust_status(world.trust.state(), world.settings.trust_policy, self._trust_warnings(), world.clock.now())
+        world, said = self._parts.world, self._trust_warnings()
+        return trust_status(world.origin.trust.state(), world.settings.trust_policy, said, world.clock.now())
 
     def plan(self, release: str | None) -> tuple[PlannedStep, ...]:
         """Return what `upgrade` to that release, or else to the newest one, would do to each service."""

@@ -149,6 +149,8 @@ def test_bundle_list_json_keeps_its_promise(run: Run) -> None:
         "verified": True,
         "services": {"alpha": {"version": "1.0", "image": IMAGE}},
         "current": True,
+        "signed_by": [],
+        "doubt": "",
     }
 
 

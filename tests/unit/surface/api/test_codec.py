@@ -77,7 +77,7 @@ def test_values_survive_the_way_there_and_back(value: object) -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in MESSAGES if kind is not status.SupervisorStatus], ids=str)
 def test_json_has_every_field(kind: type) -> None:
-    values = (*VALUES, FULL, FULL.handover, *FULL.draining, *FULL.undertakings, *CURRENT.services)
+    values = (*VALUES, FULL, FULL.handover, *FULL.draining, *FULL.undertakings, *CURRENT.services, *TRUST.keys)
     value = next(value for value in values if type(value) is kind)
     assert set(to_json(value)) == {field.name.removeprefix("is_") for field in fields(kind)}
 

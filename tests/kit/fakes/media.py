@@ -46,6 +46,10 @@ class FakeBundle:
     def close(self) -> None:
         pass
 
+    def opened(self, path: str) -> FakeBundle:
+        """Return the bundle as it is when it is opened at a path."""
+        return self
+
 
 class FakeMedia:
     """Satisfies `ports.media.Media`.
@@ -65,7 +69,7 @@ class FakeMedia:
             case BundleError() as error:
                 raise error
             case bundle:
-                return bundle
+                return bundle.opened(path)
 
     def fingerprint(self, path: str) -> str | None:
         return str(id(self.inside[path])) if path in self.inside else None

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from supervisor.edges.store import SqliteStore
 from supervisor.ports.probes import Session
+from supervisor.ports.trust import Trust
 from supervisor.values.association import Association
 from supervisor.values.errors import EngineError, NoSuchContainerError, ProbeError
 from supervisor.values.manifest import ErrorCounter, Protocol
@@ -84,7 +85,7 @@ class SimulatedMachine:
         self.traffic, self.connections, self.buffers = FakeTraffic(), FakeConnections(), FakeBuffers()
         self.associations = FakeAssociations()
         self.exits, self.encapsulation = FakeExits(), FakeEncapsulation()
-        self.trust = FakeTrust(self.clock.now)
+        self.trust: Trust = FakeTrust(self.clock.now)
         self.behaviours: dict[ImageId, Behaviour] = {}
         self.engine = DaemonEngine(self)
         self.folders = FakeFolders(self.engine.runs, self.faults.change)

@@ -5,6 +5,7 @@ The loop, its store and the trust of the router are real; media are in memory, a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -152,14 +153,14 @@ def test_rotated_by_an_operator(rooted: TrustingRouter) -> None:
 # ---------------------------------------------------------------- a medium with an old root, a gap, another root
 
 
-def test_a_medium_with_an_old_root_is_fine_if_its_release_is(rooted: TrustingRouter) -> None:
+def test_medium_with_old_root_is_fine_if_its_release_is(rooted: TrustingRouter) -> None:
     second = rooted.makers.root(["alice", "bob"], ["carol"], former=root_of(rooted))
     assert "imported" in rooted.take_in(rooted.medium("2.0", ["bob"], roots={2: second}))
     assert "imported" in rooted.take_in(rooted.medium("3.0", ["alice"], roots={1: root_of(rooted)}))
     assert rooted.store.state().root.version == 2, "it never goes back"
 
 
-def test_a_gap_in_the_versions_is_refused_by_name(rooted: TrustingRouter) -> None:
+def test_medium_with_old_root_a_gap_in_the_versions_is_refused_by_name(rooted: TrustingRouter) -> None:
     second = rooted.makers.root(["bob"], ["carol"], former=root_of(rooted))
     third = rooted.makers.root(["bob"], ["carol"], former=second)
     said = rooted.take_in(rooted.medium("2.0", ["bob"], roots={1: root_of(rooted), 3: third}))
@@ -170,14 +171,14 @@ def test_a_gap_in_the_versions_is_refused_by_name(rooted: TrustingRouter) -> Non
     assert rooted.store.state().root.version == 1
 
 
-def test_a_root_under_another_number_is_refused_by_name(rooted: TrustingRouter) -> None:
+def test_medium_with_old_root_one_under_another_number_is_refused_by_name(rooted: TrustingRouter) -> None:
     second = rooted.makers.root(["bob"], ["carol"], former=root_of(rooted))
     third = rooted.makers.root(["bob"], ["carol"], former=second)
     said = rooted.take_in(rooted.medium("2.0", ["bob"], roots={2: third}))
     assert "root/2.json on /media/x.iso: root 3 does not follow root 1" in said
 
 
-def test_another_root_of_a_version_that_is_past_is_refused(rooted: TrustingRouter) -> None:
+def test_medium_with_old_root_another_one_than_the_router_went_through_is_refused(rooted: TrustingRouter) -> None:
     forked = rooted.makers.root(["alice"], ["carol"], thresholds=(1, 1), minimum="0.1")
     said = rooted.take_in(rooted.medium("2.0", ["alice"], roots={1: forked}))
     assert said == "cannot trust root/1.json on /media/x.iso: root 1 of this router says something else"
@@ -326,14 +327,14 @@ def test_expired_the_statement_of_a_release(rooted: TrustingRouter) -> None:
 # ---------------------------------------------------------------- stolen
 
 
-def test_stolen_signs_an_older_release(rooted: TrustingRouter) -> None:
+def test_stolen_key_signs_an_older_release(rooted: TrustingRouter) -> None:
     assert "imported" in rooted.take_in(rooted.medium("2.0", ["alice"]))
     assert rooted.upgrade() == ""
     said = rooted.take_in(rooted.medium("1.5", ["alice"], content="3.0"))
     assert "it is older than 2.0, which runs" in said
 
 
-def test_stolen_signs_an_older_release_for_a_fresh_router(router: TrustingRouter) -> None:
+def test_stolen_key_signs_an_older_release_for_a_fresh_router(router: TrustingRouter) -> None:
     router.router.settings = Settings(minimum_release="2.0")
     router.anchor(router.makers.root(["alice"], ["carol"]))
     router.boot()
@@ -341,7 +342,7 @@ def test_stolen_signs_an_older_release_for_a_fresh_router(router: TrustingRouter
     assert said == "cannot accept release 1.0: the setting minimum_release allows for nothing before 2.0"
 
 
-def test_stolen_signs_a_higher_release_and_is_revoked(rooted: TrustingRouter) -> None:
+def test_stolen_key_signs_a_higher_release_and_is_revoked(rooted: TrustingRouter) -> None:
     """One key is enough here, so the release is taken; once the key is revoked it is replaced by a lower number."""
     second = rooted.makers.root(["alice", "bob"], ["carol"], former=root_of(rooted))
     assert "imported" in rooted.take_in(rooted.medium("9.0", ["alice"], minimum="9.0"))
@@ -357,7 +358,7 @@ def test_stolen_signs_a_higher_release_and_is_revoked(rooted: TrustingRouter) ->
     assert rooted.runs == "2.0"
 
 
-def test_stolen_signs_the_same_release_with_other_content(rooted: TrustingRouter) -> None:
+def test_stolen_key_signs_the_same_release_with_other_content(rooted: TrustingRouter) -> None:
     said = rooted.take_in(rooted.medium("1.0", ["alice"], content="2.0"))
     assert said == (
         "cannot accept release 1.0, signed by alice: another release of that number was accepted before, "
@@ -365,14 +366,14 @@ def test_stolen_signs_the_same_release_with_other_content(rooted: TrustingRouter
     )
 
 
-def test_stolen_signs_the_same_release_after_it_was_pruned(rooted: TrustingRouter) -> None:
+def test_stolen_key_signs_the_same_release_after_it_was_pruned(rooted: TrustingRouter) -> None:
     assert "imported" in rooted.take_in(rooted.medium("2.0", ["alice"]))
     rooted.machine.store.remove_release("2.0")
     assert "another release of that number" in rooted.take_in(rooted.medium("2.0", ["alice"], content="3.0"))
     assert "imported" in rooted.take_in(rooted.medium("2.0", ["alice"]))
 
 
-def test_stolen_signed_the_number_first_and_the_true_one_comes_after_the_revocation(rooted: TrustingRouter) -> None:
+def test_stolen_key_signed_the_number_first_and_the_true_one_comes_after_the_revocation(rooted: TrustingRouter) -> None:
     second = rooted.makers.root(["alice", "bob"], ["carol"], former=root_of(rooted))
     assert "imported" in rooted.take_in(rooted.medium("2.0", ["alice"], content="9.0"))
     rooted.store.revoke("alice", "stolen")
@@ -490,3 +491,15 @@ def test_clock_that_is_set_later_lets_the_medium_in_by_itself(rooted: TrustingRo
     assert "2.0" in rooted.releases
     assert not queue._early
     queue.close()
+
+
+def test_the_table_in_the_documents_has_a_row_for_each_of_these_tests() -> None:
+    """The words of its first column begin the names of the tests here, and every test begins with one of them."""
+    document = (Path(__file__).parents[3] / "docs/trust.md").read_text()
+    table = document.partition("| | what | what happens |")[2].partition("\n\n")[0]
+    words = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")]
+    begins = tuple(f"test_{re.sub(r'[^a-z]+', '_', re.sub(r' [0-9].*', '', word))}" for word in words if word)
+    names = [name for name in globals() if name.startswith("test_") and "the_table" not in name]
+    assert [name for name in names if not name.startswith(begins)] == []
+    assert [begin for begin in begins if not any(name.startswith(begin) for name in names)] == []
+    assert len(begins) > 7

@@ -130,7 +130,7 @@ def escape_in_a_name(signed: dict[str, Any], makers: Makers) -> None:
         (edit("_type", "mirror"), "unrecognized metadata type"),
         (another_identifier, "has the identifier of another key"),
         (twice_in_a_role, "keyids|unique|Duplicate|must sign"),
-        (rsa, "is rsa, not ed25519"),
+        (rsa, "Unsupported public key rsa/ed25519"),
         (short, "is no Ed25519 key"),
         (escape_in_a_name, "is not a plain one"),
     ],

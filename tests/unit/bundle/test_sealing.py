@@ -65,9 +65,7 @@ def opened(terminal: Terminal, anchor: str = "anchor") -> Bundle:
 
 
 def test_people_sign_one_iso_one_after_the_other(terminal: Terminal) -> None:
-    with pytest.raises(
-        TooFewSignaturesError, match=r"1 of 2 signatures that root 1 asks for are there \(good: alice\)"
-    ):
+    with pytest.raises(TooFewSignaturesError, match=r"1 of 2 signatures that root 1 asks for .*\(good: alice\)"):
         opened(terminal)
     terminal.run("bundle sign ./1.0.iso --key ./carol.key")
     with opened(terminal) as bundle:

@@ -33,15 +33,19 @@ def doubt(release: Release, state: TrustState, policy: TrustPolicy | None = None
 def version_doubt(version: Version, releases: Iterable[Release], state: TrustState, policy: TrustPolicy) -> str:
     """Return why a version may not be started anew; empty: one release at least that brings it is in no doubt.
 
-    A version that no release brings any more is in doubt only if the releases of its name are.
+    A version that no release brings any more is judged by what is remembered of the release that it came from.
     """
-    bring = [
-        release
-        for release in releases
-        if any(version.is_same_as(other) for _, other in release.services) or release.name == version.release
-    ]
-    doubts = [doubt(release, state, policy) for release in bring]
-    return doubts[0] if doubts and all(doubts) else ""
+    known = tuple(releases)
+    bring = [release for release in known if any(version.is_same_as(other) for _, other in release.services)]
+    if bring:
+        doubts = [doubt(release, state, policy) for release in bring]
+        return doubts[0] if all(doubts) else ""
+    if any(release.name == version.release for release in known):
+        return "the release of that number has another content now"
+    seen = next((entry for entry in state.seen if entry.release == version.release), None)
+    if seen is None or holds(seen.signing, state):
+        return ""
+    return f"it was signed by {', '.join(names_of(seen.signing))}, who is not trusted any more"
 
 
 def holds(signing: Signing, state: TrustState) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from supervisor.decisions.trust import refuse_offer
 from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.build import build_bundle
 from supervisor.edges.bundle.reader import Bundle
@@ -17,8 +19,11 @@ from supervisor.edges.bundle.sealing import attach, documents, read_papers
 from supervisor.edges.trust.documents import read_statement
 from supervisor.edges.trust.making import add_signature, described, new_statement
 from supervisor.edges.trust.papers import STATEMENT
+from supervisor.loop.releases.acceptance import offer_of
 from supervisor.surface.trust_commands import good, time_of, write
 from supervisor.values.errors import BundleError
+from supervisor.values.settings import Settings
+from supervisor.values.trust import TrustState
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -97,11 +102,13 @@ def build(
 @click.option("--trusted-keys", type=_FOLDER, required=True, help="Folder with the public keys to trust (*.pub).")
 @click.option("--base", type=_FILE, help="The bundle that a delta leaves layers out of.")
 def verify(path: Path, trusted_keys: Path, base: Path | None) -> None:
-    """Check the signature and every file of a bundle (a file or a block device)."""
+    """Check the signatures, their expiry and every file of a bundle (a file or a block device)."""
     try:
         with ExitStack() as bundles:
             known = bundles.enter_context(Bundle.open(base, trusted_keys)) if base else None
             opened = bundles.enter_context(Bundle.open(path, trusted_keys, base=known))
+            state, policy = TrustState(opened.judgement.root), Settings().trust_policy
+            refuse_offer(offer_of(opened), state, policy, (), time.time(), accepts_clock=True)
             opened.verify_all()
             index, signer = opened.index, opened.signer
     except BundleError as error:

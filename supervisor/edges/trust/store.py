@@ -118,8 +118,11 @@ class TrustStore:
             known = known_of(self._keys)
         except TrustError as error:
             return Known(TrustState(fault=str(error)), {}, {})
-        for version, content in known.former.items():  # the folder's root is the first one: from now on it is kept
-            self._write_root(version, content)
+        try:
+            for version, content in known.former.items():  # the folder's root is the first one: from now on it is kept
+                self._write_root(version, content)
+        except StateError as error:  # a full disk, say: it is tried again at the next change
+            return replace(known, state=replace(known.state, notes=(str(error),)))
         return known
 
     def _with_anchor(self, known: Known) -> Known:
@@ -131,11 +134,11 @@ class TrustStore:
             if not content or chain.anchored(place).facts.version <= known.state.root.version:
                 return known
             root, public, accepted = chain.follow_documents(known, [(str(place), content)])
-        except (OSError, TrustError) as error:
-            note = str(error) if isinstance(error, TrustError) else f"cannot read {place}: {error.strerror}"
+            for version, followed in accepted:
+                self._write_root(version, followed)
+        except (OSError, TrustError, StateError) as error:
+            note = f"cannot read {place}: {error.strerror}" if isinstance(error, OSError) else str(error)
             return replace(known, state=replace(known.state, notes=(*known.state.notes, note)))
-        for version, accepted_content in accepted:
-            self._write_root(version, accepted_content)
         return Known(replace(known.state, root=root), public, {**known.former, **dict(accepted)})
 
     # ------------------------------------------------------------ changes

@@ -381,6 +381,21 @@ def test_stolen_key_signed_the_number_first_and_the_true_one_comes_after_the_rev
     assert rooted.releases["2.0"] == ""
 
 
+def test_stolen_key_signed_what_runs_and_it_is_not_gone_back_to(rooted: TrustingRouter) -> None:
+    """Two releases of one number: the version of the thief does not become trusted by the name of the true one."""
+    second = rooted.makers.root(["alice", "bob"], ["carol"], former=root_of(rooted))
+    assert "imported" in rooted.take_in(rooted.medium("2.0", ["alice"], content="9.0"))
+    assert rooted.upgrade() == ""
+    rooted.store.revoke("alice", "stolen")
+    assert "release 2.0 is imported" in rooted.take_in(rooted.medium("2.0", ["bob"], roots={2: second}))
+    assert rooted.upgrade() == ""
+    assert (
+        rooted.rollback()
+        == ("cannot start anything of release 9.0: it was signed by alice, who is not trusted any more")
+        or "the release of that number has another content now" in rooted.rollback()
+    )
+
+
 # ---------------------------------------------------------------- threshold 2 of 3
 
 

@@ -19,7 +19,8 @@ class Trust(Protocol):
     def keep(self, judgement: Judgement, medium: str) -> tuple[str, ...]:
         """Take in the root documents and revocations of a medium; return a line about each. May be repeated.
 
-        Empty: there was nothing new.
+        Empty: there was nothing new. Raises UntrustedRootError, RootGapError: the root has changed since the medium was
+        judged, and its documents do not follow it any more; nothing has changed.
         """
 
     def note(self, offer: Offer) -> None:

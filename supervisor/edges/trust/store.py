@@ -145,11 +145,16 @@ class TrustStore:
 
     def keep(self, judgement: Judgement, medium: str) -> tuple[str, ...]:
         with self._lock:
-            before = self.state()
+            known = self._known()
+            before = known.state
             now = after(before, judgement, medium, self._now())
-            self._keep(before, now, judgement.documents)
+            newer = [entry for entry in judgement.documents if entry[0] > before.root.version]
+            if newer:  # followed again: another medium may have led on since this one was judged
+                named = [(f"{root_name(version)} on {medium}", content) for version, content in newer]
+                import_module("supervisor.edges.trust.chain").follow_documents(known, named)
+            self._keep(before, now, tuple(newer))
             fresh = now.revoked[len(before.revoked) :]
-        told = [f"root {version} is trusted, from {medium}" for version, _ in judgement.documents]
+        told = [f"root {version} is trusted, from {medium}" for version, _ in newer]
         return (*told, *(f"{entry.key.name} is revoked by {medium}: {entry.reason}" for entry in fresh))
 
     def note(self, offer: Offer) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.edges.trust.documents import read_root
 from supervisor.edges.trust.papers import Papers
 from supervisor.edges.trust.store import TrustStore
 from supervisor.values.errors import RequestError, RootGapError, StateError, TrustError, UntrustedRootError
@@ -207,6 +208,25 @@ def test_a_damaged_newest_root_lets_nothing_in_until_it_is_put_back(
         store.judge("/x.iso", NOTHING)
     store.rotate(path)
     assert (store.state().fault, store.state().root.version) == ("", 2)
+
+
+def test_of_two_media_that_are_judged_at_once_one_leads_on(place: Place) -> None:
+    """Each has a good root 2 of its own: what was kept first is not written over by the second."""
+    first, second, third = place.roots(3)
+    other = place.makers.root(["bob"], ["carol"], former=first)
+    (place.keys / "root.json").write_bytes(first)
+    store = place.store()
+    signing = Signing(2, (), 0)
+    judged = [
+        Judgement(signing, read_root("2", second).facts, ((2, second),)),
+        Judgement(signing, read_root("2", other).facts, ((2, other),)),
+        Judgement(signing, read_root("3", third).facts, ((2, second), (3, third))),
+    ]
+    assert store.keep(judged[0], "a.iso") == ("root 2 is trusted, from a.iso",)
+    assert store.keep(judged[1], "b.iso") == ()
+    assert (place.state / "trust/root/2.json").read_bytes() == second
+    assert store.keep(judged[2], "c.iso") == ("root 3 is trusted, from c.iso",)
+    assert store.keep(judged[2], "c.iso") == ()
 
 
 def test_a_damaged_former_root_is_no_harm(place: Place) -> None:

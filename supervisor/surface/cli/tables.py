@@ -205,14 +205,14 @@ def trust_lines(status: TrustStatus) -> tuple[str, ...]:
     """Return what is trusted, line by line."""
     which = f"root {status.root}" if status.root else "root 0: every key of the folder, each alone"
     expires = f", expires {moment_text(status.expires)}" if status.expires is not None else ""
-    revoked = [key.name for key in status.keys if key.is_revoked]
-    roles = (("root", status.root_threshold), ("release", status.release_threshold))
     lines = [f"{which}{expires}"]
-    for role, threshold in roles:
-        names = [key.name for key in status.keys if role in key.roles and not key.is_revoked]
-        lines.append(f"{role}: {threshold} of {len(names)} must sign ({', '.join(names) or 'none'})")
-    if revoked:
-        lines.append(f"revoked: {', '.join(revoked)}")
+    for role, threshold in (("root", status.root_threshold), ("release", status.release_threshold)):
+        keys = [key for key in status.keys if role in key.roles]
+        names = ", ".join(f"{key.name} (revoked)" if key.is_revoked else key.name for key in keys)
+        lines.append(f"{role}: {threshold} of {len(keys)} must sign: {names or 'there is no key'}")
+    others = [key.name for key in status.keys if key.is_revoked and not key.roles]
+    if others:
+        lines.append(f"revoked besides: {', '.join(others)}")
     if status.minimum_release:
         lines.append(f"no release before {status.minimum_release}")
     return (*lines, *filter(None, [status.message]))

@@ -10,6 +10,8 @@ from click.testing import CliRunner, Result
 
 from supervisor.edges.bundle.medium import Medium
 from supervisor.edges.bundle.reader import Bundle
+from supervisor.edges.trust.store import TrustStore
+from supervisor.surface.assembly import TrustedMedia
 from supervisor.surface.daemon import cli
 from supervisor.values.errors import TooFewSignaturesError, UnlistedFileError, UnsignedBundleError, UntrustedRootError
 from tests.unit.bundle.bundle_workshop import Workshop
@@ -74,6 +76,19 @@ def test_people_sign_one_iso_one_after_the_other(terminal: Terminal) -> None:
         assert (bundle.judgement.signing.needed, bundle.index.minimum_release) == (2, "0.9")
     said = terminal.run("bundle verify ./1.0.iso --trusted-keys ./anchor")
     assert "signed by alice, carol" in said
+
+
+def test_a_router_reads_it_with_its_own_trust_and_remembers(terminal: Terminal) -> None:
+    """The store's own trust, on a real ISO: opened, kept, and opened by the next supervisor without the folder."""
+    terminal.run("bundle sign ./1.0.iso --key ./carol.key")
+    store = TrustStore(terminal.folder / "anchor", terminal.folder / "state", lambda: 0.0)
+    opened = TrustedMedia(store).open(str(terminal.folder / "1.0.iso"), lambda _: None)
+    assert store.keep(opened.judgement, "1.0.iso") == (), "root 1 is trusted already"
+    opened.close()
+    (terminal.folder / "anchor/root.json").unlink()
+    again = TrustStore(terminal.folder / "anchor", terminal.folder / "state", lambda: 0.0)
+    TrustedMedia(again).open(str(terminal.folder / "1.0.iso"), lambda _: None).close()
+    assert again.state().root.version == 1
 
 
 def test_only_the_papers_of_an_iso_change(terminal: Terminal) -> None:

@@ -14,15 +14,15 @@ from supervisor.values.router import RouterConfig
 log = logging.getLogger(__name__)
 
 MOST_OFFERED = 64  # paths that are remembered
-CLOCK_SECONDS = 30.0
+CLOCK_SECONDS, MOST_CLOCK_SECONDS = 30.0, 600.0  # a clock is set soon after boot, or after a while by a person
 CLOSE_SECONDS = 15.0  # an import that is under way ends by then
 
 
 class MediaQueue:
     """Imports offered media, one after the other.
 
-    May be used from any thread. A medium that is not made yet by the clock is looked at again until it is, every
-    `clock_pause` seconds. `employ` is called after each batch; `record` writes an event to the audit log.
+    May be used from any thread. A medium that is not made yet by the clock is looked at again until it is, after
+    `clock_pause` seconds and then less often. `employ` is called after each batch; `record` writes an event to the audit log.
     """
 
     def __init__(
@@ -94,5 +94,7 @@ class MediaQueue:
             threading.Thread(target=self._look_again, name="media-clock", daemon=True).start()
 
     def _look_again(self) -> None:
-        while self._early and not self._closing.wait(self._clock_pause):
+        pause = self._clock_pause
+        while self._early and not self._closing.wait(pause):
             self.take_in(sorted(self._early))
+            pause = min(2 * pause, MOST_CLOCK_SECONDS)

@@ -22,7 +22,8 @@ class MediaQueue:
     """Imports offered media, one after the other.
 
     May be used from any thread. A medium that is not made yet by the clock is looked at again until it is, after
-    `clock_pause` seconds and then less often. `employ` is called after each batch; `record` writes an event to the audit log.
+    `clock_pause` seconds and then less often. `employ` is called after each batch; `record` writes an event to the
+    audit log.
     """
 
     def __init__(

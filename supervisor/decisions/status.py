@@ -147,8 +147,11 @@ def undertaking_status(key: UndertakingKey, course: Course, epoch: float, *, is_
     return UndertakingStatus(key[1], key[0], state, since, course.calls, course.associations, course.message)
 
 
-def release_status(release: Release, current: str | None) -> ReleaseStatus:
-    """Return the status of an imported release; `current` is the name of the one that services follow."""
+def release_status(release: Release, current: str | None, doubt: str = "") -> ReleaseStatus:
+    """Return the status of an imported release; `current` is the name of the one that services follow.
+
+    `doubt`: why nothing of it is started anew.
+    """
     return ReleaseStatus(
         release=release.name,
         created=release.created,
@@ -158,4 +161,6 @@ def release_status(release: Release, current: str | None) -> ReleaseStatus:
         services=tuple(
             ReleasedServiceStatus(name, version.version, version.image) for name, version in release.services
         ),
+        signed_by=tuple(key.name for key in release.signing.keys) if release.signing else (),
+        doubt=doubt,
     )

@@ -18,6 +18,7 @@ from supervisor.ports.network import Associations, Connections, Encapsulation, L
 from supervisor.ports.probes import Prober
 from supervisor.ports.store import Store
 from supervisor.ports.system import Clock, ExitWatch
+from supervisor.ports.trust import Trust
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.names import ServiceName
 from supervisor.values.settings import Settings
@@ -72,6 +73,14 @@ class Seams:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where definitions come from: how they are read, and which releases may bring them."""
+
+    read_definition: ReadDefinition
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """The resources that the rooms of the loop work with. A function that needs only one of them takes that one."""
 
@@ -80,7 +89,7 @@ class World:
     store: Store
     folders: Folders
     renderer: Renderer
-    read_definition: ReadDefinition
+    origin: Origin
     prober: Prober
     clock: Clock
     kernel: Kernel

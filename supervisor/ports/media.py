@@ -8,6 +8,7 @@ from typing import Protocol
 from supervisor.values.bundle import BundleIndex
 from supervisor.values.names import Digest
 from supervisor.values.packages import Package
+from supervisor.values.trust import Judgement
 
 
 class OpenedBundle(Protocol):
@@ -20,6 +21,10 @@ class OpenedBundle(Protocol):
     @property
     def index(self) -> BundleIndex:
         """The contents of the bundle, as its signed index lists them."""
+
+    @property
+    def judgement(self) -> Judgement:
+        """Who signed the release, and the trust documents on the medium that are news here."""
 
     def verify_all(self, report: Callable[[int, int], None] | None = None) -> None:
         """Hash every file, and judge every image and definition; no engine is needed.

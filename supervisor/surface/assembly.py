@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from supervisor.decisions.doubt import floor_of
 from supervisor.decisions.release_identity import identity_of_index
 from supervisor.edges.catalog.definition import definition_from_files
 from supervisor.edges.engine import make_engine
@@ -35,6 +36,8 @@ from supervisor.edges.network.traffic import NftTraffic
 from supervisor.edges.probes.prober import ProtocolProber
 from supervisor.edges.render import TemplateRenderer
 from supervisor.edges.store import SqliteStore, StateLock
+from supervisor.edges.trust.judging import Judge
+from supervisor.edges.trust.store import TrustStore
 from supervisor.loop.fairness import Fairness
 from supervisor.loop.fault_points import NO_FAULTS, FaultPoints
 from supervisor.loop.releases.bounds import ReleaseBounds
@@ -42,7 +45,7 @@ from supervisor.loop.releases.library import Library
 from supervisor.loop.supervision.store_copies import StoreCopies
 from supervisor.loop.supervision.supervision import Supervision
 from supervisor.loop.switchboard import Switchboard
-from supervisor.loop.world import Kernel, Seams, World
+from supervisor.loop.world import Kernel, Origin, Seams, World
 from supervisor.ports.engine import Engine
 from supervisor.ports.media import Bases, OpenedBundle
 from supervisor.ports.system import Clock
@@ -72,13 +75,13 @@ class SystemClock:
 
 
 class TrustedMedia:
-    """Satisfies `ports.media.Media`: bundles signed by a key in the trusted folder.
+    """Satisfies `ports.media.Media`: bundles that a folder of keys trusts, or the trust of this router.
 
     Layers that a delta takes from the engine are kept in `folder` while it is open.
     """
 
-    def __init__(self, trusted_keys: Path, folder: Path) -> None:
-        self._trusted_keys, self._folder = trusted_keys, folder
+    def __init__(self, trust: Path | Judge, folder: Path) -> None:
+        self._trust, self._folder = trust, folder
 
     def open(self, path: str, bases: Bases) -> OpenedBundle:
         return self._open(path, bases, frozenset({path}))
@@ -88,11 +91,11 @@ class TrustedMedia:
         from supervisor.edges.bundle.reader import Bundle  # noqa: PLC0415
 
         try:
-            return Bundle.open(Path(path), self._trusted_keys)
+            return Bundle.open(Path(path), self._trust)
         except MissingBaseError as error:
             base = self._base(error, bases, opened)
         try:
-            return Bundle.open(Path(path), self._trusted_keys, base=base)
+            return Bundle.open(Path(path), self._trust, base=base)
         except BaseException:
             base.close()
             raise
@@ -120,7 +123,8 @@ class TrustedMedia:
         file = Path(path).stat() if Path(path).exists() else None
         if file is None or not stat.S_ISREG(file.st_mode):
             return None
-        return f"{file.st_dev}:{file.st_ino}:{file.st_size}:{file.st_mtime_ns}"
+        # The word is for media that a supervisor took in which did not keep who signed them: they are read once more.
+        return f"signed:{file.st_dev}:{file.st_ino}:{file.st_size}:{file.st_mtime_ns}"
 
     def packages(self, sbom: bytes, service: str) -> tuple[Package, ...]:
         from supervisor.edges.bundle.sbom import read_packages  # noqa: PLC0415
@@ -190,20 +194,22 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
     store = SqliteStore(settings.state_dir)
     traffic, connections, shares = NftTraffic(), ConntrackConnections(), NftShares()
     links, exits = IpLinks(settings.namespaces), PidfdExitWatch()
+    clock = clock or SystemClock()
+    trust = TrustStore(settings.trusted_keys, settings.state_dir, clock.now)
     world = World(
         settings=settings,
         engine=engine,
         store=store,
         folders=folders,
         renderer=TemplateRenderer(),
-        read_definition=definition_from_files,
+        origin=Origin(definition_from_files, trust),
         prober=ProtocolProber(engine.execute, AnswerCounters().read),
-        clock=clock or SystemClock(),
+        clock=clock,
         kernel=Kernel(links, connections, exits, ReceiveBuffers(), EncapsulationHolder(), XfrmAssociations(), shares),
         switchboard=Switchboard(traffic, connections, Fairness(shares)),
-        seams=Seams(fault_points or NO_FAULTS),
+        seams=Seams(fault_points or NO_FAULTS, floor=lambda _: floor_of(trust.state(), settings.trust_policy)[0]),
     )
-    library = Library(world, TrustedMedia(settings.trusted_keys, settings.state_dir))
+    library = Library(world, TrustedMedia(trust, settings.state_dir))
     watch = MediaWatcher(settings.media, settings.media_folder)
     intake = LocalIntake(settings, ReleaseBounds(store, store, definition_from_files))
     supervision = Supervision(world, library, intake, digest, watch, move=engine)

@@ -31,6 +31,7 @@ from supervisor.values.status import (
     ReleaseStatus,
     ServiceSbom,
     SupervisorStatus,
+    TrustStatus,
 )
 
 
@@ -92,8 +93,11 @@ class ReleaseOperations(Protocol):
     def verify_bundle(self, path: str, allow_downgrade: bool = False) -> Iterator[Progress]:
         """Judge a bundle as an import does, and import nothing."""
 
-    def import_bundle(self, path: str, allow_downgrade: bool) -> Iterator[Progress]:
-        """Verify a bundle and load its images into the engine. A release that is there already is not loaded again."""
+    def import_bundle(self, path: str, allow_downgrade: bool, accept_clock: bool = False) -> Iterator[Progress]:
+        """Verify a bundle and load its images into the engine. A release that is there already is not loaded again.
+
+        `accept_clock`: the release is right, though this router's clock says that it is not made yet.
+        """
 
     def sboms(self, release: str) -> Iterator[ServiceSbom]:
         """Yield the bills of materials of a release: one that was imported, or with a slash, the path of a bundle."""
@@ -106,6 +110,19 @@ class ReleaseOperations(Protocol):
 
     def prune_releases(self) -> tuple[str, ...]:
         """Forget the releases that nothing runs or may roll back to; return their names."""
+
+
+class TrustOperations(Protocol):
+    """The root, keys and revocations that decide which releases are accepted."""
+
+    def trust(self) -> TrustStatus:
+        """Return what is trusted now."""
+
+    def rotate_trust(self, path: str) -> TrustStatus:
+        """Follow a root document, or those of a folder; `path` is the supervisor's."""
+
+    def revoke_key(self, key: str, reason: str) -> TrustStatus:
+        """Revoke a key, by its name or the beginning of its identifier. One that is revoked already stays so."""
 
 
 class RouterConfiguration(Protocol):
@@ -127,7 +144,7 @@ class RouterConfiguration(Protocol):
         """Return what applying these files would change, as unified text; empty: nothing."""
 
 
-class Calls(Observation, ServiceOperations, ReleaseOperations, RouterConfiguration, Protocol):
+class Calls(Observation, ServiceOperations, ReleaseOperations, TrustOperations, RouterConfiguration, Protocol):
     """Everything that the API offers."""
 
 
@@ -188,6 +205,9 @@ METHODS = (
     Method("sboms", "ReadSboms", Right.OPERATE),  # opens any path of the router
     Method("diff_releases", "DiffBundles", Right.OPERATE),
     Method("find_package", "FindPackage", Right.VIEW),
+    Method("trust", "GetTrust", Right.VIEW),
+    Method("rotate_trust", "RotateTrust", Right.OPERATE),
+    Method("revoke_key", "RevokeKey", Right.OPERATE),
     Method("show_config", "GetConfig", Right.VIEW),
     Method("apply_config", "ApplyConfig", Right.OPERATE),
     Method("diff_config", "DiffConfig", Right.VIEW),

@@ -47,6 +47,7 @@ class Program(click.Group):
     apart: ClassVar = {
         "bundle": "supervisor.surface.bundle_commands",
         "manifest": "supervisor.surface.manifest_commands",
+        "trust": "supervisor.surface.trust_commands",
         "migrate-engine": "supervisor.surface.engine_commands",
     }
 

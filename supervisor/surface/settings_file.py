@@ -41,6 +41,12 @@ SETTINGS = Record(
         Field("engine", Choice(("auto", "podman", "docker"))),
         Field("engine_socket", _PATH),
         Field("trusted_keys", _PATH),
+        Field("trust_warning_days", Number(0, 3650)),
+        Field("trust_grace_days", Number(0, 3650)),
+        Field(
+            "minimum_release",
+            Text(r"[A-Za-z0-9.+~:_-]*[0-9][A-Za-z0-9.+~:_-]*", "must be a release, with a number in its name", 128),
+        ),
         Field("media", ListOf(_PATH)),
         Field("media_folder", _PATH),
         Field("commands", _PATH),

@@ -83,6 +83,7 @@ class BundleIndex:
     base: str | None = None  # the release whose blobs this one leaves out
     base_identity: Digest | None = None  # of that release: `decisions.release_identity`
     patches: tuple[LayerPatch, ...] = ()
+    minimum_release: str | None = None  # once this one is accepted, no release before that is started
 
     def service(self, name: str) -> BundledService | None:
         """Return the service of this name; None if the release has none."""

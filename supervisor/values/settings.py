@@ -7,6 +7,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from supervisor.values.ceiling import DEFAULT_CEILING, Ceiling
+from supervisor.values.trust import TrustPolicy
 
 DEFAULT_POOL = IPv4Network("198.18.0.0/15")
 """Reserved for measuring network devices (RFC 2544): nobody's public or private network."""
@@ -21,6 +22,9 @@ class Settings:
     engine: str = "auto"  # podman, docker, auto
     engine_socket: Path | None = None  # docker: of the router's daemon; None: where it usually is
     trusted_keys: Path = Path("/etc/vr-supervisor/trusted.d")
+    trust_warning_days: int = 60  # before something about trust expires, the status says so
+    trust_grace_days: int = 30  # after that, releases are still imported
+    minimum_release: str | None = None  # nothing before this release is imported or started anew
     media: tuple[Path, ...] = ()  # ISO files or block devices, attached at boot or later
     media_folder: Path | None = None  # *.iso in it are imported, also those that come later
     commands: Path | None = None  # folder of command files
@@ -35,3 +39,8 @@ class Settings:
     soak: float | None = None  # instead of the manifests' own
     drain: float | None = None  # upper bound for the manifests' own
     ceiling: Ceiling = DEFAULT_CEILING  # the most that services may ask for, whoever signed them
+
+    @property
+    def trust_policy(self) -> TrustPolicy:
+        """The settings about trust, in seconds."""
+        return TrustPolicy(self.trust_warning_days * 86400.0, self.trust_grace_days * 86400.0, self.minimum_release)

@@ -103,6 +103,32 @@ class ReleaseStatus:
     is_verified: bool
     services: tuple[ReleasedServiceStatus, ...]
     is_current: bool  # the release that the services were last told to follow
+    signed_by: tuple[str, ...] = ()  # names of keys; empty: an earlier supervisor imported it
+    doubt: str = ""  # why nothing of it is started anew; empty: it may be
+
+
+@dataclass(frozen=True, slots=True)
+class TrustKeyStatus:
+    """A key that the root names, or that is revoked."""
+
+    id: str
+    name: str
+    roles: tuple[str, ...]  # root, release
+    is_revoked: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrustStatus:
+    """What the router trusts. Root 0 is no document but the folder of plain keys."""
+
+    root: int
+    root_threshold: int
+    release_threshold: int
+    expires: Moment | None  # None: never
+    minimum_release: str  # no release before it is started; empty: any
+    keys: tuple[TrustKeyStatus, ...]
+    message: str  # what an operator should do something about; empty: nothing
 
 
 @dataclass(frozen=True, slots=True)

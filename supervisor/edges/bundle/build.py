@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,10 @@ from supervisor.edges.bundle import index as index_file
 from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.definition import definition_digest, definition_files
 from supervisor.edges.bundle.delta import NewLayers
-from supervisor.edges.bundle.reader import INDEX, SIGNATURE, Bundle
+from supervisor.edges.bundle.papers import SIGNATURE
+from supervisor.edges.bundle.reader import Bundle
 from supervisor.edges.bundle.unpacking import UnpackMeter, metered
+from supervisor.edges.trust.papers import INDEX
 from supervisor.values.bundle import (
     FORMAT,
     VOLUME_ID,
@@ -48,11 +50,14 @@ def build_bundle(
     output: Path,
     supervisor_minimum: str = "0.1.0",
     base: Bundle | None = None,
+    minimum_release: str | None = None,
+    papers: Callable[[bytes], Mapping[str, bytes]] = lambda _: {},
 ) -> BundleIndex:
     """Write the ISO of `release` to `output`; return its index.
 
     With `base`, leave out the layers that this release has, and write the others as differences to its layers where
-    these are smaller.
+    these are smaller. `papers` gives the trust documents that go along, by their names on the medium, for the bytes of
+    the index.
     """
     listing = _read_json(images / "images.json")
     folders = {path.parent.name: path.parent for path in sorted(services.glob("*/manifest.yaml"))}
@@ -87,11 +92,13 @@ def build_bundle(
         base=base.index.release if base else None,
         base_identity=identity_of_index(base.index) if base else None,
         patches=tuple(sorted(patches, key=lambda patch: patch.layer)),
+        minimum_release=minimum_release,
     )
     _check_blobs(index)
     encoded = index_file.encode(index)
     index_file.decode(encoded, str(output))  # what we would refuse to read we do not write
-    _write_iso(content | {INDEX: encoded, SIGNATURE: keys.sign(encoded, key)}, created, output)
+    signed = {INDEX: encoded, SIGNATURE: keys.sign(encoded, key), **papers(encoded)}
+    write_iso(content | signed, created, output)
     return index
 
 
@@ -157,7 +164,7 @@ def _unpacked(path: str, layer: bytes) -> int:
         raise BundleBuildError(str(error).replace("cannot accept", "cannot bundle", 1)) from error
 
 
-def _write_iso(content: Mapping[str, Path | bytes], created: datetime, output: Path) -> None:
+def write_iso(content: Mapping[str, Path | bytes], created: datetime, output: Path) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="vr-bundle-", dir=output.parent) as folder:
         tree, result = Path(folder, "tree"), Path(folder, "bundle.iso")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from supervisor.decisions.doubt import instant
 from supervisor.documents import (
     FAULTY,
     DocumentError,
@@ -40,6 +41,7 @@ from supervisor.values.errors import Fault, InvalidIndexError, UnsupportedFormat
 from supervisor.values.names import Digest, ServiceName
 
 _FOLDERS = ("oci", "services")
+FIRST, LAST = instant("2000-01-01T00:00:00Z"), instant("2100-01-01T00:00:00Z")
 
 
 def is_safe(path: str) -> bool:
@@ -50,6 +52,12 @@ def is_safe(path: str) -> bool:
 
 def _path(text: str) -> str:
     if not is_safe(text):
+        raise ValueError(text)
+    return text
+
+
+def _time(text: str) -> str:
+    if not FIRST <= instant(text) < LAST:
         raise ValueError(text)
     return text
 
@@ -97,7 +105,7 @@ _PATCH = Record(
         Field("size", Number(1, LARGEST_LAYER), True),
     ),
 )
-_TIME = Text(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", "must be a time like 2025-01-31T00:00:00Z")
+_TIME = Parsed(_time, "must be a time like 2025-01-31T00:00:00Z, of this century", 20)
 _NUMBERS = Text(r"[0-9]+(\.[0-9]+)*", "must be numbers with dots between")
 _PATH = Parsed(_path, "must be a plain path below oci or services")
 INDEX = Record(
@@ -110,6 +118,7 @@ INDEX = Record(
         Field("architecture", _NAME, True),
         Field("base", Optional(_VERSION)),
         Field("base_identity", Optional(_DIGEST)),
+        Field("minimum_release", Optional(_VERSION)),
         Field("patches", MapOf(_DIGEST, _PATCH, _patch, maximum=MOST_LISTED)),
         Field("services", MapOf(_NAME, _SERVICE, _service, minimum=1, maximum=MOST_SERVICES), True),
         Field("files", MapOf(_PATH, _FILE, _file, minimum=1, maximum=MOST_LISTED), True),
@@ -145,6 +154,8 @@ def encode(index: BundleIndex) -> bytes:
         },
         "files": {file.path: _facts(file) for file in index.files},
     }
+    if index.minimum_release is not None:  # an earlier supervisor refuses an index with keys that it does not know
+        document["minimum_release"] = index.minimum_release
     return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
 
 

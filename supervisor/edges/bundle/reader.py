@@ -12,29 +12,28 @@ from types import TracebackType
 import supervisor
 from supervisor.decisions.release_identity import identity_of_index
 from supervisor.edges.bundle import index as index_file
-from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.definition import definition_digest, listing_digest
 from supervisor.edges.bundle.images import BundledImages
 from supervisor.edges.bundle.layers import Layer, LayerSource
 from supervisor.edges.bundle.measured_images import MeasuredImages
 from supervisor.edges.bundle.medium import Medium
+from supervisor.edges.bundle.papers import SIGNATURE, papers_of
 from supervisor.edges.bundle.stream import docker_archive, verified
+from supervisor.edges.trust.judging import Judge, PlainFolder
+from supervisor.edges.trust.papers import INDEX, is_paper
 from supervisor.values.bundle import BundledService, BundleIndex, blob_path
 from supervisor.values.errors import (
     DigestMismatchError,
     MissingBaseError,
     MissingFileError,
-    NotABundleError,
     OtherArchitectureError,
     SupervisorTooOldError,
     UnknownServiceError,
     UnlistedFileError,
-    UnsignedBundleError,
 )
 from supervisor.values.names import Digest
+from supervisor.values.trust import Judgement
 
-INDEX, SIGNATURE = "bundle.json", "bundle.json.sig"
-_LARGEST_INDEX = 2 << 20
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 Report = Callable[[int, int], None]
@@ -44,9 +43,9 @@ Report = Callable[[int, int], None]
 class Bundle:
     """An opened bundle whose index is trusted. Its files are hashed whenever they are read. Close it, or use `with`."""
 
-    def __init__(self, medium: Medium, index: BundleIndex, signer: str, base: LayerSource | None) -> None:
+    def __init__(self, medium: Medium, index: BundleIndex, judgement: Judgement, base: LayerSource | None) -> None:
         self._medium, self._base = medium, base
-        self.index, self.signer = index, signer
+        self.index, self.judgement = index, judgement
         self.images = BundledImages(str(medium.path), index, self._blob, base)
         self._measured = MeasuredImages(str(medium.path), index, self.images, self._blob)
 
@@ -54,7 +53,7 @@ class Bundle:
     def open(
         cls,
         path: Path,
-        trusted_keys: Path,
+        trust: Path | Judge,
         *,
         base: LayerSource | None = None,
         architecture: str | None = None,
@@ -67,12 +66,12 @@ class Bundle:
         """
         medium = Medium(path)
         try:
-            index, signer = _trusted_index(medium, trusted_keys)
+            index, judgement = _trusted_index(medium, trust)
             _check_fit(str(path), index, architecture or host_architecture(), supervisor_version)
             _check_files(medium, index)
             if index.base is not None:
                 _check_base(index, index.base, base)
-            return cls(medium, index, signer, base)
+            return cls(medium, index, judgement, base)
         except BaseException:
             medium.close()
             raise
@@ -80,6 +79,11 @@ class Bundle:
     @property
     def path(self) -> Path:
         return self._medium.path
+
+    @property
+    def signer(self) -> str:
+        """The names of the keys that signed the release, as one text."""
+        return ", ".join(key.name for key in self.judgement.signing.keys)
 
     def verify_all(self, report: Report | None = None) -> None:
         """Hash every file, and check that images and definitions are those of the index.
@@ -169,20 +173,11 @@ def host_architecture() -> str:
     return _ARCHITECTURES.get(machine, machine)
 
 
-def _trusted_index(medium: Medium, trusted_keys: Path) -> tuple[BundleIndex, str]:
-    path = str(medium.path)
-    present = medium.files()
-    if INDEX not in present:
-        raise NotABundleError(path, f"it carries no {INDEX}")
-    if SIGNATURE not in present:
-        raise UnsignedBundleError(path, f"it carries no {SIGNATURE}")
-    if medium.size(SIGNATURE) != keys.SIGNATURE_SIZE:
-        raise UnsignedBundleError(path, f"its signature has {medium.size(SIGNATURE)} bytes, not {keys.SIGNATURE_SIZE}")
-    if medium.size(INDEX) > _LARGEST_INDEX:
-        raise NotABundleError(path, f"its {INDEX} has {medium.size(INDEX)} bytes, more than any index")
-    content = medium.read(INDEX)
-    signer = keys.signer(content, medium.read(SIGNATURE), trusted_keys, path)
-    return index_file.decode(content, path), signer
+def _trusted_index(medium: Medium, trust: Path | Judge) -> tuple[BundleIndex, Judgement]:
+    """Return the index and who signed it; `trust` is a folder of keys, or what judges in its place."""
+    path, papers = str(medium.path), papers_of(medium)
+    judgement = (PlainFolder(trust) if isinstance(trust, Path) else trust).judge(path, papers)
+    return index_file.decode(papers.index, path), judgement
 
 
 def _check_base(index: BundleIndex, release: str, base: LayerSource | None) -> None:
@@ -203,7 +198,7 @@ def _check_fit(path: str, index: BundleIndex, architecture: str, supervisor_vers
 def _check_files(medium: Medium, index: BundleIndex) -> None:
     """Check that the medium has the files that the index lists, in the right sizes, and no others."""
     listed = {file.path: file.size for file in index.files}
-    present = set(medium.files()) - {INDEX, SIGNATURE}
+    present = {name for name in medium.files() if name not in (INDEX, SIGNATURE) and not is_paper(name)}
     for name in sorted(set(listed) - present):
         raise MissingFileError(name)
     for name in sorted(present - set(listed)):

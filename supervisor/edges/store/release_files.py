@@ -17,6 +17,7 @@ from typing import Any
 
 from supervisor.decisions.definition_digest import definition_digest
 from supervisor.edges.store import codec
+from supervisor.edges.trust.memory import dump_signing, load_signing
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.release import Release
 
@@ -74,6 +75,7 @@ def _dump(release: Release, definitions: DefinitionFiles) -> dict[str, Any]:
         "created": release.created,
         "source": release.source,
         "imported": release.imported,
+        "signing": release.signing and dump_signing(release.signing),
         "services": {name: codec.dump_version(version) for name, version in release.services},
         "definitions": {
             digest: {path: base64.b64encode(content).decode() for path, content in files.items()}
@@ -84,8 +86,9 @@ def _dump(release: Release, definitions: DefinitionFiles) -> dict[str, Any]:
 
 def _load(fields: Any) -> tuple[Release, DefinitionFiles]:
     services = tuple((ServiceName(name), codec.load_version(text)) for name, text in sorted(fields["services"].items()))
+    signing = load_signing(fields["signing"]) if fields.get("signing") else None
     release = Release(
-        str(fields["name"]), str(fields["created"]), str(fields["source"]), float(fields["imported"]), services
+        str(fields["name"]), str(fields["created"]), str(fields["source"]), float(fields["imported"]), services, signing
     )
     definitions = {
         Digest(digest): {path: base64.b64decode(content, validate=True) for path, content in files.items()}

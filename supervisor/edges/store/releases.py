@@ -10,9 +10,11 @@ from supervisor.edges.store import codec, release_files
 from supervisor.edges.store.generations import SqliteGenerations
 from supervisor.edges.store.release_files import DefinitionFiles
 from supervisor.edges.store.subject import Subject
+from supervisor.edges.trust.memory import dump_signing, load_signing
 from supervisor.values.errors import StateError
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.release import Release
+from supervisor.values.trust import Signing
 
 
 class SqliteReleases(Subject):
@@ -42,6 +44,7 @@ class SqliteReleases(Subject):
                 tuple(
                     (ServiceName(key), codec.load_version(text)) for key, text in sorted(json.loads(services).items())
                 ),
+                self._signing(name),
             )
             for name, created, source, imported, services in rows
         )
@@ -53,6 +56,7 @@ class SqliteReleases(Subject):
             raise StateError(f"cannot remove release {release} beside the state: {error}") from error
         with self._file.change() as database:
             database.execute("DELETE FROM releases WHERE name = ?", (release,))
+            database.execute("DELETE FROM facts WHERE name = ?", (_signing_fact(release),))
             used = self._used_definitions()
             for (digest,) in self._file.rows("SELECT DISTINCT digest FROM definitions"):
                 if digest not in used:
@@ -110,6 +114,16 @@ class SqliteReleases(Subject):
                 "INSERT OR REPLACE INTO releases VALUES (?, ?, ?, ?, ?)",
                 (release.name, release.created, release.source, release.imported, json.dumps(services)),
             )
+            fact = (_signing_fact(release.name), json.dumps(release.signing and dump_signing(release.signing)))
+            database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", fact)
+
+    def _signing(self, release: str) -> Signing | None:
+        """Return who signed a release; None: an earlier supervisor did not say, or the fact is damaged."""
+        try:
+            fields = json.loads(self._file.fact(_signing_fact(release)) or "null")
+            return None if fields is None else load_signing(fields)
+        except (ValueError, LookupError, TypeError):
+            return None
 
     def _definitions_of(self, release: Release) -> DefinitionFiles:
         digests = (version.definition for _, version in release.services)
@@ -121,3 +135,7 @@ class SqliteReleases(Subject):
         used |= {instance.definition for instance, _ in SqliteGenerations(self._file).instances()}
         wanted = self._file.rows("SELECT desired, previous FROM services")
         return used | {codec.load_version(text).definition for row in wanted for text in row if text}
+
+
+def _signing_fact(release: str) -> str:
+    return f"signing {release}"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from supervisor.decisions import backoff
@@ -15,10 +14,10 @@ from supervisor.decisions.falling_back import TOO_OFTEN, Choices, objection
 from supervisor.decisions.handover import is_interrupted
 from supervisor.decisions.healing import NEXT_FALL_BACK_SECONDS, Patient, Remedy, remedy
 from supervisor.loop.care.keeper import Keeper
+from supervisor.loop.generations.doubts import doubt_about_version
 from supervisor.loop.generations.instances import version_of
 from supervisor.loop.handover.run import HandoverRun
-from supervisor.ports.store import Store
-from supervisor.ports.system import Clock
+from supervisor.loop.world import World
 from supervisor.values.handover import Kind
 from supervisor.values.names import ServiceName
 from supervisor.values.release import Version
@@ -41,11 +40,8 @@ class Healer:
     Lives on the worker's thread; it is asked whenever no hand-over is under way.
     """
 
-    def __init__(
-        self, store: Store, clock: Clock, service: ServiceName, floor: Callable[[ServiceName], str | None]
-    ) -> None:
-        """`floor` returns the name of the release before which nothing of a service may run; None: there is none."""
-        self._store, self._clock, self._service, self._floor = store, clock, service, floor
+    def __init__(self, world: World, service: ServiceName) -> None:
+        self._world, self._store, self._clock, self._service = world, world.store, world.clock, service
         self._hung = backoff.Backoff()  # hangs, for the pauses between replacements
         self._unstarted = backoff.Backoff()  # starts from nothing that failed; the keeper counts ends
         self._version: Version | None = None  # that failed so
@@ -119,8 +115,8 @@ class Healer:
         former = store.previous(service)
         if former is None or former.is_same_as(version):
             return None
-        choices = Choices(store.confirmed(service), store.pinned(service), self._floor(service))
-        reason = objection(version, former, choices)
+        choices = Choices(store.confirmed(service), store.pinned(service), self._world.seams.floor(service))
+        reason = objection(version, former, choices) or doubt_about_version(self._world, former)
         if reason and now >= self._objected + NEXT_FALL_BACK_SECONDS:
             self._record(
                 "no fall-back", f"{version.version} failed {TOO_OFTEN} times in 10 minutes and stays: {reason}"

@@ -9,6 +9,7 @@ from supervisor.decisions.handover import current
 from supervisor.loop.generations.allocation import Allocator
 from supervisor.loop.generations.ceiling import refuse_over_ceiling
 from supervisor.loop.generations.definitions import Definitions
+from supervisor.loop.generations.doubts import refuse_doubted
 from supervisor.loop.generations.frontends import admit
 from supervisor.loop.generations.instances import active_of, version_of
 from supervisor.loop.handover.announcement import announce_waiver
@@ -44,8 +45,10 @@ class Opening:
         """Allocate a candidate, and record it and its hand-over from the instance that the store calls active.
 
         That one may be dead (a reboot).
-        Raises StateError, NetworkError, RenderError, ManifestError or RequestError: nothing is recorded.
+        Raises StateError, NetworkError, RenderError, ManifestError or RequestError: nothing is recorded. Raises
+        DoubtedReleaseError: no trusted release brings the version, and it is not what runs.
         """
+        refuse_doubted(self._world, order.version, self.active())
         began = self._world.clock.monotonic()
         definition = self._definition_of(order.version.definition)
         refuse_over_ceiling(self._world.settings.ceiling, definition.manifest)

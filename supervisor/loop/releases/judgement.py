@@ -22,7 +22,7 @@ def read_all(
     read; OverCeilingError: when services ask for more than the settings allow.
     """
     files = {service.name: bundle.definition(service.name) for service in bundle.index.services}
-    read = tuple(world.read_definition(name, content) for name, content in files.items())
+    read = tuple(world.origin.read_definition(name, content) for name, content in files.items())
     refuse_release_over_ceiling(world.settings.ceiling, bundle.index.release, read)
     return {service.definition: files[service.name] for service in bundle.index.services}, read
 
@@ -54,7 +54,7 @@ class CeilingMarks:
         if digest not in self._known:
             files = self._world.store.definition(digest)
             try:
-                read = self._world.read_definition(service, files) if files else None
+                read = self._world.origin.read_definition(service, files) if files else None
             except ManifestError:  # nothing is started of that one either
                 read = None
             self._known[digest] = excesses(read.manifest, self._world.settings.ceiling) if read else ()

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from supervisor.loop.generations.doubts import doubt_about
+from supervisor.loop.releases.acceptance import offer_of, sign_again, take_papers, versions_of
 from supervisor.loop.releases.bases import KnownBases
 from supervisor.loop.releases.contents import ReleaseContents
 from supervisor.loop.releases.examination import examine
@@ -17,7 +19,7 @@ from supervisor.values.bundle import BundledService, BundleIndex, age
 from supervisor.values.errors import BundleError, EngineError, EngineUnavailableError, StateError
 from supervisor.values.listing import listed
 from supervisor.values.names import Digest, ImageId, ServiceName
-from supervisor.values.release import InstanceState, Release, Version
+from supervisor.values.release import InstanceState, Release
 from supervisor.values.router import RouterConfig
 from supervisor.values.status import EventRecord, Progress
 
@@ -51,6 +53,14 @@ class Library:
         """Return the releases, oldest first by their own numbers, whenever they were imported."""
         return sorted(self._world.store.releases(), key=lambda release: age(release.name, release.created))
 
+    def doubt(self, release: Release) -> str:
+        """Return why nothing of a release is started anew; empty: it may be."""
+        return doubt_about(self._world, release)
+
+    def trusted(self) -> list[Release]:
+        """Return the releases that are in no doubt, oldest first by their own numbers."""
+        return [release for release in self.by_age() if not self.doubt(release)]
+
     def verify(self, path: str, router: RouterConfig, *, allow_downgrade: bool) -> Iterator[Progress]:
         """Judge a medium as `take_in` does when it does not know the release, and change nothing.
 
@@ -58,7 +68,7 @@ class Library:
         """
         bundle = self._media.open(path, self._bases)
         try:
-            yield from examine(self._world, bundle, router, allow_downgrade=allow_downgrade)
+            yield from examine(self._world, bundle, path, router, allow_downgrade=allow_downgrade)
         finally:
             bundle.close()
         text = f"release {bundle.index.release}: signature and {len(bundle.index.files)} files are good"
@@ -78,30 +88,40 @@ class Library:
         if mark is not None:
             store.set_medium_fingerprint(path, mark)
 
-    def take_in(self, path: str, router: RouterConfig, *, allow_downgrade: bool) -> Iterator[Progress]:
-        """Verify everything, then load images, then record: a medium that is bad anywhere changes nothing.
+    def take_in(
+        self, path: str, router: RouterConfig, *, allow_downgrade: bool, accepts_clock: bool = False
+    ) -> Iterator[Progress]:
+        """Verify everything, then load images, then record: a medium that is bad anywhere changes no release.
 
-        May be repeated; a release that is there already is only reported. Raises BundleError, ManifestError: as
-        `examine` does. Raises EngineError, StateError: when an image has no room or cannot be loaded, or the release
-        not be recorded; the images that were loaded are removed then.
+        The root documents and revocations on it, which have signatures of their own, count from the start. May be
+        repeated; a release that is there already is only reported. Raises BundleError, ManifestError: as `examine`
+        does. Raises EngineError, StateError: when an image has no room or cannot be loaded, or the release not be
+        recorded; the images that were loaded are removed then.
         """
         bundle = self._media.open(path, self._bases)
         try:
-            index = bundle.index
+            take_papers(self._world, bundle, path)
+            index, offer = bundle.index, offer_of(bundle)
             known = {release.name: release for release in self._world.store.releases()}
-            versions = _versions(index)
+            versions = versions_of(index)
             if index.release in known and dict(known[index.release].services) == dict(versions) and self._holds(index):
+                sign_again(self._world, known[index.release], offer)
                 text = f"release {index.release} is imported already"
                 yield Progress("", "nothing", text, 1.0, is_final=True)
                 return
-            definitions = yield from examine(self._world, bundle, router, allow_downgrade=allow_downgrade)
+            definitions = yield from examine(
+                self._world, bundle, path, router, allow_downgrade=allow_downgrade, accepts_clock=accepts_clock
+            )
             with self.images, self._undone():
                 yield from self._load(bundle)
                 for service in index.services:
                     if (document := bundle.sbom(service.name)) is not None:
                         self._world.store.save_sbom(service.image, document)
                 now = self._world.clock.now()
-                self._world.store.save_release(Release(index.release, index.created, path, now, versions), definitions)
+                self._world.origin.trust.note(offer)
+                signing = offer.judgement.signing
+                release = Release(index.release, index.created, path, now, versions, signing)
+                self._world.store.save_release(release, definitions)
             self._world.store.log_event(EventRecord(now, "", "imported", f"release {index.release} from {path}"))
         finally:
             bundle.close()
@@ -116,10 +136,10 @@ class Library:
         failed: list[str] = []
         with self.images:
             for release in self._world.store.releases():
-                lacking = self._lacking(release, set(self._world.engine.images()))
-                for source in self._sources(release, media) if lacking else ():
+                lacking = _lacking(release, set(self._world.engine.images()))
+                for source in _sources(release, media) if lacking else ():
                     loaded += self._load_from(source, lacking, media)
-                    lacking = self._lacking(release, set(self._world.engine.images()))
+                    lacking = _lacking(release, set(self._world.engine.images()))
                     if not lacking:
                         break
                 if lacking:
@@ -133,20 +153,12 @@ class Library:
         for release in store.releases():
             wanted = {
                 image: name
-                for image, name in self._lacking(release, set()).items()
+                for image, name in _lacking(release, set()).items()
                 if image in needed or store.desired(name) == release.version_of(name)
             }
-            if wanted and not any(self._has(source, wanted, media) for source in self._sources(release, media)):
+            if wanted and not any(self._has(source, wanted, media) for source in _sources(release, media)):
                 return _lacks(release, wanted.values())
         return ""
-
-    @staticmethod
-    def _lacking(release: Release, present: set[ImageId]) -> dict[ImageId, ServiceName]:
-        return {version.image: service for service, version in release.services if version.image not in present}
-
-    @staticmethod
-    def _sources(release: Release, media: Sequence[str]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((release.source, *media)))
 
     def _has(self, source: str, wanted: Mapping[ImageId, ServiceName], media: Sequence[str]) -> bool:
         try:
@@ -263,12 +275,13 @@ class Library:
             raise BundleError(f"cannot import {service.name}: the engine made {image} of image {service.image}")
 
 
+def _lacking(release: Release, present: set[ImageId]) -> dict[ImageId, ServiceName]:
+    return {version.image: service for service, version in release.services if version.image not in present}
+
+
+def _sources(release: Release, media: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((release.source, *media)))
+
+
 def _lacks(release: Release, services: Iterable[ServiceName]) -> str:
     return f"no attached medium has the images of {listed(sorted(services), ', ')} of release {release.name}"
-
-
-def _versions(index: BundleIndex) -> tuple[tuple[ServiceName, Version], ...]:
-    return tuple(
-        (service.name, Version(index.release, service.version, service.image, service.definition))
-        for service in sorted(index.services, key=lambda service: service.name)
-    )

@@ -159,7 +159,7 @@ class ApplicationWatch:
         if instance is None:
             return True
         try:
-            definition = Definitions(self._world.store, self._world.read_definition, snapshot.service)(
+            definition = Definitions(self._world.store, self._world.origin.read_definition, snapshot.service)(
                 instance.definition
             )
             rendered = []

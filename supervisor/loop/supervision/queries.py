@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 import supervisor
+from supervisor.decisions.doubt import trust_status, warnings
 from supervisor.decisions.status import ServiceFacts, ServiceSnapshot, release_status, service_status
 from supervisor.loop.releases.judgement import CeilingMarks
 from supervisor.loop.supervision import streams
@@ -16,6 +17,7 @@ from supervisor.loop.supervision.parts import SupervisionParts, WithParts
 from supervisor.ports.store import Store
 from supervisor.values.errors import RequestError
 from supervisor.values.listing import listed
+from supervisor.values.release import InstanceState
 from supervisor.values.router import RouterConfig
 from supervisor.values.status import (
     ContainedPackage,
@@ -27,6 +29,7 @@ from supervisor.values.status import (
     ServiceSbom,
     ServiceState,
     SupervisorStatus,
+    TrustStatus,
 )
 
 
@@ -66,8 +69,20 @@ class Queries(WithParts):
             yield AWAITS_CONFIGURATION
         yield from map(str, parts.configuration.faults)
         yield from self._ceiling_marks.messages()
+        yield from self._trust_warnings()
         if parts.move and parts.move.leaving:
             yield f"moving from {parts.move.leaving} to {parts.world.engine.name}"
+
+    def _trust_warnings(self) -> tuple[str, ...]:
+        world, store = self._parts.world, self._parts.world.store
+        concern = {instance.release for instance, state in store.instances() if state is InstanceState.ACTIVE}
+        concern.add(store.current_release() or "")
+        releases = [release for release in store.releases() if release.name in concern]
+        return warnings(world.origin.trust.state(), world.settings.trust_policy, releases, world.clock.now())
+
+    def trust(self) -> TrustStatus:
+        world, said = self._parts.world, self._trust_warnings()
+        return trust_status(world.origin.trust.state(), world.settings.trust_policy, said, world.clock.now())
 
     def plan(self, release: str | None) -> tuple[PlannedStep, ...]:
         """Return what `upgrade` to that release, or else to the newest one, would do to each service."""
@@ -79,7 +94,8 @@ class Queries(WithParts):
     def releases(self) -> tuple[ReleaseStatus, ...]:
         store = self._parts.world.store
         current = store.current_release()
-        return tuple(release_status(release, current) for release in store.releases())
+        doubt = self._parts.library.doubt
+        return tuple(release_status(release, current, doubt(release)) for release in store.releases())
 
     def sboms(self, release: str) -> Iterator[ServiceSbom]:
         return iter(self._parts.library.contents.sboms(release))

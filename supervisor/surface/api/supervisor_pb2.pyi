@@ -320,20 +320,24 @@ class Phase(_message.Message):
     def __init__(self, name: _Optional[str] = ..., seconds: _Optional[float] = ...) -> None: ...
 
 class Bundle(_message.Message):
-    __slots__ = ("release", "created", "source", "verified", "current", "services")
+    __slots__ = ("release", "created", "source", "verified", "current", "services", "signed_by", "doubt")
     RELEASE_FIELD_NUMBER: _ClassVar[int]
     CREATED_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     VERIFIED_FIELD_NUMBER: _ClassVar[int]
     CURRENT_FIELD_NUMBER: _ClassVar[int]
     SERVICES_FIELD_NUMBER: _ClassVar[int]
+    SIGNED_BY_FIELD_NUMBER: _ClassVar[int]
+    DOUBT_FIELD_NUMBER: _ClassVar[int]
     release: str
     created: str
     source: str
     verified: bool
     current: bool
     services: _containers.RepeatedCompositeFieldContainer[BundledService]
-    def __init__(self, release: _Optional[str] = ..., created: _Optional[str] = ..., source: _Optional[str] = ..., verified: _Optional[bool] = ..., current: _Optional[bool] = ..., services: _Optional[_Iterable[_Union[BundledService, _Mapping]]] = ...) -> None: ...
+    signed_by: _containers.RepeatedScalarFieldContainer[str]
+    doubt: str
+    def __init__(self, release: _Optional[str] = ..., created: _Optional[str] = ..., source: _Optional[str] = ..., verified: _Optional[bool] = ..., current: _Optional[bool] = ..., services: _Optional[_Iterable[_Union[BundledService, _Mapping]]] = ..., signed_by: _Optional[_Iterable[str]] = ..., doubt: _Optional[str] = ...) -> None: ...
 
 class BundledService(_message.Message):
     __slots__ = ("name", "version", "image")
@@ -364,12 +368,14 @@ class VerifyBundleRequest(_message.Message):
     def __init__(self, path: _Optional[str] = ..., allow_downgrade: _Optional[bool] = ...) -> None: ...
 
 class ImportBundleRequest(_message.Message):
-    __slots__ = ("path", "allow_downgrade")
+    __slots__ = ("path", "allow_downgrade", "accept_clock")
     PATH_FIELD_NUMBER: _ClassVar[int]
     ALLOW_DOWNGRADE_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_CLOCK_FIELD_NUMBER: _ClassVar[int]
     path: str
     allow_downgrade: bool
-    def __init__(self, path: _Optional[str] = ..., allow_downgrade: _Optional[bool] = ...) -> None: ...
+    accept_clock: bool
+    def __init__(self, path: _Optional[str] = ..., allow_downgrade: _Optional[bool] = ..., accept_clock: _Optional[bool] = ...) -> None: ...
 
 class PruneBundlesRequest(_message.Message):
     __slots__ = ()
@@ -456,6 +462,56 @@ class ContainedPackage(_message.Message):
     package: str
     package_version: str
     def __init__(self, service: _Optional[str] = ..., version: _Optional[str] = ..., generation: _Optional[int] = ..., state: _Optional[str] = ..., package: _Optional[str] = ..., package_version: _Optional[str] = ...) -> None: ...
+
+class TrustStatus(_message.Message):
+    __slots__ = ("root", "root_threshold", "release_threshold", "expires", "minimum_release", "keys", "message")
+    ROOT_FIELD_NUMBER: _ClassVar[int]
+    ROOT_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    RELEASE_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_FIELD_NUMBER: _ClassVar[int]
+    MINIMUM_RELEASE_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    root: int
+    root_threshold: int
+    release_threshold: int
+    expires: _timestamp_pb2.Timestamp
+    minimum_release: str
+    keys: _containers.RepeatedCompositeFieldContainer[TrustKey]
+    message: str
+    def __init__(self, root: _Optional[int] = ..., root_threshold: _Optional[int] = ..., release_threshold: _Optional[int] = ..., expires: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., minimum_release: _Optional[str] = ..., keys: _Optional[_Iterable[_Union[TrustKey, _Mapping]]] = ..., message: _Optional[str] = ...) -> None: ...
+
+class TrustKey(_message.Message):
+    __slots__ = ("id", "name", "roles", "revoked", "reason")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ROLES_FIELD_NUMBER: _ClassVar[int]
+    REVOKED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    name: str
+    roles: _containers.RepeatedScalarFieldContainer[str]
+    revoked: bool
+    reason: str
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., revoked: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class GetTrustRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class RotateTrustRequest(_message.Message):
+    __slots__ = ("path",)
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    def __init__(self, path: _Optional[str] = ...) -> None: ...
+
+class RevokeKeyRequest(_message.Message):
+    __slots__ = ("key", "reason")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    reason: str
+    def __init__(self, key: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class ConfigFile(_message.Message):
     __slots__ = ("name", "content")

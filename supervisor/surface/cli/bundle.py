@@ -49,11 +49,13 @@ def verify(connection: Connection, path: str, allow_downgrade: bool, as_json: bo
 @bundle.command("import")
 @_path_argument
 @_downgrade_option
+@click.option("--accept-clock", is_flag=True, help="Take it even though it is not made yet by the router's clock.")
 @json_option
 @pass_connection
-def import_bundle(connection: Connection, path: str, allow_downgrade: bool, as_json: bool) -> None:
+def import_bundle(connection: Connection, path: str, allow_downgrade: bool, accept_clock: bool, as_json: bool) -> None:
     """Verify a bundle (file or block device) and load it into the engine. Nothing is swapped."""
-    follow(connection.control.import_bundle(os.path.abspath(path), allow_downgrade), as_json=as_json)
+    imported = connection.control.import_bundle(os.path.abspath(path), allow_downgrade, accept_clock)
+    follow(imported, as_json=as_json)
 
 
 @bundle.command()

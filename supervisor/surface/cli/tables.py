@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from supervisor.surface.api.codec import moment_text
 from supervisor.values.status import (
     ContainedPackage,
     HandoverRecord,
@@ -19,6 +20,8 @@ from supervisor.values.status import (
     ServiceState,
     ServiceStatus,
     SupervisorStatus,
+    TrustKeyStatus,
+    TrustStatus,
     UndertakingStatus,
 )
 from supervisor.values.undertaking import UndertakingState
@@ -176,20 +179,29 @@ def _record_row(record: HandoverRecord) -> tuple[str | Text, ...]:
 
 
 def releases(values: Iterable[ReleaseStatus]) -> Table:
-    headings = ("RELEASE", "CREATED", "VERIFIED", "CURRENT", "SOURCE", "SERVICES")
+    """Return a table of releases; who signed them, and why they are in doubt, where any says so."""
+    values = tuple(values)
+    columns: dict[str, Callable[[ReleaseStatus], str | Text]] = {
+        "RELEASE": lambda release: release.release,
+        "CREATED": lambda release: release.created,
+        "VERIFIED": lambda release: _yes(release.is_verified),
+        "CURRENT": lambda release: "yes" if release.is_current else "",
+        "SOURCE": lambda release: release.source,
+        "SERVICES": lambda release: ", ".join(f"{service.name} {service.version}" for service in release.services),
+    }
+    if any(release.signed_by for release in values):
+        columns["SIGNED BY"] = lambda release: ", ".join(release.signed_by)
+    if any(release.doubt for release in values):
+        columns["IN DOUBT"] = lambda release: Text(release.doubt, style="yellow")
+    return _table(tuple(columns), ([cell(release) for cell in columns.values()] for release in values))
+
+
+def keys(values: Iterable[TrustKeyStatus]) -> Table:
+    """Return a table of trusted and revoked keys."""
+    headings = ("KEYID", "NAME", "ROLES", "REVOKED", "REASON")
     return _table(
         headings,
-        (
-            (
-                release.release,
-                release.created,
-                _yes(release.is_verified),
-                "yes" if release.is_current else "",
-                release.source,
-                ", ".join(f"{service.name} {service.version}" for service in release.services),
-            )
-            for release in values
-        ),
+        ((key.id, key.name, ", ".join(key.roles), "yes" if key.is_revoked else "", key.reason) for key in values),
     )
 
 
@@ -222,3 +234,20 @@ def contained(values: Iterable[ContainedPackage]) -> Table:
             for c in values
         ),
     )
+
+
+def trust_lines(status: TrustStatus) -> tuple[str, ...]:
+    """Return what is trusted, line by line."""
+    which = f"root {status.root}" if status.root else "root 0: every key of the folder, each alone"
+    expires = f", expires {moment_text(status.expires)}" if status.expires is not None else ""
+    lines = [f"{which}{expires}"]
+    for role, threshold in (("root", status.root_threshold), ("release", status.release_threshold)):
+        keys = [key for key in status.keys if role in key.roles]
+        names = ", ".join(f"{key.name} (revoked)" if key.is_revoked else key.name for key in keys)
+        lines.append(f"{role}: {threshold} of {len(keys)} must sign: {names or 'there is no key'}")
+    others = [key.name for key in status.keys if key.is_revoked and not key.roles]
+    if others:
+        lines.append(f"revoked besides: {', '.join(others)}")
+    if status.minimum_release:
+        lines.append(f"no release before {status.minimum_release}")
+    return (*lines, *filter(None, [status.message]))

@@ -7,6 +7,16 @@
     │   ├── TruncatedBundleError
     │   ├── UnsignedBundleError
     │   ├── UntrustedBundleError
+    │   ├── TrustError        who signed, by what root, when
+    │   │   ├── UnsafeKeysError
+    │   │   ├── UntrustedRootError
+    │   │   │   └── RootGapError
+    │   │   ├── TooFewSignaturesError
+    │   │   ├── ExpiredError
+    │   │   ├── BelowFloorError
+    │   │   ├── ClockBehindError
+    │   │   ├── OtherContentError
+    │   │   └── DoubtedReleaseError
     │   ├── InvalidIndexError
     │   ├── UnsupportedFormatError
     │   ├── OtherArchitectureError
@@ -57,9 +67,13 @@ from supervisor.values.errors.base import (
     SupervisorError,
 )
 from supervisor.values.errors.bundle import (
+    BelowFloorError,
     BundleBuildError,
     BundleError,
+    ClockBehindError,
     DigestMismatchError,
+    DoubtedReleaseError,
+    ExpiredError,
     InvalidIndexError,
     LayerRefusedError,
     MissingBaseError,
@@ -67,13 +81,19 @@ from supervisor.values.errors.bundle import (
     NoMediumError,
     NotABundleError,
     OtherArchitectureError,
+    OtherContentError,
+    RootGapError,
     SbomError,
     SupervisorTooOldError,
+    TooFewSignaturesError,
     TruncatedBundleError,
+    TrustError,
     UnlistedFileError,
+    UnsafeKeysError,
     UnsignedBundleError,
     UnsupportedFormatError,
     UntrustedBundleError,
+    UntrustedRootError,
 )
 from supervisor.values.errors.document import (
     ConfigurationError,
@@ -114,17 +134,21 @@ from supervisor.values.errors.request import (
 )
 
 __all__ = [
+    "BelowFloorError",
     "BundleBuildError",
     "BundleError",
     "BusyError",
     "CandidateEndedError",
     "CandidateNotReadyError",
     "CheckFailedError",
+    "ClockBehindError",
     "ConfigurationError",
     "DigestMismatchError",
+    "DoubtedReleaseError",
     "EngineDownError",
     "EngineError",
     "EngineUnavailableError",
+    "ExpiredError",
     "Fault",
     "FaultsError",
     "HandoverError",
@@ -142,11 +166,13 @@ __all__ = [
     "NotABundleError",
     "NotRootError",
     "OtherArchitectureError",
+    "OtherContentError",
     "OverCeilingError",
     "ProbeError",
     "ReloadFailedError",
     "RenderError",
     "RequestError",
+    "RootGapError",
     "SbomError",
     "SettingsError",
     "StateError",
@@ -154,12 +180,16 @@ __all__ = [
     "SupervisorError",
     "SupervisorTooOldError",
     "TeardownError",
+    "TooFewSignaturesError",
     "TruncatedBundleError",
+    "TrustError",
     "UnknownReleaseError",
     "UnknownServiceError",
     "UnknownVersionError",
     "UnlistedFileError",
+    "UnsafeKeysError",
     "UnsignedBundleError",
     "UnsupportedFormatError",
     "UntrustedBundleError",
+    "UntrustedRootError",
 ]

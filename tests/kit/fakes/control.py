@@ -31,6 +31,8 @@ from supervisor.values.status import (
     ServiceState,
     ServiceStatus,
     SupervisorStatus,
+    TrustKeyStatus,
+    TrustStatus,
     UndertakingStatus,
 )
 from supervisor.values.undertaking import UndertakingState
@@ -87,6 +89,18 @@ NEW = ReleaseStatus(
     True,
     (ReleasedServiceStatus("alpha", "2.0", IMAGE), ReleasedServiceStatus("beta", "2.0", IMAGE)),
     False,
+)
+TRUST = TrustStatus(
+    root=3,
+    root_threshold=2,
+    release_threshold=2,
+    expires=T0 + 86400,
+    minimum_release="2025.4",
+    keys=(
+        TrustKeyStatus(id="ab" * 32, name="alice", roles=("root", "release"), is_revoked=False, reason=""),
+        TrustKeyStatus(id="cd" * 32, name="bob", roles=("release",), is_revoked=True, reason="stolen"),
+    ),
+    message="root 3 expires in 12 days",
 )
 RECORDS = (
     HandoverRecord(
@@ -226,8 +240,8 @@ class FakeControl:
         yield Progress("bundle", "verify", "2 of 4 files", 0.5, 0.1)
         yield Progress("bundle", "verify", "4 of 4 files", 1.0, 0.2, is_final=True)
 
-    def import_bundle(self, path: str, allow_downgrade: bool) -> Iterator[Progress]:
-        self._called("import_bundle", path, allow_downgrade)
+    def import_bundle(self, path: str, allow_downgrade: bool, accept_clock: bool = False) -> Iterator[Progress]:
+        self._called("import_bundle", path, allow_downgrade, *(["accept_clock"] if accept_clock else []))
         if not allow_downgrade and "old" in path:
             raise RequestError(f"cannot import {path}: it is older than what runs")
         yield Progress("bundle", "load", "done", is_final=True)
@@ -249,6 +263,20 @@ class FakeControl:
         gone = tuple(bundle.release for bundle in self.imported if not bundle.is_current)
         self.imported = [bundle for bundle in self.imported if bundle.is_current]
         return gone
+
+    # ------------------------------------------------------------ trust
+
+    def trust(self) -> TrustStatus:
+        self._called("trust")
+        return TRUST
+
+    def rotate_trust(self, path: str) -> TrustStatus:
+        self._called("rotate_trust", path)
+        return TRUST
+
+    def revoke_key(self, key: str, reason: str) -> TrustStatus:
+        self._called("revoke_key", key, reason)
+        return TRUST
 
     # ------------------------------------------------------------ configuration
 

@@ -11,6 +11,10 @@ from supervisor.values.errors import BundleError, MissingBaseError, NotABundleEr
 from supervisor.values.names import Digest
 from supervisor.values.packages import Fix, Package
 from supervisor.values.release import Release
+from supervisor.values.trust import Judgement, Root, Signing
+
+UNSIGNED = Judgement(Signing(0, (), 0), Root())
+"""Nobody has signed, and nobody has to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,8 @@ class FakeBundle:
     release: Release
     definitions: Mapping[Digest, Mapping[str, bytes]]
     sboms: Mapping[str, bytes] = field(default_factory=dict)
+    judgement: Judgement = UNSIGNED
+    minimum_release: str | None = None
 
     @property
     def index(self) -> BundleIndex:
@@ -30,7 +36,8 @@ class FakeBundle:
             )
             for name, service in self.release.services
         )
-        return BundleIndex(1, self.release.name, self.release.created, "0", "any", services, ())
+        name, created = self.release.name, self.release.created
+        return BundleIndex(1, name, created, "0", "any", services, (), minimum_release=self.minimum_release)
 
     def verify_all(self, report: Callable[[int, int], None] | None = None) -> None:
         if report:
@@ -50,6 +57,10 @@ class FakeBundle:
 
     def close(self) -> None:
         pass
+
+    def opened(self, path: str) -> FakeBundle:
+        """Return the bundle as it is when it is opened at a path."""
+        return self
 
 
 class FakeMedia:
@@ -74,7 +85,7 @@ class FakeMedia:
             case BundleError() as error:
                 raise error
             case bundle:
-                return bundle
+                return bundle.opened(path)
 
     def fingerprint(self, path: str) -> str | None:
         return str(id(self.inside[path])) if path in self.inside else None

@@ -32,7 +32,7 @@ from supervisor.edges.catalog.definition import definition_from_files
 from supervisor.edges.render import TemplateRenderer
 from supervisor.edges.store import SqliteStore
 from supervisor.loop.releases.library import Library
-from supervisor.loop.world import World
+from supervisor.loop.world import Origin, World
 from supervisor.surface.assembly import TrustedMedia
 from supervisor.values.errors import EngineError, SupervisorError
 from supervisor.values.names import Digest, ImageId
@@ -40,6 +40,7 @@ from supervisor.values.router import RouterConfig
 from supervisor.values.settings import Settings
 from tests.kit.fakes.clock import VirtualClock
 from tests.kit.fakes.engine import FakeEngine
+from tests.kit.fakes.trust import FakeTrust
 from tests.kit.forgery.draft import Draft
 from tests.kit.forgery.mutations import Expected, Mutation
 
@@ -213,16 +214,16 @@ def _got(engine: ReadingEngine, store: SqliteStore) -> Got:
 
 def world_of(engine: ReadingEngine, store: SqliteStore) -> World:
     """Return the resources of a loop that only imports."""
-    nothing = cast(Any, None)  # no import touches the rest of the router
+    nothing, clock = cast(Any, None), VirtualClock()  # no import touches the rest of the router
     return World(
         settings=Settings(),
         engine=engine,
         store=store,
         folders=nothing,
         renderer=TemplateRenderer(),
-        read_definition=definition_from_files,
+        origin=Origin(definition_from_files, FakeTrust(clock.now)),
         prober=nothing,
-        clock=VirtualClock(),
+        clock=clock,
         kernel=nothing,
         switchboard=nothing,
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from supervisor.edges.store import SqliteStore
 from supervisor.ports.probes import Session
+from supervisor.ports.trust import Trust
 from supervisor.values.association import Association
 from supervisor.values.errors import EngineError, NoSuchContainerError, ProbeError
 from supervisor.values.manifest import ErrorCounter, Protocol
@@ -49,6 +50,7 @@ from tests.kit.fakes.kernel import (
     FakeTraffic,
     Impossible,
 )
+from tests.kit.fakes.trust import FakeTrust
 from tests.kit.simulation.faults import SimulatedFaults
 
 TICK_SECONDS = 0.1  # what clients do, they do this often
@@ -91,6 +93,7 @@ class SimulatedMachine:
         self.traffic, self.connections, self.buffers = FakeTraffic(), FakeConnections(), FakeBuffers()
         self.associations, self.shares = FakeAssociations(), FakeShares()
         self.exits, self.encapsulation = FakeExits(), FakeEncapsulation()
+        self.trust: Trust = FakeTrust(self.clock.now)
         self.behaviours: dict[ImageId, Behaviour] = {}
         self.engine = DaemonEngine(self)
         self.folders = FakeFolders(self.engine.runs, self.faults.change)

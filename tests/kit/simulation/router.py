@@ -32,12 +32,13 @@ class SimulatedRouter:
         for service in (*SERVICES, *OWNING, *GUARDED):
             for number in ("1.0", "2.0"):
                 self.machine.engine.add_image(image(service, number))
+        self.settings = Settings()
         self.deaths, self.died_at = 0, 0.0
         self.unexpected_errors = UnexpectedErrors()
         self.supervisor: SteppedSupervisor
 
     def boot(self) -> None:
-        self.supervisor = SteppedSupervisor(self.machine, Settings(), CONFIGURATIONS, RENDERER, read_definition)
+        self.supervisor = SteppedSupervisor(self.machine, self.settings, CONFIGURATIONS, RENDERER, read_definition)
 
     def die(self) -> None:
         """End the supervisor at once, and let time pass until the next one may start."""

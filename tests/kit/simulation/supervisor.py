@@ -17,7 +17,7 @@ from supervisor.loop.service.retry_policy import RetryPolicy
 from supervisor.loop.service.worker import Worker
 from supervisor.loop.supervision.supervision import Supervision
 from supervisor.loop.switchboard import Switchboard
-from supervisor.loop.world import Kernel, ReadDefinition, Seams, World
+from supervisor.loop.world import Kernel, Origin, ReadDefinition, Seams, World
 from supervisor.ports.files import Renderer
 from supervisor.values.errors import EngineError, Fault, NetworkError, ProbeError, RenderError, StateError
 from supervisor.values.intake import Taken, TakenFile
@@ -203,7 +203,7 @@ class SteppedSupervisor:
             store=watched("store", machine.store, StateError),
             folders=watched("folders", machine.folders, StateError),
             renderer=CountedPort("renderer", renderer, (), RenderError, machine.faults),
-            read_definition=read_definition,
+            origin=Origin(read_definition, machine.trust),
             prober=watched("prober", machine, ProbeError),
             clock=machine.clock,
             kernel=Kernel(

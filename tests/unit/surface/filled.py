@@ -21,6 +21,8 @@ from supervisor.values.status import (
     ServiceState,
     ServiceStatus,
     SupervisorStatus,
+    TrustKeyStatus,
+    TrustStatus,
     UndertakingStatus,
 )
 from supervisor.values.undertaking import UndertakingState
@@ -133,6 +135,18 @@ BARE_STATUS = SupervisorStatus(
     message="",
     bundle=None,
     services=(),
+)
+TRUST = TrustStatus(
+    root=3,
+    root_threshold=2,
+    release_threshold=2,
+    expires=T0 + 86400,
+    minimum_release="2025.4",
+    keys=(
+        TrustKeyStatus(id="ab" * 32, name="alice", roles=("root", "release"), is_revoked=False, reason=""),
+        TrustKeyStatus(id="cd" * 32, name="bob", roles=("release",), is_revoked=True, reason="stolen"),
+    ),
+    message="root 3 expires in 12 days",
 )
 RECORDS = (
     HandoverRecord(
@@ -255,7 +269,7 @@ class FilledControl:
     def verify_bundle(self, path: str, allow_downgrade: bool = False) -> Iterator[Progress]:
         return self._operation()
 
-    def import_bundle(self, path: str, allow_downgrade: bool) -> Iterator[Progress]:
+    def import_bundle(self, path: str, allow_downgrade: bool, accept_clock: bool = False) -> Iterator[Progress]:
         return self._operation()
 
     def sboms(self, release: str) -> Iterator[ServiceSbom]:
@@ -273,6 +287,18 @@ class FilledControl:
     def prune_releases(self) -> tuple[str, ...]:
         self._given()
         return ("2025.1", "2025.2")
+
+    def trust(self) -> TrustStatus:
+        self._given()
+        return TRUST
+
+    def rotate_trust(self, path: str) -> TrustStatus:
+        self._given()
+        return TRUST
+
+    def revoke_key(self, key: str, reason: str) -> TrustStatus:
+        self._given()
+        return TRUST
 
     def show_config(self) -> dict[str, object]:
         self._given()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from supervisor.surface.cli.root import vrctl
 from supervisor.surface.cli.tables import age
 from supervisor.values.errors import BundleError, EngineError, StateError
 from supervisor.values.status import Progress
-from tests.kit.fakes.control import IMAGE, FakeControl
+from tests.kit.fakes.control import IMAGE, NEW, OLD, FakeControl
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = (sys.executable, "-c", "from supervisor.surface.cli import main; main()")
@@ -149,6 +150,8 @@ def test_bundle_list_json_keeps_its_promise(run: Run) -> None:
         "verified": True,
         "services": {"alpha": {"version": "1.0", "image": IMAGE}},
         "current": True,
+        "signed_by": [],
+        "doubt": "",
     }
 
 
@@ -251,6 +254,13 @@ def test_short_answers_as_json(arguments: tuple[str, ...], shape: object, run: R
         (("bundle", "import", "x.iso"), "load"),
         (("bundle", "import", "old.iso", "--allow-downgrade"), "load"),
         (("bundle", "prune"), "removed 2026.2"),
+        (("trust", "list"), "bob    release        yes      stolen"),
+        (
+            ("trust", "show"),
+            "release: 2 of 2 must sign: alice, bob (revoked)\nno release before 2025.4\nroot 3",
+        ),
+        (("trust", "rotate", "/x/2.json"), "root 3, expires "),
+        (("trust", "revoke", "bob"), "bob (revoked)"),
         (("config", "show"), "- address: 10.1.1.1/24\n  mtu: null"),
         (("config", "diff", __file__), "+++ then\n+host\n"),
         (("version",), f"vrctl {__version__}\nsupervisor 0.1.0"),
@@ -351,10 +361,23 @@ def test_ages_are_short(since: float | None, expected: str) -> None:
 def test_paths_are_made_absolute(control: FakeControl, run: Run) -> None:
     run("bundle", "verify", "x.iso")
     run("bundle", "import", "../x.iso")
+    run("bundle", "import", "../x.iso", "--accept-clock")
+    run("trust", "rotate", "2.json")
+    run("trust", "revoke", "alice", "--reason", "stolen")
     assert control.calls == [
         ("verify_bundle", os.path.abspath("x.iso"), False),
         ("import_bundle", os.path.abspath("../x.iso"), False),
+        ("import_bundle", os.path.abspath("../x.iso"), False, "accept_clock"),
+        ("rotate_trust", os.path.abspath("2.json")),
+        ("revoke_key", "alice", "stolen"),
     ]
+
+
+def test_who_signed_a_release_and_why_it_is_in_doubt_is_in_the_table(control: FakeControl, run: Run) -> None:
+    control.imported = [replace(OLD, signed_by=("alice", "bob"), doubt="it was signed by bob, which is revoked"), NEW]
+    shown = run("bundle", "list").stdout
+    assert "SIGNED BY   IN DOUBT" in shown
+    assert "alice, bob  it was signed by bob, which is revoked" in shown
 
 
 def test_folders_are_read_in_the_order_of_names(control: FakeControl, run: Run, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from supervisor.values.handover import Waiver
 from supervisor.values.status import Progress, ServiceState, ServiceStatus, UndertakingStatus
 from supervisor.values.undertaking import UndertakingState
 from tests.kit.fakes.control import CHANGES, CONTAINED, SBOMS
-from tests.unit.surface.filled import BARE_STATUS, CURRENT, EVENTS, FULL, LINES, OTHER, RECORDS, STATUS, STEPS
+from tests.unit.surface.filled import BARE_STATUS, CURRENT, EVENTS, FULL, LINES, OTHER, RECORDS, STATUS, STEPS, TRUST
 
 MESSAGES: dict[type, Any] = {
     status.ReleasedServiceStatus: pb.BundledService,
@@ -33,10 +33,12 @@ MESSAGES: dict[type, Any] = {
     status.ServiceSbom: pb.ServiceSbom,
     status.ServiceStatus: pb.ServiceStatus,
     status.SupervisorStatus: pb.SupervisorStatus,
+    status.TrustKeyStatus: pb.TrustKey,
+    status.TrustStatus: pb.TrustStatus,
     status.UndertakingStatus: pb.UndertakingStatus,
 }
 VALUES = (
-    *(STATUS, BARE_STATUS, CURRENT, OTHER, *RECORDS, *STEPS, *EVENTS, *LINES),
+    *(STATUS, BARE_STATUS, CURRENT, OTHER, *RECORDS, *STEPS, *EVENTS, *LINES, TRUST),
     *(*SBOMS, *CHANGES, *CONTAINED),
 )
 
@@ -82,7 +84,7 @@ def test_values_survive_the_way_there_and_back(value: object) -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in MESSAGES if kind is not status.SupervisorStatus], ids=str)
 def test_json_has_every_field(kind: type) -> None:
-    values = (*VALUES, FULL, FULL.handover, *FULL.draining, *FULL.undertakings, *CURRENT.services)
+    values = (*VALUES, FULL, FULL.handover, *FULL.draining, *FULL.undertakings, *CURRENT.services, *TRUST.keys)
     value = next(value for value in values if type(value) is kind)
     assert set(to_json(value)) == {field.name.removeprefix("is_") for field in fields(kind)}
 

@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from ipaddress import IPv4Network
 from pathlib import Path
 
 DEFAULT_POOL = IPv4Network("198.18.0.0/15")
 """Reserved for measuring network devices (RFC 2544): nobody's public or private network."""
+
+
+class KeySource(StrEnum):
+    """The kind of place that has the keys of the secrets in the state folder."""
+
+    FILE = "file"
+    CREDENTIAL = "credential"  # systemd gives it to the service
+    TPM = "tpm"  # a file that only this machine's TPM can decrypt
+    NONE = "none"  # secrets are stored in clear
+
+
+@dataclass(frozen=True, slots=True)
+class KeySettings:
+    """The settings of the keys that secrets in the state folder are encrypted with. `former` is read with as well."""
+
+    key: KeySource = KeySource.FILE
+    path: Path | None = None  # of `file` and `tpm`; None: beside the settings file
+    name: str = "vr-supervisor"  # of `credential`
+    former: KeySettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +38,7 @@ class Settings:
     runtime_dir: Path = Path("/run/vr-supervisor")
     engine: str = "auto"  # podman, docker, auto
     engine_socket: Path | None = None  # docker: of the router's daemon; None: where it usually is
+    secrets: KeySettings = KeySettings()
     trusted_keys: Path = Path("/etc/vr-supervisor/trusted.d")
     media: tuple[Path, ...] = ()  # ISO files or block devices, attached at boot or later
     media_folder: Path | None = None  # *.iso in it are imported, also those that come later

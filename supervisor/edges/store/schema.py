@@ -68,6 +68,7 @@ MIGRATIONS: tuple[str, ...] = (
         message TEXT NOT NULL
     );
     """,
+    "",  # facts.value of `bags` and commands.identity may be encrypted (`secret_values`)
 )
 
 KEPT_HANDOVERS = 1000  # for each service

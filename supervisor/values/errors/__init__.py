@@ -36,6 +36,7 @@
     ├── ProbeError            a probe that cannot be carried out at all (not one that fails)
     ├── StateError            the store
     │   ├── StateLockedError
+    │   ├── SecretKeyError    what is stored encrypted cannot be read or written without its key
     │   └── NoSpaceError      a disk is full: the request is carried out when it is not
     ├── NotRootError
     ├── TeardownError
@@ -95,6 +96,7 @@ from supervisor.values.errors.machine import (
     NoSuchImageError,
     NotRootError,
     ProbeError,
+    SecretKeyError,
     StateError,
     StateLockedError,
     TeardownError,
@@ -139,6 +141,7 @@ __all__ = [
     "ReloadFailedError",
     "RenderError",
     "RequestError",
+    "SecretKeyError",
     "SettingsError",
     "StateError",
     "StateLockedError",

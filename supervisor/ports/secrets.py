@@ -25,6 +25,10 @@ class KeyPlace(Protocol):
     def is_writable(self) -> bool:
         """True if the supervisor may make and change keys there; else an operator does."""
 
+    @property
+    def is_there(self) -> bool:
+        """True if there seems to be a text, as far as that can be said without reading it."""
+
     def read(self) -> str | None:
         """Return the text; None: there is none yet."""
 

@@ -30,7 +30,8 @@ from supervisor.edges.network.sockets import ReceiveBuffers
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.edges.probes.prober import ProtocolProber
 from supervisor.edges.render import TemplateRenderer
-from supervisor.edges.store import SqliteStore, StateLock
+from supervisor.edges.secret_keys import key_place
+from supervisor.edges.store import KeyRing, SqliteStore, StateLock
 from supervisor.loop.fault_points import NO_FAULTS, FaultPoints
 from supervisor.loop.releases.bounds import ReleaseBounds
 from supervisor.loop.releases.library import Library
@@ -45,7 +46,7 @@ from supervisor.values.bounds import Bounds
 from supervisor.values.errors import Fault, MissingBaseError, NotRootError
 from supervisor.values.intake import Taken
 from supervisor.values.router import RouterConfig
-from supervisor.values.settings import Settings
+from supervisor.values.settings import KeySettings, Settings
 
 
 class SystemClock:
@@ -148,7 +149,7 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
     lock = StateLock(settings.state_dir)
     folders = DiskFolders(settings.state_dir, settings.runtime_dir)
     folders.ensure_tmpfs()
-    store = SqliteStore(settings.state_dir)
+    store = SqliteStore(settings.state_dir, key_ring(settings.secrets))
     traffic, connections = NftTraffic(), ConntrackConnections()
     links, exits = IpLinks(settings.namespaces), PidfdExitWatch()
     world = World(
@@ -170,6 +171,12 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
     supervision = Supervision(world, library, intake, digest, watch, move=engine)
     guard = NftGuard(traffic, admission=Admission() if settings.admit else None, anchor=settings.anchor)
     return Assembly(lock, store, engine, folders, links, traffic, guard, exits, supervision, StoreCopies(store))
+
+
+def key_ring(settings: KeySettings) -> KeyRing:
+    """Return the keys of secrets in the state folder, not read yet."""
+    former = key_place(settings.former, os.environ) if settings.former else None
+    return KeyRing(key_place(settings, os.environ), former)
 
 
 def require_root(action: str) -> None:

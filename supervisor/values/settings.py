@@ -11,6 +11,9 @@ DEFAULT_POOL = IPv4Network("198.18.0.0/15")
 """Reserved for measuring network devices (RFC 2544): nobody's public or private network."""
 
 
+DEFAULT_CREDENTIAL = "vr-supervisor"
+
+
 class KeySource(StrEnum):
     """The kind of place that has the keys of the secrets in the state folder."""
 
@@ -26,7 +29,7 @@ class KeySettings:
 
     key: KeySource = KeySource.FILE
     path: Path | None = None  # of `file` and `tpm`; None: beside the settings file
-    name: str = "vr-supervisor"  # of `credential`
+    name: str = DEFAULT_CREDENTIAL  # of `credential`
     former: KeySettings | None = None
 
 

@@ -113,7 +113,8 @@ class SecretsStatus:
     is_encrypted: bool  # all that is stored, copies included
     key: str = ""  # what is stored is encrypted with it; empty: there is none
     former: tuple[str, ...] = ()  # that something may still be encrypted with
-    message: str = ""  # what is wrong, or still to be done; empty: nothing
+    pending: str = ""  # what is still to be encrypted anew; empty: nothing
+    message: str = ""  # what is wrong; empty: nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,10 @@ class CredentialPlace:
     def name(self) -> str:
         return f"credential {self._credential}"
 
+    @property
+    def is_there(self) -> bool:
+        return self._folder is not None and (Path(self._folder) / self._credential).exists()
+
     def read(self) -> str | None:
         if self._folder is None:
             raise SecretKeyError(f"cannot read {self.name}: systemd gave no credentials to this service")

@@ -27,6 +27,10 @@ class FilePlace:
     def name(self) -> str:
         return str(self._path)
 
+    @property
+    def is_there(self) -> bool:
+        return self._path.exists()
+
     def read(self) -> str | None:
         try:
             handle = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)

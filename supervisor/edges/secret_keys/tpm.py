@@ -35,6 +35,10 @@ class TpmPlace:
     def name(self) -> str:
         return f"{self._path} (TPM)"
 
+    @property
+    def is_there(self) -> bool:
+        return self._path.exists()
+
     def read(self) -> str | None:
         if not self._path.exists():
             return None

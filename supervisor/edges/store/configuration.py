@@ -10,7 +10,7 @@ from supervisor.edges.store.secret_values import BAGS, COMMANDS, revealed, seale
 from supervisor.edges.store.subject import Subject
 
 _BAGS = "SELECT value FROM facts WHERE name = 'bags'"
-_MARKS = "SELECT DISTINCT substr(identity, 1, 13) FROM commands WHERE typeof(identity) = 'blob'"  # id, and more: a record
+_MARKS = "SELECT DISTINCT substr(identity, 1, 13) FROM commands WHERE typeof(identity) = 'blob'"  # with ids of keys
 
 
 class SqliteConfiguration(Subject):

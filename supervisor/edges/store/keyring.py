@@ -50,6 +50,11 @@ class KeyRing:
                     problems.append(str(error))
             self.problem = "; ".join(problems)
 
+    @property
+    def gone(self) -> str:
+        """The place of keys that this process has read and the next one will not; empty: they are there."""
+        return self.place.name if self.place and self._keys and not self.place.is_there else ""
+
     def writing_key(self) -> Key | None:
         """Return the key to write with; None: secrets are written in clear.
 
@@ -114,9 +119,10 @@ class KeyRing:
             raise SecretKeyError("cannot change keys: " + (f"{self.place.name} is not ours" if self.place else "off"))
         with self._lock:
             text = self.place.read()
-            if text is None:
+            keys = self._keys if text is None else keys_of(text, self.place.name)
+            if not keys:
                 raise SecretKeyError(f"cannot change keys: there is none in {self.place.name}")
-            self.place.replace(text_of(change(keys_of(text, self.place.name))))
+            self.place.replace(text_of(change(keys)))
 
     def _read_back(self, key: Key) -> None:
         """Load the place, which must have the key now: what is encrypted with it could not be read otherwise."""
@@ -124,4 +130,3 @@ class KeyRing:
         if self.current != key:
             assert self.place is not None
             raise SecretKeyError(self.problem or f"cannot use {self.place.name}: it does not return what was written")
-

@@ -26,7 +26,7 @@ COPIES = ("copy-1", "copy-2")  # the newest first
 KEPT_ASIDE = 3
 CONFIGURATION_LOST = "configuration lost"  # a fact: what services have been given is not to be replaced by less
 _COMPANIONS = ("-wal", "-shm", "-journal")
-_COMPANION = re.compile(rf"({'|'.join(_COMPANIONS)})?(\.sealed|\.new)?$")  # of a file that was laid aside, encrypted or not
+_COMPANION = re.compile(rf"({'|'.join(_COMPANIONS)})?(\.sealed|\.new)?$")  # of a file that was laid aside
 
 
 def rescue(path: Path, ring: KeyRing) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Encrypts files that were laid aside as a whole: they may have secrets in clear, and no rows that could be written.
 
-    mark, the ids of keys that are used inside (each as `marks_of` has it), an empty line,
-    then pieces of the content: length (4 bytes, big-endian) and a value of `sealing`, whose place has number and end
+Such a file is a mark, the ids of the keys of what is inside, an empty line, and an id of 16 bytes; then pieces of the
+content, each with its length (4 bytes, big-endian) and a value of `sealing` whose place has the file's id and a number.
 """
 
 from __future__ import annotations

@@ -103,12 +103,9 @@ def key_id(record: bytes) -> bytes | None:
     return record[len(VALUE) : _HEADER] if record.startswith((VALUE, IDENTITY)) and len(record) > _HEADER else None
 
 
-def marks_of(identity: bytes) -> tuple[bytes, ...]:
-    """Return the beginnings of all that was encrypted with a key."""
-    return VALUE + identity, IDENTITY + identity
-
-
-HEAD = "# vr-supervisor: secrets in its state folder are encrypted with the first key. Store a copy of this elsewhere.\n"
+HEAD = (
+    "# vr-supervisor encrypts the secrets in its state folder with the first of these keys. Store a copy elsewhere.\n"
+)
 
 
 def text_of(keys: Iterable[Key]) -> str:

@@ -49,13 +49,16 @@ class SqliteSecrets(Subject):
         used, has_text = self._used()
         unreadable = [identity for identity in used if not ring.knows(identity)]
         source = ring.place.source if ring.place else KeySource.NONE
-        message = ring.missing(unreadable[0]) if unreadable else self._failure or self._waits_for
+        message = ring.missing(unreadable[0]) if unreadable else self._failure
+        if ring.gone and not message:
+            message = f"{ring.gone} is gone: restore it, or nothing can be decrypted after the next start"
         return SecretsStatus(
             source=source,
             place=ring.place.name if ring.place else "",
             is_encrypted=not ring.is_off and not has_text and self._file.fact(IN_CLEAR) is None,
             key=ring.current.id.hex() if ring.current else "",
             former=tuple(key.id.hex() for key in ring.keys if key != ring.current),
+            pending=self._waits_for,
             message=message,
         )
 
@@ -176,14 +179,12 @@ class SqliteSecrets(Subject):
         if not stale:
             return ""
         uses = {path.name: keys_used(path) for path in self._others()}
-        gone = [identity for identity in stale if not any(identity in used for used in uses.values())]
+        needed = {identity: [name for name, used in uses.items() if identity in used] for identity in stale}
+        gone = [identity for identity in stale if not needed[identity]]
         if gone and self._ring.place and self._ring.place.is_writable:
             self._ring.forget(gone)
-        return "; ".join(
-            f"key {identity.hex()} is still needed for {', '.join(sorted(name for name in uses if identity in uses[name]))}"
-            for identity in stale
-            if identity not in gone
-        )
+        said = ((identity.hex(), ", ".join(names)) for identity, names in needed.items() if names)
+        return "; ".join(f"key {identity} is still needed for {names}" for identity, names in said)
 
     # ------------------------------------------------------------ what there is
 

@@ -51,6 +51,7 @@ class Queries(WithParts):
             message="; ".join(filter(None, self._messages())),
             bundle=next((status for status in self.releases() if status.release == current), None),
             services=services,
+            secrets=store.secrets(),
         )
 
     def _messages(self) -> Iterator[str]:
@@ -58,6 +59,7 @@ class Queries(WithParts):
         yield from (parts.startup.engine_wait.message, parts.startup.tasks.message, parts.storage_repair.message)
         if parts.world.store.awaits_configuration:
             yield AWAITS_CONFIGURATION
+        yield parts.secrets_care.message
         yield from map(str, parts.configuration.faults)
         if parts.move and parts.move.leaving:
             yield f"moving from {parts.move.leaving} to {parts.world.engine.name}"

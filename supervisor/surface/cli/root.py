@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from supervisor import __version__
-from supervisor.surface.cli import bundle, config, observe, operate, shell
+from supervisor.surface.cli import bundle, config, observe, operate, secrets, shell
 from supervisor.surface.cli.common import DEFAULT_SOCKET, SOCKET_VARIABLE, Connection
 from supervisor.surface.cli.exits import HELP, Exit, exit_of, line_of
 from supervisor.values.errors import SupervisorError
@@ -41,5 +41,5 @@ def vrctl(context: click.Context, socket: str) -> None:
     context.obj = Connection(socket)
 
 
-for command in (*observe.COMMANDS, *operate.COMMANDS, bundle.bundle, config.config, *shell.COMMANDS):
+for command in (*observe.COMMANDS, *operate.COMMANDS, bundle.bundle, config.config, secrets.secrets, *shell.COMMANDS):
     vrctl.add_command(command)

@@ -103,9 +103,7 @@ def key_id(record: bytes) -> bytes | None:
     return record[len(VALUE) : _HEADER] if record.startswith((VALUE, IDENTITY)) and len(record) > _HEADER else None
 
 
-HEAD = (
-    "# vr-supervisor encrypts the secrets in its state folder with the first of these keys. Store a copy elsewhere.\n"
-)
+HEAD = "# vr-supervisor encrypts secrets in its state folder with the first of these keys. Store a copy elsewhere.\n"
 
 
 def text_of(keys: Iterable[Key]) -> str:

@@ -96,13 +96,13 @@ class Operations(WithParts):
         parts = self._parts
         key = parts.world.store.rotate_key()
         parts.audit_log.record("", "asked", f"new key {key} for secrets")
-        return detached(parts.secrets_care.follow(key, ROTATE_SECONDS if wait else 0.0))
+        return detached(parts.startup.secrets.follow(key, ROTATE_SECONDS if wait else 0.0))
 
     def abandon_secrets(self) -> str:
         store, clock = self._parts.world.store, self._parts.world.clock
         place = store.abandon_secrets(clock.now())
         self._parts.audit_log.record("", "secrets-abandoned", f"what could not be decrypted is in {place}")
-        self._parts.secrets_care.turn()
+        self._parts.startup.secrets.turn()
         return place
 
     # ------------------------------------------------------------ releases

@@ -11,7 +11,6 @@ from supervisor.loop.supervision.audit_log import AuditLog
 from supervisor.loop.supervision.configuration import Configuration
 from supervisor.loop.supervision.jobs import Jobs
 from supervisor.loop.supervision.planning import Planner
-from supervisor.loop.supervision.secrets_care import SecretsCare
 from supervisor.loop.supervision.startup import Startup
 from supervisor.loop.supervision.survey import ItemSurvey
 from supervisor.loop.supervision.workers import Workers
@@ -30,7 +29,6 @@ class SupervisionParts:
     configuration: Configuration
     planner: Planner
     jobs: Jobs
-    secrets_care: SecretsCare
     startup: Startup
     survey: ItemSurvey
     storage_repair: StorageRepair

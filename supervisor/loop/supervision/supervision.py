@@ -21,7 +21,6 @@ from supervisor.loop.supervision.operations import Operations
 from supervisor.loop.supervision.parts import SupervisionParts
 from supervisor.loop.supervision.planning import Planner
 from supervisor.loop.supervision.queries import Queries
-from supervisor.loop.supervision.secrets_care import SecretsCare
 from supervisor.loop.supervision.spent_items import SpentItems
 from supervisor.loop.supervision.startup import Startup
 from supervisor.loop.supervision.survey import ItemSurvey
@@ -66,7 +65,6 @@ class Supervision(Queries, Operations):
                 configuration=configuration,
                 planner=Planner(world, digest),
                 jobs=Jobs(),
-                secrets_care=SecretsCare(world.store, audit_log, closing),
                 startup=startup,
                 survey=ItemSurvey(world, workers.snapshots, closing),
                 storage_repair=StorageRepair(
@@ -86,7 +84,6 @@ class Supervision(Queries, Operations):
         """
         startup = self._parts.startup
         startup.begin()
-        self._parts.secrets_care.turn()
         startup.tasks.do("configuration", functools.partial(self._parts.configuration.boot, commands))
         self._employ_all()  # what ran before is adopted before a medium is looked at
         startup.engine_wait.then(functools.partial(self._media_queue.begin, media))
@@ -94,7 +91,7 @@ class Supervision(Queries, Operations):
     def attend(self) -> None:
         """Begin what goes on beside the workers, on threads of its own, until the supervisor is closed."""
         self._spent.start()
-        self._parts.secrets_care.start()
+        self._parts.startup.secrets.start()
         self._parts.survey.start()
         self._parts.startup.engine_wait.then(self._parts.storage_repair.start)
 

@@ -55,7 +55,7 @@ class StateError(SupervisorError, word="state"):
     """The store of the supervisor cannot be used."""
 
 
-class SecretKeyError(StateError, word="secret-key"):
+class SecretKeyError(StateError, word="state"):
     """The key of secrets that are stored encrypted is missing, is another one, or cannot be read."""
 
 

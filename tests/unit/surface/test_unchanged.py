@@ -24,7 +24,11 @@ REWORDED = {
 }
 """Messages for people that became clearer: from what the former commit had, to what there is now."""
 
-ADDED: frozenset[str] = frozenset({"tried again", "work ended"})
+ADDED: frozenset[str] = frozenset(
+    {"tried again", "work ended"}
+    | {"secrets-warning", "secrets-good", "secrets-encrypted", "secrets-abandoned", "waiting"}
+    | {"secrets not readable or not encrypted", "secrets readable and encrypted again", "secrets encrypted anew"}
+)
 """Log lines that the former commit did not have."""
 
 EXACT = ("wire.txt", "commands.json", "migrate-engine.json", "refusals.json", "exits.json", "metrics.txt", "tables.txt",

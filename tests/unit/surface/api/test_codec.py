@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import pytest
@@ -27,11 +27,24 @@ MESSAGES: dict[type, Any] = {
     status.HandoverStatus: pb.HandoverStatus,
     status.PlannedStep: pb.PlannedStep,
     status.Progress: pb.Progress,
+    status.SecretsStatus: pb.SecretsStatus,
     status.ServiceStatus: pb.ServiceStatus,
     status.SupervisorStatus: pb.SupervisorStatus,
     status.UndertakingStatus: pb.UndertakingStatus,
 }
-VALUES = (STATUS, BARE_STATUS, CURRENT, OTHER, *RECORDS, *STEPS, *EVENTS, *LINES)
+SECRETS = status.SecretsStatus("file", "/etc/a.key", True, "01ab", ("23cd",), "key 23cd is still needed", "gone")
+VALUES = (
+    STATUS,
+    BARE_STATUS,
+    replace(STATUS, secrets=SECRETS),
+    SECRETS,
+    CURRENT,
+    OTHER,
+    *RECORDS,
+    *STEPS,
+    *EVENTS,
+    *LINES,
+)
 
 
 def test_every_value_that_is_shown_has_a_message() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from supervisor.edges.secret_keys.writing import write_whole
@@ -38,15 +39,16 @@ class FilePlace:
             return None
         except OSError as error:
             raise SecretKeyError(f"cannot read keys from {self._path}: {error.strerror}") from error
-        with contextlib.closing(os.fdopen(handle, "rb")) as file:
+        try:
             if reason := _reason_to_refuse(os.fstat(handle)):
                 raise SecretKeyError(f"cannot read keys from {self._path}: {reason}")
-            try:
-                return file.read(MOST_BYTES).decode("ascii")
-            except OSError as error:
-                raise SecretKeyError(f"cannot read keys from {self._path}: {error.strerror}") from error
-            except UnicodeDecodeError as error:
-                raise SecretKeyError(f"cannot read keys from {self._path}: it is not text") from error
+            return os.read(handle, MOST_BYTES).decode("ascii")
+        except OSError as error:
+            raise SecretKeyError(f"cannot read keys from {self._path}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise SecretKeyError(f"cannot read keys from {self._path}: it is not text") from error
+        finally:
+            os.close(handle)
 
     def create(self, text: str) -> None:
         with _explained(self._path):
@@ -71,7 +73,7 @@ def _reason_to_refuse(status: os.stat_result) -> str:
 
 
 @contextlib.contextmanager
-def _explained(path: Path):  # type: ignore[no-untyped-def]
+def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

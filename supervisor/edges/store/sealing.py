@@ -10,7 +10,6 @@ used for has a key of its own, derived by HKDF-SHA256 (RFC 5869). One key is goo
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -119,7 +118,7 @@ def keys_of(text: str, place: str) -> tuple[Key, ...]:
             continue
         try:
             secret = base64.b64decode(line.strip(), validate=True)
-        except binascii.Error:
+        except ValueError:
             secret = b""
         if len(secret) != KEY_BYTES:
             raise SecretKeyError(f"cannot use keys of {place}: line {number} is not {KEY_BYTES} bytes in Base64")

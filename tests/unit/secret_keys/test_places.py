@@ -1,0 +1,235 @@
+"""Places of keys: what is written is read again, whole, by root alone; what is not right is refused with its reason."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from supervisor.edges.secret_keys import CredentialPlace, FilePlace, TpmPlace, key_place
+from supervisor.values.errors import SecretKeyError
+from supervisor.values.settings import KeySettings, KeySource
+
+# ---------------------------------------------------------------- a file
+
+
+def test_a_file_is_made_with_its_folder_for_root_alone(tmp_path: Path) -> None:
+    place = FilePlace(tmp_path / "new" / "the.key")
+    assert place.read() is None
+    assert not place.is_there
+    place.create("text\n")
+    assert place.read() == "text\n"
+    assert place.is_there
+    assert stat.S_IMODE((tmp_path / "new" / "the.key").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+    assert os.listdir(tmp_path / "new") == ["the.key"]
+
+
+def test_a_file_that_is_there_is_not_made_again(tmp_path: Path) -> None:
+    place = FilePlace(tmp_path / "the.key")
+    place.create("first")
+    with pytest.raises(SecretKeyError, match=r"cannot write keys to .*/the\.key: File exists"):
+        place.create("second")
+    assert place.read() == "first"
+    place.replace("second")
+    assert place.read() == "second"
+    assert os.listdir(tmp_path) == ["the.key"]
+
+
+def test_what_a_killed_writer_left_is_no_hindrance(tmp_path: Path) -> None:
+    (tmp_path / "the.key.new").write_text("half")
+    FilePlace(tmp_path / "the.key").create("whole")
+    assert FilePlace(tmp_path / "the.key").read() == "whole"
+
+
+def a_folder(path: Path) -> None:
+    path.mkdir(mode=0o700)
+
+
+def a_link(path: Path) -> None:
+    path.with_name("other").write_text("x")
+    path.symlink_to(path.with_name("other"))
+
+
+def a_fifo(path: Path) -> None:
+    os.mkfifo(path, 0o600)
+
+
+def others_may_read(path: Path) -> None:
+    path.write_text("x")
+    path.chmod(0o640)
+
+
+def no_text(path: Path) -> None:
+    path.touch(0o600)
+    path.write_bytes(b"\xff\x00")
+
+
+def large(path: Path) -> None:
+    path.touch(0o600)
+    path.write_bytes(b"x" * 70_000)
+
+
+REFUSED = {
+    "it is no file": a_folder,
+    "Too many levels of symbolic links": a_link,
+    "its mode is 0640: others may read or write it, it must be 0600": others_may_read,
+    "it is not text": no_text,
+    "it has more than 64 KiB": large,
+}
+
+
+@pytest.mark.parametrize(("reason", "make"), [*REFUSED.items(), ("it is no file", a_fifo)])
+def test_a_file_that_is_not_as_it_must_be_is_refused(tmp_path: Path, reason: str, make: object) -> None:
+    path = tmp_path / "the.key"
+    make(path)  # type: ignore[operator]
+    with pytest.raises(SecretKeyError) as refused:
+        FilePlace(path).read()
+    assert str(refused.value) == f"cannot read keys from {path}: {reason}"
+
+
+@pytest.mark.root
+def test_a_file_of_another_user_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "the.key"
+    path.touch(0o600)
+    os.chown(path, 1234, 0)
+    with pytest.raises(SecretKeyError, match="its owner is user 1234, not 0"):
+        FilePlace(path).read()
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SecretKeyError, match=r"cannot write keys to .*/file/the\.key: "):
+        FilePlace(tmp_path / "file" / "the.key").create("x")
+
+
+# ---------------------------------------------------------------- a credential
+
+
+def test_a_credential_is_what_systemd_gives(tmp_path: Path) -> None:
+    place = CredentialPlace("vr", str(tmp_path))
+    assert not place.is_there
+    with pytest.raises(SecretKeyError, match="cannot read credential vr: it is not among those that systemd gave"):
+        place.read()
+    (tmp_path / "vr").write_text("text")
+    assert place.read() == "text"
+    assert place.is_there
+    assert not place.is_writable
+
+
+def test_a_credential_without_systemd_is_named() -> None:
+    with pytest.raises(SecretKeyError, match="cannot read credential vr: systemd gave no credentials to this service"):
+        CredentialPlace("vr", None).read()
+
+
+def test_nobody_writes_a_credential(tmp_path: Path) -> None:
+    place = CredentialPlace("vr", str(tmp_path))
+    for write in (place.create, place.replace):
+        with pytest.raises(SecretKeyError, match="cannot write credential vr: an operator makes credentials"):
+            write("x")
+
+
+# ---------------------------------------------------------------- the TPM
+
+
+needs_tpm = pytest.mark.skipif(
+    not all(map(shutil.which, ("swtpm", "systemd-creds"))),
+    reason="swtpm and systemd-creds are not installed: a TPM is not tried",
+)
+
+
+@pytest.fixture
+def chip(tmp_path: Path) -> Iterator[Path]:
+    """A TPM 2.0 in software; the path of its socket."""
+    with_state(tmp_path / "chip")
+    chip = started(tmp_path / "chip")
+    yield tmp_path / "chip" / "socket"
+    chip.kill()
+    chip.wait()
+
+
+def with_state(folder: Path) -> None:
+    folder.mkdir()
+
+
+def started(folder: Path) -> subprocess.Popen[bytes]:
+    command = ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={folder}", "--server", f"type=unixio,path={folder}/socket"]
+    command += ["--ctrl", f"type=unixio,path={folder}/socket.ctrl", "--flags", "not-need-init,startup-clear"]
+    chip = subprocess.Popen(command)
+    while not (folder / "socket").exists():
+        assert chip.poll() is None
+        time.sleep(0.01)
+    return chip
+
+
+@needs_tpm
+def test_what_the_tpm_sealed_only_that_tpm_opens(tmp_path: Path, chip: Path) -> None:
+    place = TpmPlace(tmp_path / "the.tpm", f"swtpm:path={chip}", pause_seconds=0.0)
+    assert place.read() is None
+    place.create("a key\n")
+    assert place.read() == "a key\n"
+    assert b"a key" not in (tmp_path / "the.tpm").read_bytes()
+    assert stat.S_IMODE((tmp_path / "the.tpm").stat().st_mode) == 0o600
+    place.replace("two keys\n")
+    assert place.read() == "two keys\n"
+    with_state(tmp_path / "other")
+    other = started(tmp_path / "other")
+    try:
+        stranger = TpmPlace(tmp_path / "the.tpm", f"swtpm:path={tmp_path}/other/socket")
+        with pytest.raises(SecretKeyError, match=r"cannot read keys from .*/the\.tpm \(TPM\): "):
+            stranger.read()
+    finally:
+        other.kill()
+        other.wait()
+
+
+@needs_tpm
+def test_a_tpm_that_is_gone_is_named_and_asked_again_after_a_pause(tmp_path: Path, chip: Path) -> None:
+    path, device = tmp_path / "the.tpm", f"swtpm:path={chip}"
+    TpmPlace(path, device).create("a key\n")
+    chip.rename(chip.with_name("away"))
+    place = TpmPlace(path, device, pause_seconds=0.2)
+    with pytest.raises(SecretKeyError, match="cannot read keys from"):
+        place.read()
+    chip.with_name("away").rename(chip)
+    with pytest.raises(SecretKeyError, match="cannot read keys from"):
+        place.read()
+    time.sleep(0.25)
+    assert place.read() == "a key\n"
+
+
+@pytest.mark.skipif(not shutil.which("systemd-creds"), reason="systemd-creds is not installed")
+@pytest.mark.skipif(Path("/dev/tpmrm0").exists(), reason="this machine has a TPM")
+def test_without_a_tpm_nothing_is_written(tmp_path: Path) -> None:
+    place = TpmPlace(tmp_path / "the.tpm")
+    with pytest.raises(SecretKeyError, match=r"cannot seal keys for .*/the\.tpm \(TPM\): \S"):
+        place.create("x")
+    assert os.listdir(tmp_path) == []
+
+
+# ---------------------------------------------------------------- the settings
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        (KeySettings(), "/etc/vr-supervisor/supervisor.key"),
+        (KeySettings(KeySource.FILE, Path("/a/b")), "/a/b"),
+        (KeySettings(KeySource.TPM), "/etc/vr-supervisor/supervisor.tpm (TPM)"),
+        (KeySettings(KeySource.CREDENTIAL, name="x"), "credential x"),
+    ],
+)
+def test_the_settings_name_the_place(settings: KeySettings, name: str) -> None:
+    place = key_place(settings, {"CREDENTIALS_DIRECTORY": "/run/credentials/vr"})
+    assert place is not None
+    assert (place.name, place.source) == (name, settings.key)
+
+
+def test_the_settings_may_name_none() -> None:
+    assert key_place(KeySettings(KeySource.NONE), {}) is None

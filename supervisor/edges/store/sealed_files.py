@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from supervisor.edges.store.keyring import KeyRing
+from supervisor.edges.store.rescue import SEALED
 from supervisor.edges.store.sealing import IDENTITY, VALUE, ForgedError, Key
 from supervisor.values.errors import StateError
 
-SUFFIX = ".sealed"
 _MARK = b"vr-supervisor sealed file 1\n"
 _PIECE_BYTES = 1 << 20
 _FILE_ID_BYTES = 16
@@ -28,7 +28,7 @@ def seal_file(key: Key, path: Path) -> Path:
 
     Raises OSError: it cannot be read or written; the file is unchanged.
     """
-    sealed, fresh = path.with_name(path.name + SUFFIX), path.with_name(path.name + ".new")
+    sealed, fresh = path.with_name(path.name + SEALED), path.with_name(path.name + ".new")
     used = sorted(keys_used(path))
     file_id = os.urandom(_FILE_ID_BYTES)
     fresh.unlink(missing_ok=True)

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
-from supervisor.edges.store.rescue import CONFIGURATION_LOST, asides, copies_of, sync_folder
-from supervisor.edges.store.sealed_files import SUFFIX, keys_used, seal_file
+from supervisor.edges.store.rescue import CONFIGURATION_LOST, SEALED, asides, copies_of, sync_folder
+from supervisor.edges.store.sealed_files import keys_used, seal_file
 from supervisor.edges.store.sealing import key_id
 from supervisor.edges.store.secret_values import BAGS, COMMANDS, Stored, revealed, sealed
 from supervisor.edges.store.state_file import StateFile
@@ -101,7 +101,7 @@ class SqliteSecrets(Subject):
                 self._file.set_fact(CONFIGURATION_LOST, str(now))
             for identity in unreadable:
                 database.execute("DELETE FROM commands WHERE substr(identity, 5, 8) = ?", (identity,))
-        self._seen = None
+        self._seen, self._failure = None, ""
         return place.name
 
     # ------------------------------------------------------------ steps
@@ -111,14 +111,12 @@ class SqliteSecrets(Subject):
         used, has_text = self._used()
         if not all(map(ring.knows, used)) or (ring.current is None and not ring.is_off) or ring.problem:
             ring.load()
+        if not all(map(ring.knows, used)):
+            return False  # a new key would not decrypt them: what is to become of them is for an operator to decide
         if ring.current is None and not ring.is_off:
             if ring.problem:
                 raise SecretKeyError(ring.problem)
-            if used:
-                return False  # a new key would not decrypt them: that is for an operator to decide
             ring.make()
-        if not all(map(ring.knows, used)):
-            return False
         if self._rewrite_rows(used, has_text=has_text):
             return True
         self._finish()
@@ -159,7 +157,7 @@ class SqliteSecrets(Subject):
             return
         if ring.current:
             for path in asides(self._file.path):
-                if not path.name.endswith(SUFFIX):
+                if not path.name.endswith(SEALED):
                     seal_file(ring.current, path)
             sync_folder(self._file.folder)
         if was_in_clear and not ring.is_off:

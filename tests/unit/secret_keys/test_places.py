@@ -159,7 +159,15 @@ def with_state(folder: Path) -> None:
 
 
 def started(folder: Path) -> subprocess.Popen[bytes]:
-    command = ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={folder}", "--server", f"type=unixio,path={folder}/socket"]
+    command = [
+        "swtpm",
+        "socket",
+        "--tpm2",
+        "--tpmstate",
+        f"dir={folder}",
+        "--server",
+        f"type=unixio,path={folder}/socket",
+    ]
     command += ["--ctrl", f"type=unixio,path={folder}/socket.ctrl", "--flags", "not-need-init,startup-clear"]
     chip = subprocess.Popen(command)
     while not (folder / "socket").exists():

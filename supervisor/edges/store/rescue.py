@@ -25,9 +25,8 @@ from supervisor.values.errors import StateError
 COPIES = ("copy-1", "copy-2")  # the newest first
 KEPT_ASIDE = 3
 CONFIGURATION_LOST = "configuration lost"  # a fact: what services have been given is not to be replaced by less
-SEALED = ".sealed"  # the suffix of a file that was laid aside and is encrypted as a whole
 _COMPANIONS = ("-wal", "-shm", "-journal")
-_COMPANION = re.compile(rf"({'|'.join(_COMPANIONS)})?({re.escape(SEALED)}|\.new)?$")  # of a file that was laid aside
+_COMPANION = re.compile(rf"({'|'.join(_COMPANIONS)})?(\.new)?$")  # of a file that was laid aside
 
 
 def rescue(path: Path, ring: KeyRing) -> tuple[str, ...]:
@@ -160,11 +159,7 @@ def _lay_aside(path: Path) -> str:
 def _aside(path: Path) -> Path:
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
     names = (f"{path.name}.damaged-{stamp}{more}" for more in ("", *(f"-{number}" for number in range(2, 1000))))
-    return next(place for name in names if not _is_taken(place := path.with_name(name)))
-
-
-def _is_taken(place: Path) -> bool:
-    return place.exists() or place.with_name(place.name + SEALED).exists()
+    return next(place for name in names if not (place := path.with_name(name)).exists())
 
 
 def _forget_oldest(path: Path) -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from supervisor.edges.store.keyring import KeyRing
-from supervisor.edges.store.rescue import SEALED
 from supervisor.edges.store.sealing import IDENTITY, VALUE, ForgedError, Key
 from supervisor.values.errors import StateError
 
@@ -23,12 +22,18 @@ _FILE_ID_BYTES = 16
 _USED = re.compile(b"(?:" + re.escape(VALUE) + b"|" + re.escape(IDENTITY) + b")(.{8})", re.DOTALL)
 
 
-def seal_file(key: Key, path: Path) -> Path:
-    """Replace a file by its encrypted form, synced, with the suffix `.sealed`. May be repeated.
+def is_sealed(path: Path) -> bool:
+    """Return True if a file is encrypted as a whole. Raises OSError: it cannot be read."""
+    with path.open("rb") as file:
+        return file.read(len(_MARK)) == _MARK
+
+
+def seal_file(key: Key, path: Path) -> None:
+    """Replace a file by its encrypted form, which has the same name, synced.
 
     Raises OSError: it cannot be read or written; the file is unchanged.
     """
-    sealed, fresh = path.with_name(path.name + SEALED), path.with_name(path.name + ".new")
+    fresh = path.with_name(path.name + ".new")
     used = sorted(keys_used(path))
     file_id = os.urandom(_FILE_ID_BYTES)
     fresh.unlink(missing_ok=True)
@@ -40,9 +45,7 @@ def seal_file(key: Key, path: Path) -> Path:
             target.write(len(record).to_bytes(4, "big") + record)
         target.flush()
         os.fsync(target.fileno())
-    fresh.replace(sealed)
-    path.unlink()
-    return sealed
+    fresh.replace(path)
 
 
 def open_file(ring: KeyRing, path: Path, target: BinaryIO) -> None:

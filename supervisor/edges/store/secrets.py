@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
-from supervisor.edges.store.rescue import CONFIGURATION_LOST, SEALED, asides, copies_of, sync_folder
-from supervisor.edges.store.sealed_files import keys_used, seal_file
+from supervisor.edges.store.rescue import CONFIGURATION_LOST, asides, copies_of, sync_folder
+from supervisor.edges.store.sealed_files import is_sealed, keys_used, seal_file
 from supervisor.edges.store.sealing import key_id
 from supervisor.edges.store.secret_values import BAGS, COMMANDS, Stored, revealed, sealed
 from supervisor.edges.store.state_file import StateFile
@@ -25,7 +25,8 @@ from supervisor.values.settings import KeySource
 from supervisor.values.status import SecretsStatus
 
 STEP_ROWS = 500  # of identities that are written anew in one transaction
-IN_CLEAR = "was in clear"  # a fact: pages, copies and files laid aside may still have secrets as they were before
+LEFT_OVER = "secrets left over"  # a fact: unused parts of pages may have what rows had before, and copies too
+_TEXT, _FORMER = "text", "former"  # its values: in clear, or encrypted with a former key
 KEPT_ABANDONED = 3
 _IDS = (
     "SELECT DISTINCT substr(value, 1, 12), typeof(value) FROM facts WHERE name = 'bags'"
@@ -42,7 +43,7 @@ class SqliteSecrets(Subject):
         self._failure = ""  # why the last step ended early; empty: it did not
         self._waits_for = ""  # what has still to be replaced by others; empty: nothing
         self._is_rewritten = False  # True if no page has anything from before, since this process encrypts
-        self._seen: object = None  # of the folder and the keys, when nothing was left to do with them
+        self._seen: object = None  # of the files beside the store, when nothing was left to do with them
 
     def secrets(self) -> SecretsStatus:
         ring = self._ring
@@ -55,7 +56,7 @@ class SqliteSecrets(Subject):
         return SecretsStatus(
             source=source,
             place=ring.place.name if ring.place else "",
-            is_encrypted=not ring.is_off and not has_text and self._file.fact(IN_CLEAR) is None,
+            is_encrypted=not ring.is_off and not has_text and self._file.fact(LEFT_OVER) != _TEXT,
             key=ring.current.id.hex() if ring.current else "",
             former=tuple(key.id.hex() for key in ring.keys if key != ring.current),
             pending=self._waits_for,
@@ -130,8 +131,9 @@ class SqliteSecrets(Subject):
         wanted = key.id if key else None
         with self._file.change() as database:
             self._file.has_replaced = True
-            if has_text:
-                self._file.set_fact(IN_CLEAR, "1")
+            if key:
+                was_text = has_text or self._file.fact(LEFT_OVER) == _TEXT
+                self._file.set_fact(LEFT_OVER, _TEXT if was_text else _FORMER)
                 self._is_rewritten = False
             bags = self._bags()
             if bags is not None and _id_of(bags) != wanted:
@@ -150,27 +152,27 @@ class SqliteSecrets(Subject):
 
     def _finish(self) -> None:
         """Do what follows when every row is written: pages, files laid aside, keys that are used no more."""
-        ring, was_in_clear = self._ring, self._file.fact(IN_CLEAR) is not None
-        stale = tuple(key.id for key in ring.keys if key != ring.current)
-        seen = (self._look(), stale, was_in_clear)
+        ring, left_over = self._ring, self._file.fact(LEFT_OVER)
+        seen = self._look(), left_over
         if seen == self._seen:
             return
         if ring.current:
             for path in asides(self._file.path):
-                if not path.name.endswith(SEALED):
+                if not is_sealed(path):
                     seal_file(ring.current, path)
             sync_folder(self._file.folder)
-        if was_in_clear and not ring.is_off:
+        if left_over and ring.current:
             if not self._is_rewritten:
                 self._file.rewrite()
                 self._is_rewritten = True
-            if behind := [copy.name for copy in copies_of(self._file.path) if _has_text(copy)]:
+            behind = [copy.name for copy in copies_of(self._file.path) if _has_text(copy)]
+            if left_over == _TEXT and behind:
                 self._waits_for = f"in clear until they are written again: {', '.join(behind)}"
                 return
             with self._file.change() as database:
-                database.execute("DELETE FROM facts WHERE name = ?", (IN_CLEAR,))
-        self._waits_for = self._forget_keys(stale)
-        self._seen = (self._look(), tuple(key.id for key in ring.keys if key != ring.current), False)
+                database.execute("DELETE FROM facts WHERE name = ?", (LEFT_OVER,))
+        self._waits_for = self._forget_keys(tuple(key.id for key in ring.keys if key != ring.current))
+        self._seen = self._look(), None
 
     def _forget_keys(self, stale: tuple[bytes, ...]) -> str:
         """Forget keys that nothing is encrypted with; return what others are still needed for."""

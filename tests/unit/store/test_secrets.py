@@ -16,7 +16,7 @@ import pytest
 
 from supervisor.edges.secret_keys import CredentialPlace, FilePlace
 from supervisor.edges.store import KeyRing, SqliteStore
-from supervisor.edges.store.sealed_files import open_file, seal_file
+from supervisor.edges.store.sealed_files import is_sealed, open_file, seal_file
 from supervisor.edges.store.sealing import key_id, keys_of, new_key, text_of
 from supervisor.edges.store.secrets import STEP_ROWS
 from supervisor.values.errors import SecretKeyError, StateError
@@ -154,12 +154,12 @@ def test_what_was_laid_aside_can_be_decrypted(machine: Machine) -> None:
     formerly(machine)
     before = (machine.state / "state.db.damaged-20250101T000000").read_bytes()
     machine.open()
-    sealed = machine.state / "state.db.damaged-20250101T000000.sealed"
+    sealed = machine.state / "state.db.damaged-20250101T000000"
     assert stat.S_IMODE(sealed.stat().st_mode) == 0o600
     ring, content = machine.ring(), BytesIO()
     open_file(ring, sealed, content)
     assert content.getvalue() == before
-    assert (machine.state / "state.db.damaged-20250101T000000-wal.sealed").exists()
+    assert (machine.state / "state.db.damaged-20250101T000000-wal").exists()
     assert (machine.state / "state.db.damaged-20250102T000000").is_dir()
 
 
@@ -377,7 +377,7 @@ def test_a_key_that_a_file_laid_aside_needs_is_not_forgotten(machine: Machine) -
     settled(store)
     assert store.secrets().former == (former,)
     assert store.secrets().pending.startswith(f"key {former} is still needed for state.db.damaged-20250101T000000")
-    for path in machine.state.glob("state.db.damaged-*.sealed"):
+    for path in filter(Path.is_file, machine.state.glob("state.db.damaged-*")):
         open_file(machine.ring(), path, BytesIO())
         path.unlink()
     store.renew_secrets()
@@ -503,7 +503,8 @@ def test_what_is_laid_aside_now_is_encrypted_at_once(machine: Machine) -> None:
     store = machine.open()
     assert store.configuration() == BAGS
     (aside,) = machine.state.glob("state.db.damaged-*")
-    assert aside.suffix == ".sealed"
+    assert aside.name in store.losses[0]
+    assert b"junk" not in aside.read_bytes()
     content = BytesIO()
     ring = machine.ring()
     open_file(ring, aside, content)
@@ -527,10 +528,12 @@ def test_a_file_is_encrypted_whole(tmp_path: Path, size: int) -> None:
     content = os.urandom(size)
     (tmp_path / "file").write_bytes(content)
     FilePlace(tmp_path / "the.key").create(text_of((key := new_key(),)))
-    sealed = seal_file(key, tmp_path / "file")
-    assert not (tmp_path / "file").exists()
+    assert not is_sealed(tmp_path / "file")
+    seal_file(key, tmp_path / "file")
+    assert is_sealed(tmp_path / "file")
+    assert sorted(os.listdir(tmp_path)) == ["file", "the.key"]
     again = BytesIO()
-    open_file(KeyRing(FilePlace(tmp_path / "the.key")), sealed, again)
+    open_file(KeyRing(FilePlace(tmp_path / "the.key")), tmp_path / "file", again)
     assert again.getvalue() == content
 
 
@@ -538,7 +541,7 @@ def test_a_file_is_encrypted_whole(tmp_path: Path, size: int) -> None:
 def test_a_file_that_ends_early_is_refused(tmp_path: Path, end: int) -> None:
     (tmp_path / "file").write_bytes(os.urandom(2 << 20))
     FilePlace(tmp_path / "the.key").create(text_of((key := new_key(),)))
-    sealed = seal_file(key, tmp_path / "file")
+    seal_file(key, sealed := tmp_path / "file")
     sealed.write_bytes(sealed.read_bytes()[:end])
     with pytest.raises(StateError, match="cannot decrypt"):
         open_file(KeyRing(FilePlace(tmp_path / "the.key")), sealed, BytesIO())

@@ -43,6 +43,9 @@ class SqliteSecrets(Subject):
         self._failure = ""  # why the last step ended early; empty: it did not
         self._waits_for = ""  # what has still to be replaced by others; empty: nothing
         self._is_rewritten = False  # True if no page has anything from before, since this process encrypts
+        self._known: tuple[int, tuple[frozenset[bytes], bool]] | None = (
+            None  # number of changes, and what was used then
+        )
         self._seen: object = None  # of the files beside the store, when nothing was left to do with them
 
     def secrets(self) -> SecretsStatus:
@@ -194,9 +197,12 @@ class SqliteSecrets(Subject):
 
     def _used(self) -> tuple[frozenset[bytes], bool]:
         """Return the ids of the keys of rows, and whether there are rows in clear."""
-        rows = self._file.rows(_IDS)
-        ids = frozenset(bytes(begin)[4:12] for begin, kind in rows if kind == "blob")
-        return ids, any(kind == "text" for _, kind in rows)
+        changes = self._file.changes  # asked once a second, and by every status
+        if self._known is None or self._known[0] != changes:
+            rows = self._file.rows(_IDS)
+            ids = frozenset(bytes(begin)[4:12] for begin, kind in rows if kind == "blob")
+            self._known = changes, (ids, any(kind == "text" for _, kind in rows))
+        return self._known[1]
 
     def _others(self) -> Iterator[Path]:
         """Yield the files beside the store that may have encrypted values."""

@@ -59,7 +59,8 @@ class Queries(WithParts):
         yield from (parts.startup.engine_wait.message, parts.startup.tasks.message, parts.storage_repair.message)
         if parts.world.store.awaits_configuration:
             yield AWAITS_CONFIGURATION
-        yield parts.startup.secrets.message
+        if parts.startup.secrets.message not in parts.startup.tasks.message:
+            yield parts.startup.secrets.message
         yield from map(str, parts.configuration.faults)
         if parts.move and parts.move.leaving:
             yield f"moving from {parts.move.leaving} to {parts.world.engine.name}"

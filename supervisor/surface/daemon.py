@@ -47,6 +47,7 @@ class Program(click.Group):
         "bundle": "supervisor.surface.bundle_commands",
         "manifest": "supervisor.surface.manifest_commands",
         "migrate-engine": "supervisor.surface.engine_commands",
+        "secrets": "supervisor.surface.secrets_commands",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

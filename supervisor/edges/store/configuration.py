@@ -26,14 +26,13 @@ class SqliteConfiguration(Subject):
 
     def save_configuration(self, configuration: str, commands: Iterable[str]) -> None:
         ring = self._file.ring
-        for stored in (self._file.value(_BAGS), *(mark for (mark,) in self._file.rows(_MARKS))):
-            if isinstance(stored, bytes):
-                ring.key_of(stored)  # what nobody can read now is not replaced
-        bags = sealed(ring, BAGS, configuration)
-        taken = [(sealed(ring, COMMANDS, command),) for command in commands]
         with self._file.change() as database:
+            for stored in (self._file.value(_BAGS), *(mark for (mark,) in self._file.rows(_MARKS))):
+                if isinstance(stored, bytes):
+                    ring.key_of(stored)  # what nobody can read now is not replaced
+            taken = [(sealed(ring, COMMANDS, command),) for command in commands]
             self._file.has_replaced = True
-            database.execute("INSERT OR REPLACE INTO facts VALUES ('bags', ?)", (bags,))
+            database.execute("INSERT OR REPLACE INTO facts VALUES ('bags', ?)", (sealed(ring, BAGS, configuration),))
             database.executemany("INSERT OR REPLACE INTO commands VALUES (?)", taken)
             database.execute(
                 "DELETE FROM commands WHERE rowid NOT IN (SELECT rowid FROM commands ORDER BY rowid DESC LIMIT ?)",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -40,6 +41,7 @@ class SqliteSecrets(Subject):
     def __init__(self, file: StateFile) -> None:
         super().__init__(file)
         self._ring = file.ring
+        self._changing = threading.RLock()  # the keys, and what is encrypted with them
         self._failure = ""  # why the last step ended early; empty: it did not
         self._waits_for = ""  # what has still to be replaced by others; empty: nothing
         self._is_rewritten = False  # True if no page has anything from before, since this process encrypts
@@ -50,8 +52,8 @@ class SqliteSecrets(Subject):
 
     def secrets(self) -> SecretsStatus:
         ring = self._ring
-        used, has_text = self._used()
-        unreadable = [identity for identity in used if not ring.knows(identity)]
+        _, has_text = self._used()
+        unreadable = self._unreadable()
         source = ring.place.source if ring.place else KeySource.NONE
         message = ring.missing(unreadable[0]) if unreadable else self._failure
         if ring.gone and not message:
@@ -67,46 +69,47 @@ class SqliteSecrets(Subject):
         )
 
     def renew_secrets(self) -> bool:
-        try:
-            is_more = self._renew()
-            self._failure = ""
-        except StateError as error:
-            self._failure = str(error)
-            return False
-        except (OSError, sqlite3.Error) as error:
-            self._failure = f"cannot encrypt what is stored: {error}"
-            return False
-        return is_more
+        with self._changing:
+            try:
+                is_more = self._renew()
+                self._failure = ""
+            except StateError as error:
+                self._failure = str(error)
+                return False
+            except (OSError, sqlite3.Error) as error:
+                self._failure = f"cannot encrypt what is stored: {error}"
+                return False
+            return is_more
 
     def rotate_key(self) -> str:
-        used, _ = self._used()
-        if unknown := [identity for identity in used if not self._ring.knows(identity)]:
-            raise SecretKeyError(f"cannot change the key: key {unknown[0].hex()} is missing")
-        key = self._ring.rotate()
-        self._seen = None
-        return key.id.hex()
+        with self._changing:
+            if unknown := self._unreadable():
+                raise SecretKeyError(f"cannot change the key: key {unknown[0].hex()} is missing")
+            key = self._ring.rotate()
+            self._seen = None
+            return key.id.hex()
 
     def abandon_secrets(self, now: float) -> str:
-        used, _ = self._used()
-        ring = self._ring
-        ring.load()
-        unreadable = [identity for identity in used if not ring.knows(identity)]
-        if not unreadable:
-            raise SecretKeyError("cannot abandon secrets: all of them can be decrypted")
-        if not ring.is_off and ring.current is None:
-            if ring.problem:
-                raise SecretKeyError(ring.problem)
-            ring.make()
-        place = self._lay_aside()
-        with self._file.change() as database:
-            bags = self._bags()
-            if isinstance(bags, bytes) and not ring.knows(key_id(bags)):
-                database.execute("DELETE FROM facts WHERE name = 'bags'")
-                self._file.set_fact(CONFIGURATION_LOST, str(now))
-            for identity in unreadable:
-                database.execute("DELETE FROM commands WHERE substr(identity, 5, 8) = ?", (identity,))
-        self._seen, self._failure = None, ""
-        return place.name
+        with self._changing:
+            ring = self._ring
+            ring.load()
+            unreadable = self._unreadable()
+            if not unreadable:
+                raise SecretKeyError("cannot abandon secrets: all of them can be decrypted")
+            if not ring.is_off and ring.current is None:
+                if ring.problem:
+                    raise SecretKeyError(ring.problem)
+                ring.make()
+            place = self._lay_aside()
+            with self._file.change() as database:
+                bags = self._bags()
+                if isinstance(bags, bytes) and not ring.knows(key_id(bags)):
+                    database.execute("DELETE FROM facts WHERE name = 'bags'")
+                    self._file.set_fact(CONFIGURATION_LOST, str(now))
+                for identity in unreadable:
+                    database.execute("DELETE FROM commands WHERE substr(identity, 5, 8) = ?", (identity,))
+            self._seen, self._failure = None, ""
+            return place.name
 
     # ------------------------------------------------------------ steps
 
@@ -182,10 +185,12 @@ class SqliteSecrets(Subject):
         if not stale:
             return ""
         uses = {path.name: keys_used(path) for path in self._others()}
-        needed = {identity: [name for name, used in uses.items() if identity in used] for identity in stale}
-        gone = [identity for identity in stale if not needed[identity]]
-        if gone and self._ring.place and self._ring.place.is_writable:
-            self._ring.forget(gone)
+        with self._file.change():  # nobody writes with a key while it is forgotten
+            uses[self._file.path.name], _ = self._used(is_fresh=True)
+            needed = {identity: [name for name, used in uses.items() if identity in used] for identity in stale}
+            gone = [identity for identity in stale if not needed[identity]]
+            if gone and self._ring.place and self._ring.place.is_writable:
+                self._ring.forget(gone)
         said = ((identity.hex(), ", ".join(names)) for identity, names in needed.items() if names)
         return "; ".join(f"key {identity} is still needed for {names}" for identity, names in said)
 
@@ -195,10 +200,14 @@ class SqliteSecrets(Subject):
         stored: Stored | None = self._file.value("SELECT value FROM facts WHERE name = 'bags'")
         return stored
 
-    def _used(self) -> tuple[frozenset[bytes], bool]:
+    def _unreadable(self) -> list[bytes]:
+        """Return the ids of keys that rows need and that are not here."""
+        return [identity for identity in self._used()[0] if not self._ring.knows(identity)]
+
+    def _used(self, *, is_fresh: bool = False) -> tuple[frozenset[bytes], bool]:
         """Return the ids of the keys of rows, and whether there are rows in clear."""
         changes = self._file.changes  # asked once a second, and by every status
-        if self._known is None or self._known[0] != changes:
+        if is_fresh or self._known is None or self._known[0] != changes:
             rows = self._file.rows(_IDS)
             ids = frozenset(bytes(begin)[4:12] for begin, kind in rows if kind == "blob")
             self._known = changes, (ids, any(kind == "text" for _, kind in rows))

@@ -36,6 +36,7 @@ def rescue(path: Path, ring: KeyRing) -> tuple[str, ...]:
     Raises StateError: when the files cannot be put in order, or a newer supervisor wrote them.
     """
     try:
+        path.with_name(path.name + ".new").unlink(missing_ok=True)  # of a process that was killed
         _refuse_newer(path)
         reason, number = examine(path)
         copies = [(last, place) for place in copies_of(path) if (last := examine(place)[1]) is not None]

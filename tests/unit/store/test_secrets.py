@@ -7,7 +7,11 @@ import os
 import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from io import BytesIO
 from pathlib import Path
@@ -122,23 +126,31 @@ def formerly(machine: Machine) -> None:
     shutil.copy(machine.state / "state.db.copy-1", aside)
     aside.with_name(aside.name + "-wal").write_bytes(b"a page with " + SECRET.encode())
     (machine.state / "state.db.damaged-20250102T000000").mkdir()  # a folder was in its place
-    store.save_configuration(BAGS.replace("10.1.1.5", "10.1.1.9"), [])
-    log = (machine.state / "state.db-wal").read_bytes()  # as after a loss of power
+    for leftover in ("new", "copy-new"):  # of a process that was killed
+        shutil.copy(machine.state / "state.db.copy-1", machine.state / f"state.db.{leftover}")
     machine.close()
-    with closing(sqlite3.connect(machine.state / "state.db", isolation_level=None)) as database:
+    state, log = machine.state / "state.db", machine.state / "state.db-wal"
+    with closing(sqlite3.connect(state, isolation_level=None)) as database:
         database.execute("PRAGMA secure_delete=OFF")
         database.execute("CREATE TABLE formerly AS SELECT value FROM facts WHERE name = 'bags'")
         database.execute("DROP TABLE formerly")  # pages that are free and not empty
         database.execute("PRAGMA user_version = 1")
-        database.execute("PRAGMA journal_mode=DELETE")
-    assert log.count(SECRET.encode()) > 0
-    assert (machine.state / "state.db").read_bytes().count(SECRET.encode()) > 1 + len(MANY)
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("UPDATE facts SET value = replace(value, '10.1.1.5', '10.1.1.9') WHERE name = 'bags'")
+        database.execute("UPDATE facts SET value = value + 1 WHERE name = 'serial'")
+        for file in (state, log):  # as after a loss of power: the last change is in the log only
+            shutil.copy(file, file.with_name(f"{file.name}~"))
+    for file in (state, log):
+        file.with_name(f"{file.name}~").replace(file)
+    assert log.read_bytes().count(SECRET.encode()) > 0
+    assert state.read_bytes().count(SECRET.encode()) > 1 + len(MANY)
 
 
 def test_an_update_leaves_nothing_in_clear(machine: Machine) -> None:
     formerly(machine)
     store = machine.open()
-    assert machine.with_secrets() == ["state.db.copy-1", "state.db.copy-2"]  # until they are written again
+    waiting = ["state.db.copy-1", "state.db.copy-2", "state.db.copy-new"]
+    assert machine.with_secrets() == waiting  # until they are written again
     assert store.secrets().pending == "in clear until they are written again: state.db.copy-1, state.db.copy-2"
     assert not store.secrets().is_encrypted
     assert store.configuration() == BAGS.replace("10.1.1.5", "10.1.1.9")
@@ -545,3 +557,81 @@ def test_a_file_that_ends_early_is_refused(tmp_path: Path, end: int) -> None:
     sealed.write_bytes(sealed.read_bytes()[:end])
     with pytest.raises(StateError, match="cannot decrypt"):
         open_file(KeyRing(FilePlace(tmp_path / "the.key")), sealed, BytesIO())
+
+
+# ---------------------------------------------------------------- all at once
+
+
+def test_the_key_changes_while_others_write_and_copies_are_made(machine: Machine) -> None:
+    store = machine.open()
+    ends, written = time.monotonic() + 2.0, [0]
+
+    def write() -> None:
+        while time.monotonic() < ends:
+            written[0] += 1
+            store.save_configuration(f"{SECRET} {written[0]}", [f"{MARK} {written[0]}"])
+            assert store.configuration() == f"{SECRET} {written[0]}"
+
+    def copy() -> None:
+        while time.monotonic() < ends:
+            store.save_copy()
+
+    def rotate() -> int:
+        turns = 0
+        while time.monotonic() < ends:
+            store.rotate_key()
+            while store.renew_secrets():
+                pass
+            assert store.secrets().message == ""
+            turns += 1
+        return turns
+
+    with ThreadPoolExecutor() as pool:
+        writing, copying, rotating = pool.submit(write), pool.submit(copy), pool.submit(rotate)
+        assert rotating.result() > 3
+        writing.result()
+        copying.result()
+    store = settled(machine.open())
+    assert store.losses == ()
+    assert store.configuration() == f"{SECRET} {written[0]}"
+    assert store.taken_commands() == {f"{MARK} {number}" for number in range(1, written[0] + 1)}
+    assert store.secrets().former == ()
+    assert machine.with_secrets() == []
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from supervisor.edges.secret_keys import FilePlace
+from supervisor.edges.store import KeyRing, SqliteStore
+store = SqliteStore(Path(sys.argv[1]), KeyRing(FilePlace(Path(sys.argv[2]))))
+number = int(sys.argv[3])
+while True:
+    number += 1
+    store.save_configuration(f"configuration {number}", [f"command {number}"])
+    print(number, flush=True)
+    store.rotate_key()
+    while store.renew_secrets():
+        pass
+    store.save_copy()
+"""
+
+
+def test_a_process_that_is_killed_at_any_moment_loses_nothing(machine: Machine) -> None:
+    last = 0
+    for turn in range(12):
+        command = [sys.executable, "-c", KILLED, str(machine.state), str(machine.key), str(last)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            first = process.stdout.readline()
+            time.sleep(0.017 * turn)
+            process.kill()
+            last = int(([first, *process.stdout.readlines()])[-1])
+        store = machine.open()
+        assert store.losses == ()
+        assert store.secrets().message == ""
+        text = store.configuration()
+        assert text in (f"configuration {last}", f"configuration {last + 1}")
+        last = int(text.split()[1])
+        assert {f"command {number}" for number in range(1, last + 1)} == store.taken_commands()
+        machine.close()

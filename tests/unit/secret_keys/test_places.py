@@ -8,11 +8,13 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from supervisor.edges.secret_keys import CredentialPlace, FilePlace, TpmPlace, key_place
+from supervisor.edges.store import KeyRing, SqliteStore
 from supervisor.values.errors import SecretKeyError
 from supervisor.values.settings import KeySettings, KeySource
 
@@ -210,6 +212,34 @@ def test_a_tpm_that_is_gone_is_named_and_asked_again_after_a_pause(tmp_path: Pat
         place.read()
     time.sleep(0.25)
     assert place.read() == "a key\n"
+
+
+@needs_tpm
+def test_a_store_with_its_key_in_the_tpm(tmp_path: Path, chip: Path) -> None:
+    def opened() -> SqliteStore:
+        place = TpmPlace(tmp_path / "the.tpm", f"swtpm:path={chip}", pause_seconds=0.0)
+        return SqliteStore(tmp_path / "state", KeyRing(place))
+
+    with closing(opened()) as store:
+        store.save_configuration("secret", ["a"])
+        former = store.secrets().key
+        store.rotate_key()
+        while store.renew_secrets():
+            pass
+        assert (store.secrets().is_encrypted, store.secrets().former) == (True, ())
+        assert store.secrets().key != former
+    chip.rename(chip.with_name("away"))
+    with closing(opened()) as store:  # the TPM is gone
+        assert store.secrets().message.startswith("cannot decrypt what is stored: key ")
+        assert f"cannot read keys from {tmp_path}/the.tpm (TPM): " in store.secrets().message
+        with pytest.raises(SecretKeyError):
+            store.configuration()
+        with pytest.raises(SecretKeyError):
+            store.abandon_secrets(1.0)  # there is nothing to encrypt with what is to come
+        chip.with_name("away").rename(chip)
+        assert store.configuration() == "secret"
+        store.renew_secrets()
+        assert store.secrets().message == ""
 
 
 @pytest.mark.skipif(not shutil.which("systemd-creds"), reason="systemd-creds is not installed")

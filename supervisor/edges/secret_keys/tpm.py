@@ -1,6 +1,6 @@
 """Keys in a file that only the TPM of this machine decrypts, by systemd-creds(1).
 
-It is sealed to the registers that systemd-creds takes by default: PCR 7, the state of Secure Boot.
+It is sealed to PCR 7, the state of Secure Boot (TCG PC Client Platform Firmware Profile).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from supervisor.values.settings import KeySource
 PROGRAM = "systemd-creds"
 TIMEOUT_SECONDS = 30.0
 PAUSE_SECONDS = 30.0  # after a refusal: chips are slow, and some lock themselves when they are asked too often
+_REGISTERS = "--tpm2-pcrs=7"
 _NAME = "--name=vr-supervisor"  # the content is bound to it
 
 
@@ -61,7 +62,7 @@ class TpmPlace:
         self._write(text, is_new=False)
 
     def _write(self, text: str, *, is_new: bool) -> None:
-        command = ("encrypt", "--with-key=tpm2", *self._device, _NAME, "-", "-")
+        command = ("encrypt", "--with-key=tpm2", _REGISTERS, *self._device, _NAME, "-", "-")
         sealed = self._run("seal keys for", command, text.encode("ascii"))
         if not sealed:
             raise SecretKeyError(f"cannot seal keys for {self.name}: {PROGRAM} returned nothing")

@@ -26,10 +26,9 @@ class SqliteConfiguration(Subject):
 
     def save_configuration(self, configuration: str, commands: Iterable[str]) -> None:
         ring = self._file.ring
+        self._refuse_without_keys()  # which may ask a slow chip: nobody else waits for that
         with self._file.change() as database:
-            for stored in (self._file.value(_BAGS), *(mark for (mark,) in self._file.rows(_MARKS))):
-                if isinstance(stored, bytes):
-                    ring.key_of(stored)  # what nobody can read now is not replaced
+            self._refuse_without_keys()
             taken = [(sealed(ring, COMMANDS, command),) for command in commands]
             self._file.has_replaced = True
             database.execute("INSERT OR REPLACE INTO facts VALUES ('bags', ?)", (sealed(ring, BAGS, configuration),))
@@ -38,6 +37,13 @@ class SqliteConfiguration(Subject):
                 "DELETE FROM commands WHERE rowid NOT IN (SELECT rowid FROM commands ORDER BY rowid DESC LIMIT ?)",
                 (max(KEPT_COMMANDS, len(taken)),),
             )
+
+    def _refuse_without_keys(self) -> None:
+        """Raises SecretKeyError: something is stored that nobody can read now, or there is no key to write with."""
+        for stored in (self._file.value(_BAGS), *(mark for (mark,) in self._file.rows(_MARKS))):
+            if isinstance(stored, bytes):
+                self._file.ring.key_of(stored)
+        self._file.ring.writing_key()
 
     def taken_commands(self) -> frozenset[str]:
         rows = self._file.rows("SELECT identity FROM commands")

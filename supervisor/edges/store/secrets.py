@@ -185,12 +185,12 @@ class SqliteSecrets(Subject):
         if not stale:
             return ""
         uses = {path.name: keys_used(path) for path in self._others()}
-        with self._file.change():  # nobody writes with a key while it is forgotten
+        with self._file.change():  # whoever began to write before the key in use changed has ended; none is of those
             uses[self._file.path.name], _ = self._used(is_fresh=True)
-            needed = {identity: [name for name, used in uses.items() if identity in used] for identity in stale}
-            gone = [identity for identity in stale if not needed[identity]]
-            if gone and self._ring.place and self._ring.place.is_writable:
-                self._ring.forget(gone)
+        needed = {identity: [name for name, used in uses.items() if identity in used] for identity in stale}
+        gone = [identity for identity in stale if not needed[identity]]
+        if gone and self._ring.place and self._ring.place.is_writable:
+            self._ring.forget(gone)
         said = ((identity.hex(), ", ".join(names)) for identity, names in needed.items() if names)
         return "; ".join(f"key {identity} is still needed for {names}" for identity, names in said)
 
@@ -249,5 +249,5 @@ def _id_of(stored: Stored) -> bytes | None:
 
 def _has_text(copy: Path) -> bool:
     """True if a copy has secrets in clear."""
-    with closing(sqlite3.connect(f"file:{copy}?mode=ro&immutable=1", uri=True)) as database:
+    with closing(sqlite3.connect(f"{copy.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as database:
         return any(kind == "text" for _, kind in database.execute(_IDS))

@@ -40,7 +40,7 @@ class Queries(WithParts):
             for snapshot in self._parts.workers.snapshots()
         )
         services = tuple(status for status in statuses if status.state is not ServiceState.ABSENT)  # nobody wants those
-        current = store.current_release()
+        current, secrets = store.current_release(), store.secrets()
         return SupervisorStatus(
             version=supervisor.__version__,
             pid=os.getpid(),
@@ -48,19 +48,19 @@ class Queries(WithParts):
             engine=world.engine.name,
             engine_version=self._parts.startup.engine_wait.version,
             is_ready=bool(services) and all(service.is_ready for service in services),
-            message="; ".join(filter(None, self._messages())),
+            message="; ".join(filter(None, self._messages(secrets.message))),
             bundle=next((status for status in self.releases() if status.release == current), None),
             services=services,
-            secrets=store.secrets(),
+            secrets=secrets,
         )
 
-    def _messages(self) -> Iterator[str]:
+    def _messages(self, of_secrets: str) -> Iterator[str]:
         parts = self._parts
         yield from (parts.startup.engine_wait.message, parts.startup.tasks.message, parts.storage_repair.message)
         if parts.world.store.awaits_configuration:
             yield AWAITS_CONFIGURATION
-        if parts.startup.secrets.message not in parts.startup.tasks.message:
-            yield parts.startup.secrets.message
+        if of_secrets not in parts.startup.tasks.message:
+            yield of_secrets
         yield from map(str, parts.configuration.faults)
         if parts.move and parts.move.leaving:
             yield f"moving from {parts.move.leaving} to {parts.world.engine.name}"

@@ -14,6 +14,7 @@ from supervisor.values.status import Progress, SecretsStatus
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
+PAUSE_LOOKS = 10  # so much longer after something went wrong: what is tried again may be writing everything anew
 
 
 class SecretsCare:
@@ -28,17 +29,12 @@ class SecretsCare:
         self._is_pending = False
         self._turning = threading.Lock()
 
-    @property
-    def message(self) -> str:
-        """What is wrong; empty: nothing."""
-        return self._said
-
     def start(self) -> None:
         """Begin the thread; it ends when `closing` is set."""
         threading.Thread(target=self._run, name="secrets", daemon=True).start()
 
     def _run(self) -> None:
-        while not self._closing.wait(self._look_seconds):
+        while not self._closing.wait(self._look_seconds * (PAUSE_LOOKS if self._said else 1)):
             try:
                 self.turn()
             except Exception:  # a thread that nobody starts again

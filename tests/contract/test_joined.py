@@ -199,13 +199,7 @@ def test_an_engine_that_is_being_ended_is_started_by_nobody(router: Router) -> N
     joined = router.start()
     joined.move_to("docker")
     podman = router.engines["podman"]
-    end = podman.stop_service
-
-    def end_while_others_call() -> None:
-        end()
-        joined.start_service()  # as a worker does whose own engine does not answer
-
-    podman.stop_service = end_while_others_call  # type: ignore[method-assign]
+    podman.while_it_ends = joined.start_service  # as a worker does whose own engine does not answer
     joined.leave()
     assert not podman.is_running
 
@@ -213,12 +207,7 @@ def test_an_engine_that_is_being_ended_is_started_by_nobody(router: Router) -> N
 def test_one_that_does_not_end_is_not_left(router: Router) -> None:
     joined = router.start()
     joined.move_to("docker")
-    podman = router.engines["podman"]
-
-    def refuse() -> None:
-        raise EngineError("cannot end it")
-
-    podman.stop_service = refuse  # type: ignore[method-assign]
+    router.engines["podman"].fail("stop_service", EngineError("cannot end it"))
     with pytest.raises(EngineError, match="cannot end it"):
         joined.leave()
     assert (joined.leaving, router.recorded) == ("podman", ("docker", "podman"))

@@ -210,6 +210,7 @@ def test_no_file_knows_where_somebody_keeps_the_project() -> None:
 def test_nothing_is_patched(path: Path) -> None:
     """A test that needs another world gives a parameter or a fake that fails on request."""
     names = {"monkeypatch", "MonkeyPatch", "mock"}
+    assert "ignore[" + "method-assign" not in path.read_text()
     nodes = list(ast.walk(ast.parse(path.read_text())))
     imported = {alias.name.split(".")[-1] for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     imported |= {part for node in nodes if isinstance(node, ast.ImportFrom) for part in (node.module or "").split(".")}

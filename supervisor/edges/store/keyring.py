@@ -21,7 +21,8 @@ class KeyRing:
         self._lock = threading.Lock()
         self._keys: tuple[Key, ...] = ()
         self._former: tuple[Key, ...] = ()
-        self.problem = ""  # why the place, or the former one, cannot be read; empty: it can, or has no keys yet
+        self.problem = ""  # why the place cannot be read; empty: it can, or has no keys yet
+        self._former_problem = ""
 
     @property
     def is_off(self) -> bool:
@@ -40,15 +41,8 @@ class KeyRing:
     def load(self) -> None:
         """Read the places again; keys that are known stay. Sets `problem`, and raises nothing."""
         with self._lock:
-            problems = []
-            for place, attribute in ((self.place, "_keys"), (self._former_place, "_former")):
-                try:
-                    text = place.read() if place else None
-                    if place and text is not None:
-                        setattr(self, attribute, keys_of(text, place.name))
-                except SecretKeyError as error:
-                    problems.append(str(error))
-            self.problem = "; ".join(problems)
+            self._keys, self.problem = _read(self.place, self._keys)
+            self._former, self._former_problem = _read(self._former_place, self._former)
 
     @property
     def gone(self) -> str:
@@ -85,8 +79,9 @@ class KeyRing:
         places = [place.name for place in (self.place, self._former_place) if place]
         if not places:
             return f"{said}, and the settings name no place of keys"
+        problems = [problem for problem in (self.problem, self._former_problem) if problem]
         there, joined = ", ".join(key.id.hex() for key in self.keys) or "no key", " and ".join(places)
-        return f"{said}; {self.problem or f'{there} is in {joined}'}"
+        return f"{said}; {'; '.join(problems) or f'{there} is in {joined}'}"
 
     def knows(self, identity: bytes | None) -> bool:
         """True if a key of this id is here."""
@@ -130,3 +125,12 @@ class KeyRing:
         if self.current != key:
             assert self.place is not None
             raise SecretKeyError(self.problem or f"cannot use {self.place.name}: it does not return what was written")
+
+
+def _read(place: KeyPlace | None, known: tuple[Key, ...]) -> tuple[tuple[Key, ...], str]:
+    """Return the keys of a place, those known before if it has none now, and why it cannot be read."""
+    try:
+        text = place.read() if place else None
+        return (keys_of(text, place.name) if place and text is not None else known), ""
+    except SecretKeyError as error:
+        return known, str(error)

@@ -115,6 +115,12 @@ class FakeControl:
         self.broken: set[tuple[str, str]] = set()  # (service, version) whose candidate fails
         self.error: Exception | None = None  # raised by every operation: at the call, or at the first `next`
         self.ends_apply: Progress | None = None  # the last word on a configuration, instead of a good one
+        self.planned: tuple[PlannedStep, ...] = (
+            PlannedStep("alpha", "swap", "1.0", "2.0", "release 2026.2 has it"),
+            PlannedStep("beta", "start", None, "2.0", "it does not run"),
+        )
+        self.past: tuple[HandoverRecord, ...] = RECORDS
+        self.logged: Iterator[bytes] | None = None  # what `logs` returns, if not the lines that are put into `lines`
         self.is_late = False
         self.is_silent = False  # operations end without a last word
         self.calls: list[tuple[object, ...]] = []
@@ -132,16 +138,13 @@ class FakeControl:
         self._called("plan", release)
         if release not in {None, *(bundle.release for bundle in self.imported)}:
             raise UnknownVersionError("bundle", str(release), [bundle.release for bundle in self.imported])
-        return (
-            PlannedStep("alpha", "swap", "1.0", "2.0", "release 2026.2 has it"),
-            PlannedStep("beta", "start", None, "2.0", "it does not run"),
-        )
+        return self.planned
 
     def history(self, service: str | None, limit: int) -> tuple[HandoverRecord, ...]:
         self._called("history", service, limit)
         if service is not None:
             self._service(service)
-        return tuple(record for record in RECORDS if service in {None, record.service})[:limit]
+        return tuple(record for record in self.past if service in {None, record.service})[:limit]
 
     def handover_totals(self) -> Iterable[tuple[str, str, str, int]]:
         return (("alpha", "swap", "succeeded", 4), ("alpha", "swap", "reverted", 1))
@@ -251,6 +254,9 @@ class FakeControl:
     # ------------------------------------------------------------ streams
 
     def logs(self, service: str, tail: int, follow: bool) -> Iterator[bytes]:
+        return self.logged or self._lines(service, tail, follow)
+
+    def _lines(self, service: str, tail: int, follow: bool) -> Iterator[bytes]:
         self._called("logs", service, tail, follow)
         self._service(service)
         yield b"first\nsec"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from supervisor.values.errors import (
@@ -68,6 +68,7 @@ class FakeEngine:
         self._images: set[ImageId] = set(images)
         self._entries: dict[str, _Entry] = {}
         self._failures: dict[str, Exception] = {}
+        self.while_it_ends: Callable[[], object] = lambda: None  # what others do while the service is ended
         self._spoilt: set[str] = set()
         self._known_archives: dict[bytes, str] = {}
         self._archives: dict[ImageId, bytes] = {}
@@ -265,7 +266,10 @@ class FakeEngine:
 
     def stop_service(self) -> None:
         """Containers stay."""
+        if error := self._failures.pop("stop_service", None):
+            raise error
         self.is_running = False
+        self.while_it_ends()
 
     def close(self) -> None:
         """Containers and service stay."""

@@ -9,6 +9,7 @@ from ipaddress import IPv4Address
 
 from supervisor.decisions.traffic import endpoints
 from supervisor.values.association import Association
+from supervisor.values.errors import NetworkError
 from supervisor.values.state import Endpoint, Instance, Link, SocketAddress
 from supervisor.values.traffic import Connection, TrafficTable
 
@@ -174,8 +175,11 @@ class FakeExits:
 
     def __init__(self) -> None:
         self.watched: dict[int, Callable[[], None]] = {}
+        self.failures: list[NetworkError] = []  # of the next calls
 
     def watch(self, pid: int, callback: Callable[[], None]) -> AbstractContextManager[None]:
+        if self.failures:
+            raise self.failures.pop(0)
         return _Watch(self.watched, pid, callback)
 
     def ended(self, pid: int) -> None:

@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from supervisor.values.errors import SupervisorError
+from supervisor.values.state import Container, ContainerSpec, ExecResult, ProbeResult, ProbeTarget, ResolvedProbe
+
+# Calls of ports that tests put something around.
+Ask = Callable[[ResolvedProbe, ProbeTarget], ProbeResult]
+Check = Callable[[ContainerSpec, float], ExecResult]
+Start = Callable[[str], Container]
 
 
 class SupervisorKilled(BaseException):
@@ -31,6 +37,7 @@ class SimulatedFaults:
         self.dies_before: int | None = None  # number of the change
         self.failure: Failure | None = None
         self.refused: dict[str, SupervisorError] = {}  # by call, such as `store.record`: it fails until it is taken out
+        self.around: dict[str, Callable[..., Any]] = {}  # by call: made in its place, with the port's own call first
         self.is_dead = False
 
     def arm(self, *, dies_before: int | None = None, failure: Failure | None = None) -> None:
@@ -76,7 +83,8 @@ class CountedPort:
                 raise self._failed(name, failure)
             if method in self._changes:
                 faults.change(name)
-            answer = real(*arguments, **named)
+            around = faults.around.get(name)
+            answer = around(real, *arguments, **named) if around else real(*arguments, **named)
             if failure and fails:
                 raise self._failed(name, failure)
             return answer

@@ -290,6 +290,7 @@ class DaemonEngine(FakeEngine):
         self._machine = machine
         self.daemons: dict[str, Daemon] = {}
         self.before_check: Callable[[], None] = lambda: None
+        self.last_end = 0.0  # when a container ended, by the clock's `elapsed`
 
     def runs(self, name: str) -> bool:
         entry = self._entries.get(name)
@@ -403,6 +404,7 @@ class DaemonEngine(FakeEngine):
     def _finish(self, entry: _Entry, exit_code: int) -> None:
         pid = entry.container.pid
         super()._finish(entry, exit_code)
+        self.last_end = self._machine.clock.elapsed
         self._machine.connections.lose(entry.spec.name)
         if pid is not None:
             self._machine.exits.ended(pid)

@@ -114,9 +114,10 @@ class SimulatedService:
         clock = self.machine.clock
         until = clock.elapsed + seconds
         connection = Connection((CLIENT, 20_000), (CLIENT, 80), (CLIENT, 8001))
-        self.machine.connections.open = (  # type: ignore[method-assign]
-            lambda instance: (connection,) if clock.elapsed < until else ()
-        )
+        for question in ("open", "unfinished"):
+            self.machine.faults.around[f"connections.{question}"] = lambda real, instance: (
+                (connection,) if clock.elapsed < until else ()
+            )
 
     def fall_back(self) -> None:
         """Let the active version crash again and again, until the version before it serves, at rest."""

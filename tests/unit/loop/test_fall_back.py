@@ -10,6 +10,7 @@ from supervisor.loop.service.retry_policy import RETRY_SECONDS
 from supervisor.values.handover import Kind
 from supervisor.values.names import ServiceName
 from supervisor.values.state import Container
+from tests.kit.simulation.faults import Start
 from tests.kit.simulation.samples import SERVICES
 from tests.kit.simulation.scenarios import swap
 from tests.kit.simulation.service import (
@@ -37,19 +38,13 @@ BAD = {
 
 def note_pauses(subject: SimulatedService) -> list[float]:
     """Seconds between the end of a daemon and its next start, as they come."""
-    engine, clock, ended, pauses = subject.machine.engine, subject.machine.clock, [0.0], list[float]()
-    start, exited = engine.start, subject.keeper.exited
+    machine, pauses = subject.machine, list[float]()
 
-    def starting(name: str) -> Container:
-        pauses.append(clock.elapsed - ended[0])
+    def starting(start: Start, name: str) -> Container:
+        pauses.append(machine.clock.elapsed - machine.engine.last_end)
         return start(name)
 
-    def noticed() -> None:
-        ended[0] = clock.elapsed
-        exited()
-
-    engine.start = starting  # type: ignore[method-assign]
-    subject.keeper.exited = noticed  # type: ignore[method-assign]
+    machine.faults.around["engine.start"] = starting
     return pauses
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -83,15 +83,14 @@ def test_a_supervisor_that_comes_back_opens_nothing_before_it_has_the_configurat
 
 def test_what_is_shut_while_the_memory_refuses_is_recorded_later(pair: Pair) -> None:
     store, refused = pair.subject.machine.store, list[int]()
-    log_event = store.log_event
 
-    def refuse_once(event: EventRecord) -> None:
+    def refuse_once(log_event: Callable[[EventRecord], None], event: EventRecord) -> None:
         if event.name == "frontends" and not refused:
             refused.append(1)
             raise StateError("cannot write the state: no space left")
         log_event(event)
 
-    store.log_event = refuse_once  # type: ignore[method-assign]
+    pair.subject.machine.faults.around["store.log_event"] = refuse_once
     pair.becomes(is_backup=True)
     assert refused
     assert pair.ports == []

@@ -293,6 +293,17 @@ def test_an_operator_may_go_on_without(machine: Machine, lose: Callable[[Machine
     assert key_id(stored) is not None
 
 
+def test_a_former_place_that_is_gone_too_does_not_keep_anybody_from_going_on(machine: Machine, tmp_path: Path) -> None:
+    filled(machine)
+    gone = CredentialPlace("gone", None)
+    store = machine.open(KeyRing(FilePlace(tmp_path / "fresh"), former=gone))
+    assert "cannot read credential gone" in store.secrets().message
+    store.abandon_secrets(7.0)
+    store.save_configuration("{}", [])
+    assert (tmp_path / "fresh").exists()
+    assert store.secrets().message == ""
+
+
 def test_what_was_abandoned_is_whole_again_with_its_key(machine: Machine) -> None:
     filled(machine)
     machine.close()

@@ -6,6 +6,7 @@ import pytest
 
 from supervisor.values.names import ServiceName
 from supervisor.values.state import ContainerSpec, ExecResult
+from tests.kit.simulation.faults import Check
 from tests.kit.simulation.invariants import violations
 from tests.kit.simulation.samples import SERVICES
 from tests.kit.simulation.scenarios import restart, swap
@@ -178,13 +179,13 @@ def test_five_that_hang_in_a_takeover_are_killed_until_the_version_before_takes_
 @overlapping
 def test_what_hangs_is_not_asked_again_before_its_traffic_has_moved(service: ServiceName) -> None:
     with simulated_service(service) as subject:
-        engine, clock, check = subject.machine.engine, subject.machine.clock, subject.machine.engine.run
+        clock = subject.machine.clock
 
-        def takes_its_time(spec: ContainerSpec, timeout: float) -> ExecResult:
+        def takes_its_time(check: Check, spec: ContainerSpec, timeout: float) -> ExecResult:
             clock.sleep(SLOW_CHECK_SECONDS)
             return check(spec, timeout)
 
-        engine.run = takes_its_time  # type: ignore[method-assign]
+        subject.machine.faults.around["engine.run"] = takes_its_time
         subject.hang()
         subject.until(lambda: subject.is_well)
         newest = subject.machine.store.history(service, 1)[0]

@@ -9,6 +9,7 @@ import pytest
 from supervisor.values.errors import EngineError, NetworkError, SupervisorError
 from supervisor.values.names import ServiceName
 from supervisor.values.state import ProbeResult, ProbeTarget, ResolvedProbe
+from tests.kit.simulation.faults import Ask
 from tests.kit.simulation.samples import SERVICES
 from tests.kit.simulation.scenarios import swap
 from tests.kit.simulation.service import MINUTE, ROUTER, SimulatedService, simulated_service
@@ -16,16 +17,16 @@ from tests.kit.simulation.service import MINUTE, ROUTER, SimulatedService, simul
 
 def answer_oddly_in_soak(subject: SimulatedService, times: int) -> list[str]:
     """So many readiness probes in a row fail, from the first in the soak on; return where each is noted."""
-    ask, odd = subject.machine.ask, list[str]()
+    odd = list[str]()
 
-    def asked(probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
+    def asked(ask: Ask, probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
         is_first = subject.worker.soaks and probe.argument("command") == "is it ready"
         if is_first and len(odd) < times:
             odd.append(target.container)
             return ProbeResult(False, "odd", 0.0)
         return ask(probe, target)
 
-    subject.machine.ask = asked  # type: ignore[method-assign]
+    subject.machine.faults.around["prober.ask"] = asked
     return odd
 
 
@@ -43,15 +44,15 @@ def test_a_soak_ends_by_as_many_failures_as_the_manifest_says(service: ServiceNa
 @pytest.mark.parametrize("service", SERVICES)
 def test_what_hangs_is_not_called_ready_because_its_router_is_slow(service: ServiceName) -> None:
     with simulated_service(service) as subject:
-        ask, before, hung = subject.machine.ask, subject.last, subject.keeper.instance.container_name
+        before, hung = subject.last, subject.keeper.instance.container_name
 
-        def asked(probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
+        def asked(ask: Ask, probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
             if target.container != hung:
                 return ask(probe, target)
             is_late = probe.argument("command") == "is it ready"
             return ProbeResult(False, "no answer", probe.timeout + 1.0 if is_late else 0.0)
 
-        subject.machine.ask = asked  # type: ignore[method-assign]
+        subject.machine.faults.around["prober.ask"] = asked
         subject.wait(MINUTE)
         healed = subject.story(before) == [("heal", "succeeded")]
         assert healed or subject.machine.store.restarts(service)  # two of a takeover cannot run at once
@@ -60,9 +61,9 @@ def test_what_hangs_is_not_called_ready_because_its_router_is_slow(service: Serv
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_candidate_that_ends_while_it_is_asked_is_not_called_hung(service: ServiceName) -> None:
     with simulated_service(service) as subject:
-        ask, before, refused = subject.machine.ask, subject.last, list[str]()
+        before, refused = subject.last, list[str]()
 
-        def asked(probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
+        def asked(ask: Ask, probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
             if not subject.worker.soaks or target.container != subject.keeper.instance.container_name:
                 return ask(probe, target)
             if probe.argument("command") != "is it ready":
@@ -73,7 +74,7 @@ def test_a_candidate_that_ends_while_it_is_asked_is_not_called_hung(service: Ser
                 return ask(probe, target)
             return ProbeResult(False, "no answer", 0.0)
 
-        subject.machine.ask = asked  # type: ignore[method-assign]
+        subject.machine.faults.around["prober.ask"] = asked
         swap(subject.router, service)
         subject.wait(MINUTE)
         assert subject.story(before) == [("swap", "reverted")]

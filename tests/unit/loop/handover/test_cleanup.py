@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from supervisor.values.errors import EngineError
@@ -12,16 +14,16 @@ from tests.kit.simulation.service import OVERLAPPING, SimulatedService, simulate
 
 def leave_behind(subject: SimulatedService, seconds: float) -> str:
     """A candidate of 2.0 fails, and for so long it cannot be removed; its container."""
-    engine, clock = subject.machine.engine, subject.machine.clock
-    until, remove = clock.elapsed + seconds, engine.remove
+    clock = subject.machine.clock
+    until = clock.elapsed + seconds
     left = f"vrs-{subject.service}-{subject.keeper.instance.generation + 1}"
 
-    def reluctant(name: str) -> None:
+    def reluctant(remove: Callable[[str], None], name: str) -> None:
         if name == left and clock.elapsed < until:
             raise EngineError(f"cannot remove {name}: device or resource busy")
         remove(name)
 
-    engine.remove = reluctant  # type: ignore[method-assign]
+    subject.machine.faults.around["engine.remove"] = reluctant
     subject.behave("2.0", is_ready=False)
     swap(subject.router, subject.service)
     subject.wait(10.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from supervisor.loop.handover.cleanup import MOST_ALIVE
@@ -145,15 +147,15 @@ def test_a_change_in_place_is_noted_of_the_soak_even_if_the_memory_refuses_at_fi
     with simulated_service(service, has_clients=True) as subject:
         swap(subject.router, service)
         until_soak(subject.router, service)
-        store, amend, refused = subject.machine.store, subject.machine.store.amend, list[int]()
+        refused = list[int]()
 
-        def refuse_once(handover: Handover) -> None:
+        def refuse_once(amend: Callable[[Handover], None], handover: Handover) -> None:
             if handover.is_reconfigured and not refused:
                 refused.append(handover.id)
                 raise StateError("cannot write the state: no space left")
             amend(handover)
 
-        store.amend = refuse_once  # type: ignore[method-assign]
+        subject.machine.faults.around["store.amend"] = refuse_once
         configure("reload")(subject.router, service)
         subject.until(lambda: bool(refused))
         subject.until(lambda: subject.worker.foreground.handover.kind is Kind.SWAP)

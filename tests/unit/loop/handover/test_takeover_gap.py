@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
@@ -14,6 +15,7 @@ from supervisor.values.names import ServiceName
 from supervisor.values.router import RouterConfig
 from supervisor.values.traffic import HeldPort, TrafficTable
 from tests.kit.fakes.kernel import FakeConnections, FakeTraffic
+from tests.kit.simulation.faults import CountedPort, SimulatedFaults
 from tests.kit.simulation.router import SimulatedRouter
 from tests.kit.simulation.scenarios import ALL, Scenario, prepared
 
@@ -25,19 +27,13 @@ def look_before_kills(router: SimulatedRouter, look: Callable[[], object]) -> li
     """What `look` sees whenever a daemon is about to be killed, or a running one to be removed."""
     seen: list[object] = []
     engine = router.machine.engine
-    kill, remove = engine.kill, engine.remove
 
-    def killing(name: str, signal: str) -> None:
+    def looking(end: Callable[..., None], name: str, *signal: str) -> None:
         if engine.runs(name):
             seen.append(look())
-        kill(name, signal)
+        end(name, *signal)
 
-    def removing(name: str) -> None:
-        if engine.runs(name):
-            seen.append(look())
-        remove(name)
-
-    engine.kill, engine.remove = killing, removing  # type: ignore[method-assign]
+    router.machine.faults.around |= {"engine.kill": looking, "engine.remove": looking}
     return seen
 
 
@@ -94,10 +90,6 @@ def test_where_the_daemon_is_the_data_plane_nothing_is_held() -> None:
         assert seen == [()]
 
 
-def refuse(*_: object) -> tuple[Association, ...]:
-    raise NetworkError("cannot list security associations: this kernel has none")
-
-
 @pytest.mark.parametrize("scenario", [SWAP, REVERT], ids=str)
 @pytest.mark.parametrize("missing", ["socket", "rule", "list", "delete"])
 def test_what_the_kernel_cannot_do_stops_no_takeover(scenario: Scenario, missing: str) -> None:
@@ -105,9 +97,9 @@ def test_what_the_kernel_cannot_do_stops_no_takeover(scenario: Scenario, missing
         machine = router.machine
         match missing:
             case "socket":
-                machine.encapsulation.hold = lambda port: None  # type: ignore[method-assign]
+                machine.faults.around["encapsulation.hold"] = lambda hold, port: None
             case "rule":
-                machine.traffic.apply = refusing_held_ports(machine.traffic)  # type: ignore[method-assign, assignment]
+                machine.faults.around["traffic.apply"] = refuse_held_ports
             case "list":
                 machine.faults.refused["associations.present"] = NetworkError("cannot list associations: none")
             case "delete":
@@ -117,15 +109,10 @@ def test_what_the_kernel_cannot_do_stops_no_takeover(scenario: Scenario, missing
         assert machine.encapsulation.held == {}
 
 
-def refusing_held_ports(traffic: FakeTraffic) -> Callable[[TrafficTable], None]:
-    apply = traffic.apply
-
-    def refusing(table: TrafficTable) -> None:
-        if table.held_ports:
-            raise NetworkError("cannot change the table")
-        apply(table)
-
-    return refusing
+def refuse_held_ports(apply: Callable[[TrafficTable], None], table: TrafficTable) -> None:
+    if table.held_ports:
+        raise NetworkError("cannot change the table")
+    apply(table)
 
 
 def held(ports: Sequence[tuple[int, int]]) -> tuple[HeldPort, ...]:
@@ -147,11 +134,12 @@ def test_two_ports_are_held_apart_and_let_go_together() -> None:
 
 
 def test_a_refused_rule_is_not_remembered() -> None:
-    traffic = FakeTraffic()
-    switchboard = Switchboard(traffic, FakeConnections())
-    traffic.apply = refuse  # type: ignore[method-assign, assignment]
+    traffic, faults = FakeTraffic(), SimulatedFaults()
+    port = cast(FakeTraffic, CountedPort("traffic", traffic, {"apply"}, NetworkError, faults))
+    switchboard = Switchboard(port, FakeConnections())
+    faults.refused["traffic.apply"] = NetworkError("cannot change the table")
     with pytest.raises(NetworkError):
         switchboard.hold_port(4500, 40001)
-    del traffic.apply
+    faults.refused.clear()
     switchboard.hold_port(4501, 40002)
     assert traffic.table.held_ports == held([(4501, 40002)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import pytest
@@ -158,20 +158,19 @@ def test_a_storage_is_kept_as_long_as_nothing_can_fill_another(shop: Shop, is_th
 
 def test_what_is_refused_once_is_no_damage(shop: Shop) -> None:
     answers = ["container one is being removed", ""]
-    shop.engine.damage = lambda *, is_thorough: answers.pop(0)  # type: ignore[method-assign]
+    shop.router.machine.faults.around["engine.damage"] = lambda damage, *, is_thorough: answers.pop(0)
     assert shop.look() == []
     assert answers == []
 
 
 def test_every_image_is_read_when_something_fails_but_not_all_the_time(shop: Shop) -> None:
     asked: list[bool] = []
-    damage = shop.engine.damage
 
-    def noted(*, is_thorough: bool) -> str:
+    def noted(damage: Callable[..., str], *, is_thorough: bool) -> str:
         asked.append(is_thorough)
         return damage(is_thorough=is_thorough)
 
-    shop.engine.damage = noted  # type: ignore[method-assign]
+    shop.router.machine.faults.around["engine.damage"] = noted
     for _ in range(3):
         shop.look()
     assert asked == [True, False, False]

@@ -7,6 +7,7 @@ import pytest
 from supervisor.values.errors import StateError
 from supervisor.values.names import ServiceName
 from supervisor.values.state import Container, ContainerSpec, ExecResult
+from tests.kit.simulation.faults import Check, Start
 from tests.kit.simulation.scenarios import swap
 from tests.kit.simulation.service import ISOLATED, OVERLAPPING, simulated_service
 
@@ -15,18 +16,17 @@ from tests.kit.simulation.service import ISOLATED, OVERLAPPING, simulated_servic
 def test_the_end_of_what_serves_during_a_check_is_known_before_the_candidate_starts(service: ServiceName) -> None:
     with simulated_service(service) as subject:
         engine, active = subject.machine.engine, subject.keeper.instance.container_name
-        check, start = engine.run, engine.start
         known: list[tuple[str, bool]] = []
 
-        def ends_meanwhile(spec: ContainerSpec, timeout: float) -> ExecResult:
+        def ends_meanwhile(check: Check, spec: ContainerSpec, timeout: float) -> ExecResult:
             engine.end(active, 1)
             return check(spec, timeout)
 
-        def is_known(name: str) -> Container:
+        def is_known(start: Start, name: str) -> Container:
             known.append((name, subject.keeper.is_down))
             return start(name)
 
-        engine.run, engine.start = ends_meanwhile, is_known  # type: ignore[method-assign]
+        subject.machine.faults.around |= {"engine.run": ends_meanwhile, "engine.start": is_known}
         swap(subject.router, service)
         subject.wait(20.0)
         assert known[0][1]

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from supervisor.values.handover import Kind
+from supervisor.values.state import Container
 from supervisor.values.status import Progress
+from tests.kit.simulation.faults import Start
 from tests.kit.simulation.samples import version
 from tests.kit.simulation.scenarios import swap, until_soak
 from tests.kit.simulation.service import OVERLAPPING, SimulatedService, simulated_service
@@ -29,13 +31,12 @@ def test_a_request_that_was_answered_shows(subject: SimulatedService) -> None:
 
 def test_each_step_shows_while_it_is_done(subject: SimulatedService) -> None:
     shown: list[str] = []
-    start = subject.machine.engine.start
 
-    def noted(*arguments: object) -> object:
+    def noted(start: Start, name: str) -> Container:
         shown.append(subject.worker.snapshot.handover.phase)
-        return start(*arguments)  # type: ignore[arg-type]
+        return start(name)
 
-    subject.machine.engine.start = noted  # type: ignore[method-assign, assignment]
+    subject.machine.faults.around["engine.start"] = noted
     swap(subject.router, subject.service)
     subject.wait(30.0)
     assert set(shown) == {"start"}

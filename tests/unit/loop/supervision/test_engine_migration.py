@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from queue import Empty
-from typing import cast
+from types import MappingProxyType
+from typing import Any, cast
 
 import pytest
 
@@ -27,6 +28,7 @@ from supervisor.values.errors import (
     SupervisorError,
 )
 from supervisor.values.handover import Kind
+from supervisor.values.names import ServiceName
 from supervisor.values.release import Version
 from supervisor.values.settings import Settings
 from supervisor.values.state import Container
@@ -37,7 +39,7 @@ from tests.kit.simulation.machine import Behaviour
 from tests.kit.simulation.router import SimulatedRouter, bring_up, simulated_router
 from tests.kit.simulation.samples import SERVICES, image
 from tests.kit.simulation.scenarios import ALL, prepared, swap
-from tests.kit.simulation.supervisor import NamedConfigurations
+from tests.kit.simulation.supervisor import NamedConfigurations, SteppedWorker
 
 SERVICE = SERVICES[0]
 SCENARIO = next(scenario for scenario in ALL if scenario.service == SERVICE and scenario.name == "restart")
@@ -53,6 +55,7 @@ class Move:
         self.failures: list[EngineError] = []  # of the next questions for what is left behind
         self.no_space: EngineError | None = None
         self.not_turned: EngineError | None = None
+        self.not_left: StateError | None = None
 
     def move_to(self, kind: str) -> None:
         if self.not_turned:
@@ -79,11 +82,34 @@ class Move:
         )
 
     def leave(self) -> None:
+        if self.not_left:
+            raise self.not_left
         assert self.leaving == "fake" or self.left_behind() == ()
         self.leaving = None
 
 
-def carry_out(router: SimulatedRouter, move: Move, closing: threading.Event | None = None) -> list[Progress]:
+Begin = Callable[[Kind, Version | None], Listener]
+
+
+class Asked:
+    """A worker whose hand-overs begin with `begin`, which gets the worker's own first."""
+
+    def __init__(self, worker: SteppedWorker, begin: Callable[[Begin, Kind, Version | None], Listener]) -> None:
+        self._worker, self._begin = worker, begin
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._worker, name)
+
+    def begin(self, kind: Kind, version: Version | None) -> Listener:
+        return self._begin(self._worker.begin, kind, version)
+
+
+def carry_out(
+    router: SimulatedRouter,
+    move: Move,
+    closing: threading.Event | None = None,
+    instead: Mapping[ServiceName, Asked] = MappingProxyType({}),
+) -> list[Progress]:
     supervisor, images = router.supervisor, threading.Lock()
 
     def follow(listener: Listener) -> Iterator[Progress]:
@@ -93,7 +119,8 @@ def carry_out(router: SimulatedRouter, move: Move, closing: threading.Event | No
                 yield listener.get_nowait()
 
     closing = closing or threading.Event()
-    told = EngineMigration(supervisor.world, move, supervisor.workers, follow, images, closing, turn_seconds=0.0)
+    workers = cast(Mapping[ServiceName, SteppedWorker], {**supervisor.workers, **instead})
+    told = EngineMigration(supervisor.world, move, workers, follow, images, closing, turn_seconds=0.0)
     try:
         return list(told.carry_out())
     finally:
@@ -201,9 +228,8 @@ def test_a_service_that_was_not_looked_at_yet_is_waited_for(router: SimulatedRou
     router.boot()  # and it has not had its turn yet
     worker = router.supervisor.workers[SERVICE]
     assert worker.keeper is None
-    begin = worker.begin
 
-    def begin_at_last(kind: Kind, version: Version | None) -> Listener:
+    def begin_at_last(begin: Begin, kind: Kind, version: Version | None) -> Listener:
         """The worker has its first turn while it is asked."""
         try:
             return begin(kind, version)
@@ -211,8 +237,7 @@ def test_a_service_that_was_not_looked_at_yet_is_waited_for(router: SimulatedRou
             worker.run_until_settled()
             raise
 
-    worker.begin = begin_at_last  # type: ignore[method-assign, assignment]
-    told = carry_out(router, move)
+    told = carry_out(router, move, instead={SERVICE: Asked(worker, begin_at_last)})
     assert (told[-1].phase, active(router)) == ("succeeded", before + 1)
 
 
@@ -228,11 +253,11 @@ def test_a_service_whose_move_cannot_begin_is_named_and_the_others_move(error: S
         bring_up(router, *SERVICES[:2])
         move, (first, second) = Move(router), SERVICES[:2]
 
-        def refuse(kind: Kind, version: Version | None) -> Listener:
+        def refuse(begin: Begin, kind: Kind, version: Version | None) -> Listener:
             raise error
 
-        router.supervisor.workers[first].begin = refuse  # type: ignore[method-assign, assignment]
-        last = carry_out(router, move)[-1]
+        refusing = Asked(router.supervisor.workers[first], refuse)
+        last = carry_out(router, move, instead={first: refusing})[-1]
         assert (last.phase, move.leaving) == ("failed", "former")
         assert [container.label(SERVICE_LABEL) for container in move.left_behind()] == [first]
         assert [record.kind for record in router.supervisor.supervision.history(second, 1)] == ["migrate"]
@@ -242,11 +267,7 @@ def test_a_service_whose_move_cannot_begin_is_named_and_the_others_move(error: S
 
 def test_an_error_that_ends_a_move_is_remembered_with_its_reason(router: SimulatedRouter) -> None:
     move, error = Move(router), StateError("cannot read the state: it is away")
-
-    def refuse() -> None:
-        raise error
-
-    move.leave = refuse  # type: ignore[method-assign]
+    move.not_left = error
     with pytest.raises(StateError, match="it is away"):
         carry_out(router, move)
     assert told_as_incomplete(router) == [f"not everything moved from former to fake: {error}"]

@@ -17,6 +17,7 @@ from supervisor.values.manifest import Probe, ProbeKind, Watch
 from supervisor.values.names import ServiceName
 from supervisor.values.router import Dns, DnsRecord
 from supervisor.values.state import ProbeResult, ProbeTarget, ResolvedProbe
+from tests.kit.simulation.faults import Ask
 from tests.kit.simulation.samples import CONFIGURATIONS, LAN
 from tests.kit.simulation.scenarios import swap
 from tests.kit.simulation.service import SimulatedService, simulated_service
@@ -31,16 +32,15 @@ class Survey:
     def __init__(self, subject: SimulatedService) -> None:
         self.subject, self.ill = subject, set[str]()
         self.asked: list[str] = []
-        ask = subject.machine.ask
 
-        def answer(probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
+        def answer(ask: Ask, probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
             if probe.kind != ProbeKind.TCP:
                 return ask(probe, target)
             item = probe.argument("address") or ""
             self.asked.append(item)
             return ProbeResult(item not in self.ill, f"asked for {item}", 0.0)
 
-        subject.machine.ask = answer  # type: ignore[method-assign]
+        subject.machine.faults.around["prober.ask"] = answer
         keeper = subject.keeper
         manifest = replace(keeper.definition.manifest, survey=Watch((ITEMS,), 1.0, 3))
         keeper.definition = replace(keeper.definition, manifest=manifest)

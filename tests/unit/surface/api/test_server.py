@@ -323,12 +323,13 @@ class Closable:
     """An iterator that is no generator: it waits until it is closed, from whichever thread."""
 
     def __init__(self) -> None:
-        self.is_closed = threading.Event()
+        self.has_begun, self.is_closed = threading.Event(), threading.Event()
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
+        self.has_begun.set()
         self.is_closed.wait(30)
         raise StopIteration
 
@@ -338,13 +339,7 @@ class Closable:
 
 def test_an_iterator_with_close_ends_at_once(control: FakeControl, remote: RemoteControl, socket_path: Path) -> None:
     closable = Closable()
-    has_begun = threading.Event()
-
-    def logs(service: str, tail: int, follow: bool) -> Iterator[bytes]:
-        has_begun.set()
-        return closable
-
-    control.logs = logs  # type: ignore[method-assign]
+    control.logged = closable
     other = RemoteControl.on_socket(str(socket_path))
 
     def read() -> None:
@@ -353,7 +348,7 @@ def test_an_iterator_with_close_ends_at_once(control: FakeControl, remote: Remot
 
     reader = threading.Thread(target=read)
     reader.start()
-    assert has_begun.wait(5)
+    assert closable.has_begun.wait(5)
     other.close()
     assert closable.is_closed.wait(5)
     reader.join(5)

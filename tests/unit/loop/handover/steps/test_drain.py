@@ -112,7 +112,7 @@ def test_a_supervisor_that_comes_back_keeps_no_more_than_the_table_takes(service
             Connection((CLIENT, port), (CLIENT, 80), (inside.address or CLIENT, inside.port))
             for port in range(1024, 1024 + MOST_PINNED + 9)
         )
-        subject.machine.connections.open = lambda instance: many  # type: ignore[method-assign]
+        subject.machine.faults.around["connections.open"] = lambda real, instance: many
         subject.restart_supervisor()
         subject.wait(0.1)
         assert len(subject.machine.traffic.table.pinned) == MOST_PINNED

@@ -11,7 +11,7 @@ import pytest
 
 from supervisor.edges.secret_keys import FilePlace
 from supervisor.edges.store import KeyRing, SqliteStore
-from supervisor.values.errors import SecretKeyError
+from supervisor.values.errors import RequestError, SecretKeyError
 from supervisor.values.names import ServiceName
 from tests.kit.simulation.router import SimulatedRouter
 from tests.kit.simulation.scenarios import ALL, prepared, settle, swap
@@ -177,3 +177,18 @@ def test_a_new_key_is_in_use_at_once_and_the_former_goes_with_the_copies(
     assert machine.store.secrets().former == ()
     assert events(router).count("secrets-encrypted") == 1
     assert "asked" in events(router)
+
+
+@each
+def test_what_is_asked_for_without_the_key_is_refused_and_harms_nobody(
+    router: SimulatedRouter, service: ServiceName, key: Path
+) -> None:
+    restart(router, key, lambda: key.rename(key.with_name("away")))
+    machine, life = router.machine, router.supervisor
+    before = what_runs(router), dict(machine.folders.configs)
+    for ask in (life.supervision.restart, life.supervision.rollback):
+        with pytest.raises(RequestError, match="the router has no configuration yet"):
+            list(ask(service, wait=False))
+    settle(router, service)
+    assert (what_runs(router), dict(machine.folders.configs)) == before
+    assert router.unexpected_errors.messages == []

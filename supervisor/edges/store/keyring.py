@@ -105,7 +105,9 @@ class KeyRing:
 
     def forget(self, identities: Iterable[bytes]) -> None:
         """Take keys out of the place, that in use never. Raises SecretKeyError: nothing is changed."""
-        gone = set(identities)
+        gone = set(identities) & {key.id for key in self._keys[1:]}
+        if not gone:
+            return  # they are in a former place
         self._change(lambda keys: (keys[0], *(key for key in keys[1:] if key.id not in gone)))
         self.load()
 

@@ -56,12 +56,11 @@ class Key:
         """Decrypt what `seal` or `seal_identity` gave for this place. Raises ForgedError: it is not that."""
         from cryptography.exceptions import InvalidTag  # noqa: PLC0415
 
-        header, rest = record[:_HEADER], record[_HEADER:]
+        header, rest = record[:_HEADER], memoryview(record)[_HEADER:]  # tens of megabytes are not copied
         try:
             if record.startswith(IDENTITY):
                 return self._identities.decrypt(rest, [header, place.encode()])
-            nonce, content = rest[:_NONCE_BYTES], rest[_NONCE_BYTES:]
-            return self._values.decrypt(nonce, content, header + place.encode())
+            return self._values.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], header + place.encode())
         except (InvalidTag, ValueError) as error:
             raise ForgedError(f"{place} was changed since it was encrypted") from error
 

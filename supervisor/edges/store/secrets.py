@@ -45,9 +45,7 @@ class SqliteSecrets(Subject):
         self._failure = ""  # why the last step ended early; empty: it did not
         self._waits_for = ""  # what has still to be replaced by others; empty: nothing
         self._is_rewritten = False  # True if no page has anything from before, since this process encrypts
-        self._known: tuple[int, tuple[frozenset[bytes], bool]] | None = (
-            None  # number of changes, and what was used then
-        )
+        self._known: tuple[int, tuple[frozenset[bytes], bool]] | None = None  # number of changes, and what was used
         self._seen: object = None  # of the files beside the store, when nothing was left to do with them
 
     def secrets(self) -> SecretsStatus:
@@ -132,9 +130,9 @@ class SqliteSecrets(Subject):
     def _rewrite_rows(self, used: frozenset[bytes], *, has_text: bool) -> bool:
         """Write some rows anew that are not encrypted as they should be. False: there are none."""
         key = self._ring.writing_key()
-        if not (has_text if key else False) and used <= ({key.id} if key else frozenset()):
-            return False
         wanted = key.id if key else None
+        if used <= {wanted} and not (key and has_text):
+            return False
         with self._file.change() as database:
             self._file.has_replaced = True
             if key:
@@ -166,7 +164,7 @@ class SqliteSecrets(Subject):
             for path in asides(self._file.path):
                 if not is_sealed(path):
                     seal_file(ring.current, path)
-            sync_folder(self._file.folder)
+                    sync_folder(path.parent)
         if left_over and ring.current:
             if not self._is_rewritten:
                 self._file.rewrite()

@@ -446,6 +446,10 @@ def test_keys_move_to_another_place_and_secrets_back_into_the_clear(machine: Mac
     store = settled(machine.open(KeyRing(elsewhere, former=FilePlace(machine.key))))
     assert store.configuration() == BAGS
     assert store.secrets().pending == ""
+    before = (tmp_path / "elsewhere").stat()
+    store.save_configuration(BAGS, [])
+    settled(store)
+    assert (tmp_path / "elsewhere").stat() == before  # written once, however long the former place is named
     machine.key.unlink()
     assert machine.open(KeyRing(elsewhere)).taken_commands() == frozenset(MANY)
     store = machine.open(KeyRing(None, former=elsewhere))

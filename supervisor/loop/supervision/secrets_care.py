@@ -79,5 +79,7 @@ class SecretsCare:
             return
         if self._is_pending or self._settled not in (None, status.key):
             log.info("secrets encrypted anew", extra={"key": status.key, "place": status.place})
-            self._audit_log.record("", "secrets-encrypted", f"all of them with key {status.key} of {status.place}")
+            self._audit_log.record(
+                "", "secrets-encrypted", f"all with key {status.key} of {status.place}: store a copy of it elsewhere"
+            )
         self._settled, self._is_pending = status.key, False

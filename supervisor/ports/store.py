@@ -15,7 +15,7 @@ from supervisor.values.handover import Handover, Step
 from supervisor.values.names import Digest, ImageId, ServiceName
 from supervisor.values.release import InstanceState, Release, Version
 from supervisor.values.state import Instance
-from supervisor.values.status import EventRecord, HandoverRecord
+from supervisor.values.status import EventRecord, HandoverRecord, SecretsStatus
 
 
 class StoreFile(Protocol):
@@ -168,10 +168,18 @@ class Sboms(Protocol):
 
 
 class Configuration(Protocol):
-    """The router's configuration in the form of the intake (JSON, with secrets), and the commands it came from."""
+    """The router's configuration in the form of the intake (JSON, with secrets), and the commands it came from.
+
+    It is stored encrypted. Every method but `has_configuration` raises SecretKeyError while the key is missing: what
+    cannot be read is neither taken for nothing nor replaced.
+    """
 
     def configuration(self) -> str | None:
         """Return the configuration as it was saved last; None: none was, or it was lost."""
+
+    @property
+    def has_configuration(self) -> bool:
+        """True if a configuration is stored, though it may not be readable now."""
 
     def save_configuration(self, configuration: str, commands: Iterable[str]) -> None:
         """Record the configuration and the identities of the commands merged into it, as one change.
@@ -198,6 +206,33 @@ class Configuration(Protocol):
 
     def await_configuration(self, lost: float | None) -> None:
         """Record when the configuration was lost, in seconds since the epoch; None: it has come back."""
+
+
+class Secrets(Protocol):
+    """The encryption of what is secret in the store, its copies, and the files that were laid aside."""
+
+    def secrets(self) -> SecretsStatus:
+        """Return how secrets are stored now; no place of keys is asked."""
+
+    def renew_secrets(self) -> bool:
+        """Do the next step towards having everything encrypted with the key in use; True: there is more to do now.
+
+        A first key is made where there is none and nothing is encrypted yet. What fails is in `secrets`, and raises
+        nothing: call again later.
+        """
+
+    def rotate_key(self) -> str:
+        """Put a new key in use and return its id; `renew_secrets` does the rest, and forgets the former key at its end.
+
+        Raises SecretKeyError: the place of the keys cannot be written, or a key is missing; the former one stays.
+        """
+
+    def abandon_secrets(self, now: float) -> str:
+        """Lay aside what cannot be decrypted, and go on without; return the name of the file that has it.
+
+        If the configuration is among it, it is awaited from `now` on, in seconds since the epoch.
+        Raises SecretKeyError: everything can be decrypted, or there is no key for what is to come.
+        """
 
 
 class Counts(Protocol):
@@ -232,5 +267,7 @@ class Audit(Protocol):
         """Return events with an id greater than `after` (0: all), each with its id, oldest first."""
 
 
-class Store(StoreFile, Generations, Journal, DesiredVersions, Releases, Sboms, Configuration, Counts, Audit, Protocol):
+class Store(
+    StoreFile, Generations, Journal, DesiredVersions, Releases, Sboms, Configuration, Secrets, Counts, Audit, Protocol
+):
     """The whole store. Take the protocol of one subject where that is enough."""

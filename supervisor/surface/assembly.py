@@ -35,7 +35,8 @@ from supervisor.edges.network.sockets import ReceiveBuffers
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.edges.probes.prober import ProtocolProber
 from supervisor.edges.render import TemplateRenderer
-from supervisor.edges.store import SqliteStore, StateLock
+from supervisor.edges.secret_keys import key_place
+from supervisor.edges.store import KeyRing, SqliteStore, StateLock
 from supervisor.edges.trust.judging import Judge
 from supervisor.edges.trust.store import TrustStore
 from supervisor.loop.fairness import Fairness
@@ -54,7 +55,7 @@ from supervisor.values.errors import BundleError, Fault, MissingBaseError, NotRo
 from supervisor.values.intake import Taken
 from supervisor.values.packages import Package
 from supervisor.values.router import RouterConfig
-from supervisor.values.settings import Settings
+from supervisor.values.settings import KeySettings, Settings
 
 if TYPE_CHECKING:
     from supervisor.edges.bundle.layers import LayerSource
@@ -191,7 +192,7 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
     folders = DiskFolders(settings.state_dir, settings.runtime_dir)
     folders.ensure_tmpfs()
     folders.ensure_inert_volumes()
-    store = SqliteStore(settings.state_dir)
+    store = SqliteStore(settings.state_dir, key_ring(settings.secrets))
     traffic, connections, shares = NftTraffic(), ConntrackConnections(), NftShares()
     links, exits = IpLinks(settings.namespaces), PidfdExitWatch()
     clock = clock or SystemClock()
@@ -215,6 +216,12 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
     supervision = Supervision(world, library, intake, digest, watch, move=engine)
     guard = NftGuard(traffic, shares=shares, admission=Admission() if settings.admit else None, anchor=settings.anchor)
     return Assembly(lock, store, engine, folders, links, traffic, shares, guard, exits, supervision, StoreCopies(store))
+
+
+def key_ring(settings: KeySettings) -> KeyRing:
+    """Return the keys of secrets in the state folder, not read yet."""
+    former = key_place(settings.former, os.environ) if settings.former else None
+    return KeyRing(key_place(settings, os.environ), former)
 
 
 def require_root(action: str) -> None:

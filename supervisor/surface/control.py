@@ -144,7 +144,25 @@ class RouterConfiguration(Protocol):
         """Return what applying these files would change, as unified text; empty: nothing."""
 
 
-class Calls(Observation, ServiceOperations, ReleaseOperations, TrustOperations, RouterConfiguration, Protocol):
+class SecretOperations(Protocol):
+    """The key that secrets in the state folder are encrypted with."""
+
+    def rotate_secrets(self, wait: bool) -> Iterator[Progress]:
+        """Make a new key and encrypt everything with it; with `wait` until the former one is not needed any more."""
+
+    def abandon_secrets(self) -> str:
+        """Lay aside what cannot be decrypted, go on without, and return the name of the file that has it."""
+
+
+class Calls(
+    Observation,
+    ServiceOperations,
+    ReleaseOperations,
+    TrustOperations,
+    RouterConfiguration,
+    SecretOperations,
+    Protocol,
+):
     """Everything that the API offers."""
 
 
@@ -211,4 +229,6 @@ METHODS = (
     Method("show_config", "GetConfig", Right.VIEW),
     Method("apply_config", "ApplyConfig", Right.OPERATE),
     Method("diff_config", "DiffConfig", Right.VIEW),
+    Method("rotate_secrets", "RotateSecrets", Right.OPERATE),
+    Method("abandon_secrets", "AbandonSecrets", Right.OPERATE),
 )

@@ -49,6 +49,7 @@ class Program(click.Group):
         "manifest": "supervisor.surface.manifest_commands",
         "trust": "supervisor.surface.trust_commands",
         "migrate-engine": "supervisor.surface.engine_commands",
+        "secrets": "supervisor.surface.secrets_commands",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -13,6 +14,28 @@ DEFAULT_POOL = IPv4Network("198.18.0.0/15")
 """Reserved for measuring network devices (RFC 2544): nobody's public or private network."""
 
 
+DEFAULT_CREDENTIAL = "vr-supervisor"
+
+
+class KeySource(StrEnum):
+    """The kind of place that has the keys of the secrets in the state folder."""
+
+    FILE = "file"
+    CREDENTIAL = "credential"  # systemd gives it to the service
+    TPM = "tpm"  # a file that only this machine's TPM can decrypt
+    NONE = "none"  # secrets are stored in clear
+
+
+@dataclass(frozen=True, slots=True)
+class KeySettings:
+    """The settings of the keys that secrets in the state folder are encrypted with. `former` is read with as well."""
+
+    key: KeySource = KeySource.FILE
+    path: Path | None = None  # of `file` and `tpm`; None: beside the settings file
+    name: str = DEFAULT_CREDENTIAL  # of `credential`
+    former: KeySettings | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The settings in the file of `vr-supervisor run --config FILE`. Every default suits a real router."""
@@ -21,6 +44,7 @@ class Settings:
     runtime_dir: Path = Path("/run/vr-supervisor")
     engine: str = "auto"  # podman, docker, auto
     engine_socket: Path | None = None  # docker: of the router's daemon; None: where it usually is
+    secrets: KeySettings = KeySettings()
     trusted_keys: Path = Path("/etc/vr-supervisor/trusted.d")
     trust_warning_days: int = 60  # before something about trust expires, the status says so
     trust_grace_days: int = 30  # after that, releases are still imported

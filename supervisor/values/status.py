@@ -173,6 +173,19 @@ class ContainedPackage:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretsStatus:
+    """The way that passwords, keys and user data are stored. `key` and `former` are ids, which tell nothing of keys."""
+
+    source: str  # file, credential, tpm, none
+    place: str  # of the keys
+    is_encrypted: bool  # all that is stored, copies included
+    key: str = ""  # what is stored is encrypted with it; empty: there is none
+    former: tuple[str, ...] = ()  # that something may still be encrypted with
+    pending: str = ""  # what is still to be encrypted anew; empty: nothing
+    message: str = ""  # what is wrong; empty: nothing
+
+
+@dataclass(frozen=True, slots=True)
 class SupervisorStatus:
     """The supervisor as it is now, with all services that a release has brought."""
 
@@ -185,6 +198,7 @@ class SupervisorStatus:
     message: str
     bundle: ReleaseStatus | None  # the release that the services were last told to follow
     services: tuple[ServiceStatus, ...]
+    secrets: SecretsStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)

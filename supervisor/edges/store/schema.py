@@ -68,6 +68,7 @@ MIGRATIONS: tuple[str, ...] = (
         message TEXT NOT NULL
     );
     """,
+    "",  # facts.value of `bags` and commands.identity may be encrypted (`secret_values`)
 )
 
 CONFIRMED = "confirmed "  # a fact for each service, named so and then as the service

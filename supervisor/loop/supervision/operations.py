@@ -19,6 +19,7 @@ from supervisor.values.names import ServiceName
 from supervisor.values.release import Version
 from supervisor.values.status import Progress, TrustStatus
 
+ROTATE_SECONDS = 60.0  # for both copies of the store to be written again
 APPLY_SECONDS = 60.0  # for a configuration to serve: longer than a candidate has to become ready, and to be undone
 
 
@@ -89,6 +90,21 @@ class Operations(WithParts):
         self, files: tuple[tuple[str, bytes], ...], wait: bool = True, timeout: float = APPLY_SECONDS
     ) -> Iterator[Progress]:
         return self._parts.configuration.apply(files, timeout if wait else None, self._parts.closing)
+
+    # ------------------------------------------------------------ secrets
+
+    def rotate_secrets(self, wait: bool) -> Iterator[Progress]:
+        parts = self._parts
+        key = parts.world.store.rotate_key()
+        parts.audit_log.record("", "asked", f"new key {key} for secrets")
+        return detached(parts.startup.secrets.follow(key, ROTATE_SECONDS if wait else 0.0))
+
+    def abandon_secrets(self) -> str:
+        store, clock = self._parts.world.store, self._parts.world.clock
+        place = store.abandon_secrets(clock.now())
+        self._parts.audit_log.record("", "secrets-abandoned", f"what could not be decrypted is in {place}")
+        self._parts.startup.secrets.turn()
+        return place
 
     # ------------------------------------------------------------ releases
 

@@ -49,7 +49,7 @@ class Queries(WithParts):
             for snapshot in self._parts.workers.snapshots()
         )
         services = tuple(status for status in statuses if status.state is not ServiceState.ABSENT)  # nobody wants those
-        current = store.current_release()
+        current, secrets = store.current_release(), store.secrets()
         return SupervisorStatus(
             version=supervisor.__version__,
             pid=os.getpid(),
@@ -57,16 +57,19 @@ class Queries(WithParts):
             engine=world.engine.name,
             engine_version=self._parts.startup.engine_wait.version,
             is_ready=bool(services) and all(service.is_ready for service in services),
-            message=listed(filter(None, self._messages())),
+            message=listed(filter(None, self._messages(secrets.message))),
             bundle=next((status for status in self.releases() if status.release == current), None),
             services=services,
+            secrets=secrets,
         )
 
-    def _messages(self) -> Iterator[str]:
+    def _messages(self, of_secrets: str) -> Iterator[str]:
         parts = self._parts
         yield from (parts.startup.engine_wait.message, parts.startup.tasks.message, parts.storage_repair.message)
         if parts.world.store.awaits_configuration:
             yield AWAITS_CONFIGURATION
+        if of_secrets not in parts.startup.tasks.message:
+            yield of_secrets
         yield from map(str, parts.configuration.faults)
         yield from self._ceiling_marks.messages()
         yield from self._trust_warnings()

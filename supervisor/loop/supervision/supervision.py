@@ -94,6 +94,7 @@ class Supervision(Queries, Operations):
     def attend(self) -> None:
         """Begin what goes on beside the workers, on threads of its own, until the supervisor is closed."""
         self._spent.start()
+        self._parts.startup.secrets.start()
         self._parts.survey.start()
         self._refusals.start()
         self._parts.startup.engine_wait.then(self._parts.storage_repair.start)

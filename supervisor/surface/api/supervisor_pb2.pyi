@@ -34,7 +34,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class SupervisorStatus(_message.Message):
-    __slots__ = ("version", "pid", "started", "engine", "engine_version", "ready", "message", "bundle", "services")
+    __slots__ = ("version", "pid", "started", "engine", "engine_version", "ready", "message", "bundle", "services", "secrets")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     STARTED_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +44,7 @@ class SupervisorStatus(_message.Message):
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     SERVICES_FIELD_NUMBER: _ClassVar[int]
+    SECRETS_FIELD_NUMBER: _ClassVar[int]
     version: str
     pid: int
     started: _timestamp_pb2.Timestamp
@@ -53,7 +54,26 @@ class SupervisorStatus(_message.Message):
     message: str
     bundle: Bundle
     services: _containers.RepeatedCompositeFieldContainer[ServiceStatus]
-    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., engine: _Optional[str] = ..., engine_version: _Optional[str] = ..., ready: _Optional[bool] = ..., message: _Optional[str] = ..., bundle: _Optional[_Union[Bundle, _Mapping]] = ..., services: _Optional[_Iterable[_Union[ServiceStatus, _Mapping]]] = ...) -> None: ...
+    secrets: SecretsStatus
+    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., engine: _Optional[str] = ..., engine_version: _Optional[str] = ..., ready: _Optional[bool] = ..., message: _Optional[str] = ..., bundle: _Optional[_Union[Bundle, _Mapping]] = ..., services: _Optional[_Iterable[_Union[ServiceStatus, _Mapping]]] = ..., secrets: _Optional[_Union[SecretsStatus, _Mapping]] = ...) -> None: ...
+
+class SecretsStatus(_message.Message):
+    __slots__ = ("source", "place", "encrypted", "key", "former", "pending", "message")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    ENCRYPTED_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    FORMER_FIELD_NUMBER: _ClassVar[int]
+    PENDING_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    place: str
+    encrypted: bool
+    key: str
+    former: _containers.RepeatedScalarFieldContainer[str]
+    pending: str
+    message: str
+    def __init__(self, source: _Optional[str] = ..., place: _Optional[str] = ..., encrypted: _Optional[bool] = ..., key: _Optional[str] = ..., former: _Optional[_Iterable[str]] = ..., pending: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class ServiceStatus(_message.Message):
     __slots__ = ("name", "state", "ready", "version", "generation", "image", "since", "restarts", "handover", "draining", "desired_version", "pinned", "message", "memory_bytes", "cpu_seconds", "undertakings")
@@ -552,6 +572,22 @@ class DiffConfigResponse(_message.Message):
     DIFF_FIELD_NUMBER: _ClassVar[int]
     diff: str
     def __init__(self, diff: _Optional[str] = ...) -> None: ...
+
+class RotateSecretsRequest(_message.Message):
+    __slots__ = ("wait",)
+    WAIT_FIELD_NUMBER: _ClassVar[int]
+    wait: bool
+    def __init__(self, wait: _Optional[bool] = ...) -> None: ...
+
+class AbandonSecretsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class AbandonSecretsResponse(_message.Message):
+    __slots__ = ("place",)
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    place: str
+    def __init__(self, place: _Optional[str] = ...) -> None: ...
 
 class ReadLogsRequest(_message.Message):
     __slots__ = ("service", "tail", "follow")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from supervisor import __version__
-from supervisor.surface.cli import bundle, config, observe, operate, shell, trust
+from supervisor.surface.cli import bundle, config, observe, operate, secrets, shell, trust
 from supervisor.surface.cli.common import DEFAULT_SOCKET, SOCKET_VARIABLE, Connection
 from supervisor.surface.cli.exits import HELP, Exit, exit_of, line_of
 from supervisor.surface.last_net import crashed
@@ -56,5 +56,6 @@ def vrctl(context: click.Context, socket: str) -> None:
     context.obj = Connection(socket)
 
 
-for command in (*observe.COMMANDS, *operate.COMMANDS, bundle.bundle, trust.trust, config.config, *shell.COMMANDS):
+_GROUPS = (bundle.bundle, trust.trust, config.config, secrets.secrets)
+for command in (*observe.COMMANDS, *operate.COMMANDS, *_GROUPS, *shell.COMMANDS):
     vrctl.add_command(command)

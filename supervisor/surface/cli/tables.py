@@ -17,6 +17,7 @@ from supervisor.values.status import (
     PackageChange,
     PlannedStep,
     ReleaseStatus,
+    SecretsStatus,
     ServiceState,
     ServiceStatus,
     SupervisorStatus,
@@ -102,6 +103,8 @@ def status(value: SupervisorStatus, now: float | None = None) -> RenderableType:
     )
     if value.message:
         head += f": {value.message}"
+    if value.secrets and (said := _secrets(value.secrets)):
+        head += f"\n{said}"
     headings = ("SERVICE", "STATE", "READY", "VERSION", "GEN", "IMAGE", "SINCE", "RESTARTS", "HAND-OVER", "MESSAGE")
     services = _table(headings, (_service_row(service, now) for service in value.services))
     undertaken = [_undertaking_row(service, it, now) for service in value.services for it in service.undertakings]
@@ -109,6 +112,13 @@ def status(value: SupervisorStatus, now: float | None = None) -> RenderableType:
         return Group(Text(head), services)
     columns = ("SERVICE", "KIND", "NAME", "STATE", "SINCE", "ASSOCIATIONS", "CALLS", "MESSAGE")
     return Group(Text(head), services, Text(), _table(columns, undertaken))
+
+
+def _secrets(secrets: SecretsStatus) -> str:
+    """Return what an operator should know of stored secrets; empty: they are encrypted, and all is well."""
+    if secrets.source == "none":
+        return "secrets are stored in clear: the settings say so"
+    return f"secrets: {secrets.pending}" if secrets.pending else ""
 
 
 def _service_row(service: ServiceStatus, now: float) -> tuple[str | Text, ...]:

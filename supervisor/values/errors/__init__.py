@@ -49,6 +49,7 @@
     ├── ProbeError            a probe that cannot be carried out at all (not one that fails)
     ├── StateError            the store
     │   ├── StateLockedError
+    │   ├── SecretKeyError    what is stored encrypted cannot be read or written without its key
     │   └── NoSpaceError      a disk is full: the request is carried out when it is not
     ├── NotRootError
     ├── TeardownError
@@ -121,6 +122,7 @@ from supervisor.values.errors.machine import (
     NoSuchImageError,
     NotRootError,
     ProbeError,
+    SecretKeyError,
     StateError,
     StateLockedError,
     TeardownError,
@@ -174,6 +176,7 @@ __all__ = [
     "RequestError",
     "RootGapError",
     "SbomError",
+    "SecretKeyError",
     "SettingsError",
     "StateError",
     "StateLockedError",

@@ -56,6 +56,10 @@ class StateError(SupervisorError, word="state"):
     """The store of the supervisor cannot be used."""
 
 
+class SecretKeyError(StateError, word="state"):
+    """The key of secrets that are stored encrypted is missing, is another one, or cannot be read."""
+
+
 class NoSpaceError(StateError, word="no-space"):
     """A disk, or a folder in memory, is full."""
 

@@ -301,6 +301,15 @@ class FakeControl:
         self._called("diff_config", files)
         return "--- now\n+++ then\n+host\n" if files else ""
 
+    def rotate_secrets(self, wait: bool) -> Iterator[Progress]:
+        self._called("rotate_secrets", wait)
+        yield Progress("", "waiting", "key 01 is still needed for state.db.copy-1")
+        yield Progress("", "succeeded", "key 02 is in use", is_final=True)
+
+    def abandon_secrets(self) -> str:
+        self._called("abandon_secrets")
+        return "state.db.abandoned-1"
+
     # ------------------------------------------------------------ streams
 
     def logs(self, service: str, tail: int, follow: bool) -> Iterator[bytes]:

@@ -313,6 +313,13 @@ class FilledControl:
         self._given()
         return "--- now\n+++ then\n+host\n"
 
+    def rotate_secrets(self, wait: bool) -> Iterator[Progress]:
+        return self._operation()
+
+    def abandon_secrets(self) -> str:
+        self._given()
+        return "state.db.abandoned-1"
+
     def logs(self, service: str, tail: int, follow: bool) -> Iterator[bytes]:
         self._given()
         yield b"first\nsec"

@@ -32,6 +32,8 @@ ADDED: frozenset[str] = frozenset(
     {"tried again", "work ended", "overloaded", "overload over", "no fall-back"}
     | {"refusals not read", "share table replaced", "shares not applied"}
     | {"trust-changed", "trust changed", "root trusted"}
+    | {"secrets-warning", "secrets-good", "secrets-encrypted", "secrets-abandoned", "waiting"}
+    | {"secrets not readable or not encrypted", "secrets readable and encrypted again", "secrets encrypted anew"}
 )
 """Log lines and events that the former commit did not have."""
 

@@ -76,6 +76,7 @@ def test_status_json_keeps_its_promise(run: Run) -> None:
         "engine_version": "4.3.1",
         "ready": False,
         "message": "beta is absent",
+        "secrets": None,
     }
     assert shown["bundle"]["release"] == "2026.1"
     alpha, beta = shown["services"]

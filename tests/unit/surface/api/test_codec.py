@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import pytest
@@ -30,6 +30,7 @@ MESSAGES: dict[type, Any] = {
     status.PackageChange: pb.PackageChange,
     status.PlannedStep: pb.PlannedStep,
     status.Progress: pb.Progress,
+    status.SecretsStatus: pb.SecretsStatus,
     status.ServiceSbom: pb.ServiceSbom,
     status.ServiceStatus: pb.ServiceStatus,
     status.SupervisorStatus: pb.SupervisorStatus,
@@ -37,8 +38,10 @@ MESSAGES: dict[type, Any] = {
     status.TrustStatus: pb.TrustStatus,
     status.UndertakingStatus: pb.UndertakingStatus,
 }
+SECRETS = status.SecretsStatus("file", "/etc/a.key", True, "01ab", ("23cd",), "key 23cd is still needed", "gone")
 VALUES = (
-    *(STATUS, BARE_STATUS, CURRENT, OTHER, *RECORDS, *STEPS, *EVENTS, *LINES, TRUST),
+    *(STATUS, BARE_STATUS, replace(STATUS, secrets=SECRETS), SECRETS, CURRENT, OTHER),
+    *(*RECORDS, *STEPS, *EVENTS, *LINES, TRUST),
     *(*SBOMS, *CHANGES, *CONTAINED),
 )
 

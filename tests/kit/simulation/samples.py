@@ -179,6 +179,7 @@ CONFIGURATIONS: Mapping[str, RouterConfig] = {
     "elsewhere": RouterConfig(
         name="two", domain="lan", networks=(LAN,), public_addresses=(IPv4Interface("192.0.2.1/24"),)
     ),
+    "moved": RouterConfig(name="one", domain="lan", networks=(replace(LAN, interface="eth5"),)),
     "another": RouterConfig(name="three", domain="lan", networks=(LAN,)),
     "reload": RouterConfig(name="one", domain="other", networks=(LAN,)),
     "tunnels": RouterConfig(name="one", domain="lan", networks=(LAN,), dns=Dns(records=(OFFICE, DEPOT))),

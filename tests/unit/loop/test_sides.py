@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
 from supervisor.values.errors import NetworkError
 from supervisor.values.names import ServiceName
 from supervisor.values.router import RouterConfig
-from tests.kit.simulation.samples import CONFIGURATIONS, LAN
+from tests.kit.simulation.samples import CONFIGURATIONS
 from tests.kit.simulation.scenarios import rollback, swap
 from tests.kit.simulation.service import ISOLATED, TAKEOVER, SimulatedService, simulated_service
 
 PLAIN = CONFIGURATIONS["plain"]
-MOVED = replace(PLAIN, networks=(replace(LAN, interface="eth5"),))
+MOVED = CONFIGURATIONS["moved"]
 
 
 def called_at(subject: SimulatedService) -> list[tuple[str, ...] | None]:

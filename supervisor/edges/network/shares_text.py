@@ -51,7 +51,7 @@ REFUSED = tuple(_REFUSED_KEYS)
 _BASE = """
     chain arrive {
         type filter hook prerouting priority -149; policy accept;
-        tcp flags & (fin|syn|rst|ack) == syn ct state new jump begun
+        iifname != "lo" tcp flags & (fin|syn|rst|ack) == syn ct state new jump begun
     }
     chain begun {
         ip daddr . tcp dport vmap @front

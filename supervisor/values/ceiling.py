@@ -65,7 +65,7 @@ ROUTER = Allowance(
         "setuid",
     ),
     families=("netlink",),
-    ports=(53, 67),
+    ports=(53, 67, 500, 4500),
     receive_buffer_bytes=8 << 20,
     encapsulation=(4500,),
     associations=True,

@@ -13,7 +13,8 @@ from supervisor.edges.probes.socket_lines import send as send_lines
 from supervisor.edges.probes.socket_session import PromptSession
 from supervisor.values.errors import ProbeError
 from supervisor.values.manifest import ErrorCounter
-from supervisor.values.state import ProbeResult, ProbeTarget, Reading, ResolvedProbe
+from supervisor.values.state import ProbeResult, ProbeTarget, ResolvedProbe
+from supervisor.values.tally import Reading
 from supervisor.values.undertaking import Sighting
 
 

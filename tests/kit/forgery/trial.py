@@ -31,6 +31,7 @@ from typing import Any, cast
 from supervisor.edges.catalog.definition import definition_from_files
 from supervisor.edges.render import TemplateRenderer
 from supervisor.edges.store import SqliteStore
+from supervisor.edges.trust.store import TrustStore
 from supervisor.loop.releases.library import Library
 from supervisor.loop.world import Origin, World
 from supervisor.surface.assembly import TrustedMedia
@@ -40,7 +41,6 @@ from supervisor.values.router import RouterConfig
 from supervisor.values.settings import Settings
 from tests.kit.fakes.clock import VirtualClock
 from tests.kit.fakes.engine import FakeEngine
-from tests.kit.fakes.trust import FakeTrust
 from tests.kit.forgery.draft import Draft
 from tests.kit.forgery.mutations import Expected, Mutation
 
@@ -63,9 +63,13 @@ class ReadingEngine(FakeEngine):
         self.room = FREE
         self.blobs: set[str] = set()
         self.renames = False  # True: it gives images another id than the digest of their configuration
+        self.loads_left: int | None = None  # before its disk is gone; None: it never is
 
     def load(self, stream: Iterable[bytes]) -> ImageId:
         self._enter("load")
+        if self.loads_left == 0:
+            raise EngineError("cannot load an image: the disk has gone")
+        self.loads_left = self.loads_left and self.loads_left - 1
         with tempfile.TemporaryFile() as spool:
             for chunk in stream:
                 spool.write(chunk)
@@ -140,7 +144,7 @@ class Court:
         former, tempfile.tempdir = tempfile.tempdir, str(temporary)
         store, engine = SqliteStore(state), ReadingEngine()
         try:
-            world = world_of(engine, store)
+            world = world_of(engine, store, self._draft.folder / "trusted", state)
             library = Library(world, self._media)
             before = _traces(state, temporary)
             path = str(self._medium)
@@ -212,8 +216,8 @@ def _got(engine: ReadingEngine, store: SqliteStore) -> Got:
     return frozenset(engine.blobs), frozenset(definitions), tuple(releases)
 
 
-def world_of(engine: ReadingEngine, store: SqliteStore) -> World:
-    """Return the resources of a loop that only imports."""
+def world_of(engine: ReadingEngine, store: SqliteStore, trusted: Path, state: Path) -> World:
+    """Return the resources of a loop that only imports; `trusted` has the keys, `state` takes what is kept of trust."""
     nothing, clock = cast(Any, None), VirtualClock()  # no import touches the rest of the router
     return World(
         settings=Settings(),
@@ -221,7 +225,7 @@ def world_of(engine: ReadingEngine, store: SqliteStore) -> World:
         store=store,
         folders=nothing,
         renderer=TemplateRenderer(),
-        origin=Origin(definition_from_files, FakeTrust(clock.now)),
+        origin=Origin(definition_from_files, TrustStore(trusted, state, clock.now)),
         prober=nothing,
         clock=clock,
         kernel=nothing,

@@ -28,11 +28,10 @@ from supervisor.values.state import (
     PortFrontend,
     ProbeResult,
     ProbeTarget,
-    Reading,
     ResolvedProbe,
-    Tally,
     Usage,
 )
+from supervisor.values.tally import Reading, Tally
 from supervisor.values.traffic import Connection, Crowd
 from supervisor.values.undertaking import Sighting
 from tests.kit.fakes.clock import VirtualClock

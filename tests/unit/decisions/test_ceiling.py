@@ -76,9 +76,9 @@ def test_what_keeps_within_the_ceiling_is_not_named(manifest: ServiceManifest) -
             id="memory: one byte more",
         ),
         pytest.param(
-            replace(WEB, limits=replace(WEB.limits, pids=257)),
+            replace(WEB, limits=replace(WEB.limits, pids=641)),
             Ceiling(),
-            "limits.pids: asks for 257; this router allows at most 256 (setting ceiling.isolated.pids)",
+            "limits.pids: asks for 641; this router allows at most 640 (setting ceiling.isolated.pids)",
             id="pids",
         ),
         pytest.param(
@@ -123,7 +123,8 @@ def test_what_keeps_within_the_ceiling_is_not_named(manifest: ServiceManifest) -
                 NAMES, frontends=tuple(replace(NAMES.frontends[0], port=port) for port in ("53", "22", "item.port"))
             ),
             Ceiling(),
-            "frontends: asks for the ports 22, item.port; this router allows 53, 67 (setting ceiling.router.ports)",
+            "frontends: asks for the ports 22, item.port; "
+            "this router allows 53, 67, 500, 4500 (setting ceiling.router.ports)",
             id="ports that clients use, and those that nobody knows yet",
         ),
         pytest.param(

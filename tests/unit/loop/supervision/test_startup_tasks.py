@@ -14,8 +14,9 @@ from tests.kit.simulation.samples import SERVICES
 from tests.kit.simulation.service import simulated_service
 
 
-def threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name.startswith("chore-one")]
+def threads(name: str) -> list[threading.Thread]:
+    """Return the threads of a task. Those of another test's may end only now, so each has a name of its own."""
+    return [thread for thread in threading.enumerate() if thread.name == f"chore-{name}"]
 
 
 def test_what_is_to_be_done_is_repeated_by_one_thread_however_often_it_is_asked_for() -> None:
@@ -27,9 +28,9 @@ def test_what_is_to_be_done_is_repeated_by_one_thread_however_often_it_is_asked_
     startup_tasks = StartupTasks(closing)
     try:
         for _ in range(20):
-            startup_tasks.do("one", refuse)
-        assert len(threads()) == 1
-        startup_tasks.do("one", done.set)
+            startup_tasks.do("refused", refuse)
+        assert len(threads("refused")) == 1
+        startup_tasks.do("refused", done.set)
         assert done.is_set()
         assert startup_tasks.message == ""
     finally:
@@ -48,7 +49,9 @@ SURPRISE = KeyError("surprise")
         pytest.param([FULL, SURPRISE, FULL], "cannot write: no space left", id="in between"),
     ],
 )
-def test_a_task_is_repeated_after_any_error_until_it_is_done(errors: list[Exception], reason: str) -> None:
+def test_a_task_is_repeated_after_any_error_until_it_is_done(
+    errors: list[Exception], reason: str, request: pytest.FixtureRequest
+) -> None:
     closing, failed, mended = threading.Event(), threading.Event(), threading.Event()
     left = list(errors)
 
@@ -61,13 +64,14 @@ def test_a_task_is_repeated_after_any_error_until_it_is_done(errors: list[Except
 
     startup_tasks = StartupTasks(closing, replace(STARTUP_TASK, pause=0.01))
     try:
-        startup_tasks.do("one", act)
-        (repeating,) = threads()
+        name = request.node.name
+        startup_tasks.do(name, act)
+        (repeating,) = threads(name)
         assert failed.wait(5.0)
         assert startup_tasks.message == reason
         mended.set()
         repeating.join(5.0)
-        assert (startup_tasks.message, threads()) == ("", [])
+        assert (startup_tasks.message, threads(name)) == ("", [])
     finally:
         closing.set()
 

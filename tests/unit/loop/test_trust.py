@@ -260,6 +260,8 @@ def test_revoked_a_version_is_not_fallen_back_to(rooted: TrustingRouter, is_revo
     rooted.router.worker(SERVICE).run_until(lambda: rooted.machine.clock.elapsed > until, patience=1000)
     kinds = {record.kind for record in rooted.router.supervisor.supervision.history(SERVICE, 100)}
     assert ("fall-back" in kinds) is not is_revoked
+    told = [event.message for _, event in rooted.machine.store.events(0) if event.name == "no fall-back"]
+    assert [text.endswith("it was signed by alice, which is revoked") for text in told] == [True] * is_revoked
     assert rooted.runs == ("2.0" if is_revoked else "1.0")
 
 

@@ -39,11 +39,14 @@ def listener(port: int, address: str = "0.0.0.0") -> socket.socket:
     except OSError:
         found.close()
         raise
-    found.settimeout(0.2)
     return found
 
 
-def arrived(at: socket.socket) -> bytes | None:
+LONG = 3.0  # for what must arrive: seconds that a loaded machine may take
+
+
+def arrived(at: socket.socket, patience: float = 0.2) -> bytes | None:
+    at.settimeout(patience)
     try:
         return at.recv(65535)
     except TimeoutError:
@@ -98,8 +101,9 @@ def test_only_encapsulated_esp_is_rewritten(
     with closing(listener(PORT)) as daemon, closing(listener(HELD)) as holder, gap(NftTraffic()):
         with entered(firewalled.public):
             send(payload, (PUBLIC, PORT), no_checksum=no_checksum)
-        found = {PORT: arrived(daemon), HELD: arrived(holder)}
-    assert found == {PORT: None, HELD: None} | {goes_to: payload}
+        (right, other) = (daemon, holder) if goes_to == PORT else (holder, daemon)
+        assert arrived(right, LONG) == payload
+        assert arrived(other) is None
 
 
 def test_what_leaves_no_daemon_is_not_refused(firewalled: Router) -> None:
@@ -108,7 +112,7 @@ def test_what_leaves_no_daemon_is_not_refused(firewalled: Router) -> None:
     with closing(listener(HELD)) as holder, gap(traffic), entered(firewalled.public), listener(0) as peer:
         peer.connect((PUBLIC, PORT))
         peer.send(ESP)
-        assert arrived(holder) == ESP
+        assert arrived(holder, LONG) == ESP
         assert arrived(peer) is None
         with entered(firewalled.router):
             traffic.apply(TrafficTable())
@@ -136,9 +140,13 @@ def test_the_rest_is_as_before(net: Router) -> None:
                 send(ESP, (PUBLIC6, PORT))
                 socket.create_connection((PUBLIC, PORT), 2).close()
                 send(ESP, (PUBLIC, HELD))  # the holder's port is not for clients
-            assert {port: arrived(other) for port, other in others.items()} == {500: ESP, PORT: None, PORT + 1: ESP}
-            assert arrived(behind) == ESP, "what is passed on is not ours"
-            assert arrived(sixth) == ESP
+            assert {port: arrived(other, 0.2 if port == PORT else LONG) for port, other in others.items()} == {
+                500: ESP,
+                PORT: None,
+                PORT + 1: ESP,
+            }
+            assert arrived(behind, LONG) == ESP, "what is passed on is not ours"
+            assert arrived(sixth, LONG) == ESP
             assert arrived(holder) is None
     finally:
         for one in (behind, sixth, stream, holder, *others.values()):
@@ -161,12 +169,12 @@ def test_the_gap_survives_a_flush_and_ends_with_its_table(net: Router) -> None:
         assert traffic.restore() or traffic.verify()
         with entered(net.public):
             send(ESP, (PUBLIC, PORT))
-        assert arrived(holder) == ESP
+        assert arrived(holder, LONG) == ESP
         # The next supervisor has no socket, and begins with what it knows.
         NftTraffic().apply(TrafficTable())
         with entered(net.public):
             send(ESP, (PUBLIC, PORT))
-        assert (arrived(daemon), arrived(holder)) == (ESP, None)
+        assert (arrived(daemon, LONG), arrived(holder)) == (ESP, None)
 
 
 def test_a_holder_asks_the_kernel_to_decrypt(net: Router) -> None:

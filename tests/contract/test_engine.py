@@ -161,6 +161,15 @@ def test_an_image_outlives_one_with_the_same_layers_and_more_above_them(
     assert engine.start("one").pid
 
 
+def test_an_image_whose_layers_begin_another_one_is_removed_alone(engine: Engine, image: TinyImage) -> None:
+    longer = engine.load(build("longer", above="one").stream())
+    engine.remove_image(Digest(image.id))
+    assert engine.images() == (longer,)
+    assert b"".join(engine.save(longer))
+    engine.remove_image(longer)
+    assert engine.images() == ()
+
+
 def test_a_saved_image_is_the_same_again(engine: Engine, image: TinyImage) -> None:
     archive = b"".join(engine.save(Digest(image.id)))
     engine.remove_image(Digest(image.id))

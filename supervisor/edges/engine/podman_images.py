@@ -6,7 +6,8 @@ that image: it is not listed, and removed with it (Podman 4.3, `podman-image-rm`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from supervisor.edges.engine.client import RefusedError
 from supervisor.edges.engine.conventions import bare, image_id
@@ -35,9 +36,9 @@ class PodmanImages:
         names = answer.get("Names") or []
         if len(names) != 1:
             raise EngineError(f"cannot load an image: the archive holds {len(names)} images instead of one")
-        image = image_id(self._client.get(f"inspect image {names[0]}", f"/images/{names[0]}/json")["Id"])
-        self._name(image)
-        return image
+        loaded = self._client.get(f"inspect image {names[0]}", f"/images/{names[0]}/json")
+        self._name_if_nameless(loaded)
+        return image_id(loaded["Id"])
 
     def save(self, image: ImageId) -> Iterator[bytes]:
         if not self.exists(image):
@@ -63,8 +64,10 @@ class PodmanImages:
     def _name_all(self) -> None:
         """Give a name to what a former supervisor, or an operator, loaded without one."""
         for listed in self._client.get("list images", "/images/json", all="true") or ():
-            if not listed.get("RepoTags"):
-                self._name(image_id(listed["Id"]))
+            self._name_if_nameless(listed)
 
-    def _name(self, image: ImageId) -> None:
-        self._client.name_image(f"name image {image}", bare(image), _REPOSITORY, bare(image))
+    def _name_if_nameless(self, listed: Mapping[str, Any]) -> None:
+        """Give an image its one name: of an image with two Podman removes none by its id."""
+        if not listed.get("RepoTags"):
+            image = image_id(listed["Id"])
+            self._client.name_image(f"name image {image}", bare(image), _REPOSITORY, bare(image))

@@ -26,8 +26,8 @@ DOCKER_SUITE ?= test_swaps or outlive or own_namespace or takeover
 test test-docker test-reports test-faults: PACKAGES += docker.io
 test test-docker test-reports test-faults: PROGRAMS += dockerd
 
-.PHONY: help venv system system-vm images bundle run stop demo lint unit check test test-docker test-reports test-faults
-.PHONY: test-vm bench proto clean
+.PHONY: help venv system system-vm images bundle patch run stop demo lint unit check test test-docker test-reports test-faults
+.PHONY: test-mutations test-vm bench proto clean
 .DEFAULT_GOAL := help
 # Two of the targets may install packages, and apt runs once at a time.
 .NOTPARALLEL:
@@ -72,6 +72,20 @@ build/bundles/vr-services-%.iso: build/images/$$(call codename,$$*)/images.json 
 	@SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BIN)/vr-supervisor bundle build --images $(<D) --services services --release $* \
 		--key build/keys/lab.key --output $@
 
+# The release that a patch is a delta to, and the one it becomes: patches of one base add up.
+BASE ?= 12.0
+PATCHED = $(BASE).$(shell n=1; while test -e build/bundles/vr-services-$(BASE).$$n.iso; do n=$$((n + 1)); done; echo $$n)
+
+patch: venv ## sign a delta of PACKAGE, "path/to.deb ..." or name=version, to release BASE
+	@test -n "$(PACKAGE)" -a -n "$(call codename,$(BASE))" || { echo 'usage: make patch PACKAGE="path/to.deb" [BASE=12.0]' >&2; exit 2; }
+	@$(BIN)/python images/patch.py --release $(call codename,$(BASE)) --images build/images/$(call codename,$(BASE)) \
+		--cache build/images/.cache/$(call codename,$(BASE)) --output build/patched/$(BASE) $(PACKAGE)
+	@SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BIN)/vr-supervisor bundle build --images build/patched/$(BASE) --services services \
+		--release $(PATCHED) --base build/bundles/vr-services-$(BASE).iso --trusted-keys build/keys/trusted \
+		--key build/keys/lab.key --output build/bundles/vr-services-$(PATCHED).iso && \
+	$(BIN)/vr-supervisor bundle verify build/bundles/vr-services-$(PATCHED).iso --trusted-keys build/keys/trusted \
+		--base build/bundles/vr-services-$(BASE).iso
+
 run: bundle ## start the lab router with all five services, and show their status
 	@$(BIN)/python -m lab run --engine $(ENGINE)
 
@@ -104,6 +118,9 @@ test-reports: bundle ## replay the reports of docs/reports.md that need a router
 test-faults: bundle ## every fault of the fault campaign, under load (an hour or so)
 	@$(BIN)/python -m pytest -q --faults all --timeout 3600 tests/unit/loop tests/unit/decisions tests/faults
 	@$(BIN)/python -m pytest -q -m slow --timeout 600 tests/integration
+
+test-mutations: venv system ## 2,000 mutated bundles through verify and import (a quarter of an hour)
+	@$(BIN)/python -m tests.kit.forgery --count 2000
 
 system-vm: system ## install the emulator too (as root)
 	@for program in qemu-system-x86_64 /usr/lib/qemu/virtiofsd depmod busybox; do \

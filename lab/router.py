@@ -43,6 +43,11 @@ class Router:
         return ROOT / "build" / "lab" / self.lab.prefix
 
     @property
+    def key(self) -> Path:
+        """The file with the key of the router's secrets: it stays as long as the state does."""
+        return self.state.with_name(f"{self.lab.prefix}.key")
+
+    @property
     def socket(self) -> Path:
         return self.runtime / "api.sock"
 
@@ -90,6 +95,7 @@ class Router:
             "api_socket": str(self.socket),
             "engine": self.engine,
             **({"engine_socket": str(self.dockerd.socket)} if self.engine == "docker" else {}),
+            "secrets": {"path": str(self.key)},
             "trusted_keys": str(TRUSTED),
             "media": [str(bundle_path(OLDER))],
             "commands": str(intake),
@@ -113,6 +119,7 @@ class Router:
                 raise LabError(f"cannot tear the supervisor down: {done.stderr.strip()}")
         self.dockerd.stop()
         shutil.rmtree(self.state, ignore_errors=True)
+        self.key.unlink(missing_ok=True)
 
     # ------------------------------------------------------------ asking
 

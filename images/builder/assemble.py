@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from builder.apt import Archive, Package, architecture
 from builder.declaration import DeclarationError, Folder, ImageDeclaration, User
 from builder.layout import Layer, Layout
 from builder.pyc import compile_tree
+from builder.records import PackageRecord, read_record, record_files, recorded, sources_of
+from builder.sbom import sbom
 from builder.tree import MERGED, Entry, Kind, Tree, canonical, difference, from_folder, select, unpack, with_parents
 
 ROOT = User("root", 0, 0, "/root")
@@ -37,48 +39,94 @@ def build_release(
     packages = {image.name: archive.closure(image.packages, base.skip + image.skip) for image in (base, *services)}
     wanted = {package for closure in packages.values() for package in closure}
     archive.fetch(tuple(sorted(wanted, key=lambda package: package.name)))
-    unpacked: dict[Package, Tree] = {}
+    return write_release(release, base, services, Contents(packages, archive.deb), output=output, epoch=epoch)
 
-    def contents(closure: Iterable[Package]) -> Tree:
+
+class Contents:
+    """The packages that images are made of: `closures` has those of each image, `deb` the file of each."""
+
+    def __init__(self, closures: Mapping[str, tuple[Package, ...]], deb: Callable[[Package], Path]) -> None:
+        self.closures, self._deb = closures, deb
+        self._trees: dict[Package, Tree] = {}
+        self._records: dict[Package, PackageRecord] = {}
+
+    def tree(self, image: str) -> Tree:
+        """Return the files of all packages of an image."""
         merged: Tree = {}
-        for package in closure:
-            if package not in unpacked:
-                unpacked[package] = unpack(archive.deb(package))
-            merged.update(unpacked[package])
+        for tree in self._unpacked(image).values():
+            merged.update(tree)
         return merged
 
+    def records(self, image: str, chosen: Iterable[str]) -> tuple[PackageRecord, ...]:
+        """Return the records of the packages of an image that the chosen paths come from."""
+        trees = self._unpacked(image)
+        for package in sources_of(chosen, self.closures[image], trees):
+            if package not in self._records:
+                self._records[package] = read_record(package, self._deb(package), trees)
+        return tuple(self._records[package] for package in sources_of(chosen, self.closures[image], trees))
+
+    def recorded(self, tree: Tree) -> tuple[PackageRecord, ...]:
+        """Return the records of the packages that an image's tree says are in it."""
+        by_name = {record.name: record for record in self._records.values()}
+        return tuple(by_name[name] for name in recorded(tree))
+
+    def _unpacked(self, image: str) -> dict[str, Tree]:
+        for package in self.closures[image]:
+            if package not in self._trees:
+                self._trees[package] = unpack(self._deb(package))
+        return {package.name: self._trees[package] for package in self.closures[image]}
+
+
+def write_release(
+    release: str,
+    base: ImageDeclaration,
+    services: tuple[ImageDeclaration, ...],
+    contents: Contents,
+    *,
+    output: Path,
+    epoch: int,
+) -> dict[str, Any]:
+    """Write every image of `release`, made of `contents`, into `output`, which is replaced as a whole.
+
+    Returns the content of images.json. Raises as `build_release` does.
+    """
     work = output.with_name(output.name + ".new")
     shutil.rmtree(work, ignore_errors=True)
     layout = Layout(work / "oci", epoch)
-    base_tree = _base_tree(base, contents(packages[base.name]))
+    (work / "sboms").mkdir()
+    base_tree = _base_tree(base, contents)
     base_layer = layout.add_layer(base_tree)
     listing: dict[str, Any] = {}
     for image in services:
-        tree = _image_tree(base, image, base_tree, contents(packages[image.name]))
+        tree = _image_tree(base, image, base_tree, contents)
         layers = (base_layer, layout.add_layer(difference(tree, base_tree)))
-        version = _version(image, packages[image.name])
+        version = _version(image, contents.closures[image.name])
         reference = f"{image.name}:{re.sub(r'[^A-Za-z0-9_.-]', '-', version)}"  # a tag takes no other characters
         config, manifest = layout.add_image(reference, layers, architecture(), _run_options(base, image, version))
         listing[image.name] = _facts(config, manifest, version, layers)
+        document = sbom(image.name, version, config, release, contents.recorded(tree), epoch)
+        (work / "sboms" / f"{image.name}.json").write_bytes(document)
     layout.close()
     (work / "images.json").write_text(json.dumps(listing, indent=2, sort_keys=True) + "\n")
-    used = {name: {package.name: package.version for package in closure} for name, closure in packages.items()}
+    used = {name: {package.name: package.version for package in closure} for name, closure in contents.closures.items()}
     (work / "packages.json").write_text(json.dumps(used, indent=2, sort_keys=True) + "\n")
     shutil.rmtree(output, ignore_errors=True)
     work.rename(output)
     return listing
 
 
-def _base_tree(base: ImageDeclaration, contents: Tree) -> Tree:
-    tree = select(contents, base.keep, base.drop) | from_folder(base.files) | _accounts(base.users, base.groups)
-    tree |= _folders(base.folders, base.users) | _links(base.links)
+def _base_tree(base: ImageDeclaration, contents: Contents) -> Tree:
+    chosen = select(contents.tree(base.name), base.keep, base.drop)
+    tree = chosen | from_folder(base.files) | _accounts(base.users, base.groups)
+    tree |= _folders(base.folders, base.users) | _links(base.links) | record_files(contents.records(base.name, chosen))
     # Some releases ship these links in a package, some make them in a maintainer script; here they always are the same.
     tree = with_parents(tree | {"usr/bin": Entry(Kind.FOLDER), "usr/sbin": Entry(Kind.FOLDER)})
     return tree | {name: Entry(Kind.LINK, 0o777, target=f"usr/{name}") for name in MERGED if f"usr/{name}" in tree}
 
 
-def _image_tree(base: ImageDeclaration, image: ImageDeclaration, base_tree: Tree, contents: Tree) -> Tree:
-    tree = base_tree | select(contents, image.keep, base.drop + image.drop) | from_folder(image.files)
+def _image_tree(base: ImageDeclaration, image: ImageDeclaration, base_tree: Tree, contents: Contents) -> Tree:
+    chosen = select(contents.tree(image.name), image.keep, base.drop + image.drop)
+    tree = base_tree | chosen | from_folder(image.files) | record_files(contents.records(image.name, chosen))
     tree |= _accounts(base.users + image.users, base.groups + image.groups) | _folders(image.folders, image.users)
     tree = with_parents(tree | _links(image.links))
     return compile_tree(tree) if image.compile_python else tree

@@ -5,15 +5,21 @@ from __future__ import annotations
 import re
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lab.clients.base import Outcome, Probe
 from lab.topology import VIP
 
+PAUSE = Path(__file__).parent / "pause.lua"
+
 
 @dataclass(frozen=True, slots=True)
 class Wrk:
-    """wrk: as many requests as it can, over kept connections or over a new one for each request."""
+    """wrk: as many requests as it can over kept connections, or a hundred a second by each client over new ones.
+
+    Without that pause it would be over the share that one source has of new connections (`fair` in the manifests).
+    """
 
     url: str = f"http://{VIP}/"
     seconds: float = 10.0
@@ -44,7 +50,7 @@ class Wrk:
             f"{round(self.seconds)}s",
             "--latency",
         ]
-        words += [] if self.keep_alive else ["-H", "Connection: close"]
+        words += [] if self.keep_alive else ["-H", "Connection: close", "-s", str(PAUSE)]
         return [*words, self.url]
 
     def stdin(self) -> str | None:

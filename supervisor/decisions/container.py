@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from supervisor.decisions.instance_record import dump_instance
+from supervisor.decisions.seccomp import profile
 from supervisor.values.manifest import Check, ServiceManifest
 from supervisor.values.state import ContainerSpec, Instance, Mount, Tmpfs
 
@@ -18,9 +19,18 @@ CONFIG_MOUNT = "/config"
 
 
 def container_spec(
-    instance: Instance, manifest: ServiceManifest, *, config: str, runtime: dict[str, str], state: dict[str, str]
+    instance: Instance,
+    manifest: ServiceManifest,
+    *,
+    config: str,
+    runtime: dict[str, str],
+    state: dict[str, str],
+    most_cpu: float | None = None,
 ) -> ContainerSpec:
-    """Return the container of `instance`; `config`, `runtime` and `state` are paths on the router."""
+    """Return the container of `instance`; `config`, `runtime` and `state` are paths on the router.
+
+    `most_cpu` are the processors of a service that states no number; None: all of them.
+    """
     mounts = [Mount(config, CONFIG_MOUNT, read_only=True)]
     mounts += [Mount(runtime[folder.name], folder.mount, read_only=False) for folder in manifest.runtime]
     mounts += [Mount(state[volume.name], volume.mount, read_only=False) for volume in manifest.state]
@@ -39,6 +49,9 @@ def container_spec(
         memory_bytes=manifest.limits.memory_bytes,
         pids=manifest.limits.pids,
         nofile=manifest.limits.nofile,
+        cpu=manifest.limits.cpu or most_cpu,
+        cpu_weight=manifest.limits.cpu_weight,
+        seccomp=profile(manifest.seccomp) if manifest.seccomp else None,
         capabilities=manifest.capabilities,
         devices=manifest.devices,
         environment=manifest.environment,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from supervisor.values.listing import listed
 from supervisor.values.manifest import Watch
 from supervisor.values.state import ProbeResult
 
@@ -65,7 +66,12 @@ def merge(results: Sequence[ProbeResult], *, is_asked: bool) -> ProbeResult | No
         return None if is_asked else NOTHING_ASKED
     failed = [result for result in results if not result.is_good]
     shown = failed or list(results)
-    return ProbeResult(not failed, "; ".join(result.message for result in shown), sum(r.seconds for r in results))
+    return ProbeResult(
+        not failed,
+        listed(result.message for result in shown),
+        sum(result.seconds for result in results),
+        is_silent=bool(failed) and all(result.is_silent for result in failed),
+    )
 
 
 def advance(health: Health, watch: Watch, result: ProbeResult | None, now: float) -> Health:

@@ -11,9 +11,19 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
-from supervisor.values.manifest import Protocol
+from supervisor.decisions.traffic import sides_of
+from supervisor.values.manifest import Fair, Protocol
 from supervisor.values.names import Digest, ServiceName
-from supervisor.values.state import NO_MAC, AddressFrontend, Endpoint, Instance, Link, PortFrontend, ResolvedFrontend
+from supervisor.values.state import (
+    NO_MAC,
+    AddressFrontend,
+    Endpoint,
+    Instance,
+    Link,
+    PortFrontend,
+    ResolvedFrontend,
+    Share,
+)
 
 
 def dump_instance(instance: Instance) -> str:
@@ -35,6 +45,7 @@ def dump_instance(instance: Instance) -> str:
             "former": instance.former,
             "former_address": instance.former_address and str(instance.former_address),
             "frontends": [_dump_frontend(frontend) for frontend in instance.frontends],
+            "sides": {name: sides for name, sides in sides_of(instance).items() if sides is not None},
         }
     )
 
@@ -51,7 +62,7 @@ def load_instance(text: str) -> Instance:
         definition=Digest(_text(fields["definition"])),
         link=_load_link(fields["link"]),
         ports=tuple((_text(name), int(port)) for name, port in fields["ports"]),
-        frontends=tuple(_load_frontend(frontend) for frontend in fields["frontends"]),
+        frontends=tuple(_load_frontend(frontend, fields.get("sides", {})) for frontend in fields["frontends"]),
         masquerades=bool(fields.get("masquerades", True)),  # not recorded once, when every service could
         mac=_text(fields.get("mac", NO_MAC)),  # nor were this and those below
         sync_port=_number(fields.get("sync_port")),
@@ -80,8 +91,18 @@ def _load_link(fields: Any) -> Link | None:
 
 
 def _dump_frontend(frontend: ResolvedFrontend) -> list[Any]:
-    """Return a frontend as a list. One that is shut has one item more, its last; older records have only open ones."""
-    return [*_dump_open(frontend), *([] if frontend.is_open else ["shut"])]
+    """Return a frontend as a list.
+
+    With a share it has an item more, and so it has when it is shut: its last. Older records have neither.
+    """
+    share = frontend.share
+    of_share = [["share", share.entry, share.fair.open, share.fair.rate, share.fair.guests_only]] if share else []
+    return [*_dump_open(frontend), *of_share, *([] if frontend.is_open else ["shut"])]
+
+
+def _load_share(fields: list[Any]) -> Share:
+    _, entry, most, rate, guests_only = fields
+    return Share(int(entry), Fair(int(most), int(rate), bool(guests_only)))
 
 
 def _dump_open(frontend: ResolvedFrontend) -> list[Any]:
@@ -91,11 +112,17 @@ def _dump_open(frontend: ResolvedFrontend) -> list[Any]:
     return ["port", frontend.name, frontend.protocol, frontend.port, frontend.inside_port, list(frontend.interfaces)]
 
 
-def _load_frontend(fields: list[Any]) -> ResolvedFrontend:
+def _load_frontend(fields: list[Any], sides: dict[str, list[str]]) -> ResolvedFrontend:
     if fields[-1] == "shut":
-        return replace(_load_frontend(fields[:-1]), is_open=False)
+        return replace(_load_frontend(fields[:-1], sides), is_open=False)
+    if isinstance(fields[-1], list) and fields[-1][:1] == ["share"]:
+        return replace(_load_frontend(fields[:-1], sides), share=_load_share(fields[-1]))
+    callable_at = tuple(map(_text, sides[fields[1]])) if fields[1] in sides else None
     if fields[0] == "address":
         _, name, address, protocol, port, inside = fields
-        return AddressFrontend(name, Endpoint(IPv4Address(address), Protocol(protocol), port), inside)
+        outside = Endpoint(IPv4Address(address), Protocol(protocol), port)
+        return AddressFrontend(name, outside, inside, sides=callable_at)
     _, name, protocol, port, inside, interfaces = fields
-    return PortFrontend(name, Protocol(protocol), port, inside, tuple(interfaces))
+    if port == inside and interfaces:  # recorded when they said nothing
+        return PortFrontend(name, Protocol(protocol), port, inside, ())
+    return PortFrontend(name, Protocol(protocol), port, inside, tuple(interfaces), sides=callable_at)

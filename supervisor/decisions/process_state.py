@@ -137,19 +137,23 @@ class Condition(StrEnum):
     DOWN = "down"
     MISSED = "missed"
     HUNG = "hung"  # it runs, and does not answer
+    OVERLOADED = "overloaded"  # its clients fill it
     UNREADY = "unready"  # it answers, and is not fit to be given traffic
     BLIND = "blind"  # its probes cannot be asked
     UNKNOWN = "unknown"  # its probes were not asked yet
     READY = "ready"
 
 
-def condition(process: Process, readiness: Health, liveness: Health, *, is_blind: bool) -> Condition:
+def condition(
+    process: Process, readiness: Health, liveness: Health, *, is_blind: bool, is_full: bool = False
+) -> Condition:
     """Return the worst of what holds. An end that is only suspected does not count."""
     holds = {
         Condition.GONE: process.state is State.GONE,
         Condition.DOWN: process.state is State.DOWN,
         Condition.MISSED: process.state is State.MISSED,
         Condition.HUNG: is_hung(process, liveness),
+        Condition.OVERLOADED: is_full,
         Condition.UNREADY: readiness.is_known and not readiness.is_good,
         Condition.BLIND: is_blind,
         Condition.UNKNOWN: not readiness.is_known,

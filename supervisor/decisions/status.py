@@ -41,6 +41,7 @@ class ActiveSnapshot:
     message: str  # why it is down, or could not be started
     blind: str  # why its probes cannot be asked; empty: they can
     usage: Usage | None
+    overload: str = ""  # what fills it; empty: it is not full
 
     @property
     def is_unready(self) -> bool:
@@ -106,7 +107,8 @@ def _message(snapshot: ServiceSnapshot) -> str:
     if active is None:
         return snapshot.message
     unready = active.readiness.message if active.is_unready else ""
-    return snapshot.message or active.message or active.blind or unready
+    full = "" if active.is_down else active.overload
+    return snapshot.message or active.message or full or active.blind or unready
 
 
 def _state(snapshot: ServiceSnapshot, *, is_desired: bool) -> ServiceState:
@@ -115,13 +117,16 @@ def _state(snapshot: ServiceSnapshot, *, is_desired: bool) -> ServiceState:
         if snapshot.is_handing_over or (is_desired and not snapshot.message):
             return ServiceState.STARTING
         return ServiceState.FAILED if is_desired else ServiceState.ABSENT
-    if active.is_down or active.is_unready:
-        return ServiceState.FAILED
-    if active.blind:
-        return ServiceState.DEGRADED
-    if not active.readiness.is_known:
-        return ServiceState.STARTING
-    return ServiceState.DEGRADED if snapshot.is_degraded else ServiceState.RUNNING
+    holds = (  # the first of them counts
+        (active.is_down, ServiceState.FAILED),
+        (bool(active.overload), ServiceState.OVERLOADED),
+        (active.is_unready, ServiceState.FAILED),
+        (bool(active.blind), ServiceState.DEGRADED),
+        (not active.readiness.is_known, ServiceState.STARTING),
+        (snapshot.is_degraded, ServiceState.DEGRADED),
+        (True, ServiceState.RUNNING),
+    )
+    return next(state for is_so, state in holds if is_so)
 
 
 def _undertakings(snapshot: ServiceSnapshot, epoch: float) -> tuple[UndertakingStatus, ...]:
@@ -142,8 +147,11 @@ def undertaking_status(key: UndertakingKey, course: Course, epoch: float, *, is_
     return UndertakingStatus(key[1], key[0], state, since, course.calls, course.associations, course.message)
 
 
-def release_status(release: Release, current: str | None) -> ReleaseStatus:
-    """Return the status of an imported release; `current` is the name of the one that services follow."""
+def release_status(release: Release, current: str | None, doubt: str = "") -> ReleaseStatus:
+    """Return the status of an imported release; `current` is the name of the one that services follow.
+
+    `doubt`: why nothing of it is started anew.
+    """
     return ReleaseStatus(
         release=release.name,
         created=release.created,
@@ -153,4 +161,6 @@ def release_status(release: Release, current: str | None) -> ReleaseStatus:
         services=tuple(
             ReleasedServiceStatus(name, version.version, version.image) for name, version in release.services
         ),
+        signed_by=tuple(key.name for key in release.signing.keys) if release.signing else (),
+        doubt=doubt,
     )

@@ -8,10 +8,30 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from itertools import combinations, permutations
 
+from supervisor.values.listing import listed
 from supervisor.values.manifest import Protocol
-from supervisor.values.names import ServiceName
-from supervisor.values.state import AddressFrontend, Endpoint, Instance, PortFrontend, ResolvedFrontend, SocketAddress
-from supervisor.values.traffic import AddressSwitch, Connection, HeldPort, PortSwitch, SyncPath, TrafficTable
+from supervisor.values.names import Digest, ServiceName
+from supervisor.values.state import (
+    AddressFrontend,
+    Endpoint,
+    Instance,
+    PortFrontend,
+    ResolvedFrontend,
+    Sides,
+    SocketAddress,
+)
+from supervisor.values.traffic import (
+    AddressSwitch,
+    Connection,
+    GuardedPort,
+    HeldPort,
+    PortSwitch,
+    SyncPath,
+    TrafficTable,
+)
+
+SidesOf = Mapping[tuple[ServiceName, Digest], Mapping[str, Sides]]
+"""The newest sides of frontends, by name, of each service and definition: the definition is what says them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +57,25 @@ def traffic_table(
     held: Iterable[HeldPort] = (),
     pinned: Iterable[Connection] = (),
     shut: Mapping[ServiceName, Set[str]] | None = None,
+    sides: SidesOf | None = None,
 ) -> TrafficTable:
     """Return the table in which new flows go to `active`, and in which everything `alive` may still answer.
 
-    `shut` are names of frontends, by service, that nothing is led to for now. Active instances count as alive. Equal
-    switches are listed once and the order is fixed, so that equal situations give equal tables.
+    `shut` are names of frontends, by service, that nothing is led to for now; `sides` those that are newer than the
+    instances'. Active instances count as alive. Equal switches are listed once and the order is fixed, so that equal
+    situations give equal tables.
     """
-    serving = tuple(active)
-    answering = (*serving, *alive)
-    led_to = tuple(_without(instance, (shut or {}).get(instance.service, frozenset())) for instance in serving)
+    newest, closed = sides or {}, shut or {}
+    serving = tuple(_with_newest(item, newest) for item in active)
+    answering = (*serving, *(_with_newest(item, newest) for item in alive))
+    led_to = tuple(_without(instance, closed.get(instance.service, frozenset())) for instance in serving)
     return TrafficTable(
         active_addresses=_addresses(led_to),
-        alive_addresses=_addresses(answering),
+        alive_addresses=tuple(dict.fromkeys(replace(switch, sides=None) for switch in _addresses(answering))),
         active_ports=_ports(led_to),
         alive_ports=_ports(answering),
         outgoing=tuple(sorted({item.link.interface for item in answering if item.link and item.masquerades})),
+        guarded_ports=_guarded((*serving, *_unserved(serving, answering)), closed),
         held_ports=tuple(sorted(set(held), key=lambda item: (item.port, item.inside))),
         pinned=tuple(pinned),
         synced=_synced(answering),
@@ -160,9 +184,63 @@ def with_shut(instance: Instance, names: Set[str]) -> Instance:
     return replace(instance, frontends=frontends)
 
 
+def sides_of(instance: Instance) -> dict[str, Sides]:
+    """Return the sides of the instance's frontends, by name."""
+    return {frontend.name: frontend.sides for frontend in instance.frontends}
+
+
+def with_sides(instance: Instance, sides: Mapping[str, Sides]) -> Instance:
+    """Return the instance with these sides, which are by the names of frontends; others stay."""
+    if not sides:
+        return instance
+    frontends = (replace(frontend, sides=sides.get(frontend.name, frontend.sides)) for frontend in instance.frontends)
+    return replace(instance, frontends=tuple(frontends))
+
+
+def _unserved(active: tuple[Instance, ...], alive: Iterable[Instance]) -> Iterator[Instance]:
+    """Yield the instances of services of which none is active."""
+    served = {instance.service for instance in active}
+    yield from (instance for instance in alive if instance.service not in served)
+
+
+def newer_sides(known: SidesOf, instance: Instance, alive: Iterable[Instance]) -> SidesOf:
+    """Return the newest sides once `instance` has said its own; those of nobody that is `alive` are forgotten."""
+    said_by = (instance.service, instance.definition)
+    definitions = {one.definition for one in alive}
+    names = {frontend.name for one in alive for frontend in one.frontends}
+    others = {key: value for key, value in known.items() if key[0] != instance.service or key[1] in definitions}
+    still = {name: value for name, value in others.get(said_by, {}).items() if name in names}
+    return {**others, said_by: {**still, **sides_of(instance)}}
+
+
+def is_other_side(before: SidesOf, after: SidesOf, alive: Iterable[Instance]) -> bool:
+    """True if an instance of `alive` is to be called at other interfaces than before."""
+    return any(sides_of(_with_newest(one, before)) != sides_of(_with_newest(one, after)) for one in alive)
+
+
+def _with_newest(instance: Instance, newest: SidesOf) -> Instance:
+    return with_sides(instance, newest.get((instance.service, instance.definition), {}))
+
+
+def _guarded(instances: Iterable[Instance], shut: Mapping[ServiceName, Set[str]]) -> tuple[GuardedPort, ...]:
+    """Return the ports that daemons keep through all generations; those of an instance that says no sides are open."""
+    guarded: dict[tuple[Protocol, int], set[str]] = {}
+    for instance in instances:
+        for frontend in _port_frontends((instance,)):
+            if frontend.port == frontend.inside_port and frontend.sides is not None:
+                interfaces = guarded.setdefault((frontend.protocol, frontend.port), set())
+                if frontend.name not in shut.get(instance.service, ()):
+                    interfaces.update(frontend.sides)
+    return tuple(GuardedPort(*port, tuple(sorted(interfaces))) for port, interfaces in sorted(guarded.items()))
+
+
 def _addresses(instances: Iterable[Instance]) -> tuple[AddressSwitch, ...]:
     switches = {
-        AddressSwitch(frontend.outside, Endpoint(instance.address, frontend.outside.protocol, frontend.inside_port))
+        AddressSwitch(
+            frontend.outside,
+            Endpoint(instance.address, frontend.outside.protocol, frontend.inside_port),
+            None if frontend.sides is None else tuple(sorted(set(frontend.sides))),
+        )
         for instance in instances
         if instance.address is not None
         for frontend in instance.frontends
@@ -195,7 +273,10 @@ def _common_claim(first: ResolvedFrontend, second: ResolvedFrontend, *, is_same_
             if is_same_instance and inside == (second.inside_port, second.outside.protocol):
                 return f"inside port {first.inside_port}/{first.outside.protocol}"
         case PortFrontend(), PortFrontend():
-            shared = sorted(set(first.interfaces) & set(second.interfaces))
-            if shared and (first.protocol, first.port) == (second.protocol, second.port):
-                return f"port {first.port}/{first.protocol} on {', '.join(shared)}"
+            if (first.protocol, first.port) != (second.protocol, second.port):
+                return None
+            if first.port == first.inside_port and second.port == second.inside_port:
+                return f"port {first.port}/{first.protocol}"  # two daemons cannot both listen there
+            if shared := sorted(set(first.interfaces) & set(second.interfaces)):
+                return f"port {first.port}/{first.protocol} on {listed(shared, ', ')}"
     return None

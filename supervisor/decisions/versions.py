@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from supervisor.values.errors import RequestError, UnknownVersionError
+from supervisor.values.listing import listed
 
 
 def match_version(service: str, wanted: str, known: Sequence[str]) -> str:
@@ -18,7 +19,7 @@ def match_version(service: str, wanted: str, known: Sequence[str]) -> str:
         return wanted
     candidates = [version for version in known if re.match(re.escape(wanted) + r"(?![0-9A-Za-z])", version)]
     if len(candidates) > 1:
-        matching = ", ".join(sorted(candidates))
+        matching = listed(sorted(candidates), ", ")
         raise RequestError(f"cannot tell which version of {service} {wanted!r} is: {matching} match")
     if not candidates:
         raise UnknownVersionError(service, wanted, sorted(known))

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from supervisor.values.state import Reading, Tally
+from supervisor.values.tally import Reading, Tally
 
 Key = tuple[str, str]  # the part (or server), the client
 

@@ -43,6 +43,7 @@ class ListOf:
     item: Shape
     minimum: int = 0
     is_set: bool = False
+    maximum: int | None = None
 
     def read(self, value: object, at: str, faults: list[Fault]) -> Any:
         if not isinstance(value, list):
@@ -50,6 +51,9 @@ class ListOf:
             return FAULTY
         if len(value) < self.minimum:
             faults.append(Fault(at, f"must have at least {_count(self.minimum, 'item', 'items')}"))
+        if self.maximum is not None and len(value) > self.maximum:
+            faults.append(Fault(at, f"must have at most {_count(self.maximum, 'item', 'items')}"))
+            return FAULTY
         if self.is_set:
             repeated = [item for index, item in enumerate(value) if item in value[:index]]
             twice = {item if isinstance(item, str) else shown(item) for item in repeated}
@@ -63,6 +67,8 @@ class ListOf:
 
     def schema(self) -> Schema:
         more: Schema = {"minItems": self.minimum} if self.minimum else {}
+        if self.maximum is not None:
+            more["maxItems"] = self.maximum
         return {"type": "array", "items": self.item.schema()} | more | ({"uniqueItems": True} if self.is_set else {})
 
 
@@ -99,6 +105,7 @@ class MapOf:
     value: Shape
     make: Callable[[Any, Any], Any] = _pair
     minimum: int = 0
+    maximum: int | None = None
 
     def read(self, value: object, at: str, faults: list[Fault]) -> Any:
         if not isinstance(value, Mapping):
@@ -106,6 +113,9 @@ class MapOf:
             return FAULTY
         if len(value) < self.minimum:
             faults.append(Fault(at, f"must have at least {_count(self.minimum, 'entry', 'entries')}"))
+        if self.maximum is not None and len(value) > self.maximum:
+            faults.append(Fault(at, f"must have at most {_count(self.maximum, 'entry', 'entries')}"))
+            return FAULTY
         items = []
         for key, item in value.items():
             if len(faults) > MOST_FAULTS:
@@ -120,6 +130,8 @@ class MapOf:
         key = self.key.schema()
         names = {"propertyNames": {"pattern": key["pattern"]}} if "pattern" in key else {}
         more: Schema = {"minProperties": self.minimum} if self.minimum else {}
+        if self.maximum is not None:
+            more["maxProperties"] = self.maximum
         return {"type": "object"} | names | {"additionalProperties": self.value.schema()} | more
 
 

@@ -199,7 +199,7 @@ class Quantity:
     def schema(self) -> Schema:
         bound = "minimum" if self.may_be_zero else "exclusiveMinimum"
         number = {"type": "integer" if self.is_whole else "number", bound: 0, "maximum": self.maximum}
-        nonzero = "" if self.may_be_zero else r"(?![0.]*[a-zA-Z])"
+        nonzero = "" if self.may_be_zero else r"(?![0.]*[a-zA-Z/%])"
         return {"anyOf": [number, {"type": "string", "pattern": rf"^{nonzero}{self._pattern}$(?!\n)"}]}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from supervisor.values.errors import Fault
+from supervisor.values.listing import listed
 
 Schema = dict[str, Any]
 """A JSON Schema, draft 2020-12."""
@@ -28,7 +29,7 @@ class DocumentError(Exception):
     """A document cannot be used; `faults` has every reason, with its path."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        super().__init__("; ".join(map(str, faults)))
+        super().__init__(listed(faults))
         self.faults = tuple(faults)
         self.is_cut = len(faults) > MOST_FAULTS  # reading ended there: the rest of the document may have more
 

@@ -19,10 +19,13 @@ MAX_DEPTH = 32
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same loader in C, where the library was built with it
 
 
-def read_json(content: bytes) -> object:
-    """Return the document as dictionaries, lists and scalars. Raises DocumentError: the text is not JSON."""
+def read_json(content: bytes, *, refuses_twins: bool = False) -> object:
+    """Return the document as dictionaries, lists and scalars.
+
+    Raises DocumentError: the text is not JSON, or with `refuses_twins` a mapping has a key twice.
+    """
     try:
-        document: object = json.loads(content)
+        document: object = json.loads(content, object_pairs_hook=_without_twins if refuses_twins else None)
     except (ValueError, RecursionError) as error:
         raise _refused(f"is not JSON ({error})") from error
     return document
@@ -61,6 +64,14 @@ def read_yaml(content: bytes, *, is_lenient: bool = False) -> object:
         raise _refused(f"is not YAML: {_explain(error)}") from error
     except ValueError as error:  # a scalar like 2001-99-99
         raise _refused(f"is not usable YAML: {error}") from error
+
+
+def _without_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _refused(f"has the key {next(name for name in names if names.count(name) > 1)!r:.80} twice")
+    return result
 
 
 def _refused(problem: str) -> DocumentError:

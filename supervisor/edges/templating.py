@@ -28,6 +28,9 @@ ITEM_NAMES = NAMES | {"item", "index"}
 
 _TOKEN = re.compile(r"[^\s\x00-\x1f\x7f\x80-\x9f\u2028\u2029\"'`\\]+")
 _LINE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\x80-\x9f\u2028\u2029]*")
+COMPONENT = re.compile(r"(?!\.)[A-Za-z0-9._@:+-]{1,255}")
+"""A part of the path of a rendered file."""
+
 _FILE_NAME = re.compile(r"(?!\.)[A-Za-z0-9._@:+-]{1,200}")
 
 

@@ -7,9 +7,19 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from supervisor.decisions.traffic import conflicts, pinned_of, shut_of, traffic_table
+from supervisor.decisions.traffic import (
+    SidesOf,
+    conflicts,
+    is_other_side,
+    newer_sides,
+    pinned_of,
+    shut_of,
+    traffic_table,
+)
+from supervisor.loop.fairness import Fairness
 from supervisor.ports.network import Connections, Traffic
 from supervisor.values.errors import NetworkError, RequestError
+from supervisor.values.listing import listed
 from supervisor.values.names import ServiceName
 from supervisor.values.release import InstanceState
 from supervisor.values.state import Instance
@@ -54,8 +64,8 @@ class Switchboard:
     Methods may be called from any thread, and equal calls repeated.
     """
 
-    def __init__(self, traffic: Traffic, connections: Connections) -> None:
-        self._traffic, self._connections = traffic, connections
+    def __init__(self, traffic: Traffic, connections: Connections, fairness: Fairness) -> None:
+        self._traffic, self._connections, self.fairness = traffic, connections, fairness
         self._lock = threading.Lock()
         self._serving: dict[ServiceName, Serving] = {}
         self._pinned: Mapping[ServiceName, tuple[Connection, ...]] = {}
@@ -63,6 +73,7 @@ class Switchboard:
             ServiceName, frozenset[Instance]
         ] = {}  # their connections could not be listed the last time
         self._shut: Mapping[ServiceName, frozenset[str]] = {}
+        self._sides: SidesOf = {}  # newer than those of the instances that are handed in
         self._held: Mapping[int, int] = {}  # port -> the one of a socket of this process: a later process has none
 
     def restore(self, serving: Mapping[ServiceName, Serving]) -> None:
@@ -118,20 +129,24 @@ class Switchboard:
                 raise
             self._serving = wanted
 
-    def shut(self, service: ServiceName, names: frozenset[str]) -> bool:
-        """Lead nothing to these frontends of a service, whichever instance serves, and to all its others again.
+    def admit(self, instance: Instance) -> bool:
+        """Let clients call as the instance's frontends say. False: that is so already.
 
-        False: that is so already. Raises NetworkError: when the kernel refused; nothing has changed then.
+        Those that are shut are so for the service, whichever instance serves, and all its others are open; the sides
+        are for each instance of the same definition.
+        Raises NetworkError: when the kernel refused; nothing has changed then.
         """
+        service, names = instance.service, shut_of(instance)
         with self._lock:
-            before = self._shut
-            if before.get(service, frozenset()) == names:
+            before = self._shut, self._sides
+            alive = self._serving.get(service, _NOBODY).alive
+            self._shut, self._sides = {**self._shut, service: names}, newer_sides(self._sides, instance, alive)
+            if before[0].get(service, frozenset()) == names and not is_other_side(before[1], self._sides, alive):
                 return False
-            self._shut = {**before, service: names}
             try:
                 self._apply(self._serving)
             except NetworkError:
-                self._shut = before
+                self._shut, self._sides = before
                 raise
             return True
 
@@ -202,7 +217,8 @@ class Switchboard:
         alive = tuple(instance for serving in wanted.values() for instance in serving.alive)
         held = (HeldPort(port, inside) for port, inside in self._held.items())
         pinned = (connection for connections in self._pinned.values() for connection in connections)
-        self._traffic.apply(traffic_table(actives, alive, held, pinned, self._shut))
+        self._traffic.apply(traffic_table(actives, alive, held, pinned, self._shut, self._sides))
+        self.fairness.lead(actives)
 
     def _list_open(self, service: ServiceName, instances: Iterable[Instance]) -> tuple[Connection, ...]:
         """Return the open connections of instances. Best effort: those that cannot be listed are missing."""
@@ -222,4 +238,4 @@ class Switchboard:
     def _refuse_conflicts(wanted: Mapping[ServiceName, Serving]) -> None:
         conflicting = conflicts(tuple(serving.active for serving in wanted.values() if serving.active))
         if conflicting:
-            raise RequestError("cannot serve: " + "; ".join(str(conflict) for conflict in conflicting))
+            raise RequestError("cannot serve: " + listed(conflicting))

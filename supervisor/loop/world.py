@@ -14,11 +14,13 @@ from supervisor.loop.recollection import Recollection
 from supervisor.loop.switchboard import Switchboard
 from supervisor.ports.engine import Engine
 from supervisor.ports.files import Folders, Renderer
-from supervisor.ports.network import Associations, Connections, Encapsulation, Links, ReceiveBuffers
+from supervisor.ports.network import Associations, Connections, Encapsulation, Links, ReceiveBuffers, Shares
 from supervisor.ports.probes import Prober
 from supervisor.ports.store import Store
 from supervisor.ports.system import Clock, ExitWatch
+from supervisor.ports.trust import Trust
 from supervisor.values.manifest import ServiceDefinition
+from supervisor.values.names import ServiceName
 from supervisor.values.settings import Settings
 
 ReadDefinition = Callable[[str, Mapping[str, bytes]], ServiceDefinition]
@@ -26,6 +28,11 @@ ReadDefinition = Callable[[str, Mapping[str, bytes]], ServiceDefinition]
 
 Raises ManifestError: with every fault of the manifest.
 """
+
+
+def no_floor(_: ServiceName) -> str | None:
+    """Return the release before which nothing of a service may run: here there is none."""
+    return None
 
 
 def on_a_thread(work: Callable[[], None]) -> None:
@@ -43,6 +50,7 @@ class Kernel:
     buffers: ReceiveBuffers
     gap_sockets: Encapsulation
     associations: Associations
+    shares: Shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +65,19 @@ class SharedMemory:
 
 @dataclass(frozen=True, slots=True)
 class Seams:
-    """Places where a test puts something of its own; the daemon always has the defaults."""
+    """Places where something else may be put: by a test, and `floor` by what has releases declare one."""
 
     fault_points: FaultPoints = NO_FAULTS
     spawn: Callable[[Callable[[], None]], None] = on_a_thread
+    floor: Callable[[ServiceName], str | None] = no_floor
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where definitions come from: how they are read, and which releases may bring them."""
+
+    read_definition: ReadDefinition
+    trust: Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +89,7 @@ class World:
     store: Store
     folders: Folders
     renderer: Renderer
-    read_definition: ReadDefinition
+    origin: Origin
     prober: Prober
     clock: Clock
     kernel: Kernel

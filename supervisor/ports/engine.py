@@ -58,6 +58,12 @@ class EngineService(Protocol):
 class Images(Protocol):
     """Images in the engine's storage, by their id (the digest of their configuration)."""
 
+    def require_room(self, size: int) -> None:
+        """Return if images that take `size` bytes while they are loaded leave enough of the disk free.
+
+        Raises EngineError: when they do not; the message has the figures.
+        """
+
     def load(self, stream: Iterable[bytes]) -> ImageId:
         """Load the one image of a docker-archive; return its id. An image that is there already is loaded again.
 

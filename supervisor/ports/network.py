@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from supervisor.values.association import Association
+from supervisor.values.shares import Refusals, ShareTable
 from supervisor.values.state import Endpoint, Instance, Link
-from supervisor.values.traffic import Connection, TrafficTable
+from supervisor.values.traffic import Connection, Crowd, TrafficTable
 
 
 class Links(Protocol):
@@ -52,6 +53,22 @@ class Traffic(Protocol):
         """Remove the table; nothing happens when it is gone already."""
 
 
+class Shares(Protocol):
+    """The nftables table that refuses new TCP connections of a source beyond its share. A change is one transaction."""
+
+    def apply(self, table: ShareTable) -> None:
+        """Make the kernel's table equal to `table`; what is as before stays, with all that it has counted.
+
+        A table that a former supervisor left is adopted when it has this supervisor's structure.
+        """
+
+    def refusals(self) -> Refusals:
+        """Return what was refused since the table was made; empty: there is no table."""
+
+    def remove(self) -> None:
+        """Remove the table; nothing happens when it is gone already."""
+
+
 class Connections(Protocol):
     """TCP connections of clients, as connection tracking and the sockets of an instance list them."""
 
@@ -66,6 +83,9 @@ class Connections(Protocol):
 
         The socket tables of its namespace list them, or the router's own for a service in the router's namespace.
         """
+
+    def crowd(self, instance: Instance) -> Crowd:
+        """Return those of `open` that the daemon has accepted, and how many wait for it in the kernel."""
 
     def delete(self, endpoints: Sequence[Endpoint]) -> None:
         """Remove every tracked flow (UDP too) whose reply comes from one of `endpoints`; none is no error."""

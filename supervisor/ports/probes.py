@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from supervisor.values.manifest import ErrorCounter
-from supervisor.values.state import ProbeResult, ProbeTarget, Reading, ResolvedProbe
+from supervisor.values.state import ProbeResult, ProbeTarget, ResolvedProbe
+from supervisor.values.tally import Reading
 from supervisor.values.undertaking import Sighting
 
 

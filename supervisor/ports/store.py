@@ -7,15 +7,15 @@ may be called from any thread. Unless a method says otherwise an equal call may 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from supervisor.values.handover import Handover, Step
-from supervisor.values.names import Digest, ServiceName
+from supervisor.values.names import Digest, ImageId, ServiceName
 from supervisor.values.release import InstanceState, Release, Version
 from supervisor.values.state import Instance
-from supervisor.values.status import EventRecord, HandoverRecord
+from supervisor.values.status import EventRecord, HandoverRecord, SecretsStatus
 
 
 class StoreFile(Protocol):
@@ -110,6 +110,12 @@ class DesiredVersions(Protocol):
     def set_previous(self, service: ServiceName, version: Version | None) -> None:
         """Record the version that a rollback returns to; None: forget it."""
 
+    def confirmed(self, service: ServiceName) -> Version | None:
+        """Return the version that an operator has found good last; None: there is none."""
+
+    def set_confirmed(self, service: ServiceName, version: Version) -> None:
+        """Record the version that an operator has found good, over an earlier one."""
+
     def pinned(self, service: ServiceName) -> bool:
         """Return True if new releases must not change the service; False for an unknown service."""
 
@@ -148,11 +154,32 @@ class Releases(Protocol):
         """Record that the medium at `path` was imported when it had this fingerprint."""
 
 
+class Sboms(Protocol):
+    """Bills of materials of images."""
+
+    def save_sbom(self, image: ImageId, document: bytes) -> None:
+        """Record the bill of materials of an image, in the place of an earlier one."""
+
+    def sbom(self, image: ImageId) -> bytes | None:
+        """Return the bill of materials of an image; None: none was recorded, or it was lost."""
+
+    def remove_sboms(self, kept: Collection[ImageId]) -> None:
+        """Remove those of all images but the kept ones."""
+
+
 class Configuration(Protocol):
-    """The router's configuration in the form of the intake (JSON, with secrets), and the commands it came from."""
+    """The router's configuration in the form of the intake (JSON, with secrets), and the commands it came from.
+
+    It is stored encrypted. Every method but `has_configuration` raises SecretKeyError while the key is missing: what
+    cannot be read is neither taken for nothing nor replaced.
+    """
 
     def configuration(self) -> str | None:
         """Return the configuration as it was saved last; None: none was, or it was lost."""
+
+    @property
+    def has_configuration(self) -> bool:
+        """True if a configuration is stored, though it may not be readable now."""
 
     def save_configuration(self, configuration: str, commands: Iterable[str]) -> None:
         """Record the configuration and the identities of the commands merged into it, as one change.
@@ -179,6 +206,33 @@ class Configuration(Protocol):
 
     def await_configuration(self, lost: float | None) -> None:
         """Record when the configuration was lost, in seconds since the epoch; None: it has come back."""
+
+
+class Secrets(Protocol):
+    """The encryption of what is secret in the store, its copies, and the files that were laid aside."""
+
+    def secrets(self) -> SecretsStatus:
+        """Return how secrets are stored now; no place of keys is asked."""
+
+    def renew_secrets(self) -> bool:
+        """Do the next step towards having everything encrypted with the key in use; True: there is more to do now.
+
+        A first key is made where there is none and nothing is encrypted yet. What fails is in `secrets`, and raises
+        nothing: call again later.
+        """
+
+    def rotate_key(self) -> str:
+        """Put a new key in use and return its id; `renew_secrets` does the rest, and forgets the former key at its end.
+
+        Raises SecretKeyError: the place of the keys cannot be written, or a key is missing; the former one stays.
+        """
+
+    def abandon_secrets(self, now: float) -> str:
+        """Lay aside what cannot be decrypted, and go on without; return the name of the file that has it.
+
+        If the configuration is among it, it is awaited from `now` on, in seconds since the epoch.
+        Raises SecretKeyError: everything can be decrypted, or there is no key for what is to come.
+        """
 
 
 class Counts(Protocol):
@@ -213,5 +267,7 @@ class Audit(Protocol):
         """Return events with an id greater than `after` (0: all), each with its id, oldest first."""
 
 
-class Store(StoreFile, Generations, Journal, DesiredVersions, Releases, Configuration, Counts, Audit, Protocol):
+class Store(
+    StoreFile, Generations, Journal, DesiredVersions, Releases, Sboms, Configuration, Secrets, Counts, Audit, Protocol
+):
     """The whole store. Take the protocol of one subject where that is enough."""

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from supervisor.surface.last_net import unforeseen
 from supervisor.values.errors import StateError, SupervisorError
 
 log = logging.getLogger(__name__)
@@ -98,6 +99,8 @@ class _Handler(socketserver.StreamRequestHandler):
             return self.server.consoles.console(self.server.service, line)
         except SupervisorError as error:
             return f"{error}\n"
+        except Exception as error:
+            return f"{unforeseen(error, 'cannot answer')}\n"
 
 
 class _Server(socketserver.ThreadingUnixStreamServer):

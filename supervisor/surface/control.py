@@ -22,12 +22,16 @@ from typing import Protocol
 
 from supervisor.values.handover import NO_WAIVER, Waiver
 from supervisor.values.status import (
+    ContainedPackage,
     EventRecord,
     HandoverRecord,
+    PackageChange,
     PlannedStep,
     Progress,
     ReleaseStatus,
+    ServiceSbom,
     SupervisorStatus,
+    TrustStatus,
 )
 
 
@@ -86,14 +90,39 @@ class ReleaseOperations(Protocol):
     def releases(self) -> tuple[ReleaseStatus, ...]:
         """Return the imported releases; empty before the first."""
 
-    def verify_bundle(self, path: str) -> Iterator[Progress]:
-        """Check the signature and every digest of a bundle, and import nothing."""
+    def verify_bundle(self, path: str, allow_downgrade: bool = False) -> Iterator[Progress]:
+        """Judge a bundle as an import does, and import nothing."""
 
-    def import_bundle(self, path: str, allow_downgrade: bool) -> Iterator[Progress]:
-        """Verify a bundle and load its images into the engine. A release that is there already is not loaded again."""
+    def import_bundle(self, path: str, allow_downgrade: bool, accept_clock: bool = False) -> Iterator[Progress]:
+        """Verify a bundle and load its images into the engine. A release that is there already is not loaded again.
+
+        `accept_clock`: the release is right, though this router's clock says that it is not made yet.
+        """
+
+    def sboms(self, release: str) -> Iterator[ServiceSbom]:
+        """Yield the bills of materials of a release: one that was imported, or with a slash, the path of a bundle."""
+
+    def diff_releases(self, former: str, later: str) -> tuple[PackageChange, ...]:
+        """Return the packages that differ between two releases, each named as for `sboms`."""
+
+    def find_package(self, package: str) -> tuple[ContainedPackage, ...]:
+        """Return where a package, binary or source, with `*` and `?` as wildcards, is in what is alive."""
 
     def prune_releases(self) -> tuple[str, ...]:
         """Forget the releases that nothing runs or may roll back to; return their names."""
+
+
+class TrustOperations(Protocol):
+    """The root, keys and revocations that decide which releases are accepted."""
+
+    def trust(self) -> TrustStatus:
+        """Return what is trusted now."""
+
+    def rotate_trust(self, path: str) -> TrustStatus:
+        """Follow a root document, or those of a folder; `path` is the supervisor's."""
+
+    def revoke_key(self, key: str, reason: str) -> TrustStatus:
+        """Revoke a key, by its name or the beginning of its identifier. One that is revoked already stays so."""
 
 
 class RouterConfiguration(Protocol):
@@ -115,7 +144,25 @@ class RouterConfiguration(Protocol):
         """Return what applying these files would change, as unified text; empty: nothing."""
 
 
-class Calls(Observation, ServiceOperations, ReleaseOperations, RouterConfiguration, Protocol):
+class SecretOperations(Protocol):
+    """The key that secrets in the state folder are encrypted with."""
+
+    def rotate_secrets(self, wait: bool) -> Iterator[Progress]:
+        """Make a new key and encrypt everything with it; with `wait` until the former one is not needed any more."""
+
+    def abandon_secrets(self) -> str:
+        """Lay aside what cannot be decrypted, go on without, and return the name of the file that has it."""
+
+
+class Calls(
+    Observation,
+    ServiceOperations,
+    ReleaseOperations,
+    TrustOperations,
+    RouterConfiguration,
+    SecretOperations,
+    Protocol,
+):
     """Everything that the API offers."""
 
 
@@ -130,6 +177,9 @@ class HandoverCounters(Protocol):
 
     def counted(self) -> Iterable[tuple[str, str, str, int]]:
         """Yield (service, row, column, count) of what services count and publish, over all generations."""
+
+    def refusals(self) -> Iterable[tuple[str, int, int]]:
+        """Yield (service, connections refused since the start, sources over their share now), of those with any."""
 
 
 class Control(Calls, HandoverCounters, Protocol):
@@ -170,7 +220,15 @@ METHODS = (
     Method("verify_bundle", "VerifyBundle", Right.OPERATE),  # reads any path of the router
     Method("import_bundle", "ImportBundle", Right.OPERATE),
     Method("prune_releases", "PruneBundles", Right.OPERATE),
+    Method("sboms", "ReadSboms", Right.OPERATE),  # opens any path of the router
+    Method("diff_releases", "DiffBundles", Right.OPERATE),
+    Method("find_package", "FindPackage", Right.VIEW),
+    Method("trust", "GetTrust", Right.VIEW),
+    Method("rotate_trust", "RotateTrust", Right.OPERATE),
+    Method("revoke_key", "RevokeKey", Right.OPERATE),
     Method("show_config", "GetConfig", Right.VIEW),
     Method("apply_config", "ApplyConfig", Right.OPERATE),
     Method("diff_config", "DiffConfig", Right.VIEW),
+    Method("rotate_secrets", "RotateSecrets", Right.OPERATE),
+    Method("abandon_secrets", "AbandonSecrets", Right.OPERATE),
 )

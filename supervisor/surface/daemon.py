@@ -20,6 +20,7 @@ from supervisor.surface.api.server import ApiServer
 from supervisor.surface.assembly import assemble
 from supervisor.surface.console import ConsoleServer
 from supervisor.surface.heap import share_one_arena
+from supervisor.surface.last_net import crashed, unforeseen
 from supervisor.surface.log_format import configure_logging
 from supervisor.surface.metrics import MetricsServer
 from supervisor.surface.notify import Notifier
@@ -46,7 +47,9 @@ class Program(click.Group):
     apart: ClassVar = {
         "bundle": "supervisor.surface.bundle_commands",
         "manifest": "supervisor.surface.manifest_commands",
+        "trust": "supervisor.surface.trust_commands",
         "migrate-engine": "supervisor.surface.engine_commands",
+        "secrets": "supervisor.surface.secrets_commands",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -121,6 +124,7 @@ def serve(
         if stop_services:
             parts.guard.remove()
             parts.traffic.remove()
+            parts.shares.remove()
     finally:
         parts.close()
 
@@ -153,4 +157,9 @@ def main() -> None:
         cli()
     except SupervisorError as error:
         click.echo(f"error: {' '.join(str(error).split())}", err=True)
+        sys.exit(1)
+    except Exception as error:
+        is_logging = logging.getLogger().hasHandlers()  # the daemon is; a tool beside it has the system log only
+        line = unforeseen(error, "cannot go on") if is_logging else crashed("vr-supervisor", error)
+        click.echo(f"error: {line}", err=True)
         sys.exit(1)

@@ -23,7 +23,7 @@ from supervisor.values.undertaking import UndertakingState
 log = logging.getLogger(__name__)
 
 PREFIX = "vr_supervisor_"
-_SERVING = {ServiceState.RUNNING, ServiceState.DEGRADED}
+_SERVING = {ServiceState.RUNNING, ServiceState.DEGRADED, ServiceState.OVERLOADED}
 _NAMED = 200  # undertakings of each service that have series of their own; all of them are counted
 _CONNECTIONS = 16  # at once; a scraper needs one
 _PATIENCE = 5.0  # seconds a client may be silent
@@ -77,6 +77,7 @@ def _service_families(services: tuple[ServiceStatus, ...]) -> Iterator[Metric]:
 
     yield gauge("up", "1 if the service serves.", lambda s: s.state in _SERVING)
     yield gauge("ready", "1 if the service may be given traffic.", lambda s: s.is_ready)
+    yield gauge("overloaded", "1 while its clients fill the service.", lambda s: s.state is ServiceState.OVERLOADED)
     yield gauge("pinned", "1 if upgrades leave the service alone.", lambda s: s.is_pinned)
     yield gauge("generation", "Number of the active generation.", lambda s: s.generation)
     yield gauge("start_time_seconds", "When the active generation started, since the epoch.", lambda s: s.since)
@@ -148,6 +149,22 @@ def _handover_families(control: Control, known: Collection[str]) -> Iterator[Met
     for service, name, column, count in control.counted():
         counted.add_metric((service, name, column), count)
     yield from (totals, phases, counted)
+    yield from _refusal_families(control)
+
+
+def _refusal_families(control: Control) -> Iterator[Metric]:
+    """Yield what sources over their share were refused; there are no such series before the first one was."""
+    labels = ("service",)
+    refused = CounterMetricFamily(
+        PREFIX + "service_refused_connections", "Connections of sources that were over their share.", labels=labels
+    )
+    sources = GaugeMetricFamily(
+        PREFIX + "service_sources_over_share", "Sources whose connections are refused.", labels=labels
+    )
+    for service, count, over in control.refusals():
+        refused.add_metric((service,), count)
+        sources.add_metric((service,), over)
+    yield from (family for family in (refused, sources) if family.samples)
 
 
 def unreadiness(status: SupervisorStatus) -> tuple[str, ...]:

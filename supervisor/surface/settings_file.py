@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -19,8 +21,9 @@ from supervisor.documents import (
     read_as,
     read_yaml,
 )
+from supervisor.surface.ceiling_settings import CEILING
 from supervisor.values.errors import Fault, SettingsError
-from supervisor.values.settings import Settings
+from supervisor.values.settings import DEFAULT_CREDENTIAL, KeySettings, KeySource, Settings
 
 
 def _absolute(text: str) -> Path:
@@ -32,6 +35,13 @@ def _absolute(text: str) -> Path:
 _PATH = Parsed(_absolute, "must be an absolute path")
 _SECONDS = Amount("seconds")
 
+
+def _keys(*more: Field) -> Record:
+    """Return the shape of a place of keys, with these fields besides."""
+    name = Text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "must be letters, digits, dots, dashes and underscores")
+    return Record(KeySettings, (Field("key", Choice.of(KeySource)), Field("path", _PATH), Field("name", name), *more))
+
+
 SETTINGS = Record(
     Settings,
     (
@@ -39,7 +49,14 @@ SETTINGS = Record(
         Field("runtime_dir", _PATH),
         Field("engine", Choice(("auto", "podman", "docker"))),
         Field("engine_socket", _PATH),
+        Field("secrets", _keys(Field("former", _keys()))),
         Field("trusted_keys", _PATH),
+        Field("trust_warning_days", Number(0, 3650)),
+        Field("trust_grace_days", Number(0, 3650)),
+        Field(
+            "minimum_release",
+            Text(r"[A-Za-z0-9.+~:_-]*[0-9][A-Za-z0-9.+~:_-]*", "must be a release, with a number in its name", 128),
+        ),
         Field("media", ListOf(_PATH)),
         Field("media_folder", _PATH),
         Field("commands", _PATH),
@@ -56,13 +73,14 @@ SETTINGS = Record(
         Field("userspace_data_plane", Boolean()),
         Field("soak", _SECONDS),
         Field("drain", _SECONDS),
+        Field("ceiling", CEILING),
     ),
 )
 """The keys of the file, one for each field of Settings. docs/settings.md says what they mean."""
 
 
 def read_settings(path: Path) -> Settings:
-    """Return the settings in `path`; the defaults when the file is empty.
+    """Return the settings in `path`; the defaults when the file is empty. Keys of secrets are beside it by default.
 
     Raises SettingsError: the file cannot be read, or has faults; all of them are listed.
     """
@@ -73,4 +91,30 @@ def read_settings(path: Path) -> Settings:
         raise SettingsError(str(path), [Fault("", error.strerror or str(error))]) from error
     except DocumentError as error:
         raise SettingsError(str(path), error.faults) from error
-    return settings
+    if faults := list(_faults_of_keys(settings)):
+        raise SettingsError(str(path), faults)
+    return replace(settings, secrets=_beside(settings.secrets, path.absolute()))
+
+
+def _faults_of_keys(settings: Settings) -> Iterator[Fault]:
+    """Yield what is wrong between the keys of `secrets`."""
+    places = (("secrets", settings.secrets), ("secrets.former", settings.secrets.former))
+    for at, place in places:
+        if place is None:
+            continue
+        has_path = place.key in (KeySource.FILE, KeySource.TPM)
+        if place.path and not has_path:
+            yield Fault(f"{at}.path", f"has no meaning where the key is {place.key}")
+        if place.name != DEFAULT_CREDENTIAL and place.key is not KeySource.CREDENTIAL:
+            yield Fault(f"{at}.name", f"has no meaning where the key is {place.key}")
+        if place.path and place.path.is_relative_to(settings.state_dir):
+            yield Fault(f"{at}.path", f"must not be in {settings.state_dir}: whoever gets that would have the key too")
+    if settings.secrets.former and settings.secrets.former.key is KeySource.NONE:
+        yield Fault("secrets.former.key", "must be a place that has keys")
+
+
+def _beside(place: KeySettings, path: Path) -> KeySettings:
+    """Return the place with a path: that of the settings file with another suffix, unless one was given."""
+    suffix = {KeySource.FILE: ".key", KeySource.TPM: ".tpm"}.get(place.key)
+    former = _beside(place.former, path) if place.former else None
+    return replace(place, path=place.path or (path.with_suffix(suffix) if suffix else None), former=former)

@@ -10,6 +10,7 @@ from supervisor.edges.folders import DiskFolders
 from supervisor.edges.network.admission import Admission
 from supervisor.edges.network.guard import NftGuard
 from supervisor.edges.network.links import IpLinks
+from supervisor.edges.network.shares import NftShares
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.edges.store import StateLock
 from supervisor.ports.engine import Engine
@@ -31,12 +32,15 @@ def tear_down(settings: Settings, *, images: bool = False) -> None:
         traffic = NftTraffic()
         NftGuard(traffic, admission=Admission()).remove()
         traffic.remove()
+        NftShares().remove()
         left = list(empty_engines(settings, images=images))
         links = IpLinks(settings.namespaces)
         for namespace in links.present():
             links.remove_namespace(namespace)
         if not left:  # an engine of our own still lives in the runtime folder otherwise
-            DiskFolders(settings.state_dir, settings.runtime_dir).release_tmpfs()
+            folders = DiskFolders(settings.state_dir, settings.runtime_dir)
+            folders.release_tmpfs()
+            folders.release_inert_volumes()
             shutil.rmtree(settings.runtime_dir, ignore_errors=True)
     finally:
         lock.release()

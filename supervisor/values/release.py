@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from supervisor.values.names import Digest, ImageId, ServiceName
+from supervisor.values.trust import Signing
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Release:
     source: str  # the medium that it was imported from
     imported: float  # seconds since the epoch
     services: tuple[tuple[ServiceName, Version], ...]
+    signing: Signing | None = None  # None: an earlier supervisor imported it, and kept nothing of who signed it
 
     def version_of(self, service: ServiceName) -> Version | None:
         """Return the version of a service in this release; None if the release lacks it."""

@@ -42,6 +42,23 @@ class GuestNetwork:
         return (self.address.ip,)
 
 
+class AddressUse(StrEnum):
+    """The side that an address of the router is for."""
+
+    GUEST = "guest"
+    PUBLIC = "public"
+    OTHER = "other"  # the management server's, for one
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAddress:
+    """An address of the router, and the interface that has it."""
+
+    address: IPv4Interface
+    interface: str
+    use: AddressUse
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """A guest's reservation: one network card of one machine."""
@@ -149,6 +166,7 @@ class RouterConfig:
     domain: str = ""
     networks: tuple[GuestNetwork, ...] = ()
     public_addresses: tuple[IPv4Interface, ...] = ()
+    addresses: tuple[OwnAddress, ...] = ()  # all that are known, with their interfaces
     hosts: tuple[Host, ...] = ()
     dns: Dns = Dns()
     load_balancing: LoadBalancing = NO_BALANCING
@@ -166,3 +184,39 @@ class RouterConfig:
     def own_addresses(self) -> frozenset[IPv4Address]:
         """The router's own addresses in every network, the public ones included."""
         return frozenset((*self.service_addresses, *(address.ip for address in self.public_addresses)))
+
+    @property
+    def guest_sides(self) -> tuple[str, ...]:
+        """The interfaces that guests are behind."""
+        described = (network.interface for network in self.networks)
+        return tuple(dict.fromkeys((*described, *self._interfaces(AddressUse.GUEST))))
+
+    @property
+    def tunnel_sides(self) -> tuple[str, ...] | None:
+        """The interfaces at which other gateways call: the public ones, and those of the tunnels' own addresses.
+
+        None: it is not known which interface has such an address.
+        """
+        local = [self._interface_of(tunnel.local_address) for tunnel in self.vpn.site_to_site]
+        sides = dict.fromkeys((*self._interfaces(AddressUse.PUBLIC), *(name for name in local if name)))
+        return None if None in local or not sides else tuple(sides)
+
+    def sides(self, address: IPv4Address) -> tuple[str, ...] | None:
+        """Return the interfaces at which `address` is to be called; None: it is not known which interface has it.
+
+        An address is called by what is behind its own interface, a public one by all guests too: what they send to it
+        never leaves the router. One tier's address is not for another tier.
+        """
+        own = self._interface_of(address)
+        if own is None:
+            return None
+        is_public = any(item.address.ip == address and item.use is AddressUse.PUBLIC for item in self.addresses)
+        return tuple(dict.fromkeys((own, *self.guest_sides))) if is_public else (own,)
+
+    def _interface_of(self, address: IPv4Address) -> str | None:
+        called = ((network.interface, at) for network in self.networks for at in network.service_addresses)
+        known = (*called, *((item.interface, item.address.ip) for item in self.addresses))
+        return next((interface for interface, at in known if at == address), None)
+
+    def _interfaces(self, use: AddressUse) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(item.interface for item in self.addresses if item.use is use))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 
-from supervisor.values.manifest import Protocol
+from supervisor.values.manifest import Fair, Protocol
 from supervisor.values.names import Digest, ImageId, ServiceName
 from supervisor.values.router import GuestNetwork, Host
 
@@ -36,8 +36,10 @@ class Tmpfs:
 class ContainerSpec:
     """Everything about a container that is to be made; engines must carry out every field or refuse.
 
-    Always: read-only root, all capabilities dropped but `capabilities`, no new privileges, default seccomp, no health
-    check and no restart policy of the engine's own (restarting is the supervisor's work), logs kept in bounded files.
+    Always: read-only root, all capabilities dropped but `capabilities`, no new privileges, seccomp, a control group
+    namespace of its own, first to be ended when the router's memory is full, folders from which nothing is executed,
+    no health check and no restart policy of the engine's own (restarting is the supervisor's work), logs kept in
+    bounded files.
     """
 
     name: str
@@ -50,6 +52,9 @@ class ContainerSpec:
     memory_bytes: int
     pids: int
     nofile: int
+    cpu: float | None = None  # processors; None: as many as there are
+    cpu_weight: int = 100
+    seccomp: str | None = None  # profile, in JSON as both engines read it; None: the engine's own
     capabilities: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
@@ -128,6 +133,18 @@ class Endpoint:
         return f"{self.address or '*'}:{self.port}/{self.protocol}"
 
 
+Sides = tuple[str, ...] | None
+"""The interfaces at which clients may call a frontend; None: at any. They change while an instance goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The limits of one entry of a manifest's frontends: all frontends that come of it have one share together."""
+
+    entry: int  # its position among them
+    fair: Fair
+
+
 @dataclass(frozen=True, slots=True)
 class AddressFrontend:
     """A frontend of an isolated service: an outside endpoint and the port inside the namespace."""
@@ -137,11 +154,16 @@ class AddressFrontend:
     inside_port: int
     item: object = field(default=None, compare=False)  # what `each` gave, for templates; not kept
     is_open: bool = field(default=True, compare=False)  # False: nothing is led there for now
+    sides: Sides = field(default=None, compare=False)
+    share: Share | None = None  # None: a source may have all of it
 
 
 @dataclass(frozen=True, slots=True)
 class PortFrontend:
-    """A frontend of a router-mode service: a port on some interfaces, and the generation's own port."""
+    """A frontend of a router-mode service: a port on some interfaces, and the generation's own port.
+
+    Where both ports are the same nothing is rewritten: there are no `interfaces`, and `sides` says who may call it.
+    """
 
     name: str
     protocol: Protocol
@@ -150,6 +172,8 @@ class PortFrontend:
     interfaces: tuple[str, ...]
     item: object = field(default=None, compare=False)
     is_open: bool = field(default=True, compare=False)
+    sides: Sides = field(default=None, compare=False)
+    share: Share | None = None
 
 
 ResolvedFrontend = AddressFrontend | PortFrontend
@@ -255,24 +279,4 @@ class ProbeResult:
     message: str
     seconds: float
     is_telling: bool = True  # False: it could not be asked, so nothing was learnt of the daemon
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """The share of a daemon's work that has failed since it began, as it counts itself or the kernel counts it."""
-
-    name: str  # of a part that is counted apart, or of a server that was asked; empty: all of it
-    failed: int
-    total: int
-    source: str = ""  # the client that the work was for; empty: clients are not told apart
-    answered: int | None = None  # None: not counted, so what did not fail was answered
-    declined: int = 0  # servers: they answered that they will not or cannot tell; that depends on what was asked
-    kinds: tuple[tuple[str, int], ...] = ()  # the failures by what they are called
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """The tallies of one counter at one moment."""
-
-    parts: tuple[Tally, ...]
-    servers: tuple[Tally, ...] = ()  # that the daemon asks itself
+    is_silent: bool = False  # no answer came, although something listens there: the daemon hangs, or is full

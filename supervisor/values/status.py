@@ -20,6 +20,7 @@ class ServiceState(StrEnum):
     RUNNING = "running"
     DEGRADED = "degraded"  # serving, but not on the desired generation or configuration
     FAILED = "failed"  # not serving
+    OVERLOADED = "overloaded"  # its clients fill it: it serves those that got in, and others wait
     STOPPED = "stopped"  # reserved: it is in the API and a series of the metrics, and no service is in it
 
 
@@ -102,6 +103,86 @@ class ReleaseStatus:
     is_verified: bool
     services: tuple[ReleasedServiceStatus, ...]
     is_current: bool  # the release that the services were last told to follow
+    signed_by: tuple[str, ...] = ()  # names of keys; empty: an earlier supervisor imported it
+    doubt: str = ""  # why nothing of it is started anew; empty: it may be
+
+
+@dataclass(frozen=True, slots=True)
+class TrustKeyStatus:
+    """A key that the root names, or that is revoked."""
+
+    id: str
+    name: str
+    roles: tuple[str, ...]  # root, release
+    is_revoked: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrustStatus:
+    """What the router trusts. Root 0 is no document but the folder of plain keys."""
+
+    root: int
+    root_threshold: int
+    release_threshold: int
+    expires: Moment | None  # None: never
+    minimum_release: str  # no release before it is started; empty: any
+    keys: tuple[TrustKeyStatus, ...]
+    message: str  # what an operator should do something about; empty: nothing
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSbom:
+    """The bill of materials of a service's image, as it came in the bundle (CycloneDX, JSON); empty: it has none."""
+
+    service: str
+    version: str
+    image: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackageChange:
+    """A Debian package whose version differs between two releases, in the images of `services`.
+
+    `former` or `later` is None where it is missing. The CVE ids are those that the changelog of one version names and
+    that of the other does not.
+    """
+
+    package: str
+    former: str | None
+    later: str | None
+    services: tuple[str, ...]
+    fixed: tuple[str, ...]
+    reopened: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ContainedPackage:
+    """A Debian package in the image of a generation that is alive.
+
+    `package` and `package_version` are None where the image's bundle has no bill of materials: nothing is known then.
+    """
+
+    service: str
+    version: str
+    generation: int
+    state: str  # of the generation: candidate, active, former
+    package: str | None
+    package_version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SecretsStatus:
+    """The way that passwords, keys and user data are stored. `key` and `former` are ids, which tell nothing of keys."""
+
+    source: str  # file, credential, tpm, none
+    place: str  # of the keys
+    is_encrypted: bool  # all that is stored, copies included
+    key: str = ""  # what is stored is encrypted with it; empty: there is none
+    former: tuple[str, ...] = ()  # that something may still be encrypted with
+    pending: str = ""  # what is still to be encrypted anew; empty: nothing
+    message: str = ""  # what is wrong; empty: nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +198,7 @@ class SupervisorStatus:
     message: str
     bundle: ReleaseStatus | None  # the release that the services were last told to follow
     services: tuple[ServiceStatus, ...]
+    secrets: SecretsStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from supervisor.values.manifest import Protocol
-from supervisor.values.state import Endpoint, SocketAddress
+from supervisor.values.state import Endpoint, Sides, SocketAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,7 @@ class AddressSwitch:
 
     outside: Endpoint
     inside: Endpoint
+    sides: Sides = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,15 @@ class PortSwitch:
     protocol: Protocol
     port: int
     inside: int
+    interfaces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedPort:
+    """A port of the router at which a daemon listens by itself, and the only interfaces at which clients may call."""
+
+    protocol: Protocol
+    port: int
     interfaces: tuple[str, ...]
 
 
@@ -45,6 +55,19 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class Crowd:
+    """The clients that are connected to an instance: those that its daemon has accepted, and those that wait for it."""
+
+    taken: frozenset[Connection] = frozenset()
+    waiting: int = 0
+
+    @property
+    def size(self) -> int:
+        """The number of all of them."""
+        return len(self.taken) + self.waiting
+
+
+@dataclass(frozen=True, slots=True)
 class SyncPath:
     """A way by which one generation of a service may connect to another one of it."""
 
@@ -59,7 +82,8 @@ class TrafficTable:
 
     `active` are the maps that new flows follow; `alive` are the reverse maps: the switches of every generation that
     may still answer, the active ones included. `outgoing` are the router's ends of the links of services that may
-    connect to others. `held_ports` are there in the gap of a takeover only. `pinned` are connections of instances that
+    connect to others. `guarded_ports` are those that no map leads to. `held_ports` are there in the gap of a takeover
+    only. `pinned` are connections of instances that
     lost their traffic: they stay there even if connection tracking forgets them. `synced` are the ways between
     generations of one service.
     """
@@ -69,6 +93,7 @@ class TrafficTable:
     active_ports: tuple[PortSwitch, ...] = ()
     alive_ports: tuple[PortSwitch, ...] = ()
     outgoing: tuple[str, ...] = ()
+    guarded_ports: tuple[GuardedPort, ...] = ()
     held_ports: tuple[HeldPort, ...] = ()
     pinned: tuple[Connection, ...] = ()
     synced: tuple[SyncPath, ...] = ()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from supervisor.edges.engine.conventions import capability
+from supervisor.decisions.seccomp import profile
+from supervisor.edges.engine.conventions import CPU_PERIOD, capability
 from supervisor.ports.engine import Engine
+from supervisor.values.manifest import Seccomp
 from supervisor.values.state import ContainerSpec, Mount, Tmpfs
 
 CAPABILITIES = {"CAP_SETUID": 7, "CAP_NET_BIND_SERVICE": 10, "CAP_NET_ADMIN": 12}
@@ -25,6 +27,9 @@ def full_spec(base: ContainerSpec, namespace: str, folder: Path) -> dict[str, ob
         "memory_bytes": 48 << 20,
         "pids": 20,
         "nofile": 700,
+        "cpu": 0.5,
+        "cpu_weight": 200,
+        "seccomp": profile(Seccomp()),
         "capabilities": ("CAP_NET_BIND_SERVICE", "NET_ADMIN"),
         "devices": ("/dev/full",),
         "environment": (("GREETING", "hello world"),),
@@ -53,6 +58,13 @@ def check_process(spec: ContainerSpec, pid: int) -> None:
     assert control_group(pid, "memory", "memory.limit_in_bytes", "memory.max") == memory
     assert control_group(pid, "memory", "memory.memsw.limit_in_bytes", "memory.swap.max") in (memory, "0")
     assert control_group(pid, "pids", "pids.max", "pids.max") == str(spec.pids)
+    shares = (str(1024 * spec.cpu_weight // 100), str(spec.cpu_weight), "39", "79")  # runc's ways to say it to v2
+    assert control_group(pid, "cpu", "cpu.shares", "cpu.weight") in shares
+    if spec.cpu is not None:
+        quota = control_group(pid, "cpu", "cpu.cfs_quota_us", "cpu.max").split()[0]
+        assert quota == str(round(spec.cpu * CPU_PERIOD))
+    assert Path(f"/proc/{pid}/oom_score_adj").read_text().strip() == "500"
+    assert Path(f"/proc/{pid}/ns/cgroup").readlink() != Path("/proc/self/ns/cgroup").readlink()
 
     assert spec.network is not None
     assert Path(f"/proc/{pid}/ns/net").stat().st_ino == Path(spec.network).stat().st_ino
@@ -75,8 +87,7 @@ def check_disk(engine: Engine, spec: ContainerSpec, pid: int) -> None:
     assert not [word for word in mounts["/state"][6:8] if word.startswith(("shared", "master"))]
     for tmpfs in spec.tmpfs:
         assert f"size={tmpfs.size_bytes >> 10}k" in mounts[tmpfs.target][-1]
-        assert {"nosuid", "nodev"} <= set(mounts[tmpfs.target][5].split(","))
-        assert "noexec" not in mounts[tmpfs.target][5]
+        assert {"nosuid", "nodev", "noexec"} <= set(mounts[tmpfs.target][5].split(","))
     assert "size=64k" in mounts["/dev/shm"][-1]
 
     def stdout(script: str) -> str:

@@ -106,7 +106,8 @@ def test_every_field_reaches_kernel_and_engine(
     assert (host["CapDrop"], sorted(host["CapAdd"])) == (["ALL"], ["CAP_NET_ADMIN", "CAP_NET_BIND_SERVICE"])
     assert (host["Memory"], host["MemorySwap"], host["PidsLimit"]) == (48 << 20, 48 << 20, 20)
     assert (host["ReadonlyRootfs"], host["Privileged"], host["AutoRemove"], host["Init"]) == (True, False, False, False)
-    assert host["SecurityOpt"] == ["no-new-privileges"]
+    assert host["SecurityOpt"] == ["no-new-privileges", f"seccomp={spec.seccomp}"]
+    assert host["CgroupnsMode"] == "private"
     assert {mount["Propagation"] for mount in found["Mounts"] if mount["Type"] == "bind"} == {"rprivate"}
 
 

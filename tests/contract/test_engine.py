@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +14,9 @@ from pathlib import Path
 import pytest
 
 from lab.dockerd import Dockerd
+from supervisor.edges.bundle.engine_layers import EngineLayers
+from supervisor.edges.bundle.layers import Layer
+from supervisor.edges.bundle.stream import docker_archive
 from supervisor.edges.engine.docker import DockerEngine
 from supervisor.edges.engine.podman import PodmanEngine
 from supervisor.ports.engine import Engine
@@ -131,6 +137,12 @@ def test_a_failing_source_comes_through_and_loads_nothing(engine: Engine, image:
     assert engine.ping()
 
 
+def test_room_is_required_before_anything_is_loaded(engine: Engine) -> None:
+    engine.require_room(0)
+    with pytest.raises(EngineError, match="cannot load images: they take "):
+        engine.require_room(1 << 60)
+
+
 def test_an_empty_archive_is_refused(engine: Engine) -> None:
     with pytest.raises(EngineError, match="cannot load an image"):
         engine.load(iter([]))
@@ -177,6 +189,23 @@ def test_a_saved_image_is_the_same_again(engine: Engine, image: TinyImage) -> No
         engine.save(Digest(image.id))
     assert engine.load([archive]) == image.id
     assert b"".join(engine.save(Digest(image.id)))
+
+
+def test_the_layers_of_a_saved_image_make_another_one_as_a_delta_brings_it(engine: Engine, tmp_path: Path) -> None:
+    """Layers are found by their digests, whatever the engine calls them, and are loaded as they come out: unpacked."""
+    wanted = build("delta", above="two")
+    with tarfile.open(fileobj=io.BytesIO(wanted.archive)) as archive:
+        config = archive.extractfile(f"blobs/sha256/{wanted.id.removeprefix('sha256:')}").read()  # type: ignore[union-attr]
+    base = engine.load(build("base", above="two").stream())
+    source = EngineLayers(lambda _: engine.save(base), tmp_path)
+    layers = [source.layer("web", Digest(digest)) for digest in json.loads(config)["rootfs"]["diff_ids"]]
+    content = b"".join(docker_archive(Layer(Digest(wanted.id), len(config), lambda: iter([config])), layers))
+    source.close()
+    if isinstance(engine, FakeEngine):
+        engine.know_archive(content, wanted.id)
+    assert engine.load([content]) == wanted.id
+    for one in (Digest(wanted.id), base):
+        engine.remove_image(one)
 
 
 def test_a_container_goes_through_its_states(engine: Engine, image: TinyImage, spec: Make) -> None:

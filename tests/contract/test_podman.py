@@ -92,8 +92,8 @@ def test_every_field_reaches_the_kernel(engine: PodmanEngine, image: TinyImage, 
     assert int(ambient[1], 16) == 1 << CAPABILITIES["CAP_NET_BIND_SERVICE"] | 1 << CAPABILITIES["CAP_NET_ADMIN"]
 
     mounts = mounts_of(pid)
-    assert mounts["/config"][5].split(",")[:3] == ["ro", "nosuid", "nodev"]
-    assert mounts["/state"][5].split(",")[:3] == ["rw", "nosuid", "nodev"]
+    assert mounts["/config"][5].split(",")[:4] == ["ro", "nosuid", "nodev", "noexec"]
+    assert mounts["/state"][5].split(",")[:4] == ["rw", "nosuid", "nodev", "noexec"]
     assert "/etc/hosts" not in mounts
     assert "/etc/resolv.conf" not in mounts
 

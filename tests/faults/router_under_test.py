@@ -19,6 +19,7 @@ from lab.services import SERVICES
 from lab.tools import LabError
 from lab.topology import Lab
 from supervisor.surface.api.client import RemoteControl
+from supervisor.values.ceiling import ROUTER
 from supervisor.values.errors import SupervisorError
 from supervisor.values.handover import Step
 from supervisor.values.status import HandoverRecord, Progress, ServiceStatus
@@ -161,8 +162,9 @@ class RouterUnderTest:
 def router_under_test(prefix: str, **overrides: object) -> Iterator[RouterUnderTest]:
     """Bring a lab of its own up; remove every trace of it whatever happens."""
     router = InstrumentedRouter(Lab(f"{prefix}-{os.getpid()}"))
+    settings = {"ceiling": {"router": {"capabilities": [*ROUTER.capabilities, "KILL"]}}} | overrides  # for the wrapper
     try:
-        session.bring_up(router, "cloudstack", say=lambda _: None, **overrides)
+        session.bring_up(router, "cloudstack", say=lambda _: None, **settings)
         yield RouterUnderTest(router)
     finally:
         try:

@@ -52,6 +52,14 @@ def test_the_templates_say_what_the_golden_files_show(name: str, case: str) -> N
     assert files == {str(path.relative_to(folder)): path.read_bytes() for path in _files(folder)}
 
 
+def test_what_belongs_to_a_guest_is_its_daemons_alone() -> None:
+    """User data and metadata are files of mode 0600, but for those that the supervisor's own probes ask for."""
+    shown = {file.path for file in rendered("apache-metadata", SAMPLE) if not file.is_secret}
+    guests = {path for path in shown if path.startswith("guests/") and not path.endswith("/list")}
+    assert guests == {"guests/198.18.0.25/values/instance-id"}
+    assert any(file.is_secret and file.path.endswith("/user-data") for file in rendered("apache-metadata", SAMPLE))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_what_holds_a_secret_is_marked_as_one(name: str) -> None:
     secrets = [b"fnirq_cnffjbeq", b"s3cret", b"AdMiN", b"PRIVATE KEY"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import http.client
 import os
 import socket
@@ -386,3 +387,74 @@ def test_a_password_that_was_sent_for_a_guest_that_is_gone_is_not_kept(site: Sit
     (site.owners / GUEST).unlink()
     assert ask(port, SEND) == (200, SAVED)
     assert until(lambda: ask(port, SEND, PROBE) and "OnlyForA" not in (site.store / GUEST).read_text())
+
+
+# ---------------------------------------------------------------- the supervisor's own way in
+
+
+def start_with_own_way(site: Site) -> tuple[int, int]:
+    """Start a server; return the guests' port and the supervisor's own."""
+    with socket.socket() as free:
+        free.bind((SERVER, 0))
+        own: int = free.getsockname()[1]
+    return site.start(own_way=[SERVER, own]), own
+
+
+def test_the_supervisor_has_a_way_in_of_its_own(site: Site) -> None:
+    _, own = start_with_own_way(site)
+    assert ask(own, None, PROBE) == (200, "probe of generation 7")
+
+
+def test_guests_that_take_every_connection_leave_the_supervisor_its_own(site: Site) -> None:
+    port, own = start_with_own_way(site)
+    guests = [f"127.77.{number}.1" for number in range(2, 80)]
+    with ExitStack() as stack:
+        for guest in guests:
+            for _ in range(16):
+                opened = socket.create_connection((SERVER, port), 5, source_address=(guest, 0))
+                stack.callback(opened.close)
+                opened.sendall(b"GET / HTTP/1.1\r\n")
+        began = time.monotonic()
+        silent = stack.enter_context(socket.create_connection((SERVER, port), 1, source_address=(PROBE, 0)))
+        silent.sendall(b"GET / HTTP/1.1\r\nDomU_Request: send_my_password\r\n\r\n")
+        with pytest.raises(TimeoutError):
+            silent.recv(1)
+        for _ in range(20):
+            assert ask(own, None, PROBE) == (200, "probe of generation 7")
+        assert time.monotonic() - began < 5
+
+
+def test_a_server_whose_requests_do_not_end_says_so_there(site: Site) -> None:
+    """The threads of requests wait for a record that another process has locked, until there is none left."""
+    port, own = start_with_own_way(site)
+    of_check = set(site.store.glob(".lock-*"))
+    ask(port, SAVED)
+    (of_guest,) = set(site.store.glob(".lock-*")) - of_check
+    with ExitStack() as stack, ThreadPoolExecutor(8) as asking:
+        lock = stack.enter_context(of_guest.open("rb"))
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        stuck = [asking.submit(ask, port, SAVED) for _ in range(8)]
+        wait_for(lambda: ask(own, None, PROBE)[0] == 503, 10)
+        status, text = ask(own, None, PROBE)
+        assert status == 503
+        assert text.startswith("no request has ended for ")
+        stack.close()
+        assert [answer.result()[0] for answer in stuck] == [200] * 8
+    wait_for(lambda: ask(own, None, PROBE)[0] == 200, 5)
+
+
+def wait_for(is_so: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_an_own_way_that_is_no_address_is_refused(site: Site) -> None:
+    path = site.folder / "odd.json"
+    path.write_text(
+        dumps({"listen": [[SERVER, 1]], "own_way": ["nowhere", 1], "may_save": [], "offers": "", "store": ""})
+    )
+    command = [sys.executable, "-m", "vr_password", "--check", str(path)]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(SOURCE)}, capture_output=True, check=False)
+    assert (done.returncode, b"nowhere" in done.stderr) == (2, True)

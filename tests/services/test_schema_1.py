@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -15,7 +16,7 @@ from supervisor.values.manifest import ServiceDefinition, Watch
 from supervisor.values.members import CheckKind, Expectation, Expected, HealthCheck, MemberOption
 from supervisor.values.router import RouterConfig
 from supervisor.values.secret import Secret
-from supervisor.values.state import Instance
+from supervisor.values.state import Instance, PortFrontend, ResolvedFrontend
 from supervisor.values.stickiness import LearnedCookieStickiness, SourceStickiness
 from tests.kit.samples.router import SAMPLE, sample_instance
 
@@ -24,6 +25,21 @@ FORMER = ROOT / "tests/data/schema-1"
 NAMES = tuple(sorted(path.name for path in FORMER.iterdir()))
 CASES = {"sample": SAMPLE, "empty": RouterConfig()}
 RENDERER = TemplateRenderer()
+
+
+SINCE = {
+    "httpd.conf": ("ServerLimit ", "MaxRequestWorkers ", "MaxSpareThreads ", "RequestReadTimeout "),
+    "dnsmasq.conf": ("max-tcp-connections=",),
+    "haproxy.cfg": ("timeout http-request ", "timeout http-keep-alive "),
+}
+"""What is said otherwise, or at all, since sources have shares: lines that begin so, and comments, are not compared."""
+
+
+def without_what_came_since(path: str, content: bytes) -> bytes:
+    if path not in SINCE:
+        return content
+    lines = content.decode().splitlines()
+    return "\n".join(line for line in lines if not line.strip().startswith(("#", *SINCE[path]))).encode()
 
 
 def with_frontends(definition: ServiceDefinition, router: RouterConfig) -> Instance:
@@ -37,7 +53,18 @@ def test_a_former_definition_gives_the_files_that_todays_gives(name: str, case: 
     former, today = load_definition(FORMER / name), load_definition(ROOT / "services" / name)
     router = CASES[case]
     files = [RENDERER.files(definition, router, with_frontends(definition, router)) for definition in (former, today)]
-    assert {file.path: file.content for file in files[0]} == {file.path: file.content for file in files[1]}
+    texts = [{file.path: without_what_came_since(file.path, file.content) for file in given} for given in files]
+    assert texts[0] == {path: without_own_way(text) for path, text in texts[1].items() if "own-way" not in path}
+
+
+def without_own_way(content: bytes) -> bytes:
+    """Drop the lines that came with the supervisor's own way in, which former definitions lack."""
+    return b"".join(line for line in content.splitlines(keepends=True) if not re.search(rb"own.way", line))
+
+
+def is_own(frontend: ResolvedFrontend) -> bool:
+    """True if the daemon listens there by itself: former definitions said nothing of such ports."""
+    return isinstance(frontend, PortFrontend) and frontend.port == frontend.inside_port
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -51,7 +78,7 @@ def test_a_former_definition_gives_the_probes_and_ports_that_todays_gives(name: 
         probes = [probe for watch in watches if isinstance(watch, Watch) for probe in watch.probes]
         given.append(
             (
-                [replace(frontend, item=None) for frontend in instance.frontends],
+                [replace(frontend, item=None, share=None) for frontend in instance.frontends if not is_own(frontend)],
                 RENDERER.probes(manifest, probes, router, instance),
                 [replace(item, item=None) for item in RENDERER.undertakings(manifest, router, instance)],
                 RENDERER.gap_port(manifest, router, instance),

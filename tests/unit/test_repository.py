@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from supervisor.surface.ceiling_settings import ALLOWANCE_FIELDS
 from supervisor.values.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +26,7 @@ MOST_METHODS, MOST_ATTRIBUTES = 20, 12
 
 LARGE_FOR_A_REASON = {
     "decisions.Course": "every fact about one undertaking that the next decision needs",
+    "values.Allowance": "one field for each key of the setting `ceiling`",
     "values.ContainerSpec": "one field for each thing that an engine is asked for",
     "values.Handover": "one row of the journal: a step reads what the steps before it recorded",
     "values.HandoverRecord": "one field for each key of `vrctl history --json`",
@@ -40,7 +42,7 @@ LARGE_FOR_A_REASON = {
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 SLEEPERS = {
-    "supervisor/edges/folders/tmpfs.py",  # the kernel tells nobody when a file system is not busy any more
+    "supervisor/edges/folders/mounts.py",  # the kernel tells nobody when a file system is not busy any more
     "supervisor/edges/engine/podman_service.py",  # bounded: processes not our children
     "supervisor/surface/assembly.py",  # the clock itself
     "supervisor/surface/cli/observe.py",  # `status --watch` asks again; the process does nothing else
@@ -276,3 +278,8 @@ def test_every_file_of_replays_is_in_the_table_of_reports() -> None:
 def test_every_setting_is_documented() -> None:
     documented = set(re.findall(r"(?m)^\| `(\w+)` \|", (ROOT / "docs/settings.md").read_text()))
     assert documented == {field.name for field in fields(Settings)}
+
+
+def test_every_key_of_the_ceiling_is_documented() -> None:
+    documented = set(re.findall(r"(?m)^\| `ceiling\.\*\.(\w+)` \|", (ROOT / "docs/settings.md").read_text()))
+    assert documented == {field.key for field in ALLOWANCE_FIELDS}

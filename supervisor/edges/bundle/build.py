@@ -11,19 +11,32 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from supervisor.decisions.release_identity import identity_of_index
 from supervisor.edges.bundle import index as index_file
 from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.definition import definition_digest, definition_files
-from supervisor.edges.bundle.reader import INDEX, SIGNATURE
-from supervisor.values.bundle import FORMAT, VOLUME_ID, BundledService, BundleFile, BundleIndex, blob_path
-from supervisor.values.errors import BundleBuildError
+from supervisor.edges.bundle.delta import NewLayers
+from supervisor.edges.bundle.papers import SIGNATURE
+from supervisor.edges.bundle.reader import Bundle
+from supervisor.edges.bundle.unpacking import UnpackMeter, metered
+from supervisor.edges.trust.papers import INDEX
+from supervisor.values.bundle import (
+    FORMAT,
+    VOLUME_ID,
+    BundledService,
+    BundleFile,
+    BundleIndex,
+    blob_path,
+    most_unpacked,
+)
+from supervisor.values.errors import BundleBuildError, LayerRefusedError
 from supervisor.values.names import Digest, ServiceName
 
 
@@ -36,21 +49,34 @@ def build_bundle(
     key: Path,
     output: Path,
     supervisor_minimum: str = "0.1.0",
-    base: BundleIndex | None = None,
+    base: Bundle | None = None,
+    minimum_release: str | None = None,
+    papers: Callable[[bytes], Mapping[str, bytes]] = lambda _: {},
 ) -> BundleIndex:
-    """Write the ISO of `release` to `output`; return its index. With `base`, leave out the layers that release has."""
+    """Write the ISO of `release` to `output`; return its index.
+
+    With `base`, leave out the layers that this release has, and write the others as differences to its layers where
+    these are smaller. `papers` gives the trust documents that go along, by their names on the medium, for the bytes of
+    the index.
+    """
     listing = _read_json(images / "images.json")
     folders = {path.parent.name: path.parent for path in sorted(services.glob("*/manifest.yaml"))}
     _check_pairs(listing, folders)
     content: dict[str, Path | bytes] = {"oci/oci-layout": images / "oci" / "oci-layout"}
-    bundled, architectures = [], set()
+    bundled, architectures, whole = [], set(), set()
+    new_layers, patches = NewLayers(images, base), set()
     for name, folder in folders.items():
         definition = definition_files(folder)
-        service = _service(name, listing[name], definition)
+        document = _sbom(images, name)
+        service = _service(name, listing[name], definition, document)
         bundled.append(service)
         content |= {f"services/{name}/{path}": data for path, data in definition.items()}
-        blobs = {service.image, service.image_manifest, *(layer for layer in service.layers if not _has(base, layer))}
-        content |= {blob_path(digest): images / blob_path(digest) for digest in blobs}
+        content |= {blob_path(service.sbom): document} if service.sbom and document else {}
+        content |= {blob_path(digest): images / blob_path(digest) for digest in (service.image, service.image_manifest)}
+        for layer in new_layers.of(service):
+            content[blob_path(layer.digest)] = layer.content
+            patches |= {layer.patch} if layer.patch else set()
+            whole |= set() if layer.patch else {blob_path(layer.digest)}
         architectures.add(str(_read_json(images / blob_path(service.image)).get("architecture")))
     if len(architectures) != 1:
         raise BundleBuildError(f"cannot put images for {', '.join(sorted(architectures))} into one bundle")
@@ -62,17 +88,28 @@ def build_bundle(
         supervisor_minimum=supervisor_minimum,
         architecture=architectures.pop(),
         services=tuple(bundled),
-        files=tuple(_file(path, source) for path, source in sorted(content.items())),
-        base=base.release if base else None,
+        files=tuple(_file(path, source, is_layer=path in whole) for path, source in sorted(content.items())),
+        base=base.index.release if base else None,
+        base_identity=identity_of_index(base.index) if base else None,
+        patches=tuple(sorted(patches, key=lambda patch: patch.layer)),
+        minimum_release=minimum_release,
     )
     _check_blobs(index)
     encoded = index_file.encode(index)
     index_file.decode(encoded, str(output))  # what we would refuse to read we do not write
-    _write_iso(content | {INDEX: encoded, SIGNATURE: keys.sign(encoded, key)}, created, output)
+    signed = {INDEX: encoded, SIGNATURE: keys.sign(encoded, key), **papers(encoded)}
+    write_iso(content | signed, created, output)
     return index
 
 
-def _service(name: str, facts: Mapping[str, Any], definition: Mapping[str, bytes]) -> BundledService:
+def _sbom(images: Path, name: str) -> bytes | None:
+    path = images / "sboms" / f"{name}.json"
+    return _read(path) if path.exists() else None
+
+
+def _service(
+    name: str, facts: Mapping[str, Any], definition: Mapping[str, bytes], sbom: bytes | None
+) -> BundledService:
     try:
         manifest = yaml.safe_load(definition["manifest.yaml"]) or {}
         return BundledService(
@@ -83,6 +120,7 @@ def _service(name: str, facts: Mapping[str, Any], definition: Mapping[str, bytes
             layers=tuple(Digest(layer) for layer in facts["layers"]),
             definition=definition_digest(definition),
             requires=tuple(ServiceName(other) for other in manifest.get("requires", ())),
+            sbom=Digest(f"sha256:{hashlib.sha256(sbom).hexdigest()}") if sbom else None,
         )
     except (yaml.YAMLError, AttributeError, LookupError, TypeError) as error:
         raise BundleBuildError(f"cannot bundle {name}: {error!r} in its manifest or in images.json") from error
@@ -101,10 +139,6 @@ def _check_blobs(index: BundleIndex) -> None:
             raise BundleBuildError(f"cannot bundle {file.path}: its content has the digest {file.sha256}")
 
 
-def _has(base: BundleIndex | None, layer: Digest) -> bool:
-    return base is not None and base.file(blob_path(layer)) is not None
-
-
 def _oci_index(images: Path, bundled: list[BundledService]) -> bytes:
     """Return the layout's own index, of the images that go along."""
     document = _read_json(images / "oci" / "index.json")
@@ -113,12 +147,24 @@ def _oci_index(images: Path, bundled: list[BundledService]) -> bytes:
     return json.dumps(document, sort_keys=True).encode()
 
 
-def _file(path: str, source: Path | bytes) -> BundleFile:
+def _file(path: str, source: Path | bytes, *, is_layer: bool) -> BundleFile:
     data = source if isinstance(source, bytes) else _read(source)
-    return BundleFile(path, hashlib.sha256(data).hexdigest(), len(data))
+    unpacked = _unpacked(path, data) if is_layer else None
+    return BundleFile(path, hashlib.sha256(data).hexdigest(), len(data), unpacked)
 
 
-def _write_iso(content: Mapping[str, Path | bytes], created: datetime, output: Path) -> None:
+def _unpacked(path: str, layer: bytes) -> int:
+    """Return the room that a layer takes. Raises BundleBuildError: when no supervisor would take it."""
+    meter = UnpackMeter(path, most_unpacked(len(layer)))
+    try:
+        for _ in metered([layer], meter):
+            pass
+        return meter.finish().size
+    except LayerRefusedError as error:
+        raise BundleBuildError(str(error).replace("cannot accept", "cannot bundle", 1)) from error
+
+
+def write_iso(content: Mapping[str, Path | bytes], created: datetime, output: Path) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="vr-bundle-", dir=output.parent) as folder:
         tree, result = Path(folder, "tree"), Path(folder, "bundle.iso")

@@ -20,7 +20,7 @@ Places = dict[str, tuple[int, int]]
 
 SECTOR = 2048
 MOST_BYTES = 4 << 20  # that the program may say
-MOST_FILES = 100_000
+MOST_FILES = 10_000  # more than an index may list
 LONGEST_PATH = 1024
 DEADLINE = 60.0
 PROGRAM = (sys.executable, "-P", "-m", "supervisor.edges.bundle.directory_reader")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from supervisor.decisions.doubt import instant
 from supervisor.documents import (
     FAULTY,
     DocumentError,
@@ -21,11 +22,26 @@ from supervisor.documents import (
     read_json,
 )
 from supervisor.edges.bundle.directories import is_plain
-from supervisor.values.bundle import FORMAT, BundledService, BundleFile, BundleIndex, blob_path
+from supervisor.values.bundle import (
+    FORMAT,
+    LARGEST_DEFINITIONS,
+    LARGEST_LAYER,
+    LARGEST_READ,
+    MOST_LAYERS,
+    MOST_LISTED,
+    MOST_SERVICES,
+    BundledService,
+    BundleFile,
+    BundleIndex,
+    LayerPatch,
+    blob_path,
+    most_unpacked,
+)
 from supervisor.values.errors import Fault, InvalidIndexError, UnsupportedFormatError
-from supervisor.values.names import ServiceName
+from supervisor.values.names import Digest, ServiceName
 
 _FOLDERS = ("oci", "services")
+FIRST, LAST = instant("2000-01-01T00:00:00Z"), instant("2100-01-01T00:00:00Z")
 
 
 def is_safe(path: str) -> bool:
@@ -40,8 +56,18 @@ def _path(text: str) -> str:
     return text
 
 
+def _time(text: str) -> str:
+    if not FIRST <= instant(text) < LAST:
+        raise ValueError(text)
+    return text
+
+
 def _file(path: str, attributes: dict[str, Any]) -> BundleFile:
     return BundleFile(path, **attributes)
+
+
+def _patch(layer: str, attributes: dict[str, Any]) -> LayerPatch:
+    return LayerPatch(Digest(layer), **attributes)
 
 
 def _service(name: str, attributes: dict[str, Any]) -> BundledService:
@@ -57,9 +83,10 @@ _SERVICE = Record(
         Field("version", _VERSION, True),
         Field("image", _DIGEST, True),
         Field("manifest", _DIGEST, True, "image_manifest"),
-        Field("layers", ListOf(_DIGEST), True),
+        Field("layers", ListOf(_DIGEST, minimum=1, maximum=MOST_LAYERS), True),
         Field("definition", _DIGEST, True),
-        Field("requires", ListOf(_NAME), True),
+        Field("requires", ListOf(_NAME, maximum=MOST_SERVICES), True),
+        Field("sbom", Optional(_DIGEST)),
     ),
 )
 _FILE = Record(
@@ -67,9 +94,18 @@ _FILE = Record(
     (
         Field("sha256", Text(r"[0-9a-f]{64}", "must be 64 hexadecimal digits"), True),
         Field("size", Number(0, (1 << 63) - 1), True),
+        Field("unpacked", Number(0, (1 << 63) - 1)),
     ),
 )
-_TIME = Text(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", "must be a time like 2025-01-31T00:00:00Z")
+_PATCH = Record(
+    dict,
+    (
+        Field("base", _DIGEST, True),
+        Field("patch", _DIGEST, True),
+        Field("size", Number(1, LARGEST_LAYER), True),
+    ),
+)
+_TIME = Parsed(_time, "must be a time like 2025-01-31T00:00:00Z, of this century", 20)
 _NUMBERS = Text(r"[0-9]+(\.[0-9]+)*", "must be numbers with dots between")
 _PATH = Parsed(_path, "must be a plain path below oci or services")
 INDEX = Record(
@@ -81,8 +117,11 @@ INDEX = Record(
         Field("supervisor", _NUMBERS, True, "supervisor_minimum"),
         Field("architecture", _NAME, True),
         Field("base", Optional(_VERSION)),
-        Field("services", MapOf(_NAME, _SERVICE, _service, minimum=1), True),
-        Field("files", MapOf(_PATH, _FILE, _file, minimum=1), True),
+        Field("base_identity", Optional(_DIGEST)),
+        Field("minimum_release", Optional(_VERSION)),
+        Field("patches", MapOf(_DIGEST, _PATCH, _patch, maximum=MOST_LISTED)),
+        Field("services", MapOf(_NAME, _SERVICE, _service, minimum=1, maximum=MOST_SERVICES), True),
+        Field("files", MapOf(_PATH, _FILE, _file, minimum=1, maximum=MOST_LISTED), True),
     ),
 )
 """The syntax of bundle.json."""
@@ -97,6 +136,10 @@ def encode(index: BundleIndex) -> bytes:
         "supervisor": index.supervisor_minimum,
         "architecture": index.architecture,
         "base": index.base,
+        "base_identity": index.base_identity,
+        "patches": {
+            patch.layer: {"base": patch.base, "patch": patch.patch, "size": patch.size} for patch in index.patches
+        },
         "services": {
             service.name: {
                 "version": service.version,
@@ -105,12 +148,20 @@ def encode(index: BundleIndex) -> bytes:
                 "layers": list(service.layers),
                 "definition": service.definition,
                 "requires": list(service.requires),
+                "sbom": service.sbom,
             }
             for service in index.services
         },
-        "files": {file.path: {"sha256": file.sha256, "size": file.size} for file in index.files},
+        "files": {file.path: _facts(file) for file in index.files},
     }
+    if index.minimum_release is not None:  # an earlier supervisor refuses an index with keys that it does not know
+        document["minimum_release"] = index.minimum_release
     return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
+
+
+def _facts(file: BundleFile) -> dict[str, object]:
+    facts: dict[str, object] = {"sha256": file.sha256, "size": file.size}
+    return facts if file.unpacked is None else facts | {"unpacked": file.unpacked}
 
 
 def decode(content: bytes, bundle: str) -> BundleIndex:
@@ -120,7 +171,7 @@ def decode(content: bytes, bundle: str) -> BundleIndex:
     them are listed.
     """
     try:
-        document = read_json(content)
+        document = read_json(content, refuses_twins=True)
     except DocumentError as error:
         raise InvalidIndexError(bundle, [Fault("bundle.json", fault.problem) for fault in error.faults]) from error
     if not isinstance(document, dict):
@@ -131,13 +182,14 @@ def decode(content: bytes, bundle: str) -> BundleIndex:
     faults: list[Fault] = []
     index: BundleIndex = INDEX.read(_sorted(document), "", faults)
     faults.extend(_broken_references(index))
+    faults.extend(_too_large(index))
     if faults:
         raise InvalidIndexError(bundle, faults)
     return index
 
 
 def _sorted(document: dict[str, Any]) -> dict[str, Any]:
-    parts = {key: document[key] for key in ("services", "files") if isinstance(document.get(key), dict)}
+    parts = {key: document[key] for key in ("services", "files", "patches") if isinstance(document.get(key), dict)}
     return {**document, **{key: dict(sorted(entries.items())) for key, entries in parts.items()}}
 
 
@@ -147,6 +199,11 @@ def _broken_references(index: Any) -> Iterator[Fault]:
         return
     names = {service.name for service in index.services}
     listed = {file.path: file.sha256 for file in index.files}
+    if index.base is not None and index.base_identity is None:
+        yield Fault("base_identity", "is missing: a delta names the very release that it is a delta to")
+    for patch in index.patches if index.patches is not FAULTY else ():
+        if patch.patch is not FAULTY and listed.get(blob_path(patch.patch)) != patch.patch.removeprefix("sha256:"):
+            yield Fault(f"patches.{patch.layer}.patch", f"{patch.patch} is not among the files")
     for service in index.services:
         at = f"services.{service.name}"
         for other in _good(service.requires):
@@ -157,10 +214,35 @@ def _broken_references(index: Any) -> Iterator[Fault]:
             ("image", service.image),
             ("manifest", service.image_manifest),
             *(("layers", layer) for layer in layers),
+            *((("sbom", service.sbom),) if service.sbom else ()),
         ]
         for key, digest in digests:
             if digest is not FAULTY and listed.get(blob_path(digest)) != digest.removeprefix("sha256:"):
                 yield Fault(f"{at}.{key}", f"{digest} is not among the files")
+
+
+def _too_large(index: Any) -> Iterator[Fault]:
+    """Yield the files that would be held in memory and are too large for it, and the layers that grow too much."""
+    if index.services is FAULTY or index.files is FAULTY:
+        return
+    files = {file.path: file for file in index.files if file.size is not FAULTY}
+    held = {
+        blob_path(digest): f"services.{service.name}.{key}"
+        for service in index.services
+        for key, digest in (("image", service.image), ("manifest", service.image_manifest))
+        if digest is not FAULTY
+    }
+    for path, at in held.items():
+        if path in files and files[path].size > LARGEST_READ:
+            yield Fault(at, f"has {files[path].size} bytes, more than {LARGEST_READ}")
+    definitions = sum(file.size for path, file in files.items() if path.startswith("services/"))
+    if definitions > LARGEST_DEFINITIONS:
+        yield Fault("files", f"definitions have {definitions} bytes together, more than {LARGEST_DEFINITIONS}")
+    for path, file in files.items():
+        if file.unpacked not in (None, FAULTY) and file.unpacked > most_unpacked(file.size):
+            yield Fault(
+                f"files.{path}.unpacked", f"is {file.unpacked}, which {file.size} bytes of a layer never come to"
+            )
 
 
 def _good(items: Any) -> tuple[Any, ...]:

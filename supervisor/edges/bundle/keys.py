@@ -5,20 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
     PublicFormat,
     load_pem_private_key,
-    load_pem_public_key,
 )
 
-from supervisor.values.errors import BundleBuildError, BundleError, UntrustedBundleError
-
-SIGNATURE_SIZE = 64
+from supervisor.values.errors import BundleBuildError, BundleError
 
 
 def generate(private: Path, public: Path) -> None:
@@ -36,8 +33,8 @@ def generate(private: Path, public: Path) -> None:
         raise BundleError(f"cannot write key {error.filename}: {error.strerror}") from error
 
 
-def sign(content: bytes, private: Path) -> bytes:
-    """Return the raw signature of `content`. Raises BundleBuildError: when the key cannot be used."""
+def signing_key(private: Path) -> Ed25519PrivateKey:
+    """Return the key in a file. Raises BundleBuildError: when it cannot be used."""
     try:
         key = load_pem_private_key(private.read_bytes(), password=None)
     except OSError as error:
@@ -46,31 +43,9 @@ def sign(content: bytes, private: Path) -> bytes:
         raise BundleBuildError(f"cannot sign with {private}: it is not an unencrypted private key in PEM") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise BundleBuildError(f"cannot sign with {private}: it is not an Ed25519 key")
-    return key.sign(content)
+    return key
 
 
-def signer(content: bytes, signature: bytes, trusted: Path, bundle: str) -> str:
-    """Return the name of the trusted key that signed `content`.
-
-    Every `*.pub` of the folder is tried; a file that is no key is passed over, it must not make the others useless.
-    Raises UntrustedBundleError: when none of them did.
-    """
-    names: list[str] = []
-    for path in sorted(trusted.glob("*.pub")):
-        names.append(path.name)
-        try:
-            key = load_pem_public_key(path.read_bytes())
-        except (OSError, ValueError, UnsupportedAlgorithm):
-            names[-1] += ", which is no key that can be read"
-            continue
-        if isinstance(key, Ed25519PublicKey) and _made(key, signature, content):
-            return path.name
-    raise UntrustedBundleError(bundle, names)
-
-
-def _made(key: Ed25519PublicKey, signature: bytes, content: bytes) -> bool:
-    try:
-        key.verify(signature, content)
-    except InvalidSignature:
-        return False
-    return True
+def sign(content: bytes, private: Path) -> bytes:
+    """Return the raw signature of `content`. Raises BundleBuildError: when the key cannot be used."""
+    return signing_key(private).sign(content)

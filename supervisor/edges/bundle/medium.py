@@ -72,8 +72,8 @@ class Medium:
     def close(self) -> None:
         """Close the medium; may be repeated."""
         if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
+            handle, self._handle = self._handle, -1  # first: a verification that was broken off may still read
+            os.close(handle)
 
     def __enter__(self) -> Medium:
         return self

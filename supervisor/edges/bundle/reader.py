@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 import supervisor
+from supervisor.decisions.release_identity import identity_of_index
 from supervisor.edges.bundle import index as index_file
-from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.definition import definition_digest, listing_digest
+from supervisor.edges.bundle.images import BundledImages
+from supervisor.edges.bundle.layers import Layer, LayerSource
+from supervisor.edges.bundle.measured_images import MeasuredImages
 from supervisor.edges.bundle.medium import Medium
+from supervisor.edges.bundle.papers import SIGNATURE, papers_of
 from supervisor.edges.bundle.stream import docker_archive, verified
+from supervisor.edges.trust.judging import Judge, PlainFolder
+from supervisor.edges.trust.papers import INDEX, is_paper
 from supervisor.values.bundle import BundledService, BundleIndex, blob_path
 from supervisor.values.errors import (
     DigestMismatchError,
-    Fault,
-    InvalidIndexError,
     MissingBaseError,
     MissingFileError,
-    NotABundleError,
     OtherArchitectureError,
     SupervisorTooOldError,
     UnknownServiceError,
     UnlistedFileError,
-    UnsignedBundleError,
 )
 from supervisor.values.names import Digest
+from supervisor.values.trust import Judgement
 
-INDEX, SIGNATURE = "bundle.json", "bundle.json.sig"
-_LARGEST_INDEX = 8 << 20
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 Report = Callable[[int, int], None]
@@ -42,32 +43,35 @@ Report = Callable[[int, int], None]
 class Bundle:
     """An opened bundle whose index is trusted. Its files are hashed whenever they are read. Close it, or use `with`."""
 
-    def __init__(self, medium: Medium, index: BundleIndex, signer: str, base: Bundle | None) -> None:
+    def __init__(self, medium: Medium, index: BundleIndex, judgement: Judgement, base: LayerSource | None) -> None:
         self._medium, self._base = medium, base
-        self.index, self.signer = index, signer
+        self.index, self.judgement = index, judgement
+        self.images = BundledImages(str(medium.path), index, self._blob, base)
+        self._measured = MeasuredImages(str(medium.path), index, self.images, self._blob)
 
     @classmethod
     def open(
         cls,
         path: Path,
-        trusted_keys: Path,
+        trust: Path | Judge,
         *,
-        base: Bundle | None = None,
+        base: LayerSource | None = None,
         architecture: str | None = None,
         supervisor_version: str = supervisor.__version__,
     ) -> Bundle:
         """Open the ISO in a file or block device. Every way this can fail is a BundleError of its own type.
 
-        A delta bundle needs `base`, the opened bundle of the release that it leaves blobs out of.
+        A delta bundle needs `base`, the layers of the release that it leaves blobs out of. A base that is a bundle has
+        to be that very release; of another one (an engine's storage) the caller has made sure.
         """
         medium = Medium(path)
         try:
-            index, signer = _trusted_index(medium, trusted_keys)
+            index, judgement = _trusted_index(medium, trust)
             _check_fit(str(path), index, architecture or host_architecture(), supervisor_version)
             _check_files(medium, index)
-            if index.base is not None and (base is None or base.index.release != index.base):
-                raise MissingBaseError(index.release, index.base)
-            return cls(medium, index, signer, base)
+            if index.base is not None:
+                _check_base(index, index.base, base)
+            return cls(medium, index, judgement, base)
         except BaseException:
             medium.close()
             raise
@@ -76,8 +80,16 @@ class Bundle:
     def path(self) -> Path:
         return self._medium.path
 
+    @property
+    def signer(self) -> str:
+        """The names of the keys that signed the release, as one text."""
+        return ", ".join(key.name for key in self.judgement.signing.keys)
+
     def verify_all(self, report: Report | None = None) -> None:
-        """Hash every file and check that images and definitions are those of the index."""
+        """Hash every file, and check that images and definitions are those of the index.
+
+        Layers are unpacked to nowhere, those that a base has too.
+        """
         total, done = sum(file.size for file in self.index.files), 0
         for file in self.index.files:
             for chunk in verified(file.path, f"sha256:{file.sha256}", self._medium.chunks(file.path)):
@@ -86,11 +98,26 @@ class Bundle:
                     report(done, total)
         for service in self.index.services:
             self._check_definition(service)
-            self._check_image(service)
+            self._measured.check(service)
+            self.images.check_packages(service, self.sbom(service.name))
+
+    def room(self, services: Collection[str]) -> int:
+        """Return the bytes of disk that loading the images of these services takes; see `MeasuredImages.room`."""
+        return self._measured.room(services)
 
     def image_stream(self, service: str) -> Iterator[bytes]:
         """Yield the service's image as a docker-archive; its id in an engine will be `index.service(service).image`."""
-        return docker_archive(self._service(service), self._blob_size, self._blob_chunks)
+        bundled = self._service(service)
+        return docker_archive(self._blob(bundled.image), self._measured.layers(bundled))
+
+    def sbom(self, service: str) -> bytes | None:
+        """Return the bill of materials of the service's image; None: the bundle has none."""
+        digest = self._service(service).sbom
+        return b"".join(verified(blob_path(digest), digest, self._blob(digest).chunks())) if digest else None
+
+    def layer(self, service: str, digest: Digest) -> Layer:
+        """Return the layer that unpacks to `digest`, whichever image has it. Raises BundleError: none has it."""
+        return self.images.find(service, digest)
 
     def definition(self, service: str) -> dict[str, bytes]:
         """Return the files of the service's definition by their path below `services/<name>/`."""
@@ -135,34 +162,9 @@ class Bundle:
         if (digest := listing_digest(sums)) != service.definition:
             raise DigestMismatchError(prefix, service.definition, digest)
 
-    def _check_image(self, service: BundledService) -> None:
-        """Check the image's own configuration (its machine) and manifest (its blobs) against the index."""
-        try:
-            manifest = json.loads(b"".join(self._blob_chunks(service.image_manifest)))
-            config = json.loads(b"".join(self._blob_chunks(service.image)))
-            blobs = (manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"]))
-            architecture = str(config["architecture"])
-        except (ValueError, LookupError, TypeError) as error:
-            fault = Fault(f"services.{service.name}.image", f"is not an image ({error!r})")
-            raise InvalidIndexError(str(self.path), [fault]) from error
-        if blobs != (service.image, *service.layers):
-            fault = Fault(f"services.{service.name}.manifest", "names other blobs than the index")
-            raise InvalidIndexError(str(self.path), [fault])
-        if architecture != self.index.architecture:
-            raise OtherArchitectureError(f"the image of {service.name}", architecture, self.index.architecture)
-
-    def _holder(self, digest: Digest) -> Medium:
-        if self.index.file(blob_path(digest)) is not None:
-            return self._medium
-        if self._base is not None:
-            return self._base._holder(digest)
-        raise MissingFileError(blob_path(digest))
-
-    def _blob_size(self, digest: Digest) -> int:
-        return self._holder(digest).size(blob_path(digest))
-
-    def _blob_chunks(self, digest: Digest) -> Iterator[bytes]:
-        return self._holder(digest).chunks(blob_path(digest))
+    def _blob(self, digest: Digest) -> Layer:
+        path = blob_path(digest)
+        return Layer(digest, self._medium.size(path), partial(self._medium.chunks, path))
 
 
 def host_architecture() -> str:
@@ -171,20 +173,19 @@ def host_architecture() -> str:
     return _ARCHITECTURES.get(machine, machine)
 
 
-def _trusted_index(medium: Medium, trusted_keys: Path) -> tuple[BundleIndex, str]:
-    path = str(medium.path)
-    present = medium.files()
-    if INDEX not in present:
-        raise NotABundleError(path, f"it carries no {INDEX}")
-    if SIGNATURE not in present:
-        raise UnsignedBundleError(path, f"it carries no {SIGNATURE}")
-    if medium.size(SIGNATURE) != keys.SIGNATURE_SIZE:
-        raise UnsignedBundleError(path, f"its signature has {medium.size(SIGNATURE)} bytes, not {keys.SIGNATURE_SIZE}")
-    if medium.size(INDEX) > _LARGEST_INDEX:
-        raise NotABundleError(path, f"its {INDEX} has {medium.size(INDEX)} bytes, more than any index")
-    content = medium.read(INDEX)
-    signer = keys.signer(content, medium.read(SIGNATURE), trusted_keys, path)
-    return index_file.decode(content, path), signer
+def _trusted_index(medium: Medium, trust: Path | Judge) -> tuple[BundleIndex, Judgement]:
+    """Return the index and who signed it; `trust` is a folder of keys, or what judges in its place."""
+    path, papers = str(medium.path), papers_of(medium)
+    judgement = (PlainFolder(trust) if isinstance(trust, Path) else trust).judge(path, papers)
+    return index_file.decode(papers.index, path), judgement
+
+
+def _check_base(index: BundleIndex, release: str, base: LayerSource | None) -> None:
+    found = identity_of_index(base.index) if isinstance(base, Bundle) else index.base_identity
+    if base is None or (isinstance(base, Bundle) and base.index.release != release):
+        raise MissingBaseError(index.release, release, index.base_identity)
+    if found != index.base_identity:
+        raise MissingBaseError(index.release, release, index.base_identity, found)
 
 
 def _check_fit(path: str, index: BundleIndex, architecture: str, supervisor_version: str) -> None:
@@ -197,7 +198,7 @@ def _check_fit(path: str, index: BundleIndex, architecture: str, supervisor_vers
 def _check_files(medium: Medium, index: BundleIndex) -> None:
     """Check that the medium has the files that the index lists, in the right sizes, and no others."""
     listed = {file.path: file.size for file in index.files}
-    present = set(medium.files()) - {INDEX, SIGNATURE}
+    present = {name for name in medium.files() if name not in (INDEX, SIGNATURE) and not is_paper(name)}
     for name in sorted(set(listed) - present):
         raise MissingFileError(name)
     for name in sorted(present - set(listed)):

@@ -1,7 +1,7 @@
 """Streams an image as a docker-archive, the form that both engines load: blobs as they lie on the medium.
 
-Layers stay compressed. Each blob's last chunk is held back until its digest was compared, so an engine never gets a
-complete archive with a wrong blob in it.
+Layers stay compressed, but for those that a delta bundle takes from its base. Each blob's last chunk is held back until
+it was checked, so an engine never gets a complete archive with a wrong blob in it.
 """
 
 from __future__ import annotations
@@ -9,31 +9,29 @@ from __future__ import annotations
 import hashlib
 import json
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from supervisor.values.bundle import BundledService, blob_path
+from supervisor.edges.bundle.layers import Layer
+from supervisor.values.bundle import blob_path
 from supervisor.values.errors import DigestMismatchError
 from supervisor.values.names import Digest
 
-Chunks = Callable[[Digest], Iterator[bytes]]
-Size = Callable[[Digest], int]
 
-
-def docker_archive(service: BundledService, size: Size, chunks: Chunks) -> Iterator[bytes]:
-    """Yield the archive of the service's image."""
-    blobs = tuple(dict.fromkeys((service.image, *service.layers)))
-    for digest in blobs:
-        length = size(digest)
-        yield _header(_member(digest), length)
-        yield from verified(blob_path(digest), digest, chunks(digest))
-        yield _padding(length)
-    layers = [_member(layer) for layer in service.layers]
-    listing = json.dumps([{"Config": _member(service.image), "RepoTags": None, "Layers": layers}]).encode()
+def docker_archive(config: Layer, layers: Sequence[Layer]) -> Iterator[bytes]:
+    """Yield the archive of an image: its configuration and its layers, lowest first, packed or not."""
+    for blob in {blob.digest: blob for blob in (config, *layers)}.values():
+        yield _header(_member(blob.digest), blob.size)
+        yield from verified(blob_path(blob.digest), blob.digest, blob.chunks())
+        yield _padding(blob.size)
+    members = [_member(layer.digest) for layer in layers]
+    listing = json.dumps([{"Config": _member(config.digest), "RepoTags": None, "Layers": members}]).encode()
     yield _header("manifest.json", len(listing)) + listing + _padding(len(listing)) + bytes(2 * tarfile.BLOCKSIZE)
 
 
-def verified(name: str, expected: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield `chunks`, the last of them only if all together have the digest `expected`.
+def verified(
+    name: str, expected: str, chunks: Iterator[bytes], approve: Callable[[], None] = lambda: None
+) -> Iterator[bytes]:
+    """Yield `chunks`, the last of them only if all together have the digest `expected` and `approve` raises nothing.
 
     Raises DigestMismatchError: when they have not.
     """
@@ -46,6 +44,7 @@ def verified(name: str, expected: str, chunks: Iterator[bytes]) -> Iterator[byte
     digest = f"sha256:{total.hexdigest()}"
     if digest != expected:
         raise DigestMismatchError(name, expected, digest)
+    approve()
     if held:
         yield held
 

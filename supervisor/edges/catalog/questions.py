@@ -23,6 +23,7 @@ from supervisor.edges.catalog.vocabulary import (
     TEMPLATE,
 )
 from supervisor.values.manifest import (
+    Admission,
     Argument,
     Awaited,
     Caution,
@@ -104,6 +105,14 @@ COUNTED = Record(
 READINESS = Record(Watch, (*_PROVED, Field("awaited", ListOf(AWAITED), about="what a candidate finds out by itself")))
 VERIFICATION = Record(Watch, _PROVED)
 LIVENESS = Record(Watch, (Field("probes", ListOf(PROBE), True), *_WATCH))
+ADMISSION = Record(
+    Admission,
+    (
+        Field("probes", ListOf(PROBE, minimum=1), True, about="they hold while the daemon works, whoever fills it"),
+        Field("connections", Number(1, 1 << 20), True, about="with fewer clients' connections it cannot be full"),
+        Field("patience", DURATION, about="it takes a connection in at least so often, even when it is full"),
+    ),
+)
 
 
 def _error_counter(failed: str | None = None, **others: Any) -> ErrorCounter:

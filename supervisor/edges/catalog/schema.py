@@ -19,6 +19,7 @@ from supervisor.documents import (
     Version,
 )
 from supervisor.edges.catalog.questions import (
+    ADMISSION,
     CAUTIONS,
     COUNTED,
     ERRORS,
@@ -29,6 +30,7 @@ from supervisor.edges.catalog.questions import (
     UNDERTAKING,
     VERIFICATION,
 )
+from supervisor.edges.catalog.shares import FAIR
 from supervisor.edges.catalog.takeover import TAKEOVER
 from supervisor.edges.catalog.vocabulary import (
     ABSOLUTE,
@@ -41,11 +43,15 @@ from supervisor.edges.catalog.vocabulary import (
     MODE,
     NAME,
     PORT_EXPRESSION,
+    PROCESSORS,
     RELATIVE,
     SIGNAL,
     SIZE,
+    SOCKET_FAMILY,
+    SYSCALL,
     TEMPLATE,
     USER,
+    WEIGHT,
 )
 from supervisor.values.bounds import LEAST, MOST, Bounds
 from supervisor.values.manifest import (
@@ -62,6 +68,7 @@ from supervisor.values.manifest import (
     Protocol,
     Reload,
     RuntimeFolder,
+    Seccomp,
     StateSharing,
     StateVolume,
     Stop,
@@ -108,6 +115,13 @@ CONFIG = Record(
 RUNTIME = Record(_runtime, (Field("name", NAME, True), Field("mount", ABSOLUTE, True), Field("user", USER)))
 TMPFS = Record(_tmpfs, (Field("mount", ABSOLUTE, True), Field("size", SIZE, True), Field("mode", MODE)))
 CHECK = Record(Check, (Field("command", COMMAND, True), Field("timeout", DURATION)))
+SECCOMP = Record(
+    Seccomp,
+    (
+        Field("syscalls", ListOf(SYSCALL, is_set=True), about="names of syscalls(2)"),
+        Field("families", ListOf(SOCKET_FAMILY, is_set=True), about="of sockets, beside unix, inet and inet6"),
+    ),
+)
 RELOAD = Record(Reload, (Field("signal", SIGNAL), Field("command", COMMAND)), exactly_one_of=("signal", "command"))
 FRONTEND = Record(
     Frontend,
@@ -117,9 +131,10 @@ FRONTEND = Record(
         Field("port", PORT_EXPRESSION, True, about="expression: the port that clients use"),
         Field("inside", PORT_EXPRESSION, True, about="isolated: expression; router: the name of a port of `ports`"),
         Field("address", EXPRESSION, about="isolated only: expression giving the address that clients use"),
-        Field("interfaces", EXPRESSION, about="router only: expression giving names of interfaces"),
+        Field("interfaces", EXPRESSION, about="expression giving names of the interfaces at which clients may call"),
         Field("each", EXPRESSION, about="expression giving a sequence: one frontend for every item"),
         Field("open", EXPRESSION, about="expression: while it is false, nothing is led there"),
+        Field("fair", FAIR, about="tcp only: the share of it that one source may have"),
     ),
 )
 
@@ -161,8 +176,8 @@ STATE = Record(
 )
 
 
-def _frontends_need(network: NetworkMode, key: str, never: str) -> Schema:
-    item = {"required": [key], "not": {"required": [never]}}
+def _frontends_need(network: NetworkMode, key: str, never: str | None = None) -> Schema:
+    item: Schema = {"required": [key], **({"not": {"required": [never]}} if never else {})}
     return {
         "if": {"properties": {"network": {"const": str(network)}}, "required": ["network"]},
         "then": {"properties": {"frontends": {"items": item}}},
@@ -201,12 +216,15 @@ MANIFEST = Record(
                     Field("memory", SIZE, True, "memory_bytes"),
                     Field("pids", Number(1, 1 << 22), True),
                     Field("nofile", Number(1, 1 << 20), True),
+                    Field("cpu", PROCESSORS, about="processors; as many as the router allows when absent"),
+                    Field("cpu_weight", WEIGHT, about="while processors are scarce; 100 when absent"),
                 ),
             ),
             True,
         ),
         Field("capabilities", ListOf(CAPABILITY, is_set=True)),
         Field("devices", ListOf(DEVICE, is_set=True)),
+        Field("seccomp", SECCOMP, about="what it needs beyond every daemon; absent: the engine's own profile"),
         Field(
             "environment", MapOf(Text(r"[A-Za-z_][A-Za-z0-9_]*", "must be the name of a variable"), Text(r"[^\x00]*"))
         ),
@@ -221,6 +239,7 @@ MANIFEST = Record(
         Field("readiness", READINESS, True),
         Field("liveness", LIVENESS, True),
         Field("verification", VERIFICATION, about="after the cut-over: the path that clients take"),
+        Field("admission", ADMISSION, about="a way in that clients cannot fill: what answers there is full, not hung"),
         Field("survey", LIVENESS, about="single items, some at a time: what fails is named, and changes nothing"),
         Field("stop", Record(Stop, (Field("signal", SIGNAL), Field("timeout", DURATION)))),
         Field("drain", Record(Drain, (Field("deadline", DURATION_OR_ZERO, True), Field("signal", SIGNAL))), True),
@@ -238,7 +257,7 @@ MANIFEST = Record(
         Field("requires", ListOf(NAME, is_set=True), about="services that must be in the same bundle"),
     ),
     conditions=(
-        _frontends_need(NetworkMode.ISOLATED, "address", "interfaces"),
+        _frontends_need(NetworkMode.ISOLATED, "address"),
         _frontends_need(NetworkMode.ROUTER, "interfaces", "address"),
         _reload_needed(),
         _TAKEOVER_NEEDED,

@@ -16,6 +16,7 @@ from supervisor.documents import (
 from supervisor.values.manifest import (
     User,
 )
+from supervisor.values.seccomp import MORE_FAMILIES, MORE_SYSCALLS
 
 CAPABILITIES = (
     "AUDIT_CONTROL",
@@ -80,7 +81,12 @@ _TIME_UNITS = (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0))
 DURATION = Quantity("duration", "30s", _TIME_UNITS, 86400.0)
 DURATION_OR_ZERO = Quantity("duration", "30s", _TIME_UNITS, 86400.0, may_be_zero=True)
 SIZE = Quantity("size", "64MiB", (("KiB", 1024), ("MiB", 1 << 20), ("GiB", 1 << 30)), float(1 << 40), is_whole=True)
+RATE = Quantity("rate", "50/s", (("/s", 1.0),), 100_000.0, is_whole=True)
 SHARE = Quantity("share", "5%", (("%", 0.01),), 1.0)
+PROCESSORS = Quantity("number of processors", "1.5", (("%", 0.01),), 4096.0)
+WEIGHT = Number(1, 10_000)
+SYSCALL = Choice(MORE_SYSCALLS, listed="syscalls(2); those of every daemon are not named")
+SOCKET_FAMILY = Choice(tuple(MORE_FAMILIES))
 COMMAND = ListOf(Text(), minimum=1)
 SIGNAL = Choice(SIGNALS, listed="docs/manifest.md")
 CAPABILITY = Choice(CAPABILITIES, listed="docs/manifest.md")

@@ -79,6 +79,9 @@ class DockerEngine(DockerContainers):
     def close(self) -> None:
         self._client.close()
 
+    def require_room(self, size: int) -> None:
+        self._images.require_room(size)
+
     def load(self, stream: Iterable[bytes]) -> ImageId:
         return self._images.load(stream)
 

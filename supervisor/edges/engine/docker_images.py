@@ -15,7 +15,7 @@ from supervisor.edges.engine import docker_holder as holders
 from supervisor.edges.engine.client import RefusedError
 from supervisor.edges.engine.conventions import bare, image_id
 from supervisor.edges.engine.docker_client import DockerClient
-from supervisor.edges.engine.space import with_space
+from supervisor.edges.engine.space import require_room, with_space
 from supervisor.values.errors import EngineError, NoSuchImageError
 from supervisor.values.names import ImageId
 
@@ -32,9 +32,11 @@ class DockerImages:
         self._repository = f"vr-supervisor/{owner}"  # owners are words that a repository may have
         self._lock = threading.Lock()
 
+    def require_room(self, size: int) -> None:
+        require_room(size, self._root(), self._space_reserve)
+
     def load(self, stream: Iterable[bytes]) -> ImageId:
-        root = Path(self._client.get("ask Docker about itself", "/info")["DockerRootDir"])
-        return self._load(with_space(stream, root, self._space_reserve), self._repository)
+        return self._load(with_space(stream, self._root(), self._space_reserve), self._repository)
 
     def save(self, image: ImageId) -> Iterator[bytes]:
         if not self.exists(image):
@@ -65,6 +67,9 @@ class DockerImages:
 
     def remove_holder(self) -> None:
         self._untag("remove the holders' image", self._holder_name())
+
+    def _root(self) -> Path:
+        return Path(self._client.get("ask Docker about itself", "/info")["DockerRootDir"])
 
     def _holder_name(self) -> str:
         return f"{self._repository}/holder:{bare(holders.image()[0])}"

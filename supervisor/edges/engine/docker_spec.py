@@ -4,8 +4,8 @@ What Docker cannot carry out is refused here, or is the same by other means:
 
 - Capabilities reach root only: no version of Docker makes them ambient, so a process of another user has none of them
   after its first exec. Such a container is refused.
-- Bind mounts take no `nosuid` and `nodev`. No-new-privileges makes set-user-id bits void, and the devices of a
-  container are an allow list.
+- Bind mounts take no `nosuid`, `nodev` and `noexec` here. They have those of the mount that their folder lies on, and
+  the supervisor's folders lie on mounts that have all three.
 - /etc/hosts, /etc/hostname and /etc/resolv.conf are always Docker's own files.
 - A container in another's network has that one's host name: the holder's, which is named after its container.
 """
@@ -15,10 +15,14 @@ from __future__ import annotations
 from typing import Any
 
 from supervisor.edges.engine.conventions import (
+    CPU_PERIOD,
     HOSTNAME_LENGTH,
     LOG_BYTES,
+    OOM_SCORE_ADJUSTMENT,
     SHM_BYTES,
     capability,
+    cpu_quota,
+    cpu_shares,
     processes_per_user,
     signal_number,
 )
@@ -58,23 +62,33 @@ def create_body(spec: ContainerSpec, labels: dict[str, str], holder: str | None)
             "Memory": spec.memory_bytes,
             "MemorySwap": spec.memory_bytes,
             "PidsLimit": spec.pids,
+            **_cpu(spec),
             "Ulimits": [limit("nofile", spec.nofile), limit("nproc", processes_per_user())],
             "Devices": [
                 {"PathOnHost": path, "PathInContainer": path, "CgroupPermissions": "rwm"} for path in spec.devices
             ],
             "Mounts": [bind(mount.source, mount.target, read_only=mount.read_only) for mount in spec.mounts],
             "Tmpfs": {
-                tmpfs.target: f"size={tmpfs.size_bytes},mode={tmpfs.mode:o},nosuid,nodev,exec" for tmpfs in spec.tmpfs
+                tmpfs.target: f"size={tmpfs.size_bytes},mode={tmpfs.mode:o},nosuid,nodev,noexec" for tmpfs in spec.tmpfs
             },
             **ALWAYS,
+            **({"SecurityOpt": [*ALWAYS["SecurityOpt"], f"seccomp={spec.seccomp}"]} if spec.seccomp else {}),
         },
     }
+
+
+def _cpu(spec: ContainerSpec) -> dict[str, int]:
+    quota = cpu_quota(spec.cpu)
+    bound = {} if quota is None else {"CpuQuota": quota, "CpuPeriod": CPU_PERIOD}
+    return {"CpuShares": cpu_shares(spec.cpu_weight), **bound}
 
 
 ALWAYS: dict[str, Any] = {
     "SecurityOpt": ["no-new-privileges"],
     "UsernsMode": "host",  # files of the router are the router's users'
     "IpcMode": "private",
+    "CgroupnsMode": "private",
+    "OomScoreAdj": OOM_SCORE_ADJUSTMENT,
     "ShmSize": SHM_BYTES,
     "RestartPolicy": {"Name": "no"},
     "AutoRemove": False,

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from supervisor.edges.engine.joined_containers import JoinedContainers, carry
 from supervisor.ports.engine import Engine
 from supervisor.values.errors import EngineDownError, EngineError, EngineUnavailableError, NoSuchImageError
+from supervisor.values.listing import listed
 from supervisor.values.names import ImageId
 from supervisor.values.state import Container
 
@@ -82,9 +83,8 @@ class JoinedEngine(JoinedContainers):
             now, *others = self._engines
             for other in others:
                 if left := other.containers():
-                    raise EngineError(
-                        f"cannot leave {other.name}: it still has {', '.join(container.name for container in left)}"
-                    )
+                    names = listed((container.name for container in left), ", ")
+                    raise EngineError(f"cannot leave {other.name}: it still has {names}")
             for _ in self.carry_images():  # an image that was loaded during the move may be with either
                 pass
             self._engines = (now,)  # no thread may start again the engine that is about to be ended
@@ -138,6 +138,9 @@ class JoinedEngine(JoinedContainers):
     def remove_everything(self) -> None:
         for engine in self._engines:
             engine.remove_everything()
+
+    def require_room(self, size: int) -> None:
+        self._engines[0].require_room(size)
 
     def load(self, stream: Iterable[bytes]) -> ImageId:
         return self._engines[0].load(stream)

@@ -81,6 +81,9 @@ class PodmanEngine(PodmanContainers):
         """Close the connections. The service process stays, for the next supervisor to adopt."""
         self._client.close()
 
+    def require_room(self, size: int) -> None:
+        self._images.require_room(size)
+
     def load(self, stream: Iterable[bytes]) -> ImageId:
         return self._images.load(stream)
 

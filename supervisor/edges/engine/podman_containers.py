@@ -20,6 +20,7 @@ from supervisor.edges.engine.podman_client import PodmanClient
 from supervisor.edges.engine.podman_files import PodmanFiles
 from supervisor.edges.engine.podman_images import PodmanImages
 from supervisor.edges.engine.podman_requests import PodmanRequests
+from supervisor.edges.engine.podman_seccomp import profile_file
 from supervisor.edges.engine.podman_spec import create_body
 from supervisor.edges.engine.processes import Process
 from supervisor.edges.engine.tmpfs import apply_modes
@@ -41,10 +42,13 @@ class PodmanContainers:
     def create(self, spec: ContainerSpec) -> Container:
         key, _, value = self._label.partition("=")
         labels = {**dict(spec.labels), key: value}
-        body = create_body(spec, labels)
+        create_body(spec, labels)  # what cannot be is refused before anything is made
         if orphans.find(self._files, spec.name):
             raise NameTakenError(spec.name)
         try:
+            body = create_body(
+                spec, labels, str(profile_file(self._files.runtime, spec.seccomp)) if spec.seccomp else None
+            )
             orphans.describe(self._files, spec, labels)
             self._client.post(f"create container {spec.name}", "/containers/create", body)
         except RefusedError as error:

@@ -13,7 +13,7 @@ from supervisor.edges.engine.client import RefusedError
 from supervisor.edges.engine.conventions import bare, image_id
 from supervisor.edges.engine.podman_client import PodmanClient
 from supervisor.edges.engine.podman_files import PodmanFiles
-from supervisor.edges.engine.space import with_space
+from supervisor.edges.engine.space import require_room, with_space
 from supervisor.values.errors import EngineError, NoSuchImageError
 from supervisor.values.names import ImageId
 
@@ -28,6 +28,10 @@ class PodmanImages:
 
     def __init__(self, client: PodmanClient, files: PodmanFiles, space_reserve: int) -> None:
         self._client, self._files, self._space_reserve = client, files, space_reserve
+
+    def require_room(self, size: int) -> None:
+        for folder in {self._files.spool, self._files.storage}:
+            require_room(size, folder, self._space_reserve)
 
     def load(self, stream: Iterable[bytes]) -> ImageId:
         chunks = with_space(stream, self._files.spool, self._space_reserve)

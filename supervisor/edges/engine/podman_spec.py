@@ -8,10 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from supervisor.edges.engine.conventions import (
+    CPU_PERIOD,
     HOSTNAME_LENGTH,
     LOG_BYTES,
+    OOM_SCORE_ADJUSTMENT,
     SHM_BYTES,
     capability,
+    cpu_quota,
+    cpu_shares,
     processes_per_user,
     signal_number,
 )
@@ -19,8 +23,11 @@ from supervisor.values.errors import EngineError
 from supervisor.values.state import ContainerSpec
 
 
-def create_body(spec: ContainerSpec, labels: dict[str, str]) -> dict[str, Any]:
-    """Return the whole request, with every field of `spec`. Raises EngineError: when the container has no command."""
+def create_body(spec: ContainerSpec, labels: dict[str, str], seccomp: str | None = None) -> dict[str, Any]:
+    """Return the whole request, with every field of `spec`; `seccomp` is a file with its profile.
+
+    Raises EngineError: when the container has no command.
+    """
     if not spec.command:
         raise EngineError(f"cannot create container {spec.name}: it has no command")
     return {
@@ -44,7 +51,11 @@ def create_body(spec: ContainerSpec, labels: dict[str, str]) -> dict[str, Any]:
         "resource_limits": {
             "memory": {"limit": spec.memory_bytes, "swap": spec.memory_bytes},
             "pids": {"limit": spec.pids},
+            "cpu": _cpu(spec),
         },
+        "oom_score_adj": OOM_SCORE_ADJUSTMENT,
+        "cgroupns": {"nsmode": "private"},
+        **({"seccomp_profile_path": seccomp} if seccomp else {}),
         "r_limits": [
             {"type": "nofile", "soft": spec.nofile, "hard": spec.nofile},
             {"type": "nproc", "soft": processes_per_user(), "hard": processes_per_user()},
@@ -65,13 +76,19 @@ def create_body(spec: ContainerSpec, labels: dict[str, str]) -> dict[str, Any]:
     }
 
 
+def _cpu(spec: ContainerSpec) -> dict[str, int]:
+    quota = cpu_quota(spec.cpu)
+    bound = {} if quota is None else {"quota": quota, "period": CPU_PERIOD}
+    return {"shares": cpu_shares(spec.cpu_weight), **bound}
+
+
 def _mounts(spec: ContainerSpec) -> list[dict[str, Any]]:
     binds = [
         {
             "type": "bind",
             "source": mount.source,
             "destination": mount.target,
-            "options": ["bind", "ro" if mount.read_only else "rw", "rprivate", "nosuid", "nodev"],
+            "options": ["bind", "ro" if mount.read_only else "rw", "rprivate", "nosuid", "nodev", "noexec"],
         }
         for mount in spec.mounts
     ]
@@ -80,7 +97,7 @@ def _mounts(spec: ContainerSpec) -> list[dict[str, Any]]:
             "type": "tmpfs",
             "source": "tmpfs",
             "destination": tmpfs.target,
-            "options": [f"size={tmpfs.size_bytes}", f"mode={tmpfs.mode:o}", "nosuid", "nodev"],
+            "options": [f"size={tmpfs.size_bytes}", f"mode={tmpfs.mode:o}", "nosuid", "nodev", "noexec"],
         }
         for tmpfs in spec.tmpfs
     ]

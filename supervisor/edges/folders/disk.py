@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from supervisor.edges.folders import safefs, tmpfs
+from supervisor.edges.folders import inert, safefs, tmpfs
 from supervisor.edges.folders.configuration import DiskConfiguration
 from supervisor.edges.folders.places import Places, explained
 from supervisor.edges.folders.state import DiskState
@@ -28,6 +28,17 @@ class DiskFolders(DiskConfiguration, DiskState):
     def release_tmpfs(self) -> None:
         """Unmount the tmpfs that `ensure_tmpfs` mounted; one that was mounted otherwise stays."""
         tmpfs.release(self._places.runtime_dir)
+
+    def ensure_inert_volumes(self) -> None:
+        """Let nothing in state volumes be executed, nor be a device, on the router or in containers.
+
+        Raises StateError: when the folder cannot be made or mounted.
+        """
+        inert.ensure(self._places.all_volumes)
+
+    def release_inert_volumes(self) -> None:
+        """Take the mount of `ensure_inert_volumes` away; the volumes stay."""
+        inert.release(self._places.all_volumes)
 
     def remove(self, instance: Instance, manifest: ServiceManifest, *, with_state: bool = True) -> None:
         generation, volumes = self._places.generation(instance), self._places.volumes(instance)

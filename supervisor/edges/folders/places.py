@@ -47,8 +47,12 @@ class Places:
     def runtime(self, instance: Instance, name: str) -> Path:
         return self.generation(instance) / "run" / name
 
+    @property
+    def all_volumes(self) -> Path:
+        return self.state_dir / "volumes"
+
     def volumes(self, instance: Instance) -> Path:
-        return self.state_dir / "volumes" / instance.service
+        return self.all_volumes / instance.service
 
     def volume(self, instance: Instance, volume: StateVolume) -> Path:
         suffix = f".{instance.generation}" if volume.sharing is StateSharing.COPIED else ""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import IPv4Network
 
 from supervisor.values.bounds import NO_BOUNDS, Bounds
 from supervisor.values.errors import Fault
+from supervisor.values.settings import DEFAULT_POOL
 
 
 class BadPartError(Exception):
@@ -14,11 +16,14 @@ class BadPartError(Exception):
 
 
 class Faults:
-    """Collects the parts that are left out. `bounds` are those that a part must keep."""
+    """Collects the parts that are left out.
 
-    def __init__(self, bounds: Bounds = NO_BOUNDS) -> None:
+    `bounds` are those that a part must keep; `links` has the addresses of the services themselves.
+    """
+
+    def __init__(self, bounds: Bounds = NO_BOUNDS, links: IPv4Network = DEFAULT_POOL) -> None:
         self._faults: list[Fault] = []
-        self.bounds = bounds
+        self.bounds, self.links = bounds, links
 
     @property
     def all(self) -> tuple[Fault, ...]:

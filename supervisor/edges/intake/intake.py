@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from ipaddress import IPv4Network
 
 from supervisor.edges.intake.bags import Bags, bags_from_json, bags_to_json
 from supervisor.edges.intake.cloudstack.owners import with_owners
@@ -17,17 +18,23 @@ from supervisor.values.bounds import NO_BOUNDS, Bounds
 from supervisor.values.errors import ConfigurationError, Fault
 from supervisor.values.intake import Taken, TakenFile
 from supervisor.values.router import RouterConfig
+from supervisor.values.settings import DEFAULT_POOL
 
 
 class CloudStackIntake:
     """Satisfies `ports.intake.Intake`.
 
     `kernel` lists the network cards; without it cards are known from commands alone. `bounds` returns those of the
-    services: a part that does not keep them is left out and named.
+    services: a part that does not keep them is left out and named. `links` has the addresses of the services.
     """
 
-    def __init__(self, kernel: Callable[[], Cards] = dict, bounds: Callable[[], Bounds] = Bounds) -> None:
-        self._kernel, self._bounds = kernel, bounds
+    def __init__(
+        self,
+        kernel: Callable[[], Cards] = dict,
+        bounds: Callable[[], Bounds] = Bounds,
+        links: IPv4Network = DEFAULT_POOL,
+    ) -> None:
+        self._kernel, self._bounds, self._links = kernel, bounds, links
 
     def take(self, stored: str | None, files: Sequence[tuple[str, bytes]]) -> Taken:
         """Merge files, in order. A file that is refused changes nothing and stops no other.
@@ -63,7 +70,7 @@ class CloudStackIntake:
 
         Raises ConfigurationError: `stored` cannot be read.
         """
-        return interpret(with_owners(bags_from_json(stored)), self._bounds())
+        return interpret(with_owners(bags_from_json(stored)), self._bounds(), self._links)
 
     def forget(self, stored: str | None, spent: Collection[str]) -> str | None:
         """Return the stored text without the offers in `spent`; None: it has none of them.
@@ -85,9 +92,11 @@ def merge(bags: Bags, command: Command) -> Bags:
     return bags if command.note else FAMILIES[command.type].merge(with_owners(bags), command)
 
 
-def interpret(bags: Bags, bounds: Bounds = NO_BOUNDS) -> tuple[RouterConfig, tuple[Fault, ...]]:
+def interpret(
+    bags: Bags, bounds: Bounds = NO_BOUNDS, links: IPv4Network = DEFAULT_POOL
+) -> tuple[RouterConfig, tuple[Fault, ...]]:
     """Return what the bags mean, and each part of them that had to be left out."""
-    faults, router = Faults(bounds), RouterConfig()
+    faults, router = Faults(bounds, links), RouterConfig()
     for family in FAMILIES.values():
         router = family.interpret(bags, router, faults)
     return router, faults.all

@@ -15,7 +15,7 @@ from supervisor.edges.network.namespace import call_inside, exists
 from supervisor.values.errors import NetworkError
 from supervisor.values.manifest import Protocol
 from supervisor.values.state import Endpoint, Instance, SocketAddress
-from supervisor.values.traffic import Connection
+from supervisor.values.traffic import Connection, Crowd
 
 # A tracked connection in any of these may still carry data.
 STATES = frozenset({"SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK"})
@@ -23,6 +23,7 @@ STATES = frozenset({"SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WA
 # The kernel numbers its own states (include/net/tcp_states.h): ESTABLISHED, FIN_WAIT1, CLOSE_WAIT, LAST_ACK, CLOSING.
 # What a forged SYN leaves (SYN_RECV) is nobody's connection yet.
 OPEN_STATES = frozenset({"01", "04", "08", "09", "0B"})
+NOBODY = "0"  # the inode of a connection that no process has accepted yet
 HALF_CLOSED = "05"  # FIN_WAIT2: open as long as a process has it (an inode other than 0), for its other half may last
 
 Outsides = Mapping[Endpoint, Endpoint]  # where an instance answers -> what its clients call that
@@ -43,11 +44,14 @@ class ConntrackConnections:
         return tuple(dict.fromkeys((*self._tracked(outsides(instance, Protocol.TCP)), *self.open(instance))))
 
     def open(self, instance: Instance) -> tuple[Connection, ...]:
-        ends, link = outsides(instance, Protocol.TCP), instance.link
-        if not ends or (link and not exists(link.namespace)):
-            return ()
-        lines = call_inside(link.namespace, _sockets) if link else _sockets()
-        return tuple(open_connections(lines, ends))
+        ends = outsides(instance, Protocol.TCP)
+        return tuple(open_connections(_sockets_of(instance), ends)) if ends else ()
+
+    def crowd(self, instance: Instance) -> Crowd:
+        ends, lines = outsides(instance, Protocol.TCP), _sockets_of(instance)
+        held = [line for line in lines if line.split()[9] != NOBODY]
+        taken = frozenset(open_connections(held, ends))
+        return Crowd(taken, len(set(open_connections(lines, ends)) - taken))
 
     def _tracked(self, ends: Outsides) -> Iterator[Connection]:
         """Yield tracked connections, with one listing for an address: a balancer may have hundreds of ports."""
@@ -106,13 +110,21 @@ def open_connections(lines: Iterable[str], ends: Outsides) -> Iterator[Connectio
     """Yield the connections with these ends in lines of a socket table (kernel: networking/proc_net_tcp.rst)."""
     for line in lines:
         _, local, remote, state, _, _, _, _, _, inode, *_ = line.split()
-        if state not in OPEN_STATES and (state != HALF_CLOSED or inode == "0"):
+        if state not in OPEN_STATES and (state != HALF_CLOSED or inode == NOBODY):
             continue
         inside, client = _end(local), _end(remote)
         outside = outside_of(inside, ends)
         # A client that calls itself ::ffff:10.0.0.1 on the wire looks like one of IPv4, and is none.
         if outside and client[0].version == inside[0].version:
             yield Connection(client, outside, inside)
+
+
+def _sockets_of(instance: Instance) -> list[str]:
+    """Return the lines of the socket tables that the instance is in; none if its namespace is gone."""
+    link = instance.link
+    if link is None:
+        return _sockets()
+    return call_inside(link.namespace, _sockets) if exists(link.namespace) else []
 
 
 def _sockets() -> list[str]:

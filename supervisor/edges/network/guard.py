@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable
 from supervisor.edges.network.admission import TABLES, Admission
 from supervisor.edges.network.anchor import Anchor
 from supervisor.edges.network.notifications import LOST, Notifications
+from supervisor.edges.network.shares import NftShares
+from supervisor.edges.network.shares_text import TABLE as SHARES
 from supervisor.edges.network.structure import TABLE
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.values.errors import NetworkError
@@ -79,13 +81,15 @@ class _Target:
 class NftGuard:
     """Guards the network namespace in which `start` is called.
 
-    `on_restored` is called with what was restored ("table" or "admission") and the seconds since the loss was noticed.
+    `on_restored` is called with what was restored ("table", "shares" or "admission") and the seconds since the loss was
+    noticed.
     """
 
     def __init__(
         self,
         traffic: NftTraffic,
         *,
+        shares: NftShares | None = None,
         admission: Admission | None = None,
         anchor: bool = False,
         interval: float = 10.0,
@@ -95,6 +99,8 @@ class NftGuard:
         self._interval = interval
         self._on_restored = on_restored
         self._targets = [_Target("table", frozenset({TABLE}), traffic.restore)]
+        if shares:
+            self._targets.append(_Target("shares", frozenset({SHARES}), shares.restore))
         if self._admission:
             self._targets.append(_Target("admission", TABLES, self._admission.ensure))
         self._closing = threading.Event()

@@ -19,6 +19,8 @@ _ADMIT = f"meta mark set meta mark or {MARK:#x}"
 SETS: Mapping[str, tuple[str, str | None]] = {
     "front": ("ipv4_addr . inet_proto . inet_service", "ipv4_addr . inet_service"),
     "back": ("ipv4_addr . inet_proto . inet_service", "ipv4_addr . inet_service"),
+    "sides": ("ifname . ipv4_addr . inet_proto . inet_service", None),
+    "anywhere": ("ipv4_addr . inet_proto . inet_service", None),
     "kept": ("ipv4_addr . inet_service . ipv4_addr . inet_service", "ipv4_addr . inet_service"),
     "kept6": ("ipv6_addr . inet_service . ipv6_addr . inet_service", "ipv6_addr . inet_service"),
     "outgoing": ("ifname", None),
@@ -33,6 +35,8 @@ SETS: Mapping[str, tuple[str, str | None]] = {
     "tcp_local": ("inet_service", "inet_service"),
     "held_ports": ("inet_service", None),
     "held": ("inet_service", "inet_service"),
+    "guarded": ("inet_proto . inet_service", None),
+    "guarded_sides": ("ifname . inet_proto . inet_service", None),
     "udp_inside": ("inet_service", None),
     "tcp_inside": ("inet_service", None),
 }
@@ -41,7 +45,8 @@ SETS: Mapping[str, tuple[str, str | None]] = {
 # commit can find neither the removed nor the added element ("restart set lookup on base_seq change"); the second one is
 # later. @kept has the pinned connections. It matters only after a flush of connection tracking, and only where tracking
 # takes up connections in mid-stream (nf_conntrack_tcp_loose in the kernel's nf_conntrack-sysctl.rst, on unless somebody
-# says otherwise).
+# says otherwise). @sides has who may call which frontend, apart from @front, so that a cut-over exchanges as many
+# elements as there are frontends, however many interfaces they are called at; @anywhere has those that say nothing.
 CHAINS = f"""
     # Where UDP for router-mode services arrives, before connection tracking: it is never tracked, so nothing pins a
     # client to the former generation. Only for the router's own addresses, and broadcasts.
@@ -75,26 +80,34 @@ CHAINS = f"""
     }}
     # New flows go to the active generation; connection tracking keeps established ones where they are, and @kept those
     # of a generation that lost its traffic if tracking was flushed in mid-stream. Router-mode services keep the address
-    # (`redirect` would replace it by the interface's first, or by loopback): ports only.
+    # (`redirect` would replace it by the interface's first, or by loopback): ports only. A frontend at an address comes
+    # before a port at any address. Where a client calls at another interface than the frontend's, nothing is led
+    # anywhere: it meets the router's own rules, and nobody who listens. So do decrypted packets of other gateways: they
+    # arrive at the public interface.
     chain nat_in {{
         type nat hook prerouting priority dstnat - 1; policy accept;
         tcp flags & syn == 0 dnat ip to ip saddr . tcp sport . ip daddr . tcp dport map @kept
         tcp flags & syn == 0 dnat ip6 to ip6 saddr . tcp sport . ip6 daddr . tcp dport map @kept6
+        iifname . ip daddr . meta l4proto . th dport @sides goto lead
+        ip daddr . meta l4proto . th dport @anywhere goto lead
+        iifname . ip daddr . meta l4proto . th dport @sides goto lead
         meta l4proto tcp fib daddr type local dnat to :iifname . th dport map @tcp_in
         meta l4proto tcp fib daddr type local dnat to :iifname . th dport map @tcp_in
+    }}
+    chain lead {{
         dnat ip to ip daddr . meta l4proto . th dport map @front
         dnat ip to ip daddr . meta l4proto . th dport map @front
     }}
-    # The same for connections of the router itself.
+    # The same for connections of the router itself, which may call every frontend.
     chain nat_out {{
         type nat hook output priority -101; policy accept;
         tcp flags & syn == 0 dnat ip to ip saddr . tcp sport . ip daddr . tcp dport map @kept
         tcp flags & syn == 0 dnat ip6 to ip6 saddr . tcp sport . ip6 daddr . tcp dport map @kept6
+        dnat ip to ip daddr . meta l4proto . th dport map @front
+        dnat ip to ip daddr . meta l4proto . th dport map @front
         oifname "lo" meta l4proto udp dnat to :th dport map @udp_local
         oifname "lo" meta l4proto tcp dnat to :th dport map @tcp_local
         oifname "lo" meta l4proto tcp dnat to :th dport map @tcp_local
-        dnat ip to ip daddr . meta l4proto . th dport map @front
-        dnat ip to ip daddr . meta l4proto . th dport map @front
     }}
     # The reverse maps put the outside address or port back even when connection tracking was flushed in mid-stream, so
     # they come before the masquerade of what services that may connect to others send.
@@ -109,7 +122,8 @@ CHAINS = f"""
     # on the first packet only, and a CONNMARK restore wipes marks that were set earlier. Inside addresses and ports are
     # not for clients: what did not come through a frontend is dropped. So is what a service begins that may not connect
     # to others; in the middle of a stream it goes on, for connection tracking may have been flushed. Generations of one
-    # service tell each other what they know where @synced says so.
+    # service tell each other what they know where @synced says so. A service begins nothing with the router itself. A
+    # daemon that listens by itself is called at the interfaces in @guarded_sides only.
     chain admit_forward {{
         type filter hook forward priority -1; policy accept;
         iifname "vrs*" oifname "vrs*" ip saddr . ip daddr . tcp dport @synced {_ADMIT} accept
@@ -124,11 +138,18 @@ CHAINS = f"""
     }}
     chain admit_input {{
         type filter hook input priority -1; policy accept;
+        iifname "vrs*" tcp flags & (syn | ack) == syn drop
+        iifname "vrs*" meta l4proto != tcp ct state new drop
+        meta l4proto . th dport @guarded ct state new jump guard
         iifname != "lo" udp dport @udp_inside ct state new drop
         iifname != "lo" tcp dport @tcp_inside ct state new ct status & dnat == 0 drop
         udp dport @udp_inside ct state untracked {_ADMIT}
         tcp dport @tcp_inside ct status dnat {_ADMIT}
         iifname "vrs*" ct state established,related {_ADMIT}
+    }}
+    chain guard {{
+        iifname "lo" return
+        iifname . meta l4proto . th dport != @guarded_sides drop
     }}
 """
 

@@ -27,6 +27,14 @@ def elements(table: TrafficTable) -> Elements:
     content: dict[str, dict[Key, Key]] = {name: {} for name in SETS}
     for switch in table.active_addresses:
         content["front"][_tuple(switch.outside)] = _pair(switch.inside)
+        if switch.sides is None:
+            content["anywhere"][_tuple(switch.outside)] = ()
+        for interface in map(_interface, switch.sides or ()):
+            content["sides"][interface, *_tuple(switch.outside)] = ()
+    for guarded in table.guarded_ports:
+        content["guarded"][str(guarded.protocol), guarded.port] = ()
+        for interface in map(_interface, guarded.interfaces):
+            content["guarded_sides"][interface, str(guarded.protocol), guarded.port] = ()
     for switch in (*table.active_addresses, *table.alive_addresses):
         _add_reverse(content["back"], switch)
     for active in table.active_ports:

@@ -16,6 +16,7 @@ class Answer(NamedTuple):
     question: str
     outcome: str
     is_telling: bool = True
+    is_silent: bool = False  # something listens, and does not answer
 
     @property
     def message(self) -> str:
@@ -34,6 +35,12 @@ def silence(error: OSError, timeout: float) -> str:
         case FileNotFoundError():
             return "the socket does not exist"
     return os.strerror(error.errno) if error.errno else str(error)
+
+
+def no_answer(question: str, error: OSError, timeout: float, expected: str = "") -> Answer:
+    """Return the answer to a question that brought none; where nothing listens, that is no silence of a daemon."""
+    is_silent = isinstance(error, TimeoutError | ConnectionResetError | BrokenPipeError)
+    return Answer(False, question, silence(error, timeout) + expected, is_silent=is_silent)
 
 
 def excerpt(text: str, limit: int = 120) -> str:

@@ -18,7 +18,7 @@ import socket
 import struct
 from ipaddress import IPv4Address
 
-from supervisor.edges.probes.answer import Answer, silence
+from supervisor.edges.probes.answer import Answer, no_answer
 from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.bounded import BoundedSocket
 from supervisor.edges.probes.dhcp_packet import (
@@ -57,7 +57,7 @@ def ask(probe: ResolvedProbe, target: ProbeTarget, _: Means) -> Answer:
     except NotOursError as error:  # a network that is not up yet, say: that is no fault of the daemon
         return Answer(False, question, str(error), is_telling=False)
     except OSError as error:
-        return Answer(False, question, f"{silence(error, probe.timeout)}, expected an OFFER of {expect}")
+        return no_answer(question, error, probe.timeout, f", expected an OFFER of {expect}")
     except MalformedPacketError as error:
         return Answer(False, question, f"not a DHCP answer ({error}), expected an OFFER of {expect}")
     came = f"answered {reply.type.name} of {reply.yiaddr}"

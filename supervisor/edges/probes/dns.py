@@ -12,10 +12,11 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 
-from supervisor.edges.probes.answer import Answer, silence
+from supervisor.edges.probes.answer import Answer, no_answer
 from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.bounded import BoundedSocket, inet_socket
 from supervisor.edges.probes.handler import Handler, Means
+from supervisor.values.listing import listed
 from supervisor.values.manifest import ProbeKind, Use
 from supervisor.values.state import ProbeTarget, ResolvedProbe
 
@@ -41,7 +42,7 @@ def ask(probe: ResolvedProbe, target: ProbeTarget, _: Means) -> Answer:
     try:
         response = exchange(query, address, port, probe.timeout)
     except OSError as error:
-        return Answer(False, question, silence(error, probe.timeout) + wanted)
+        return no_answer(question, error, probe.timeout, wanted)
     except dns.exception.DNSException as error:
         return Answer(False, question, f"not a DNS answer ({type(error).__name__}){wanted}")
     return _judge(question, response, expect, codes)
@@ -50,7 +51,7 @@ def ask(probe: ResolvedProbe, target: ProbeTarget, _: Means) -> Answer:
 def _judge(question: str, response: dns.message.Message, expect: str, codes: tuple[str, ...]) -> Answer:
     code = dns.rcode.to_text(response.rcode())
     texts = [record.to_text() for records in response.answer for record in records]
-    came = f"answered {code}" if code != "NOERROR" else f"answered {', '.join(texts) or 'nothing'}"
+    came = f"answered {code}" if code != "NOERROR" else f"answered {listed(texts, ', ') or 'nothing'}"
     if expect and _canonical(expect) not in map(_canonical, texts):
         return Answer(False, question, f"{came}, expected {expect}")
     if code not in codes and codes != (ANY_CODE,):

@@ -8,7 +8,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, InvalidURL
 from ipaddress import IPv4Address, IPv6Address
 from re import Pattern
 
-from supervisor.edges.probes.answer import TEXT_LIMIT, Answer, excerpt, silence, whole_text
+from supervisor.edges.probes.answer import TEXT_LIMIT, Answer, excerpt, no_answer, whole_text
 from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.bounded import inet_socket
 from supervisor.edges.probes.handler import Handler, Means
@@ -73,7 +73,7 @@ def ask(probe: ResolvedProbe, target: ProbeTarget, _: Means) -> Answer:
             raise arguments.error(str(error)) from error
         return _judge(question, connection.getresponse(), request.status, pattern)
     except OSError as error:
-        return Answer(False, question, silence(error, probe.timeout))
+        return no_answer(question, error, probe.timeout)
     except (HTTPException, ValueError) as error:
         return Answer(False, question, f"not an HTTP answer ({type(error).__name__})")
     finally:

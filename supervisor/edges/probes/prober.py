@@ -13,7 +13,8 @@ from supervisor.edges.probes.socket_lines import send as send_lines
 from supervisor.edges.probes.socket_session import PromptSession
 from supervisor.values.errors import ProbeError
 from supervisor.values.manifest import ErrorCounter
-from supervisor.values.state import ProbeResult, ProbeTarget, Reading, ResolvedProbe
+from supervisor.values.state import ProbeResult, ProbeTarget, ResolvedProbe
+from supervisor.values.tally import Reading
 from supervisor.values.undertaking import Sighting
 
 
@@ -40,7 +41,9 @@ class ProtocolProber:
             raise ProbeError(f"cannot ask {probe.kind} probe: its timeout is {probe.timeout:g} s")
         began = time.monotonic()
         answer = handler.ask(probe, target, self._means)
-        return ProbeResult(answer.is_good, answer.message, time.monotonic() - began, answer.is_telling)
+        return ProbeResult(
+            answer.is_good, answer.message, time.monotonic() - began, answer.is_telling, answer.is_silent
+        )
 
     def look(self, probe: ResolvedProbe, target: ProbeTarget) -> Sighting:
         if (handler := HANDLERS.get(probe.kind)) and handler.look:

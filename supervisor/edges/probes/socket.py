@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from supervisor.edges.probes.answer import TEXT_LIMIT, Answer, excerpt, silence, whole_text
+from supervisor.edges.probes.answer import TEXT_LIMIT, Answer, excerpt, no_answer, whole_text
 from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.bounded import unix_connection
 from supervisor.edges.probes.handler import Handler, Means
@@ -33,7 +33,7 @@ def ask(probe: ResolvedProbe, target: ProbeTarget, _: Means) -> Answer:
                     break
     except OSError as error:
         came = f" after {excerpt(received.decode('utf-8', 'replace'))}" if received else ""
-        return Answer(False, question, f"{silence(error, probe.timeout)}{came}, {expected}")
+        return no_answer(question, error, probe.timeout, f"{came}, {expected}")
     outcome = f"answered {excerpt(text)}" if received else "closed without an answer"
     return Answer(False, question, f"{outcome}, {expected}")
 

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from supervisor.edges.probes.answer import excerpt
 from supervisor.values.errors import ProbeError
 from supervisor.values.manifest import Count
-from supervisor.values.state import Tally
+from supervisor.values.tally import Tally
 
 KEY_GROUPS = ("name", "source")
 

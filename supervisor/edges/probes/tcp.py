@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from supervisor.edges.probes.answer import Answer, silence
+from supervisor.edges.probes.answer import Answer, no_answer
 from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.bounded import inet_socket
 from supervisor.edges.probes.handler import Handler, Means
@@ -20,7 +20,7 @@ def ask(probe: ResolvedProbe, target: ProbeTarget, _: Means) -> Answer:
         try:
             connection.connect((str(address), port))
         except OSError as error:
-            return Answer(False, question, silence(error, probe.timeout))
+            return no_answer(question, error, probe.timeout)
     return Answer(True, question, "connected")
 
 

@@ -9,7 +9,7 @@ import socket
 import ssl
 from pathlib import Path, PurePosixPath
 
-from supervisor.edges.probes.answer import Answer, silence
+from supervisor.edges.probes.answer import Answer, no_answer
 from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.bounded import BoundedSocket, inet_socket
 from supervisor.edges.probes.handler import Handler, Means
@@ -34,7 +34,7 @@ def ask(probe: ResolvedProbe, target: ProbeTarget, _: Means) -> Answer:
         except ssl.SSLError as error:
             return Answer(False, question, f"no handshake ({error.reason or error})")
         except OSError as error:
-            return Answer(False, question, silence(error, probe.timeout))
+            return no_answer(question, error, probe.timeout)
     if not served or not expected.startswith(served):  # a trusted one has something after it
         return Answer(False, question, f"serves certificate {_mark(served)}, expected {_mark(expected)}")
     return Answer(True, question, f"serves certificate {_mark(served)}")

@@ -17,6 +17,7 @@ from supervisor.edges.probes.bounded import unix_connection
 from supervisor.edges.probes.handler import Handler
 from supervisor.edges.probes.vici_connections import NONSENSE, ask
 from supervisor.values.errors import ProbeError
+from supervisor.values.listing import listed
 from supervisor.values.manifest import ProbeKind, Use
 from supervisor.values.state import ProbeTarget, ResolvedProbe
 from supervisor.values.undertaking import Sighting
@@ -95,7 +96,7 @@ def _message(children: Sequence[str], missing: Sequence[str], associations: Sequ
     with_peer = f"IKE_SA {', '.join(states)}" if states else "no IKE_SA"
     if len(children) == 1:
         return f"no CHILD_SA; {with_peer}"
-    return f"{len(missing)} of {len(children)} CHILD_SAs are missing ({', '.join(missing)}); {with_peer}"
+    return f"{len(missing)} of {len(children)} CHILD_SAs are missing ({listed(missing, ', ')}); {with_peer}"
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from vici import Session
 from vici.exception import CommandException, DeserializationException, EventUnknownException, SessionException
 
-from supervisor.edges.probes.answer import Answer, silence
+from supervisor.edges.probes.answer import Answer, no_answer
 from supervisor.edges.probes.arguments import Arguments
 from supervisor.edges.probes.bounded import unix_connection
 from supervisor.edges.probes.handler import Means
+from supervisor.values.listing import listed
 from supervisor.values.manifest import Use
 from supervisor.values.state import ProbeTarget, ResolvedProbe
 
@@ -38,13 +39,13 @@ def ask(probe: ResolvedProbe, target: ProbeTarget, _: Means | None = None) -> An
             version = session.version()
             loaded = _names(session.list_conns()) if expected else set()
     except OSError as error:
-        return Answer(False, question, silence(error, probe.timeout))
+        return no_answer(question, error, probe.timeout)
     except NONSENSE as error:
         return Answer(False, question, f"not a VICI answer ({type(error).__name__}: {error})")
     missing = [name for name in expected if name not in loaded]
     if missing:
-        held = ", ".join(sorted(loaded)) or "none"
-        return Answer(False, question, f"connections loaded are {held}, expected also {', '.join(missing)}")
+        held = listed(sorted(loaded), ", ") or "none"
+        return Answer(False, question, f"connections loaded are {held}, expected also {listed(missing, ', ')}")
     daemon, release = (bytes(version.get(key, b"?")).decode("utf-8", "replace") for key in ("daemon", "version"))
     return Answer(True, question, f"{daemon} {release} has {len(expected)} of {len(expected)} expected connections")
 

@@ -12,10 +12,14 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 
 from supervisor.edges.render.scope import Scope, scope_of
-from supervisor.edges.templating import RAW_SUFFIX, token
+from supervisor.edges.templating import COMPONENT, RAW_SUFFIX, token
 from supervisor.values.errors import RenderError
 from supervisor.values.manifest import (
+    LEAST_OPEN,
+    MOST_OPEN,
     ConfigFile,
+    Fair,
+    FairRule,
     Frontend,
     Needs,
     NetworkMode,
@@ -33,10 +37,11 @@ from supervisor.values.state import (
     RenderedFile,
     ResolvedFrontend,
     ResolvedProbe,
+    Share,
+    Sides,
 )
 from supervisor.values.undertaking import ResolvedUndertaking
 
-_COMPONENT = re.compile(r"(?!\.)[A-Za-z0-9._@:+-]{1,255}")
 _INTERFACE = re.compile(r"[A-Za-z0-9._@-]{1,15}")
 
 
@@ -78,6 +83,9 @@ class TemplateRenderer:
             place = f"frontends[{index}]"
             for scope in base.each(frontend.each, None, place):
                 resolved_frontend = _frontend(manifest, instance, frontend, scope, place)
+                if frontend.fair:
+                    share = Share(index, _fair(frontend.fair, scope, f"{place}.fair"))
+                    resolved_frontend = replace(resolved_frontend, share=share)
                 for claim in _claims(resolved_frontend):
                     if claim in claims:
                         raise scope.refuse(place, f"{resolved_frontend.name} wants {claim}, which {claims[claim]} has")
@@ -145,7 +153,7 @@ def _undertaking(declared: Undertaking, scope: Scope, place: str) -> ResolvedUnd
 def _target(entry: ConfigFile, scope: Scope, place: str) -> str:
     path = scope.template(entry.target, f"{place}.target")
     for component in path.split("/"):
-        if not _COMPONENT.fullmatch(component):
+        if not COMPONENT.fullmatch(component):
             raise scope.refuse(f"{place}.target", f"{path!r:.80} is not a path of letters, digits and ._@:+-")
     return path
 
@@ -182,12 +190,24 @@ def _frontend(
     if manifest.network is NetworkMode.ISOLATED:
         address = _address(scope, frontend.address or "", f"{place}.address")
         inside = _port(scope, frontend.inside, f"{place}.inside")
-        return AddressFrontend(name, Endpoint(address, frontend.protocol, port), inside, item, is_open)
-    interfaces = _interfaces(scope, frontend.interfaces or "", f"{place}.interfaces")
+        sides = _sides(scope, frontend.interfaces, f"{place}.interfaces")
+        return AddressFrontend(name, Endpoint(address, frontend.protocol, port), inside, item, is_open, sides=sides)
     ports = dict(instance.ports)
     if frontend.inside not in ports:
         raise scope.refuse(f"{place}.inside", f"no port {frontend.inside} was allocated")
-    return PortFrontend(name, frontend.protocol, port, ports[frontend.inside], interfaces, item, is_open)
+    inside = ports[frontend.inside]
+    if inside == port:  # nothing is rewritten: the interfaces only say who may call
+        sides = _sides(scope, frontend.interfaces, f"{place}.interfaces")
+        return PortFrontend(name, frontend.protocol, port, inside, (), item, is_open, sides=sides)
+    interfaces = _interfaces(scope, frontend.interfaces or "", f"{place}.interfaces")
+    return PortFrontend(name, frontend.protocol, port, inside, interfaces, item, is_open)
+
+
+def _fair(rule: FairRule, scope: Scope, place: str) -> Fair:
+    value = scope.expression(rule.open, f"{place}.open") if isinstance(rule.open, str) else rule.open
+    if isinstance(value, bool) or not isinstance(value, int) or not LEAST_OPEN <= value <= MOST_OPEN:
+        raise scope.refuse(f"{place}.open", f"{value!r:.40} is not a number from {LEAST_OPEN} to {MOST_OPEN}")
+    return Fair(value, rule.rate, rule.guests_only)
 
 
 def _claims(frontend: ResolvedFrontend) -> Iterator[str]:
@@ -197,6 +217,8 @@ def _claims(frontend: ResolvedFrontend) -> Iterator[str]:
         case AddressFrontend(outside=outside, inside_port=inside):
             yield f"{outside}"
             yield f"inside port {inside}/{outside.protocol}"
+        case PortFrontend(protocol=protocol, port=port, inside_port=inside) if port == inside:
+            yield f"port {port}/{protocol}"
         case PortFrontend(protocol=protocol, port=port, interfaces=interfaces):
             yield from (f"{interface}:{port}/{protocol}" for interface in interfaces)
 
@@ -218,6 +240,13 @@ def _address(scope: Scope, text: str, place: str) -> IPv4Address:
         return value if isinstance(value, IPv4Address) else IPv4Address(str(value))
     except ValueError as error:
         raise scope.refuse(place, f"{value!r:.40} is not an IPv4 address") from error
+
+
+def _sides(scope: Scope, text: str | None, place: str) -> Sides:
+    """Return the interfaces that an expression gives; None: it gives none, or there is no expression."""
+    if text is None or scope.expression(text, place) is None:
+        return None
+    return _interfaces(scope, text, place)
 
 
 def _interfaces(scope: Scope, text: str, place: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from supervisor.edges.store.schema import KEPT_EVENTS
 from supervisor.edges.store.subject import Subject
+from supervisor.values.listing import bounded
 from supervisor.values.status import EventRecord
 
 
@@ -14,7 +15,7 @@ class SqliteAudit(Subject):
         with self._file.change() as database:
             cursor = database.execute(
                 "INSERT INTO events (time, service, name, message) VALUES (?, ?, ?, ?)",
-                (event.time, event.service, event.name, event.message),
+                (event.time, event.service, event.name, bounded(event.message)),
             )
             database.execute("DELETE FROM events WHERE id <= ?", ((cursor.lastrowid or 0) - KEPT_EVENTS,))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from supervisor.edges.store import codec
+from supervisor.edges.store.schema import CONFIRMED
 from supervisor.edges.store.subject import Subject, add_service
 from supervisor.values.names import ServiceName
 from supervisor.values.release import Version
@@ -22,6 +23,13 @@ class SqliteDesiredVersions(Subject):
 
     def set_previous(self, service: ServiceName, version: Version | None) -> None:
         self._set("previous", service, version and codec.dump_version(version))
+
+    def confirmed(self, service: ServiceName) -> Version | None:
+        text = self._file.fact(f"{CONFIRMED}{service}")
+        return codec.load_version(text) if text else None
+
+    def set_confirmed(self, service: ServiceName, version: Version) -> None:
+        self._file.set_fact(f"{CONFIRMED}{service}", codec.dump_version(version))
 
     def pinned(self, service: ServiceName) -> bool:
         return bool(self._file.value("SELECT pinned FROM services WHERE name = ?", service))

@@ -17,6 +17,7 @@ from typing import Any
 
 from supervisor.decisions.definition_digest import definition_digest
 from supervisor.edges.store import codec
+from supervisor.edges.trust.memory import dump_signing, load_signing
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.release import Release
 
@@ -34,11 +35,15 @@ def write_release(folder: Path, release: Release, definitions: DefinitionFiles) 
     place.parent.mkdir(mode=0o700, exist_ok=True)
     fresh = place.with_suffix(".new")
     handle = os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(_dump(release, definitions), file)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(place)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(_dump(release, definitions), file)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(place)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def remove_release(folder: Path, name: str) -> None:
@@ -70,6 +75,7 @@ def _dump(release: Release, definitions: DefinitionFiles) -> dict[str, Any]:
         "created": release.created,
         "source": release.source,
         "imported": release.imported,
+        "signing": release.signing and dump_signing(release.signing),
         "services": {name: codec.dump_version(version) for name, version in release.services},
         "definitions": {
             digest: {path: base64.b64encode(content).decode() for path, content in files.items()}
@@ -80,8 +86,9 @@ def _dump(release: Release, definitions: DefinitionFiles) -> dict[str, Any]:
 
 def _load(fields: Any) -> tuple[Release, DefinitionFiles]:
     services = tuple((ServiceName(name), codec.load_version(text)) for name, text in sorted(fields["services"].items()))
+    signing = load_signing(fields["signing"]) if fields.get("signing") else None
     release = Release(
-        str(fields["name"]), str(fields["created"]), str(fields["source"]), float(fields["imported"]), services
+        str(fields["name"]), str(fields["created"]), str(fields["source"]), float(fields["imported"]), services, signing
     )
     definitions = {
         Digest(digest): {path: base64.b64decode(content, validate=True) for path, content in files.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 
@@ -9,9 +10,11 @@ from supervisor.edges.store import codec, release_files
 from supervisor.edges.store.generations import SqliteGenerations
 from supervisor.edges.store.release_files import DefinitionFiles
 from supervisor.edges.store.subject import Subject
+from supervisor.edges.trust.memory import dump_signing, load_signing
 from supervisor.values.errors import StateError
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.release import Release
+from supervisor.values.trust import Signing
 
 
 class SqliteReleases(Subject):
@@ -22,7 +25,11 @@ class SqliteReleases(Subject):
             release_files.write_release(self._file.folder, release, definitions)
         except OSError as error:
             raise StateError(f"cannot write release {release.name} beside the state: {error}") from error
-        self._insert(release, definitions)
+        try:
+            self._insert(release, definitions)
+        except StateError:
+            self._restore_file(release.name)
+            raise
 
     def releases(self) -> tuple[Release, ...]:
         rows = self._file.rows(
@@ -37,6 +44,7 @@ class SqliteReleases(Subject):
                 tuple(
                     (ServiceName(key), codec.load_version(text)) for key, text in sorted(json.loads(services).items())
                 ),
+                self._signing(name),
             )
             for name, created, source, imported, services in rows
         )
@@ -48,6 +56,7 @@ class SqliteReleases(Subject):
             raise StateError(f"cannot remove release {release} beside the state: {error}") from error
         with self._file.change() as database:
             database.execute("DELETE FROM releases WHERE name = ?", (release,))
+            database.execute("DELETE FROM facts WHERE name = ?", (_signing_fact(release),))
             used = self._used_definitions()
             for (digest,) in self._file.rows("SELECT DISTINCT digest FROM definitions"):
                 if digest not in used:
@@ -84,6 +93,15 @@ class SqliteReleases(Subject):
             if release.name not in stored or any(not self.definition(digest) for digest in definitions):
                 self._insert(release, definitions)
 
+    def _restore_file(self, name: str) -> None:
+        """Write the file of a release again as the store has the release, or remove it: the store has none."""
+        with contextlib.suppress(OSError, StateError):  # the next start takes it in, and an import may be repeated
+            former = next((release for release in self.releases() if release.name == name), None)
+            if former is None:
+                release_files.remove_release(self._file.folder, name)
+            else:
+                release_files.write_release(self._file.folder, former, self._definitions_of(former))
+
     def _insert(self, release: Release, definitions: DefinitionFiles) -> None:
         services = {name: codec.dump_version(version) for name, version in release.services}
         with self._file.change() as database:
@@ -96,6 +114,16 @@ class SqliteReleases(Subject):
                 "INSERT OR REPLACE INTO releases VALUES (?, ?, ?, ?, ?)",
                 (release.name, release.created, release.source, release.imported, json.dumps(services)),
             )
+            fact = (_signing_fact(release.name), json.dumps(release.signing and dump_signing(release.signing)))
+            database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", fact)
+
+    def _signing(self, release: str) -> Signing | None:
+        """Return who signed a release; None: an earlier supervisor did not say, or the fact is damaged."""
+        try:
+            fields = json.loads(self._file.fact(_signing_fact(release)) or "null")
+            return None if fields is None else load_signing(fields)
+        except (ValueError, LookupError, TypeError):
+            return None
 
     def _definitions_of(self, release: Release) -> DefinitionFiles:
         digests = (version.definition for _, version in release.services)
@@ -107,3 +135,7 @@ class SqliteReleases(Subject):
         used |= {instance.definition for instance, _ in SqliteGenerations(self._file).instances()}
         wanted = self._file.rows("SELECT desired, previous FROM services")
         return used | {codec.load_version(text).definition for row in wanted for text in row if text}
+
+
+def _signing_fact(release: str) -> str:
+    return f"signing {release}"

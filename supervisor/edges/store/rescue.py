@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from supervisor.edges.store.keyring import KeyRing
 from supervisor.edges.store.rows import KEYS, FaultyRow, faulty_rows, mend
 from supervisor.edges.store.schema import MIGRATIONS
 from supervisor.values.errors import StateError
@@ -24,14 +26,17 @@ COPIES = ("copy-1", "copy-2")  # the newest first
 KEPT_ASIDE = 3
 CONFIGURATION_LOST = "configuration lost"  # a fact: what services have been given is not to be replaced by less
 _COMPANIONS = ("-wal", "-shm", "-journal")
+_COMPANION = re.compile(rf"({'|'.join(_COMPANIONS)})?(\.new)?$")  # of a file that was laid aside
 
 
-def rescue(path: Path) -> tuple[str, ...]:
+def rescue(path: Path, ring: KeyRing) -> tuple[str, ...]:
     """Make `path` a file that can be used, or none; return one sentence for each damage and what was done about it.
 
+    A value whose key is not in `ring` is no damage.
     Raises StateError: when the files cannot be put in order, or a newer supervisor wrote them.
     """
     try:
+        path.with_name(path.name + ".new").unlink(missing_ok=True)  # of a process that was killed
         _refuse_newer(path)
         reason, number = examine(path)
         copies = [(last, place) for place in copies_of(path) if (last := examine(place)[1]) is not None]
@@ -42,7 +47,7 @@ def rescue(path: Path) -> tuple[str, ...]:
         if reason or (number is None and newest):
             reason = reason or ("it is empty" if path.exists() else "it is missing")
             said.append(_replace(path, reason, newest[1] if newest else None))
-        return (*said, *_mend_rows(path))
+        return (*said, *_mend_rows(path, ring))
     except (OSError, sqlite3.Error) as error:
         raise StateError(f"cannot put {path} in order: {error}") from error
 
@@ -89,6 +94,13 @@ def copies_of(path: Path) -> Iterator[Path]:
         copy = path.with_name(f"{path.name}.{name}")
         if copy.is_file():
             yield copy
+
+
+def asides(path: Path) -> Iterator[Path]:
+    """Yield the files that were laid aside, with their logs."""
+    for place in sorted(path.parent.glob(f"{path.name}.damaged-*")):
+        if place.is_file() and not place.is_symlink() and place.suffix != ".new":
+            yield place
 
 
 def sync_folder(folder: Path) -> None:
@@ -153,21 +165,23 @@ def _aside(path: Path) -> Path:
 
 def _forget_oldest(path: Path) -> None:
     """Remove the oldest files that were laid aside: secrets are in them, and room is scarce."""
-    marked = (place for place in path.parent.glob(f"{path.name}.damaged-*") if not place.name.endswith(_COMPANIONS))
-    for place in sorted(marked, key=lambda place: place.name)[:-KEPT_ASIDE]:
-        for file in (place, *(place.with_name(place.name + companion) for companion in _COMPANIONS)):
+    laid: dict[str, list[Path]] = {}
+    for place in path.parent.glob(f"{path.name}.damaged-*"):
+        laid.setdefault(_COMPANION.sub("", place.name), []).append(place)
+    for name in sorted(laid)[:-KEPT_ASIDE]:
+        for file in laid[name]:
             if file.is_dir() and not file.is_symlink():
                 shutil.rmtree(file, ignore_errors=True)
             else:
                 file.unlink(missing_ok=True)
 
 
-def _mend_rows(path: Path) -> tuple[str, ...]:
+def _mend_rows(path: Path, ring: KeyRing) -> tuple[str, ...]:
     """Mend single rows of a file that can be read; return one sentence for each."""
     if examine(path)[1] is None:
         return ()
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
-        rows = faulty_rows(database)
+        rows = faulty_rows(database, ring)
         if not rows:
             return ()
         place = _aside(path)
@@ -175,7 +189,7 @@ def _mend_rows(path: Path) -> tuple[str, ...]:
         database.execute("VACUUM INTO ?", (str(place),))
         database.execute("BEGIN IMMEDIATE")
         with _newest_copy(path) as copy:
-            mend(database, copy, rows)
+            mend(database, copy, rows, ring)
         has_bags = database.execute("SELECT 1 FROM facts WHERE name = 'bags'").fetchone()
         if any(row.is_configuration for row in rows) and not has_bags:
             database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (CONFIGURATION_LOST, str(time.time())))

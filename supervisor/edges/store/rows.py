@@ -16,6 +16,9 @@ from typing import Any
 from supervisor.decisions.definition_digest import definition_digest
 from supervisor.decisions.handover import current
 from supervisor.edges.store import codec
+from supervisor.edges.store.keyring import KeyRing
+from supervisor.edges.store.schema import CONFIRMED
+from supervisor.edges.store.secret_values import place_of, refuse_damaged
 from supervisor.values.release import InstanceState
 
 Row = Mapping[str, Any]
@@ -62,16 +65,18 @@ class FaultyRow:
         return f"{self.table} {named[:100]}: {self.reason}"
 
 
-def faulty_rows(database: sqlite3.Connection) -> tuple[FaultyRow, ...]:
-    """Return the rows that cannot be read. Raises sqlite3.Error: when a whole table cannot."""
-    return tuple(row for table in KEYS for row in _faulty_in(database, table))
+def faulty_rows(database: sqlite3.Connection, ring: KeyRing) -> tuple[FaultyRow, ...]:
+    """Return the rows that cannot be read, by whoever has all keys. Raises sqlite3.Error: when a whole table cannot."""
+    return tuple(row for table in KEYS for row in _faulty_in(database, table, ring))
 
 
-def mend(database: sqlite3.Connection, copy: sqlite3.Connection | None, rows: tuple[FaultyRow, ...]) -> None:
+def mend(
+    database: sqlite3.Connection, copy: sqlite3.Connection | None, rows: tuple[FaultyRow, ...], ring: KeyRing
+) -> None:
     """Put the copy's row in the place of each faulty one, or leave it out."""
     for row in rows:
         database.execute(f"DELETE FROM {row.table} WHERE rowid = ?", (row.rowid,))  # noqa: S608  (tables are ours)
-        good = _row_of(copy, row) if copy is not None else None
+        good = _row_of(copy, row, ring) if copy is not None else None
         if good is None:
             continue
         names, places = ", ".join(good), ", ".join("?" * len(good))
@@ -79,7 +84,7 @@ def mend(database: sqlite3.Connection, copy: sqlite3.Connection | None, rows: tu
         database.execute(text, tuple(good.values()))
 
 
-def _faulty_in(database: sqlite3.Connection, table: str) -> Iterator[FaultyRow]:
+def _faulty_in(database: sqlite3.Connection, table: str, ring: KeyRing) -> Iterator[FaultyRow]:
     if table == "definitions":
         yield from _faulty_definitions(database)
         return
@@ -90,7 +95,10 @@ def _faulty_in(database: sqlite3.Connection, table: str) -> Iterator[FaultyRow]:
         row: dict[str, Any] = {}
         try:
             for (name, (kind, must)), value in zip(columns.items(), values, strict=True):
-                row[name] = _read(name, kind, value, must=must)
+                place = place_of(table, name, row.get("name"))
+                if place and type(value) is bytes:  # text is `_Text`
+                    refuse_damaged(ring, place, value)
+                row[name] = value if place and type(value) is bytes else _read(name, kind, value, must=must)
             if check := _CHECKS.get(table):
                 check(row)
         except (ValueError, LookupError, TypeError, ArithmeticError, AttributeError, RecursionError) as error:
@@ -134,12 +142,12 @@ def _read(name: str, kind: str, value: Any, *, must: bool) -> Any:
     return value
 
 
-def _row_of(copy: sqlite3.Connection, row: FaultyRow) -> Row | None:
+def _row_of(copy: sqlite3.Connection, row: FaultyRow, ring: KeyRing) -> Row | None:
     keys = KEYS[row.table]
     if not keys:
         return None
     with contextlib.suppress(sqlite3.Error):
-        if any((faulty.table, faulty.key) == (row.table, row.key) for faulty in _faulty_in(copy, row.table)):
+        if any((faulty.table, faulty.key) == (row.table, row.key) for faulty in _faulty_in(copy, row.table, ring)):
             return None
         where = " AND ".join(f"{key} = ?" for key in keys)
         cursor = copy.execute(f"SELECT * FROM {row.table} WHERE {where}", row.key)  # noqa: S608
@@ -178,6 +186,8 @@ def _check_release(row: Row) -> None:
 def _check_fact(row: Row) -> None:
     if row["name"] == "serial":
         int(row["value"])
+    if row["name"].startswith(CONFIRMED):
+        codec.load_version(row["value"])
 
 
 _CHECKS: Mapping[str, Callable[[Row], None]] = {

@@ -68,7 +68,10 @@ MIGRATIONS: tuple[str, ...] = (
         message TEXT NOT NULL
     );
     """,
+    "",  # facts.value of `bags` and commands.identity may be encrypted (`secret_values`)
 )
+
+CONFIRMED = "confirmed "  # a fact for each service, named so and then as the service
 
 KEPT_HANDOVERS = 1000  # for each service
 KEPT_EVENTS = 10_000

@@ -1,6 +1,6 @@
 """The store in SQLite: the subjects joined on one file.
 
-Secrets of the configuration are in the file, so the folder is 0700 and the file 0600.
+Secrets of the configuration are in the file, encrypted (`secrets`); the folder is 0700 and the file 0600 all the same.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from supervisor.edges.store.counts import SqliteCounts
 from supervisor.edges.store.desired_versions import SqliteDesiredVersions
 from supervisor.edges.store.generations import SqliteGenerations
 from supervisor.edges.store.journal import SqliteJournal
+from supervisor.edges.store.keyring import KeyRing
 from supervisor.edges.store.releases import SqliteReleases
+from supervisor.edges.store.sboms import SbomFiles
+from supervisor.edges.store.secrets import SqliteSecrets
 from supervisor.edges.store.state_file import StateFile
 
 
@@ -24,19 +27,24 @@ class SqliteStore(
     SqliteJournal,
     SqliteDesiredVersions,
     SqliteReleases,
+    SbomFiles,
     SqliteConfiguration,
+    SqliteSecrets,
     SqliteCounts,
     SqliteAudit,
 ):
     """Satisfies `ports.store.Store`; adds the store as a whole to the subjects. Safe to use from several threads."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open the store in `folder`, mend it, and take in releases that it has lost.
+    def __init__(self, folder: Path, ring: KeyRing | None = None) -> None:
+        """Open the store in `folder`, mend it, take in releases that it has lost, and encrypt what is in clear.
 
+        None: secrets are written in clear, and none that is encrypted can be read.
         Raises StateError: when the file cannot be opened, or a newer supervisor wrote it.
         """
-        super().__init__(StateFile(folder))
+        super().__init__(StateFile(folder, ring))
         self.refill()
+        while self.renew_secrets():
+            pass
 
     def together(self) -> AbstractContextManager[object]:
         return self._file.change()

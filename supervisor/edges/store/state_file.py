@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from supervisor.edges.store.keyring import KeyRing
 from supervisor.edges.store.rescue import rescue
 from supervisor.edges.store.schema import MIGRATIONS
 from supervisor.values.errors import StateError
@@ -31,14 +32,16 @@ class StateFile:
     Raises StateError: when the file cannot be opened, read or written.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ring: KeyRing | None = None) -> None:
         self.folder, self.path = folder, folder / "state.db"
+        self.ring = ring or KeyRing()
+        self.ring.load()
         self._lock, self._copying = threading.RLock(), threading.Lock()
         self.changes = 0
         self.has_replaced = True  # True if the log may hold pages of configuration that was replaced
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.losses = rescue(self.path)
+            self.losses = rescue(self.path, self.ring)
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
             self.path.chmod(0o600)  # an operator who restored the file may have left it readable
             os.chown(self.path, os.geteuid(), os.getegid())
@@ -66,6 +69,29 @@ class StateFile:
         with self._copying, contextlib.closing(sqlite3.connect(path, isolation_level=None)) as copy:
             self._database.backup(copy, pages=_STEP_PAGES, sleep=_STEP_WAIT_SECONDS)
             copy.execute("PRAGMA journal_mode=DELETE")  # the copy is one file
+
+    def copy_whole(self, path: Path) -> None:
+        """Copy the content into an empty file at once, synced. Raises StateError: it cannot be written."""
+        with self._lock:
+            try:
+                self._database.execute("VACUUM INTO ?", (str(path),))
+                with path.open("rb") as copy:
+                    os.fsync(copy.fileno())
+            except (OSError, sqlite3.Error) as error:
+                raise StateError(f"cannot copy {self.path}: {error}") from error
+
+    def rewrite(self) -> None:
+        """Write the whole file anew and cut the log off: nothing is left in either of what was there before.
+
+        Raises StateError: it cannot be written; the content is the same before and after.
+        """
+        with self._copying, self._lock:
+            try:
+                self._database.execute("VACUUM")
+            except sqlite3.Error as error:
+                raise StateError(f"cannot write {self.path} anew: {error}") from error
+            self.has_replaced = True
+            self.erase_replaced()
 
     @contextlib.contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:

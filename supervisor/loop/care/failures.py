@@ -20,7 +20,8 @@ from supervisor.ports.system import Clock
 from supervisor.values.errors import SupervisorError
 from supervisor.values.manifest import ErrorCounter, ServiceDefinition
 from supervisor.values.router import RouterConfig
-from supervisor.values.state import Instance, Reading
+from supervisor.values.state import Instance
+from supervisor.values.tally import Reading
 
 log = logging.getLogger(__name__)
 

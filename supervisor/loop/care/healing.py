@@ -1,6 +1,6 @@
-"""Heals the active instance of one service: one that hangs is replaced, one that fails too often gives way.
+"""Heals the active instance of one service: one that hangs is replaced, one that ends too often gives way.
 
-Its place is taken by a fresh generation of the same version, or by the version before.
+The place of what hangs is taken by a fresh generation of the same version, that of what ends by the version before.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import random
 from dataclasses import dataclass
 
 from supervisor.decisions import backoff
+from supervisor.decisions.falling_back import TOO_OFTEN, Choices, objection
 from supervisor.decisions.handover import is_interrupted
-from supervisor.decisions.healing import NEXT_FALL_BACK_SECONDS, TOO_OFTEN, Patient, Remedy, remedy
+from supervisor.decisions.healing import NEXT_FALL_BACK_SECONDS, Patient, Remedy, remedy
 from supervisor.loop.care.keeper import Keeper
+from supervisor.loop.generations.doubts import doubt_about_version
 from supervisor.loop.generations.instances import version_of
 from supervisor.loop.handover.run import HandoverRun
-from supervisor.ports.store import Store
-from supervisor.ports.system import Clock
+from supervisor.loop.world import World
 from supervisor.values.handover import Kind
 from supervisor.values.names import ServiceName
 from supervisor.values.release import Version
@@ -39,12 +40,13 @@ class Healer:
     Lives on the worker's thread; it is asked whenever no hand-over is under way.
     """
 
-    def __init__(self, store: Store, clock: Clock, service: ServiceName) -> None:
-        self._store, self._clock, self._service = store, clock, service
-        self._failed = backoff.Backoff()  # hangs, and starts from nothing; the keeper counts ends
+    def __init__(self, world: World, service: ServiceName) -> None:
+        self._world, self._store, self._clock, self._service = world, world.store, world.clock, service
+        self._hung = backoff.Backoff()  # hangs, for the pauses between replacements
+        self._unstarted = backoff.Backoff()  # starts from nothing that failed; the keeper counts ends
         self._version: Version | None = None  # that failed so
         self._replaced = 0  # the generation whose replacement was tried last
-        self._fell_back = -NEXT_FALL_BACK_SECONDS
+        self._fell_back = self._objected = -NEXT_FALL_BACK_SECONDS
 
     def cure(self, keeper: Keeper, *, is_crowded: bool) -> Cure | None:
         """Do what can be done in place, or return the hand-over that is needed; None: none is.
@@ -54,25 +56,26 @@ class Healer:
         """
         now = self._clock.monotonic()
         self._count_for(version_of(keeper.instance))
-        self._failed = backoff.observe(self._failed, keeper.is_ready, now)
+        self._hung = backoff.observe(self._hung, keeper.is_ready, now)
         if not keeper.is_down and not keeper.is_hung:
             return None
-        former = self._former(version_of(keeper.instance), now)
+        failures = keeper.restarting.failures + backoff.recent_failures(self._unstarted, now)
+        former = self._former(version_of(keeper.instance), failures, now) if keeper.is_down else None
         patient = Patient(
             keeper.definition.manifest.strategy,
             is_down=keeper.is_down,
             is_hung=keeper.is_hung,
-            failures=keeper.restarting.failures + backoff.recent_failures(self._failed, now) + keeper.is_hung,
+            failures=failures,
             was_replaced=self._replaced == keeper.instance.generation,
             has_former=former is not None,
             has_room=not is_crowded,
-            is_paused=not backoff.may_start(self._failed, now),
+            is_paused=not (backoff.may_start(self._hung, now) and backoff.may_start(self._unstarted, now)),
         )
         match remedy(patient):
             case Remedy.KILL:
                 keeper.end_hung()
             case Remedy.REPLACE:
-                self._failed = backoff.fail(self._failed, now, random.random())  # noqa: S311  (jitter, not a secret)
+                self._hung = backoff.fail(self._hung, now, random.random())  # noqa: S311  (jitter, not a secret)
                 self._replaced = keeper.instance.generation
                 self._record("hung", f"{keeper.instance.container_name} does not answer: {keeper.liveness.message}")
                 return Cure(Kind.HEAL, version_of(keeper.instance))
@@ -87,8 +90,8 @@ class Healer:
         """Return what is started when nothing runs: the version before, if the wanted one failed too often."""
         now = self._clock.monotonic()
         self._count_for(wanted)
-        former = self._former(wanted, now)
-        if former is None or backoff.recent_failures(self._failed, now) < TOO_OFTEN:
+        former = self._former(wanted, backoff.recent_failures(self._unstarted, now), now)
+        if former is None:
             return wanted
         self._fall_back(wanted, now)
         return former
@@ -97,19 +100,29 @@ class Healer:
         """Count a start that failed, as an end is counted; other hand-overs that were undone change nothing."""
         if run.handover.kind is Kind.START and not is_interrupted(run.handover):
             self._count_for(version_of(run.candidate))
-            self._failed = backoff.fail(self._failed, self._clock.monotonic(), random.random())  # noqa: S311
+            self._unstarted = backoff.fail(self._unstarted, self._clock.monotonic(), random.random())  # noqa: S311
 
     def _count_for(self, version: Version) -> None:
         """Begin to count anew if another version than before is concerned."""
         if self._version is None or not version.is_same_as(self._version):
-            self._version, self._failed = version, backoff.Backoff()
+            self._version, self._hung, self._unstarted = version, backoff.Backoff(), backoff.Backoff()
 
-    def _former(self, version: Version, now: float) -> Version | None:
-        """Return the version that was good before, if it is another one and may be tried now."""
-        former = self._store.previous(self._service)
-        if former is None or former.is_same_as(version) or now < self._fell_back + NEXT_FALL_BACK_SECONDS:
+    def _former(self, version: Version, failures: int, now: float) -> Version | None:
+        """Return the version that was good before, if it may take the place of this one, which failed too often."""
+        store, service = self._store, self._service
+        if failures < TOO_OFTEN or now < self._fell_back + NEXT_FALL_BACK_SECONDS:
             return None
-        return former
+        former = store.previous(service)
+        if former is None or former.is_same_as(version):
+            return None
+        choices = Choices(store.confirmed(service), store.pinned(service), self._world.seams.floor(service))
+        reason = objection(version, former, choices) or doubt_about_version(self._world, former)
+        if reason and now >= self._objected + NEXT_FALL_BACK_SECONDS:
+            self._record(
+                "no fall-back", f"{version.version} failed {TOO_OFTEN} times in 10 minutes and stays: {reason}"
+            )
+            self._objected = now
+        return None if reason else former
 
     def _fall_back(self, failed: Version, now: float) -> None:
         self._fell_back = now

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from supervisor.decisions import process_state
 from supervisor.decisions.health import Health
 from supervisor.decisions.process_state import Condition, State
+from supervisor.loop.care.overload import OverloadWatch
 from supervisor.loop.care.probe_set import ProbeSet
 from supervisor.loop.care.probing import Probing
 from supervisor.loop.care.process_watch import ProcessWatch
@@ -63,10 +64,15 @@ class Keeper:
             world.clock,
             lambda: target_of(world.folders, instance, definition),
         )
+        connections = world.kernel.connections
+        self.overload = OverloadWatch(
+            instance.service, manifest.admission, probes, world.clock, world.store, lambda: connections.crowd(instance)
+        )
         self._probing = Probing(
             instance.service,
             manifest,
             probes,
+            self.overload,
             world.clock,
             lambda: enlarge_buffers(world, instance, definition),
             is_proved=is_proved,
@@ -105,8 +111,8 @@ class Keeper:
     @property
     def condition(self) -> Condition:
         """The condition of the instance: the worst of those that hold."""
-        process, is_blind = self._process_watch.process, bool(self.blind)
-        return process_state.condition(process, self.readiness, self.liveness, is_blind=is_blind)
+        process, is_blind, is_full = self._process_watch.process, bool(self.blind), self.overload.is_full
+        return process_state.condition(process, self.readiness, self.liveness, is_blind=is_blind, is_full=is_full)
 
     @property
     def is_ready(self) -> bool:
@@ -182,15 +188,15 @@ class Keeper:
         Raises EngineError: when the engine did not kill it.
         """
         self._process_watch.kill()
-        self._went_down(f"it does not answer: {self.liveness.message}")
+        self._went_down(f"it does not answer: {self.liveness.message}", was_hung=True)
 
     def release(self) -> None:
         """End the care without touching the instance. May be repeated."""
         self._process_watch.release()
 
-    def _went_down(self, why: str) -> None:
+    def _went_down(self, why: str, *, was_hung: bool = False) -> None:
         self.message = f"{self.instance.container_name} is down: {why}"
-        self.restarting.ended(why, was_ready=self._probing.was_ready)
+        self.restarting.ended(why, was_ready=self._probing.was_ready, was_hung=was_hung)
 
     def _start_again(self) -> None:
         try:

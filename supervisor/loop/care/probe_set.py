@@ -16,7 +16,7 @@ from supervisor.ports.files import Renderer
 from supervisor.ports.probes import Prober
 from supervisor.ports.system import Clock
 from supervisor.values.errors import SupervisorError
-from supervisor.values.manifest import ServiceManifest, Watch
+from supervisor.values.manifest import Probe, ServiceManifest
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import Instance, ProbeResult, ProbeTarget, ResolvedProbe
 
@@ -29,11 +29,18 @@ class Question(StrEnum):
 
     READINESS = "readiness"
     LIVENESS = "liveness"
+    ADMISSION = "admission"  # where clients cannot crowd it out
 
 
-def watch_of(manifest: ServiceManifest, question: Question) -> Watch:
-    """Return what a manifest says of a question."""
-    return manifest.readiness if question is Question.READINESS else manifest.liveness
+def probes_of(manifest: ServiceManifest, question: Question) -> tuple[Probe, ...]:
+    """Return the probes by which a manifest answers a question; empty: it has none."""
+    match question:
+        case Question.READINESS:
+            return manifest.readiness.probes
+        case Question.LIVENESS:
+            return manifest.liveness.probes
+        case Question.ADMISSION:
+            return manifest.admission.probes if manifest.admission else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,7 @@ class ProbeSet:
         self._rendered_at = self._clock.monotonic()
         try:
             target = self._find_target()
-            probes = {question: self._render(watch_of(self._manifest, question)) for question in Question}
+            probes = {question: self._render(probes_of(self._manifest, question)) for question in Question}
         except SupervisorError as error:
             self._rendered, self.blind = None, f"cannot watch {self._instance.container_name}: {error}"
         else:
@@ -92,8 +99,8 @@ class ProbeSet:
         if self._is_doubtful:
             self.doubt()
 
-    def _render(self, watch: Watch) -> tuple[ResolvedProbe, ...]:
-        return self._renderer.probes(self._manifest, watch.probes, self._router, self._instance)
+    def _render(self, probes: tuple[Probe, ...]) -> tuple[ResolvedProbe, ...]:
+        return self._renderer.probes(self._manifest, probes, self._router, self._instance)
 
     @property
     def render_due(self) -> float:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from supervisor.decisions import health
 from supervisor.decisions.health import Health
+from supervisor.decisions.overload import AGAIN_SECONDS
+from supervisor.loop.care.overload import OverloadWatch
 from supervisor.loop.care.probe_set import ProbeSet, Question
 from supervisor.ports.system import Clock
 from supervisor.values.manifest import ServiceManifest
 from supervisor.values.names import ServiceName
 from supervisor.values.router import RouterConfig
+from supervisor.values.state import ProbeResult
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +33,7 @@ class Probing:
         service: ServiceName,
         manifest: ServiceManifest,
         probes: ProbeSet,
+        overload: OverloadWatch,
         clock: Clock,
         on_good: Callable[[], None],
         *,
@@ -39,7 +44,7 @@ class Probing:
         self.readiness = health.presumed(now) if is_proved else health.adopted(now)
         self.liveness = health.presumed(now)
         self.was_ready = is_proved  # since it was started last
-        self._service, self._manifest, self._probes = service, manifest, probes
+        self._service, self._manifest, self._probes, self._overload = service, manifest, probes, overload
         self._clock, self._on_good = clock, on_good
 
     @property
@@ -62,6 +67,7 @@ class Probing:
         """Begin anew: it was started again, and has to prove itself."""
         now = self._clock.monotonic()
         self.readiness, self.liveness, self.was_ready = health.unproven(now), health.presumed(now), False
+        self._overload.started()
 
     # ------------------------------------------------------------ turns
 
@@ -86,26 +92,44 @@ class Probing:
     def ask_readiness(self) -> None:
         """Ask whether it is ready. A candidate is asked many times a second; what is ready already need not be."""
         watch = self._manifest.readiness
-        after = health.advance(self.readiness, watch, self._probes.ask(Question.READINESS), self._clock.monotonic())
+        result = self._probes.ask(Question.READINESS)
+        after = health.advance(self.readiness, watch, result, self._clock.monotonic())
+        if result is not None and result.is_good:
+            self._overload.answered()
+        elif result is not None and after.is_known and not after.is_good:
+            after = self._weighed(after, result)
         if after.is_good and after.is_known and not after.streak:
             after = health.postpone(after, max(watch.interval, READY_INTERVAL_SECONDS))
         self._report(self.readiness, after, Question.READINESS)
         self.readiness = after  # once the report succeeded: what it does is repeated otherwise
         self.was_ready = self.was_ready or after.is_good
 
-    def ask_liveness(self, now: float) -> None:
-        """Ask whether it is live, if that is due.
+    def _weighed(self, unready: Health, failure: ProbeResult) -> Health:
+        """Return when to ask again what is not ready: what is full now and then, unless that is doubted.
 
-        Before it counts as hung it is asked once more, with the time that a candidate gets: slow is not hung.
+        What was full, is silent and is not full any more hangs: its own way in was asked twice.
         """
+        was_full = self._overload.is_full
+        if self._overload.failed(failure):
+            return unready if self._overload.findings.is_doubted else health.postpone(unready, AGAIN_SECONDS)
+        now = self._clock.monotonic()
+        if was_full and failure.is_silent and self._is_judged(now):
+            hung = replace(self.liveness, is_good=False, streak=0, changed=now, message=failure.message)
+            self._report(self.liveness, hung, Question.LIVENESS)
+            self.liveness = hung
+        return unready
+
+    def ask_liveness(self, now: float) -> None:
+        """Ask whether it is live, if that is due. What is slow or full does not count as hung."""
         if not (health.is_due(self.liveness, now) and self._is_judged(now)):
             return
         watch = self._manifest.liveness
-        after = health.advance(self.liveness, watch, self._probes.ask(Question.LIVENESS), self._clock.monotonic())
-        if not after.is_good and not after.streak and self._answers_patiently():
-            after = health.postpone(
-                health.presumed(self._clock.monotonic()), watch.interval
-            )  # answers must not pile up
+        result = self._probes.ask(Question.LIVENESS)
+        after = health.advance(self.liveness, watch, result, self._clock.monotonic())
+        if not after.is_good and not after.streak and self._is_excused(result):
+            pause = AGAIN_SECONDS if self._overload.is_full else 0.0  # the worker has other things to do as well
+            after = health.presumed(self._clock.monotonic())
+            after = health.postpone(after, watch.interval + pause)  # answers must not pile up
         self._report(self.liveness, after, Question.LIVENESS)
         self.liveness = after
 
@@ -114,9 +138,21 @@ class Probing:
         """True if it is live, and its last answer said so."""
         return self.liveness.is_good and not self.liveness.streak
 
-    def _answers_patiently(self) -> bool:
+    def _is_excused(self, failure: ProbeResult | None) -> bool:
+        """Return True if it is slow, or full: it answers with the time that a candidate gets, or at its own way in.
+
+        What answers neither there nor in time hangs. One that is known to be full is not waited for any longer.
+        """
+        if self._overload.is_full and failure is not None:
+            return self._overload.failed(failure)
+        own = self._overload.own_way()
+        if own is not None and not own.is_good:
+            return False
         result = self._probes.ask(Question.READINESS)
-        return result is not None and result.is_good
+        if result is None or result.is_good or not self._overload.failed(result):
+            return result is not None and result.is_good
+        self.readiness = replace(self.readiness, due=self._clock.monotonic())  # it is not ready, and has not heard it
+        return True
 
     def _is_judged(self, now: float) -> bool:
         """True once it was ready, or had the time for it: what was just started may be slow to listen."""

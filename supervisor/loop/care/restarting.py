@@ -27,14 +27,15 @@ class Restarting:
     def __init__(self, world: World, instance: Instance, definition: ServiceDefinition) -> None:
         self._world, self._instance, self._definition = world, instance, definition
         self._backoff = backoff.Backoff()
+        self._by_itself = backoff.Backoff()  # the same without the ends of what hung
         self._forgiven = 0  # ends that its engine had brought about, since it was last well for a while
         self._is_restored: bool | None = None  # it has what its next start needs; None: that was not tried yet
         self._is_taught = True  # False: it was started again, and has found nothing out yet
 
     @property
     def failures(self) -> int:
-        """The number of ends within the last ten minutes."""
-        return backoff.recent_failures(self._backoff, self._world.clock.monotonic())
+        """The number of ends within the last ten minutes, without those of what hung and was killed."""
+        return backoff.recent_failures(self._by_itself, self._world.clock.monotonic())
 
     def due_in(self) -> float:
         """Return the seconds until `turn` has something to do for an instance that is down."""
@@ -42,8 +43,10 @@ class Restarting:
             return 0.0
         return max(0.0, self._backoff.until - self._world.clock.monotonic())
 
-    def ended(self, why: str, *, was_ready: bool) -> None:
+    def ended(self, why: str, *, was_ready: bool, was_hung: bool = False) -> None:
         """Count an end, unless the engine was away: then it ended with that, not by a fault of its own.
+
+        `was_hung`: it was killed because it did not answer, which is no end of its own.
 
         An instance that ends again and again does so by itself. One that was not ready since its start hints at damage.
         """
@@ -51,7 +54,7 @@ class Restarting:
         if self._world.shared.engine_outage.is_recent(now) and self._forgiven < MOST_FORGIVEN:
             self._backoff, self._forgiven = backoff.forgive(self._backoff), self._forgiven + 1
         else:
-            self._fail()
+            self._fail(was_hung=was_hung)
         if not was_ready:
             self._world.shared.damage_reports.note(f"{self._instance.container_name}: {why}")
         log.warning("instance down", extra={"service": self._instance.service, "reason": why})
@@ -99,6 +102,8 @@ class Restarting:
             restore(self._world, self._instance, self._definition, router)
             self._is_restored = True
 
-    def _fail(self) -> None:
+    def _fail(self, *, was_hung: bool = False) -> None:
         now = self._world.clock.monotonic()
         self._backoff = backoff.fail(self._backoff, now, random.random())  # noqa: S311  (jitter, not a secret)
+        if not was_hung:
+            self._by_itself = backoff.fail(self._by_itself, now, 0.0)

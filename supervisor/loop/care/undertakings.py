@@ -19,6 +19,7 @@ from supervisor.loop.care.keeper import Keeper
 from supervisor.loop.generations.instances import target_of
 from supervisor.loop.world import World
 from supervisor.values.errors import SupervisorError
+from supervisor.values.listing import listed
 from supervisor.values.manifest import ServiceDefinition
 from supervisor.values.names import ServiceName
 from supervisor.values.router import RouterConfig
@@ -115,7 +116,7 @@ class UndertakingWatch:
         probe, target = self._known[key].call, self._target
         if probe is None or target is None:
             return
-        log.info("called", extra=self._facts(key, missing=", ".join(call.missing)))
+        log.info("called", extra=self._facts(key, missing=listed(call.missing, ", ")))
         self._ask(lambda: self._world.prober.call(probe, target, call.missing, call.ended), lambda _: None)
 
     def _ask(self, question: Callable[[], object], answered: Callable[..., None]) -> None:

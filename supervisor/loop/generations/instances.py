@@ -6,9 +6,10 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 
-from supervisor.decisions import asking
+from supervisor.decisions import asking, health
 from supervisor.decisions.container import check_spec, container_spec
 from supervisor.loop.generations.allocation import with_frontends
+from supervisor.loop.generations.ceiling import refuse_over_ceiling
 from supervisor.loop.world import World
 from supervisor.ports.engine import Engine
 from supervisor.ports.files import Folders
@@ -36,15 +37,16 @@ def version_of(instance: Instance) -> Version:
     return Version(instance.release, instance.version, instance.image, instance.definition)
 
 
-def spec_of(folders: Folders, instance: Instance, definition: ServiceDefinition) -> ContainerSpec:
+def spec_of(world: World, instance: Instance, definition: ServiceDefinition) -> ContainerSpec:
     """Return the container of the instance, with its folders mounted."""
-    manifest = definition.manifest
+    manifest, folders = definition.manifest, world.folders
     return container_spec(
         instance,
         manifest,
         config=folders.config(instance),
         runtime={folder.name: folders.runtime(instance, folder.name) for folder in manifest.runtime},
         state={volume.name: folders.state(instance, volume.name) for volume in manifest.state},
+        most_cpu=world.settings.ceiling.of(manifest.network).cpu,
     )
 
 
@@ -58,17 +60,20 @@ def refuses(
 ) -> str:
     """Let the image check `files` (None: the configuration that is written); return its objection, empty: none.
 
-    May be repeated. Raises EngineError or StateError: when the check could not be carried out.
+    May be repeated. Raises EngineError or StateError: when the check could not be carried out. Raises
+    OverCeilingError: when a candidate asks for more than the settings allow, by now.
     """
     manifest = definition.manifest
     if not manifest.checks:
         return ""
+    if files is None:  # else it is one that runs: it goes on, and so do its reloads
+        refuse_over_ceiling(world.settings.ceiling, manifest)
     checked = instance if files is None else trial_of(instance)
     try:
         if files is not None:
             world.folders.prepare(checked, manifest)
             world.folders.write(checked, manifest, files)
-        spec = spec_of(world.folders, checked, definition)
+        spec = spec_of(world, checked, definition)
         for number, check in enumerate(manifest.checks):
             result = world.engine.run(check_spec(spec, number, check), check.timeout)
             if result.exit_code != 0:
@@ -129,11 +134,12 @@ def probe_once(
     """
     probes = (watch or definition.manifest.readiness).probes
     rendered = world.renderer.probes(definition.manifest, probes, router, instance)
-    return first_fault(world, rendered, target_of(world.folders, instance, definition))
+    failed = failure(world, rendered, target_of(world.folders, instance, definition))
+    return failed.message if failed else ""
 
 
-def first_fault(world: World, probes: Iterable[ResolvedProbe], target: ProbeTarget) -> str:
-    """Carry out probes until it is decided whether they hold; return the failures, empty if they hold.
+def failure(world: World, probes: Iterable[ResolvedProbe], target: ProbeTarget) -> ProbeResult | None:
+    """Carry out probes until it is decided whether they hold; return what is wrong, None if they hold.
 
     They fail, too, if none of them could be asked.
     """
@@ -145,7 +151,7 @@ def first_fault(world: World, probes: Iterable[ResolvedProbe], target: ProbeTarg
             break
     telling = asking.results(asked)
     wrong = [result for result in telling or [result for _, result in asked] if not result.is_good]
-    return "; ".join(result.message for result in wrong)
+    return health.merge(wrong, is_asked=True)
 
 
 def revive(world: World, instance: Instance, definition: ServiceDefinition, router: RouterConfig) -> None:
@@ -193,11 +199,15 @@ def begin(world: World, instance: Instance, definition: ServiceDefinition) -> No
 
 
 def ensure_created(world: World, instance: Instance, definition: ServiceDefinition) -> None:
-    """Create the instance's container unless it exists."""
+    """Create the instance's container unless it exists.
+
+    Raises OverCeilingError: when it asks for more than the settings allow, by now.
+    """
     try:  # not the list: trouble with others does not matter here
         world.engine.inspect(instance.container_name)
     except NoSuchContainerError:
-        world.engine.create(spec_of(world.folders, instance, definition))
+        refuse_over_ceiling(world.settings.ceiling, definition.manifest)
+        world.engine.create(spec_of(world, instance, definition))
 
 
 def reload_daemon(engine: Engine, instance: Instance, definition: ServiceDefinition) -> None:

@@ -61,7 +61,7 @@ def _record(world: World, service: ServiceName, missing: Recalled) -> None:
             store.save_instance(instance, InstanceState.FORMER)
         store.save_instance(active, InstanceState.ACTIVE)
         store.set_desired(service, version_of(active))
-        if store.configuration() is None:
+        if not store.has_configuration:
             store.await_configuration(world.clock.now())
         store.log_event(EventRecord(world.clock.now(), service, "adopted", text))
     log.warning("adopted from what runs", extra={"service": service, "generation": active.generation})

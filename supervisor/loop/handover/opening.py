@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from supervisor.decisions.handover import current
 from supervisor.loop.generations.allocation import Allocator
+from supervisor.loop.generations.ceiling import refuse_over_ceiling
 from supervisor.loop.generations.definitions import Definitions
-from supervisor.loop.generations.frontends import shut
+from supervisor.loop.generations.doubts import refuse_doubted
+from supervisor.loop.generations.frontends import admit
 from supervisor.loop.generations.instances import active_of, version_of
 from supervisor.loop.handover.announcement import announce_waiver
 from supervisor.loop.handover.run import HandoverRun, Listener, ReloadFiles, RunContext, Side
@@ -43,10 +45,13 @@ class Opening:
         """Allocate a candidate, and record it and its hand-over from the instance that the store calls active.
 
         That one may be dead (a reboot).
-        Raises StateError, NetworkError, RenderError, ManifestError or RequestError: nothing is recorded.
+        Raises StateError, NetworkError, RenderError, ManifestError or RequestError: nothing is recorded. Raises
+        DoubtedReleaseError: no trusted release brings the version, and it is not what runs.
         """
+        refuse_doubted(self._world, order.version, self.active())
         began = self._world.clock.monotonic()
         definition = self._definition_of(order.version.definition)
+        refuse_over_ceiling(self._world.settings.ceiling, definition.manifest)
         former = self._former_side(definition, router)
         mode, replaced = Mode(definition.manifest.strategy), former.instance.generation if former else None
         with self._allocator.new_instance(definition, order.version, router) as candidate:
@@ -55,7 +60,7 @@ class Opening:
         context = RunContext(self._world, began, now)
         run = HandoverRun(recorded, context, Side(candidate, definition, router), former, listeners)
         try:
-            shut(self._world, candidate)
+            admit(self._world, candidate)
         except SupervisorError as error:  # what is recorded is carried out; the worker's next look repeats this
             log.warning("frontends not as configured", extra={"service": self._service, "reason": str(error)})
         if order.waiver.words:

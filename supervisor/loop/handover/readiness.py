@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from supervisor.loop.generations.instances import enlarge_buffers, first_fault, target_of
+import logging
+from dataclasses import dataclass
+
+from supervisor.decisions.overload import Evidence, Overload, after, reachable
+from supervisor.loop.generations.instances import enlarge_buffers, failure, target_of
+from supervisor.loop.handover.announcement import report_step
 from supervisor.loop.handover.knowledge import waits_for
 from supervisor.loop.handover.run import HandoverRun, Wait
-from supervisor.values.errors import CandidateEndedError, CandidateNotReadyError, SupervisorError
+from supervisor.values.errors import (
+    CandidateEndedError,
+    CandidateNotReadyError,
+    CheckFailedError,
+    NetworkError,
+    SupervisorError,
+)
 from supervisor.values.handover import Step
-from supervisor.values.manifest import Watch
-from supervisor.values.state import ContainerState, ResolvedProbe
+from supervisor.values.manifest import Probe, Watch
+from supervisor.values.state import ContainerState, ProbeResult, ResolvedProbe
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Crowding:
+    """The memory of a verification: whether it was said that clients fill the candidate."""
+
+    is_said: bool = False
 
 
 def ready(run: HandoverRun) -> Wait | None:
@@ -16,7 +36,8 @@ def ready(run: HandoverRun) -> Wait | None:
 
     Raises SupervisorError: when it has ended, or is not ready within its deadline.
     """
-    watch, message = run.definition.manifest.readiness, run.probe(run.candidate_side)
+    watch = run.definition.manifest.readiness
+    message = _fault(run, _rendered(run, watch.probes))
     if not message and run.step is Step.READY and waits_for(run):
         return Wait(watch.interval)
     waiting = _proves(run, watch, message)
@@ -29,13 +50,18 @@ def check_wording(run: HandoverRun) -> None:
     """Render every probe that the candidate will ever be asked: one that cannot be rendered cannot watch it.
 
     Raises RenderError: when one cannot be rendered.
+    Raises CheckFailedError: when clients would reach the way in that is to be the supervisor's alone.
     """
     manifest = run.definition.manifest
     watches = (manifest.readiness, manifest.liveness, manifest.verification)
     probes = [probe for watch in watches if watch for probe in watch.probes]
     sources = [*(item.source for item in manifest.errors), *(item.source for item in manifest.knowledge)]
     sources += [item.source for item in manifest.readiness.awaited]
-    run.world.renderer.probes(manifest, (*probes, *sources), run.router, run.candidate)
+    _rendered(run, (*probes, *sources))
+    own = _rendered(run, manifest.admission.probes if manifest.admission else ())
+    if port := reachable(own, run.candidate.frontends):
+        reason = f"`admission` asks at port {port}, which clients reach"
+        raise CheckFailedError(run.candidate.service, run.candidate.version, reason)
 
 
 def verified(run: HandoverRun) -> Wait | None:
@@ -46,8 +72,7 @@ def verified(run: HandoverRun) -> Wait | None:
     watch = run.definition.manifest.verification
     if watch is None or not run.across.proof:
         return ready(run)
-    target = target_of(run.world.folders, run.candidate, run.definition)
-    return _proves(run, watch, first_fault(run.world, run.across.proof, target))
+    return _proves(run, watch, _fault(run, run.across.proof))
 
 
 def _proof(run: HandoverRun) -> tuple[ResolvedProbe, ...]:
@@ -59,8 +84,42 @@ def _proof(run: HandoverRun) -> tuple[ResolvedProbe, ...]:
     if watch is None or run.former is None or run.handover.kind.is_repair:
         return ()
     target = target_of(run.world.folders, run.candidate, run.definition)
-    probes = run.world.renderer.probes(run.definition.manifest, watch.probes, run.router, run.candidate)
+    probes = _rendered(run, watch.probes)
     return tuple(probe for probe in probes if run.world.prober.ask(probe, target).is_good)
+
+
+def _rendered(run: HandoverRun, probes: tuple[Probe, ...]) -> tuple[ResolvedProbe, ...]:
+    return run.world.renderer.probes(run.definition.manifest, probes, run.router, run.candidate)
+
+
+def _fault(run: HandoverRun, probes: tuple[ResolvedProbe, ...]) -> str:
+    """Carry out probes once; return what is wrong, empty if they hold or clients fill a candidate that has traffic."""
+    failed = failure(run.world, probes, target_of(run.world.folders, run.candidate, run.definition))
+    if failed is None:
+        return ""
+    if run.step is not Step.VERIFY or not (crowded := _crowded(run, failed)):
+        return failed.message
+    notes = run.memory.of(Crowding)
+    if not notes.is_said:
+        log.warning("overloaded", extra={"service": run.handover.service, "reason": crowded})
+        report_step(run, Step.VERIFY, crowded)
+        notes.is_said = True
+    return ""
+
+
+def _crowded(run: HandoverRun, failed: ProbeResult) -> str:
+    """Return what clients do to a candidate that is full at once; empty: it fails by itself."""
+    admission = run.definition.manifest.admission
+    if admission is None or not failed.is_silent:
+        return ""
+    own_way, world = _rendered(run, admission.probes), run.world
+    wrong = failure(world, own_way, target_of(world.folders, run.candidate, run.definition))
+    try:
+        crowd = world.kernel.connections.crowd(run.candidate)
+    except NetworkError:
+        crowd = None
+    own = wrong or ProbeResult(True, "", 0.0)
+    return after(Overload(), admission, Evidence(failed, own, crowd), world.clock.monotonic()).message
 
 
 def _proves(run: HandoverRun, watch: Watch, message: str) -> Wait | None:

@@ -9,6 +9,7 @@ from supervisor.decisions.traffic import conflicts
 from supervisor.loop.generations.allocation import with_frontends
 from supervisor.loop.world import World
 from supervisor.values.errors import BundleError, NetworkError, RenderError
+from supervisor.values.listing import listed
 from supervisor.values.manifest import NetworkMode, ServiceDefinition
 from supervisor.values.names import Digest
 from supervisor.values.router import RouterConfig
@@ -27,7 +28,7 @@ def refuse_conflicts(
     """
     imagined = (_imagined(world, definition, router) for definition in definitions)
     if clashes := conflicts([instance for instance in imagined if instance]):
-        raise BundleError(f"cannot import release {release}: " + "; ".join(map(str, clashes)))
+        raise BundleError(f"cannot import release {release}: {listed(clashes)}")
 
 
 def _imagined(world: World, definition: ServiceDefinition, router: RouterConfig) -> Instance | None:

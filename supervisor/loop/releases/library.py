@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from supervisor.loop.releases.conflicts import refuse_conflicts
+from supervisor.loop.generations.doubts import doubt_about
+from supervisor.loop.releases.acceptance import offer_of, sign_again, take_papers, versions_of
+from supervisor.loop.releases.bases import KnownBases
+from supervisor.loop.releases.contents import ReleaseContents
+from supervisor.loop.releases.examination import examine
 from supervisor.loop.world import World
 from supervisor.ports.media import Media, OpenedBundle
 from supervisor.values.bundle import BundledService, BundleIndex, age
-from supervisor.values.errors import BundleError, EngineError, EngineUnavailableError
+from supervisor.values.errors import BundleError, EngineError, EngineUnavailableError, StateError
+from supervisor.values.listing import listed
 from supervisor.values.names import Digest, ImageId, ServiceName
-from supervisor.values.release import InstanceState, Release, Version
+from supervisor.values.release import InstanceState, Release
 from supervisor.values.router import RouterConfig
 from supervisor.values.status import EventRecord, Progress
 
@@ -35,25 +40,35 @@ class Library:
     May be used from any thread.
 
     `images` is locked while images are loaded or removed: there is one import at a time, and no image that is loaded
-    and not yet recorded is pruned, or left behind by a router that moves to another engine.
+    and not yet recorded is pruned, or left behind by a router that moves to another engine. `contents` answers which
+    packages are in the releases.
     """
 
     def __init__(self, world: World, media: Media) -> None:
-        self._world, self._media = world, media
+        self._world, self._media, self._bases = world, media, KnownBases(world)
+        self.contents = ReleaseContents(world, media)
         self.images = threading.Lock()
 
     def by_age(self) -> list[Release]:
         """Return the releases, oldest first by their own numbers, whenever they were imported."""
         return sorted(self._world.store.releases(), key=lambda release: age(release.name, release.created))
 
-    def verify(self, path: str) -> Iterator[Progress]:
-        """Read a medium, check its signature and every file, and change nothing.
+    def doubt(self, release: Release) -> str:
+        """Return why nothing of a release is started anew; empty: it may be."""
+        return doubt_about(self._world, release)
 
-        Raises BundleError: when the medium is not a good bundle.
+    def trusted(self) -> list[Release]:
+        """Return the releases that are in no doubt, oldest first by their own numbers."""
+        return [release for release in self.by_age() if not self.doubt(release)]
+
+    def verify(self, path: str, router: RouterConfig, *, allow_downgrade: bool) -> Iterator[Progress]:
+        """Judge a medium as `take_in` does when it does not know the release, and change nothing.
+
+        Raises what `take_in` raises before it loads anything.
         """
-        bundle = self._media.open(path, self._source_of)
+        bundle = self._media.open(path, self._bases)
         try:
-            yield from _verify(bundle)
+            yield from examine(self._world, bundle, path, router, allow_downgrade=allow_downgrade)
         finally:
             bundle.close()
         text = f"release {bundle.index.release}: signature and {len(bundle.index.files)} files are good"
@@ -73,35 +88,40 @@ class Library:
         if mark is not None:
             store.set_medium_fingerprint(path, mark)
 
-    def take_in(self, path: str, router: RouterConfig, *, allow_downgrade: bool) -> Iterator[Progress]:
-        """Verify everything, then load images, then record: a medium that is bad anywhere changes nothing.
+    def take_in(
+        self, path: str, router: RouterConfig, *, allow_downgrade: bool, accepts_clock: bool = False
+    ) -> Iterator[Progress]:
+        """Verify everything, then load images, then record: a medium that is bad anywhere changes no release.
 
-        May be repeated; a release that is there already is only reported. Raises BundleError: when the medium is bad,
-        older than what runs, or its services conflict. Raises EngineError, StateError: when an image cannot be loaded
-        or the release not be recorded.
+        The root documents and revocations on it, which have signatures of their own, count from the start. May be
+        repeated; a release that is there already is only reported. Raises BundleError, ManifestError: as `examine`
+        does. Raises EngineError, StateError: when an image has no room or cannot be loaded, or the release not be
+        recorded; the images that were loaded are removed then.
         """
-        bundle = self._media.open(path, self._source_of)
+        bundle = self._media.open(path, self._bases)
         try:
-            index = bundle.index
+            take_papers(self._world, bundle, path)
+            index, offer = bundle.index, offer_of(bundle)
             known = {release.name: release for release in self._world.store.releases()}
-            versions = _versions(index)
+            versions = versions_of(index)
             if index.release in known and dict(known[index.release].services) == dict(versions) and self._holds(index):
+                sign_again(self._world, known[index.release], offer)
                 text = f"release {index.release} is imported already"
                 yield Progress("", "nothing", text, 1.0, is_final=True)
                 return
-            if not allow_downgrade:
-                self._refuse_older(index)
-            yield from _verify(bundle)
-            definitions, read = {}, []
-            for service in index.services:
-                files = bundle.definition(service.name)
-                read.append(self._world.read_definition(service.name, files))  # one it cannot read is refused
-                definitions[service.definition] = files
-            refuse_conflicts(self._world, index.release, read, router)
-            with self.images:
+            definitions = yield from examine(
+                self._world, bundle, path, router, allow_downgrade=allow_downgrade, accepts_clock=accepts_clock
+            )
+            with self.images, self._undone():
                 yield from self._load(bundle)
+                for service in index.services:
+                    if (document := bundle.sbom(service.name)) is not None:
+                        self._world.store.save_sbom(service.image, document)
                 now = self._world.clock.now()
-                self._world.store.save_release(Release(index.release, index.created, path, now, versions), definitions)
+                self._world.origin.trust.note(offer)
+                signing = offer.judgement.signing
+                release = Release(index.release, index.created, path, now, versions, signing)
+                self._world.store.save_release(release, definitions)
             self._world.store.log_event(EventRecord(now, "", "imported", f"release {index.release} from {path}"))
         finally:
             bundle.close()
@@ -116,10 +136,10 @@ class Library:
         failed: list[str] = []
         with self.images:
             for release in self._world.store.releases():
-                lacking = self._lacking(release, set(self._world.engine.images()))
-                for source in self._sources(release, media) if lacking else ():
-                    loaded += self._load_from(source, lacking)
-                    lacking = self._lacking(release, set(self._world.engine.images()))
+                lacking = _lacking(release, set(self._world.engine.images()))
+                for source in _sources(release, media) if lacking else ():
+                    loaded += self._load_from(source, lacking, media)
+                    lacking = _lacking(release, set(self._world.engine.images()))
                     if not lacking:
                         break
                 if lacking:
@@ -133,24 +153,16 @@ class Library:
         for release in store.releases():
             wanted = {
                 image: name
-                for image, name in self._lacking(release, set()).items()
+                for image, name in _lacking(release, set()).items()
                 if image in needed or store.desired(name) == release.version_of(name)
             }
-            if wanted and not any(self._has(source, wanted) for source in self._sources(release, media)):
+            if wanted and not any(self._has(source, wanted, media) for source in _sources(release, media)):
                 return _lacks(release, wanted.values())
         return ""
 
-    @staticmethod
-    def _lacking(release: Release, present: set[ImageId]) -> dict[ImageId, ServiceName]:
-        return {version.image: service for service, version in release.services if version.image not in present}
-
-    @staticmethod
-    def _sources(release: Release, media: Sequence[str]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((release.source, *media)))
-
-    def _has(self, source: str, wanted: Mapping[ImageId, ServiceName]) -> bool:
+    def _has(self, source: str, wanted: Mapping[ImageId, ServiceName], media: Sequence[str]) -> bool:
         try:
-            bundle = self._media.open(source, self._source_of)
+            bundle = self._media.open(source, KnownBases(self._world, media, is_engine_good=False))
         except BundleError:
             return False
         try:
@@ -164,16 +176,17 @@ class Library:
             bundle.close()
         return True
 
-    def _load_from(self, source: str, lacking: Mapping[ImageId, ServiceName]) -> Iterator[str]:
+    def _load_from(self, source: str, lacking: Mapping[ImageId, ServiceName], media: Sequence[str]) -> Iterator[str]:
         try:
-            bundle = self._media.open(source, self._source_of)
+            bundle = self._media.open(source, KnownBases(self._world, media))
         except BundleError as error:
             log.debug("nothing loaded", extra={"medium": source, "reason": str(error)})
             return
         try:
             for service in bundle.index.services:
                 if service.image in lacking:
-                    self._load_one(bundle, service)
+                    with self._undone():
+                        self._load_one(bundle, service)
                     log.warning("image loaded again", extra={"service": service.name, "medium": source})
                     yield f"the image of {service.name} {service.version} was missing and is loaded from {source}"
         except BundleError as error:
@@ -205,6 +218,7 @@ class Library:
         for release in gone:
             store.remove_release(release.name)
         needed |= {version.image for release in store.releases() for _, version in release.services}
+        store.remove_sboms(kept=needed)
         for image in self._world.engine.images():
             if image not in needed:
                 self._remove(image)
@@ -218,24 +232,32 @@ class Library:
         except EngineError as error:  # another program's container was made of it: the other images are removed
             log.warning("image stays", extra={"image": image, "reason": str(error)})
 
-    def _source_of(self, release: str) -> str | None:
-        return next((known.source for known in self._world.store.releases() if known.name == release), None)
-
     def _holds(self, index: BundleIndex) -> bool:
         present = set(self._world.engine.images())
-        return all(service.image in present for service in index.services)
+        return all(
+            service.image in present and (service.sbom is None or self._world.store.sbom(service.image) is not None)
+            for service in index.services
+        )
 
-    def _refuse_older(self, index: BundleIndex) -> None:
-        store = self._world.store
-        running = {instance.release for instance, state in store.instances() if state is InstanceState.ACTIVE}
-        for release in store.releases():
-            if release.name in running | {store.current_release()} and age(index.release, index.created) < age(
-                release.name, release.created
-            ):
-                raise BundleError(
-                    f"cannot import release {index.release}: it is older than {release.name}, which runs; "
-                    "use --allow-downgrade if that is meant"
-                )
+    @contextmanager
+    def _undone(self) -> Iterator[None]:
+        """Remove the images that the block has loaded when it ends with an error.
+
+        Where it is broken off they stay, for whoever goes on.
+        """
+        present, store = set(self._world.engine.images()), self._world.store
+        try:
+            yield
+        except Exception as error:
+            try:
+                for image in self._world.engine.images():
+                    if image not in present:
+                        self._remove(image)
+                known = {version.image for release in store.releases() for _, version in release.services}
+                store.remove_sboms(kept=present | known)
+            except (EngineError, StateError) as failure:  # the former error is the one to report
+                log.warning("image stays", extra={"image": "", "reason": f"{failure}; after: {error}"})
+            raise
 
     def _load(self, bundle: OpenedBundle) -> Iterator[Progress]:
         present = set(self._world.engine.images())
@@ -247,42 +269,19 @@ class Library:
             self._load_one(bundle, service)
 
     def _load_one(self, bundle: OpenedBundle, service: BundledService) -> None:
+        self._world.engine.require_room(bundle.room([service.name]))  # what others have taken meanwhile counts too
         image = self._world.engine.load(bundle.image_stream(service.name))
         if image != service.image:
             raise BundleError(f"cannot import {service.name}: the engine made {image} of image {service.image}")
 
 
-def _verify(bundle: OpenedBundle) -> Iterator[Progress]:
-    """Yield progress from a verification that reports by callback: it runs on a thread of its own."""
-    reports: queue.SimpleQueue[tuple[int, int] | Exception | None] = queue.SimpleQueue()
+def _lacking(release: Release, present: set[ImageId]) -> dict[ImageId, ServiceName]:
+    return {version.image: service for service, version in release.services if version.image not in present}
 
-    def verify() -> None:
-        try:
-            bundle.verify_all(lambda done, total: reports.put((done, total)))
-        except Exception as error:  # the caller waits for any of them
-            reports.put(error)
-        else:
-            reports.put(None)
 
-    thread = threading.Thread(target=verify, name="verify", daemon=True)
-    thread.start()
-    reported = -1.0
-    while (report := reports.get()) is not None:
-        if isinstance(report, Exception):
-            raise report
-        fraction = report[0] / max(1, report[1])
-        if fraction - reported >= 0.05:
-            reported = fraction
-            yield Progress("", "verify", f"{report[0] >> 20} of {report[1] >> 20} MiB hashed", fraction)
-    thread.join()
+def _sources(release: Release, media: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((release.source, *media)))
 
 
 def _lacks(release: Release, services: Iterable[ServiceName]) -> str:
-    return f"no attached medium has the images of {', '.join(sorted(services))} of release {release.name}"
-
-
-def _versions(index: BundleIndex) -> tuple[tuple[ServiceName, Version], ...]:
-    return tuple(
-        (service.name, Version(index.release, service.version, service.image, service.definition))
-        for service in sorted(index.services, key=lambda service: service.name)
-    )
+    return f"no attached medium has the images of {listed(sorted(services), ', ')} of release {release.name}"

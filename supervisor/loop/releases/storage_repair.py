@@ -16,6 +16,7 @@ from supervisor.decisions.retries import DAMAGE_CONFIRMATION, Policy, retry
 from supervisor.loop.releases.library import Library
 from supervisor.loop.world import World
 from supervisor.values.errors import EngineUnavailableError, SupervisorError
+from supervisor.values.listing import listed
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class StorageRepair:
             self._record("", "image-loaded-again", text)
         if missing.loaded:
             self._world.shared.damage_reports.mended += 1
-        self._report("; ".join(missing.failed))
+        self._report(listed(missing.failed))
 
     def _pause(self, seconds: float) -> None:
         """Wait; when the supervisor ends the second look comes at once, for one look alone decides nothing."""

@@ -9,6 +9,7 @@ from supervisor.loop.damage import DamageReports
 from supervisor.ports.engine import Engine
 from supervisor.ports.system import Clock
 from supervisor.values.errors import (
+    DoubtedReleaseError,
     EngineError,
     EngineUnavailableError,
     ManifestError,
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 1.0
 ENGINE_PAUSE_SECONDS = 0.5  # while the engine is away: what ended with it shall be back soon after it
+
+
+_LASTING = (StateError, RenderError, RequestError, ManifestError, DoubtedReleaseError)
 
 
 class Isolation:
@@ -52,7 +56,7 @@ class Isolation:
     def refusal(self, part: str) -> str:
         """Return why the part failed when it was tried last; empty: it did not, or that will pass by itself."""
         error = self._faults.get(part)
-        return str(error) if isinstance(error, StateError | RenderError | RequestError | ManifestError) else ""
+        return str(error) if isinstance(error, _LASTING) else ""
 
     def forget(self, part: str) -> None:
         """Forget earlier failures, which had another cause: the next try is at once."""

@@ -90,6 +90,7 @@ class Requests:
         run = self._under_way.run
         if run is None or not self._under_way.soaks:
             raise RequestError(f"cannot confirm {self._service}: nothing soaks")
+        self._world.store.set_confirmed(self._service, version_of(run.candidate))
         run.is_confirmed, self._agenda.not_before = True, 0.0
 
     def stop_service(self) -> None:

@@ -44,6 +44,7 @@ def _active(keeper: Keeper) -> ActiveSnapshot:
         message=keeper.message,
         blind=keeper.blind,
         usage=keeper.usage,
+        overload=keeper.overload.findings.message,
     )
 
 

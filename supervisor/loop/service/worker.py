@@ -62,7 +62,7 @@ class Worker(ServiceThread):
         self._undertaking_watch = UndertakingWatch(
             world, name, lambda take: inbox.put(lambda: isolation.guard("upkeep", take))
         )
-        definition_of = Definitions(world.store, world.read_definition, name)
+        definition_of = Definitions(world.store, world.origin.read_definition, name)
         parts = ServiceParts(
             service=name,
             world=world,
@@ -75,7 +75,7 @@ class Worker(ServiceThread):
             keeper_slot=KeeperSlot(world, isolation, digest, self._on_exit, self._undertaking_watch.look_after),
             under_way=Foreground(),
             cleanup=Cleanup(world.clock),
-            healer=Healer(world.store, world.clock, name),
+            healer=Healer(world, name),
         )
         super().__init__(parts)
         reconciling, execution = Reconciling(parts), Execution(parts, self.publish)

@@ -19,6 +19,7 @@ from supervisor.loop.world import World
 from supervisor.ports.intake import Intake
 from supervisor.values.errors import Fault, SupervisorError
 from supervisor.values.intake import Fate, PartFate, TakenFile
+from supervisor.values.listing import listed
 from supervisor.values.names import ServiceName
 from supervisor.values.router import RouterConfig
 from supervisor.values.state import Instance
@@ -98,14 +99,14 @@ class ApplicationWatch:
         if error := _error(parts):
             yield self._last("refused", "a part is refused; the rest is taken in", error)
         elif refused:  # by a service, and no file of the call can be singled out
-            text = "; ".join(f"{name}: {reason}" for name, reason in refused.items())
+            text = listed(f"{name}: {reason}" for name, reason in refused.items())
             yield self._last("refused", "a part is refused; the rest is taken in", text)
         elif is_early:
             yield self._last("not-live", NOBODY_YET, NOBODY_YET)
         elif is_awaited:
             yield self._last("not-live", AWAITS_CONFIGURATION, AWAITS_CONFIGURATION)
         elif late:
-            text = "; ".join(f"{snapshot.service}: {_why(snapshot)}" for snapshot in late)
+            text = listed(f"{snapshot.service}: {_why(snapshot)}" for snapshot in late)
             text = f"not live after {self._elapsed:.0f} s, and goes on: {text}"
             yield self._last("not-live", text, text)
         else:
@@ -158,7 +159,7 @@ class ApplicationWatch:
         if instance is None:
             return True
         try:
-            definition = Definitions(self._world.store, self._world.read_definition, snapshot.service)(
+            definition = Definitions(self._world.store, self._world.origin.read_definition, snapshot.service)(
                 instance.definition
             )
             rendered = []

@@ -19,7 +19,7 @@ def cautions(world: World, version: Version, active: Instance, router: RouterCon
     """Return a text for each thing that works now and would not with `version`; what cannot be asked is passed over."""
     candidate = replace(active, version=version.version, release=version.release)
     try:
-        definition = Definitions(world.store, world.read_definition, active.service)(version.definition)
+        definition = Definitions(world.store, world.origin.read_definition, active.service)(version.definition)
         answers = (_ask(world, caution, definition, candidate, router) for caution in definition.manifest.cautions)
         return tuple(text for texts in answers for text in texts)
     except SupervisorError:

@@ -24,6 +24,7 @@ from supervisor.ports.intake import Intake
 from supervisor.ports.store import Releases
 from supervisor.values.errors import ConfigurationError, Fault, StateError
 from supervisor.values.intake import Taken, identifying
+from supervisor.values.listing import listed
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.router import RouterConfig
 from supervisor.values.status import Progress
@@ -231,6 +232,7 @@ class Configuration:
         if is_awaited(self._world, router, self._audit_log):
             return
         self._reading = Reading(self._reading.number + 1, router, faults, definitions)
+        self._world.switchboard.fairness.know(router)
         for fault in faults:
             log.error("configuration refused", extra={"reason": str(fault)})
         for worker in self._workers().values():
@@ -240,7 +242,7 @@ class Configuration:
         """Merge files into the stored configuration, without storing that. Raises ConfigurationError: one is bad."""
         taken = self._intake.take(self._world.store.configuration(), files)
         if taken.refused:
-            raise ConfigurationError("cannot take in configuration: " + "; ".join(map(str, taken.refused)))
+            raise ConfigurationError(f"cannot take in configuration: {listed(taken.refused)}")
         return taken
 
 

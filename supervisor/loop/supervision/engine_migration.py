@@ -20,6 +20,7 @@ from supervisor.loop.world import World
 from supervisor.ports.engine import EngineMove
 from supervisor.values.errors import BusyError, EngineError, EngineUnavailableError, RequestError, SupervisorError
 from supervisor.values.handover import Kind
+from supervisor.values.listing import listed
 from supervisor.values.names import ServiceName
 from supervisor.values.state import Container
 from supervisor.values.status import EventRecord, Progress
@@ -99,7 +100,7 @@ class EngineMigration:
             return
         remaining = self._remaining()
         if remaining:
-            reasons = "; ".join(f"{name}: {self._stayed.get(name, 'it still drains')}" for name in sorted(remaining))
+            reasons = listed(f"{name}: {self._stayed.get(name, 'it still drains')}" for name in sorted(remaining))
             text = f"not everything moved from {left} to {to}: {reasons}; ask again when that is mended"
             self._remember("move-incomplete", text)
             yield self._progress("failed", text, is_final=True, error=text)

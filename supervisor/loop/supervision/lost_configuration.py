@@ -40,7 +40,7 @@ def _actives(world: World) -> list[Instance]:
 def _would_lose(world: World, instance: Instance, router: RouterConfig) -> bool:
     """True if clients reach the service somewhere now, and with this configuration not any more."""
     try:
-        definition = Definitions(world.store, world.read_definition, instance.service)(instance.definition)
+        definition = Definitions(world.store, world.origin.read_definition, instance.service)(instance.definition)
         fresh = with_frontends(world.renderer, definition, router, instance).frontends
     except SupervisorError:  # what cannot be read or rendered is refused when it is to be applied
         return False

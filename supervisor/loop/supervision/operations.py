@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 
+from supervisor.decisions.doubt import trust_status
 from supervisor.loop.handover.run import Listener
 from supervisor.loop.supervision import streams
 from supervisor.loop.supervision.choices import find_release, find_version
@@ -16,8 +17,9 @@ from supervisor.values.errors import RequestError
 from supervisor.values.handover import NO_WAIVER, Kind, Waiver
 from supervisor.values.names import ServiceName
 from supervisor.values.release import Version
-from supervisor.values.status import Progress
+from supervisor.values.status import Progress, TrustStatus
 
+ROTATE_SECONDS = 60.0  # for both copies of the store to be written again
 APPLY_SECONDS = 60.0  # for a configuration to serve: longer than a candidate has to become ready, and to be undone
 
 
@@ -89,23 +91,53 @@ class Operations(WithParts):
     ) -> Iterator[Progress]:
         return self._parts.configuration.apply(files, timeout if wait else None, self._parts.closing)
 
+    # ------------------------------------------------------------ secrets
+
+    def rotate_secrets(self, wait: bool) -> Iterator[Progress]:
+        parts = self._parts
+        key = parts.world.store.rotate_key()
+        parts.audit_log.record("", "asked", f"new key {key} for secrets")
+        return detached(parts.startup.secrets.follow(key, ROTATE_SECONDS if wait else 0.0))
+
+    def abandon_secrets(self) -> str:
+        store, clock = self._parts.world.store, self._parts.world.clock
+        place = store.abandon_secrets(clock.now())
+        self._parts.audit_log.record("", "secrets-abandoned", f"what could not be decrypted is in {place}")
+        self._parts.startup.secrets.turn()
+        return place
+
     # ------------------------------------------------------------ releases
 
-    def verify_bundle(self, path: str) -> Iterator[Progress]:
-        return self._parts.library.verify(path)
+    def verify_bundle(self, path: str, allow_downgrade: bool = False) -> Iterator[Progress]:
+        return self._parts.library.verify(path, self._parts.configuration.known, allow_downgrade=allow_downgrade)
 
-    def import_bundle(self, path: str, allow_downgrade: bool) -> Iterator[Progress]:
-        return detached(self._import(path, allow_downgrade))
+    def import_bundle(self, path: str, allow_downgrade: bool, accept_clock: bool = False) -> Iterator[Progress]:
+        return detached(self._import(path, allow_downgrade, accept_clock))
 
-    def _import(self, path: str, allow_downgrade: bool) -> Iterator[Progress]:
+    def _import(self, path: str, allow_downgrade: bool, accept_clock: bool) -> Iterator[Progress]:
         library, configuration = self._parts.library, self._parts.configuration
-        for progress in library.take_in(path, configuration.known, allow_downgrade=allow_downgrade):
+        taken = library.take_in(path, configuration.known, allow_downgrade=allow_downgrade, accepts_clock=accept_clock)
+        for progress in taken:
             if progress.is_final:
                 self._parts.workers.employ(configuration)
             yield progress
 
     def prune_releases(self) -> tuple[str, ...]:
         return self._parts.library.prune()
+
+    # ------------------------------------------------------------ trust
+
+    def rotate_trust(self, path: str) -> TrustStatus:
+        world = self._parts.world
+        for line in world.origin.trust.rotate(path):
+            self._parts.audit_log.record("", "trust-changed", line)
+        return trust_status(world.origin.trust.state(), world.settings.trust_policy, (), world.clock.now())
+
+    def revoke_key(self, key: str, reason: str) -> TrustStatus:
+        world = self._parts.world
+        revoked = world.origin.trust.revoke(key, reason)
+        self._parts.audit_log.record("", "trust-changed", f"{revoked.key.name} is revoked: {revoked.reason}")
+        return trust_status(world.origin.trust.state(), world.settings.trust_policy, (), world.clock.now())
 
     # ------------------------------------------------------------ parts
 

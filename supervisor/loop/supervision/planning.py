@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from supervisor.decisions.plan import Next, Nothing
 from supervisor.decisions.status import ServiceSnapshot
+from supervisor.loop.releases.judgement import CeilingMarks
 from supervisor.loop.service.comparison import compare
 from supervisor.loop.supervision.cautions import cautions
 from supervisor.loop.world import World
@@ -19,6 +20,7 @@ class Planner:
 
     def __init__(self, world: World, digest: Callable[[bytes], str]) -> None:
         self._world, self._digest = world, digest
+        self._ceiling_marks = CeilingMarks(world)
 
     def step(self, snapshot: ServiceSnapshot, target: Release | None, router: RouterConfig | None) -> PlannedStep:
         """Return what an upgrade to `target` would do to a service; None: what it should be already.
@@ -31,6 +33,8 @@ class Planner:
             wanted = target.version_of(name) or wanted
         action = self._action(snapshot, wanted)
         reasons = [action.reason]
+        if wanted and not isinstance(action, Nothing):
+            reasons += map(str, self._ceiling_marks.excesses(name, wanted.definition))
         if active and wanted and router and active.instance.version != wanted.version:
             reasons += cautions(self._world, wanted, active.instance, router)
         runs = active.instance.version if active else None

@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterable, Iterator
 
 import supervisor
+from supervisor.decisions.doubt import trust_status, warnings
 from supervisor.decisions.status import ServiceFacts, ServiceSnapshot, release_status, service_status
+from supervisor.loop.releases.judgement import CeilingMarks
 from supervisor.loop.supervision import streams
 from supervisor.loop.supervision.choices import find_release
 from supervisor.loop.supervision.consoles import console, counted, counts
@@ -14,14 +16,20 @@ from supervisor.loop.supervision.lost_configuration import AWAITS_CONFIGURATION
 from supervisor.loop.supervision.parts import SupervisionParts, WithParts
 from supervisor.ports.store import Store
 from supervisor.values.errors import RequestError
+from supervisor.values.listing import listed
+from supervisor.values.release import InstanceState
 from supervisor.values.router import RouterConfig
 from supervisor.values.status import (
+    ContainedPackage,
     EventRecord,
     HandoverRecord,
+    PackageChange,
     PlannedStep,
     ReleaseStatus,
+    ServiceSbom,
     ServiceState,
     SupervisorStatus,
+    TrustStatus,
 )
 
 
@@ -31,6 +39,7 @@ class Queries(WithParts):
     def __init__(self, parts: SupervisionParts) -> None:
         super().__init__(parts)
         self._started = parts.world.clock.now()
+        self._ceiling_marks = CeilingMarks(parts.world)
 
     def status(self) -> SupervisorStatus:
         world, store = self._parts.world, self._parts.world.store
@@ -40,7 +49,7 @@ class Queries(WithParts):
             for snapshot in self._parts.workers.snapshots()
         )
         services = tuple(status for status in statuses if status.state is not ServiceState.ABSENT)  # nobody wants those
-        current = store.current_release()
+        current, secrets = store.current_release(), store.secrets()
         return SupervisorStatus(
             version=supervisor.__version__,
             pid=os.getpid(),
@@ -48,19 +57,35 @@ class Queries(WithParts):
             engine=world.engine.name,
             engine_version=self._parts.startup.engine_wait.version,
             is_ready=bool(services) and all(service.is_ready for service in services),
-            message="; ".join(filter(None, self._messages())),
+            message=listed(filter(None, self._messages(secrets.message))),
             bundle=next((status for status in self.releases() if status.release == current), None),
             services=services,
+            secrets=secrets,
         )
 
-    def _messages(self) -> Iterator[str]:
+    def _messages(self, of_secrets: str) -> Iterator[str]:
         parts = self._parts
         yield from (parts.startup.engine_wait.message, parts.startup.tasks.message, parts.storage_repair.message)
         if parts.world.store.awaits_configuration:
             yield AWAITS_CONFIGURATION
+        if of_secrets not in parts.startup.tasks.message:
+            yield of_secrets
         yield from map(str, parts.configuration.faults)
+        yield from self._ceiling_marks.messages()
+        yield from self._trust_warnings()
         if parts.move and parts.move.leaving:
             yield f"moving from {parts.move.leaving} to {parts.world.engine.name}"
+
+    def _trust_warnings(self) -> tuple[str, ...]:
+        world, store = self._parts.world, self._parts.world.store
+        concern = {instance.release for instance, state in store.instances() if state is InstanceState.ACTIVE}
+        concern.add(store.current_release() or "")
+        releases = [release for release in store.releases() if release.name in concern]
+        return warnings(world.origin.trust.state(), world.settings.trust_policy, releases, world.clock.now())
+
+    def trust(self) -> TrustStatus:
+        world, said = self._parts.world, self._trust_warnings()
+        return trust_status(world.origin.trust.state(), world.settings.trust_policy, said, world.clock.now())
 
     def plan(self, release: str | None) -> tuple[PlannedStep, ...]:
         """Return what `upgrade` to that release, or else to the newest one, would do to each service."""
@@ -72,7 +97,17 @@ class Queries(WithParts):
     def releases(self) -> tuple[ReleaseStatus, ...]:
         store = self._parts.world.store
         current = store.current_release()
-        return tuple(release_status(release, current) for release in store.releases())
+        doubt = self._parts.library.doubt
+        return tuple(release_status(release, current, doubt(release)) for release in store.releases())
+
+    def sboms(self, release: str) -> Iterator[ServiceSbom]:
+        return iter(self._parts.library.contents.sboms(release))
+
+    def diff_releases(self, former: str, later: str) -> tuple[PackageChange, ...]:
+        return self._parts.library.contents.changes(former, later)
+
+    def find_package(self, package: str) -> tuple[ContainedPackage, ...]:
+        return self._parts.library.contents.contained(package)
 
     def history(self, service: str | None, limit: int) -> tuple[HandoverRecord, ...]:
         name = self._parts.workers[service].name if service else None

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from supervisor.decisions.retries import STARTUP_TASK, Policy, poll
 from supervisor.values.errors import SupervisorError
+from supervisor.values.listing import listed
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ class StartupTasks:
     @property
     def message(self) -> str:
         """The reasons why tasks could not be done yet; empty: all are done."""
-        return "; ".join(dict.fromkeys(self._failed.values()))
+        return listed(dict.fromkeys(self._failed.values()))
 
     def do(self, name: str, act: Callable[[], None]) -> None:
         """Do the task of that name now; if it fails, from another thread later. `act` may be called repeatedly.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from supervisor.loop.releases.library import Library
 from supervisor.loop.releases.media_queue import MediaQueue
@@ -21,6 +21,7 @@ from supervisor.loop.supervision.operations import Operations
 from supervisor.loop.supervision.parts import SupervisionParts
 from supervisor.loop.supervision.planning import Planner
 from supervisor.loop.supervision.queries import Queries
+from supervisor.loop.supervision.refusal_watch import RefusalWatch
 from supervisor.loop.supervision.spent_items import SpentItems
 from supervisor.loop.supervision.startup import Startup
 from supervisor.loop.supervision.survey import ItemSurvey
@@ -56,6 +57,8 @@ class Supervision(Queries, Operations):
         configuration = Configuration(world, intake, digest, startup.tasks, lambda: workers.by_name, audit_log)
         self._media_queue = MediaQueue(library, watch, lambda: configuration.known, self._employ_all, audit_log.record)
         self._spent = SpentItems(world.folders, world.store, workers.snapshots, configuration.forget, closing)
+        shares, fairness = world.kernel.shares, world.switchboard.fairness
+        self._refusals = RefusalWatch(shares, fairness, world.store, world.clock, lambda: configuration.known, closing)
         super().__init__(
             SupervisionParts(
                 world=world,
@@ -91,7 +94,9 @@ class Supervision(Queries, Operations):
     def attend(self) -> None:
         """Begin what goes on beside the workers, on threads of its own, until the supervisor is closed."""
         self._spent.start()
+        self._parts.startup.secrets.start()
         self._parts.survey.start()
+        self._refusals.start()
         self._parts.startup.engine_wait.then(self._parts.storage_repair.start)
 
     def close(self) -> None:
@@ -102,6 +107,10 @@ class Supervision(Queries, Operations):
         self._parts.workers.close()
         self._parts.survey.join(timeout=SURVEY_CLOSE_SECONDS)
         self._release_ports()
+
+    def refusals(self) -> Iterable[tuple[str, int, int]]:
+        """Return what was refused to sources over their share: (service, connections, sources that are so now)."""
+        return self._refusals.counts()
 
     @property
     def is_whole(self) -> bool:

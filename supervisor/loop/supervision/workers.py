@@ -49,20 +49,23 @@ class Workers:
     def employ(self, configuration: Configuration) -> None:
         """Start a worker for every service that has none yet. Raises StateError; may be repeated.
 
-        A router that follows no release yet follows the oldest one. A service that only other releases hold has a
-        worker and no desired version: it begins when somebody upgrades to such a release, or swaps the service.
+        A router that follows no release yet follows the oldest one that is in no doubt. A service that only other
+        releases hold has a worker and no desired version: it begins when somebody upgrades to such a release, or swaps
+        the service.
         """
         store = self._world.store
         configuration.read_anew()
         with configuration.unchanging():  # nobody is employed with a configuration that is older than the router's
+            trusted = {release.name for release in self._library.trusted()}
             for release in self._library.by_age():
-                is_followed = store.current_release() in (None, release.name)
+                current = store.current_release()
+                is_followed = release.name in trusted and current in (None, release.name)
                 for service, version in release.services:
                     if is_followed and store.desired(service) is None:
                         store.set_desired(service, version)
                     if service not in self.by_name:
                         self._employ(service, configuration)
-                if store.current_release() is None:
+                if current is None and is_followed:
                     store.set_current_release(release.name)
 
     def _employ(self, service: ServiceName, configuration: Configuration) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grpc
 
+from supervisor.surface.last_net import unforeseen
 from supervisor.values.errors import (
     BundleError,
     BusyError,
@@ -19,7 +20,7 @@ from supervisor.values.errors import (
 
 REASON = "vr-reason"
 INTERNAL = "internal"
-MAX_METADATA_BYTES = 1 << 20  # a manifest with a hundred faults still fits into its message
+MAX_METADATA_BYTES = 1 << 20  # that a client takes: an earlier supervisor sends messages of any length
 
 _CODES: tuple[tuple[type[SupervisorError], grpc.StatusCode], ...] = (  # the first that matches counts
     (UnknownServiceError, grpc.StatusCode.NOT_FOUND),
@@ -47,11 +48,12 @@ class UnreachableError(ApiError, word="unreachable"):
 
 
 class TooManyStreamsError(RequestError, word="too-many-streams"):
-    """As many streams are open as the server carries."""
+    """As many streams of a kind (`followers`, `operations`) are open as the server carries."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"cannot open another stream: {limit} are open already")
-        self.limit = limit
+    def __init__(self, limit: int, kind: str = "streams") -> None:
+        of_kind = "" if kind == "streams" else f"{kind} "
+        super().__init__(f"cannot open another stream: {limit} {of_kind}are open already")
+        self.kind, self.limit = kind, limit
 
 
 def code_of(error: Exception) -> grpc.StatusCode:
@@ -67,7 +69,5 @@ def reason_of(error: Exception) -> str:
 
 
 def message_of(error: Exception) -> str:
-    """Return the message for people, which names the class of an error that was not foreseen."""
-    if isinstance(error, SupervisorError):
-        return str(error)
-    return f"cannot answer: internal error, {type(error).__name__}: {error}"
+    """Return the message for people; of an error that was not foreseen it says nothing but where to read about it."""
+    return str(error) if isinstance(error, SupervisorError) else unforeseen(error, "cannot answer")

@@ -12,17 +12,20 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from supervisor.surface.api.calls import SERVICE
-from supervisor.surface.api.faults import MAX_METADATA_BYTES
 from supervisor.surface.api.listeners import Listener, UnixListener
 from supervisor.surface.api.servicer import service_handler
+from supervisor.surface.api.standard_streams import StandardStreams
 from supervisor.surface.api.streams import Slots
 from supervisor.surface.control import Control
 
 MAX_MESSAGE_BYTES = 64 << 20  # configuration of a large network, in one call
 
-_THREADS = 40
-_STREAMS = 32  # each holds a thread as long as it is open; the rest answer short calls
-_WAITING = 64  # calls under way or queued; more are refused at once
+# A stream holds a thread as long as it is open. Each kind has threads of its own, and short calls have the rest.
+_FOLLOWERS = 16  # of logs and events
+_OPERATIONS = 16
+_STANDARD = 8  # of the services that gRPC itself brings along: health, reflection
+_SHORT = 8
+_QUEUED = 24  # short calls that wait for a thread; more are refused at once
 
 
 class ApiServer:
@@ -35,22 +38,24 @@ class ApiServer:
         *,
         listeners: Sequence[Listener] = (),
         interceptors: Sequence[grpc.ServerInterceptor[Any, Any]] = (),
-        max_streams: int = _STREAMS,
+        max_followers: int = _FOLLOWERS,
+        max_operations: int = _OPERATIONS,
     ) -> None:
         self._listeners: tuple[Listener, ...] = (UnixListener(socket_path), *listeners)
         self._health: Any = health.HealthServicer()
-        self._threads = ThreadPoolExecutor(max_streams + _THREADS - _STREAMS, thread_name_prefix="api")
+        threads = max_followers + max_operations + _STANDARD + _SHORT
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="api")
+        followers, operations = Slots("followers", max_followers), Slots("operations", max_operations)
         self._server = grpc.server(
             self._threads,
-            interceptors=list(interceptors),
-            maximum_concurrent_rpcs=max_streams + _WAITING - _STREAMS,
+            interceptors=[*interceptors, StandardStreams(SERVICE, Slots("standard streams", _STANDARD))],
+            maximum_concurrent_rpcs=threads + _QUEUED,
             options=(
                 ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-                ("grpc.max_metadata_size", MAX_METADATA_BYTES),
                 ("grpc.so_reuseport", 0),
             ),
         )
-        self._server.add_generic_rpc_handlers((service_handler(control, Slots(max_streams)),))
+        self._server.add_generic_rpc_handlers((service_handler(control, followers, operations),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -10,23 +9,26 @@ import grpc
 from google.protobuf.message import Message
 
 from supervisor.surface.api.calls import CALLS, SERVICE, Call
-from supervisor.surface.api.faults import INTERNAL, REASON, code_of, message_of, reason_of
+from supervisor.surface.api.faults import REASON, code_of, message_of, reason_of
 from supervisor.surface.api.streams import Slots, carry
-from supervisor.surface.control import Control
-
-log = logging.getLogger(__name__)
+from supervisor.surface.control import Control, Right
 
 APPLY_SECONDS = 60.0
 MOST_APPLY_SECONDS = 3600.0
-HISTORY = 100
+HISTORY, MOST_HISTORY = 100, 10_000
+MOST_LINES = 10_000  # of the past of a log
 MOST_OF_A_NAME = 64
 
 Context = grpc.ServicerContext
 
 
-def service_handler(control: Control, slots: Slots) -> grpc.GenericRpcHandler[Any, Any]:
-    """Return the handler of the service, which answers every call from the control. A stream takes a slot each."""
-    handlers = {call.method.call: _handler(call, control, slots) for call in CALLS}
+def service_handler(control: Control, followers: Slots, operations: Slots) -> grpc.GenericRpcHandler[Any, Any]:
+    """Return the handler of the service, which answers every call from the control.
+
+    A stream takes a slot: one that shows what happens of `followers`, one that makes it happen of `operations`.
+    """
+    slots = {Right.VIEW: followers, Right.OPERATE: operations}
+    handlers = {call.method.call: _handler(call, control, slots[call.method.right]) for call in CALLS}
     return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
 
@@ -59,8 +61,6 @@ def _handler(call: Call, control: Control, slots: Slots) -> grpc.RpcMethodHandle
 
 def _refuse(context: Context, error: Exception) -> NoReturn:
     """Answer with an error. This is the boundary of a call, so nothing else catches broadly."""
-    if reason_of(error) == INTERNAL:
-        log.error("call failed", exc_info=error)
     context.set_trailing_metadata(((REASON, reason_of(error)),))
     context.abort(code_of(error), message_of(error))
     raise AssertionError("abort returned")
@@ -84,7 +84,11 @@ def _seconds(asked: float) -> float:
 
 
 def _count(asked: int) -> int:
-    return asked or HISTORY
+    return min(asked, MOST_HISTORY) if asked > 0 else HISTORY
+
+
+def _lines(asked: int) -> int:
+    return max(0, min(asked, MOST_LINES))
 
 
 def _line(said: str) -> str:
@@ -95,5 +99,6 @@ def _line(said: str) -> str:
 _BOUNDS: dict[tuple[str, str], Callable[[Any], Any]] = {  # (method, argument)
     ("apply_config", "timeout"): _seconds,
     ("history", "limit"): _count,
+    ("logs", "tail"): _lines,
     ("swap", "asked_by"): _line,
 }

@@ -18,21 +18,28 @@ Message = TypeVar("Message")
 
 
 class Slots:
-    """A bound on the streams that are open at once, so that some threads are always left for short calls."""
+    """A bound on the streams of one kind that are open at once, so that threads are always left for all others."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(self, kind: str, limit: int) -> None:
+        self.kind, self.limit = kind, limit
         self._free = threading.BoundedSemaphore(limit)
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[None]:
         """Take a slot for the block. Raises TooManyStreamsError: when none is free."""
-        if not self._free.acquire(blocking=False):
-            raise TooManyStreamsError(self._limit)
+        self.take()
         try:
             yield
         finally:
-            self._free.release()
+            self.give_back()
+
+    def take(self) -> None:
+        """Take a slot. Raises TooManyStreamsError: when none is free."""
+        if not self._free.acquire(blocking=False):
+            raise TooManyStreamsError(self.limit, self.kind)
+
+    def give_back(self) -> None:
+        self._free.release()
 
 
 def carry(

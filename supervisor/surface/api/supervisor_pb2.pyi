@@ -19,6 +19,7 @@ class ServiceState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SERVICE_STATE_DEGRADED: _ClassVar[ServiceState]
     SERVICE_STATE_FAILED: _ClassVar[ServiceState]
     SERVICE_STATE_STOPPED: _ClassVar[ServiceState]
+    SERVICE_STATE_OVERLOADED: _ClassVar[ServiceState]
 SERVICE_STATE_UNSPECIFIED: ServiceState
 SERVICE_STATE_ABSENT: ServiceState
 SERVICE_STATE_STARTING: ServiceState
@@ -26,13 +27,14 @@ SERVICE_STATE_RUNNING: ServiceState
 SERVICE_STATE_DEGRADED: ServiceState
 SERVICE_STATE_FAILED: ServiceState
 SERVICE_STATE_STOPPED: ServiceState
+SERVICE_STATE_OVERLOADED: ServiceState
 
 class GetStatusRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class SupervisorStatus(_message.Message):
-    __slots__ = ("version", "pid", "started", "engine", "engine_version", "ready", "message", "bundle", "services")
+    __slots__ = ("version", "pid", "started", "engine", "engine_version", "ready", "message", "bundle", "services", "secrets")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     STARTED_FIELD_NUMBER: _ClassVar[int]
@@ -42,6 +44,7 @@ class SupervisorStatus(_message.Message):
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     SERVICES_FIELD_NUMBER: _ClassVar[int]
+    SECRETS_FIELD_NUMBER: _ClassVar[int]
     version: str
     pid: int
     started: _timestamp_pb2.Timestamp
@@ -51,7 +54,26 @@ class SupervisorStatus(_message.Message):
     message: str
     bundle: Bundle
     services: _containers.RepeatedCompositeFieldContainer[ServiceStatus]
-    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., engine: _Optional[str] = ..., engine_version: _Optional[str] = ..., ready: _Optional[bool] = ..., message: _Optional[str] = ..., bundle: _Optional[_Union[Bundle, _Mapping]] = ..., services: _Optional[_Iterable[_Union[ServiceStatus, _Mapping]]] = ...) -> None: ...
+    secrets: SecretsStatus
+    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., started: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., engine: _Optional[str] = ..., engine_version: _Optional[str] = ..., ready: _Optional[bool] = ..., message: _Optional[str] = ..., bundle: _Optional[_Union[Bundle, _Mapping]] = ..., services: _Optional[_Iterable[_Union[ServiceStatus, _Mapping]]] = ..., secrets: _Optional[_Union[SecretsStatus, _Mapping]] = ...) -> None: ...
+
+class SecretsStatus(_message.Message):
+    __slots__ = ("source", "place", "encrypted", "key", "former", "pending", "message")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    ENCRYPTED_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    FORMER_FIELD_NUMBER: _ClassVar[int]
+    PENDING_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    place: str
+    encrypted: bool
+    key: str
+    former: _containers.RepeatedScalarFieldContainer[str]
+    pending: str
+    message: str
+    def __init__(self, source: _Optional[str] = ..., place: _Optional[str] = ..., encrypted: _Optional[bool] = ..., key: _Optional[str] = ..., former: _Optional[_Iterable[str]] = ..., pending: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class ServiceStatus(_message.Message):
     __slots__ = ("name", "state", "ready", "version", "generation", "image", "since", "restarts", "handover", "draining", "desired_version", "pinned", "message", "memory_bytes", "cpu_seconds", "undertakings")
@@ -318,20 +340,24 @@ class Phase(_message.Message):
     def __init__(self, name: _Optional[str] = ..., seconds: _Optional[float] = ...) -> None: ...
 
 class Bundle(_message.Message):
-    __slots__ = ("release", "created", "source", "verified", "current", "services")
+    __slots__ = ("release", "created", "source", "verified", "current", "services", "signed_by", "doubt")
     RELEASE_FIELD_NUMBER: _ClassVar[int]
     CREATED_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     VERIFIED_FIELD_NUMBER: _ClassVar[int]
     CURRENT_FIELD_NUMBER: _ClassVar[int]
     SERVICES_FIELD_NUMBER: _ClassVar[int]
+    SIGNED_BY_FIELD_NUMBER: _ClassVar[int]
+    DOUBT_FIELD_NUMBER: _ClassVar[int]
     release: str
     created: str
     source: str
     verified: bool
     current: bool
     services: _containers.RepeatedCompositeFieldContainer[BundledService]
-    def __init__(self, release: _Optional[str] = ..., created: _Optional[str] = ..., source: _Optional[str] = ..., verified: _Optional[bool] = ..., current: _Optional[bool] = ..., services: _Optional[_Iterable[_Union[BundledService, _Mapping]]] = ...) -> None: ...
+    signed_by: _containers.RepeatedScalarFieldContainer[str]
+    doubt: str
+    def __init__(self, release: _Optional[str] = ..., created: _Optional[str] = ..., source: _Optional[str] = ..., verified: _Optional[bool] = ..., current: _Optional[bool] = ..., services: _Optional[_Iterable[_Union[BundledService, _Mapping]]] = ..., signed_by: _Optional[_Iterable[str]] = ..., doubt: _Optional[str] = ...) -> None: ...
 
 class BundledService(_message.Message):
     __slots__ = ("name", "version", "image")
@@ -354,18 +380,22 @@ class ListBundlesResponse(_message.Message):
     def __init__(self, bundles: _Optional[_Iterable[_Union[Bundle, _Mapping]]] = ...) -> None: ...
 
 class VerifyBundleRequest(_message.Message):
-    __slots__ = ("path",)
-    PATH_FIELD_NUMBER: _ClassVar[int]
-    path: str
-    def __init__(self, path: _Optional[str] = ...) -> None: ...
-
-class ImportBundleRequest(_message.Message):
     __slots__ = ("path", "allow_downgrade")
     PATH_FIELD_NUMBER: _ClassVar[int]
     ALLOW_DOWNGRADE_FIELD_NUMBER: _ClassVar[int]
     path: str
     allow_downgrade: bool
     def __init__(self, path: _Optional[str] = ..., allow_downgrade: _Optional[bool] = ...) -> None: ...
+
+class ImportBundleRequest(_message.Message):
+    __slots__ = ("path", "allow_downgrade", "accept_clock")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_DOWNGRADE_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_CLOCK_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    allow_downgrade: bool
+    accept_clock: bool
+    def __init__(self, path: _Optional[str] = ..., allow_downgrade: _Optional[bool] = ..., accept_clock: _Optional[bool] = ...) -> None: ...
 
 class PruneBundlesRequest(_message.Message):
     __slots__ = ()
@@ -376,6 +406,132 @@ class PruneBundlesResponse(_message.Message):
     RELEASES_FIELD_NUMBER: _ClassVar[int]
     releases: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, releases: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ReadSbomsRequest(_message.Message):
+    __slots__ = ("release",)
+    RELEASE_FIELD_NUMBER: _ClassVar[int]
+    release: str
+    def __init__(self, release: _Optional[str] = ...) -> None: ...
+
+class ServiceSbom(_message.Message):
+    __slots__ = ("service", "version", "image", "document")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    version: str
+    image: str
+    document: str
+    def __init__(self, service: _Optional[str] = ..., version: _Optional[str] = ..., image: _Optional[str] = ..., document: _Optional[str] = ...) -> None: ...
+
+class DiffBundlesRequest(_message.Message):
+    __slots__ = ("former", "later")
+    FORMER_FIELD_NUMBER: _ClassVar[int]
+    LATER_FIELD_NUMBER: _ClassVar[int]
+    former: str
+    later: str
+    def __init__(self, former: _Optional[str] = ..., later: _Optional[str] = ...) -> None: ...
+
+class DiffBundlesResponse(_message.Message):
+    __slots__ = ("changes",)
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    changes: _containers.RepeatedCompositeFieldContainer[PackageChange]
+    def __init__(self, changes: _Optional[_Iterable[_Union[PackageChange, _Mapping]]] = ...) -> None: ...
+
+class PackageChange(_message.Message):
+    __slots__ = ("package", "former", "later", "services", "fixed", "reopened")
+    PACKAGE_FIELD_NUMBER: _ClassVar[int]
+    FORMER_FIELD_NUMBER: _ClassVar[int]
+    LATER_FIELD_NUMBER: _ClassVar[int]
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    FIXED_FIELD_NUMBER: _ClassVar[int]
+    REOPENED_FIELD_NUMBER: _ClassVar[int]
+    package: str
+    former: str
+    later: str
+    services: _containers.RepeatedScalarFieldContainer[str]
+    fixed: _containers.RepeatedScalarFieldContainer[str]
+    reopened: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, package: _Optional[str] = ..., former: _Optional[str] = ..., later: _Optional[str] = ..., services: _Optional[_Iterable[str]] = ..., fixed: _Optional[_Iterable[str]] = ..., reopened: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class FindPackageRequest(_message.Message):
+    __slots__ = ("package",)
+    PACKAGE_FIELD_NUMBER: _ClassVar[int]
+    package: str
+    def __init__(self, package: _Optional[str] = ...) -> None: ...
+
+class FindPackageResponse(_message.Message):
+    __slots__ = ("packages",)
+    PACKAGES_FIELD_NUMBER: _ClassVar[int]
+    packages: _containers.RepeatedCompositeFieldContainer[ContainedPackage]
+    def __init__(self, packages: _Optional[_Iterable[_Union[ContainedPackage, _Mapping]]] = ...) -> None: ...
+
+class ContainedPackage(_message.Message):
+    __slots__ = ("service", "version", "generation", "state", "package", "package_version")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    PACKAGE_FIELD_NUMBER: _ClassVar[int]
+    PACKAGE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    version: str
+    generation: int
+    state: str
+    package: str
+    package_version: str
+    def __init__(self, service: _Optional[str] = ..., version: _Optional[str] = ..., generation: _Optional[int] = ..., state: _Optional[str] = ..., package: _Optional[str] = ..., package_version: _Optional[str] = ...) -> None: ...
+
+class TrustStatus(_message.Message):
+    __slots__ = ("root", "root_threshold", "release_threshold", "expires", "minimum_release", "keys", "message")
+    ROOT_FIELD_NUMBER: _ClassVar[int]
+    ROOT_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    RELEASE_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_FIELD_NUMBER: _ClassVar[int]
+    MINIMUM_RELEASE_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    root: int
+    root_threshold: int
+    release_threshold: int
+    expires: _timestamp_pb2.Timestamp
+    minimum_release: str
+    keys: _containers.RepeatedCompositeFieldContainer[TrustKey]
+    message: str
+    def __init__(self, root: _Optional[int] = ..., root_threshold: _Optional[int] = ..., release_threshold: _Optional[int] = ..., expires: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., minimum_release: _Optional[str] = ..., keys: _Optional[_Iterable[_Union[TrustKey, _Mapping]]] = ..., message: _Optional[str] = ...) -> None: ...
+
+class TrustKey(_message.Message):
+    __slots__ = ("id", "name", "roles", "revoked", "reason")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ROLES_FIELD_NUMBER: _ClassVar[int]
+    REVOKED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    name: str
+    roles: _containers.RepeatedScalarFieldContainer[str]
+    revoked: bool
+    reason: str
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., revoked: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class GetTrustRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class RotateTrustRequest(_message.Message):
+    __slots__ = ("path",)
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    def __init__(self, path: _Optional[str] = ...) -> None: ...
+
+class RevokeKeyRequest(_message.Message):
+    __slots__ = ("key", "reason")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    reason: str
+    def __init__(self, key: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class ConfigFile(_message.Message):
     __slots__ = ("name", "content")
@@ -416,6 +572,22 @@ class DiffConfigResponse(_message.Message):
     DIFF_FIELD_NUMBER: _ClassVar[int]
     diff: str
     def __init__(self, diff: _Optional[str] = ...) -> None: ...
+
+class RotateSecretsRequest(_message.Message):
+    __slots__ = ("wait",)
+    WAIT_FIELD_NUMBER: _ClassVar[int]
+    wait: bool
+    def __init__(self, wait: _Optional[bool] = ...) -> None: ...
+
+class AbandonSecretsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class AbandonSecretsResponse(_message.Message):
+    __slots__ = ("place",)
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    place: str
+    def __init__(self, place: _Optional[str] = ...) -> None: ...
 
 class ReadLogsRequest(_message.Message):
     __slots__ = ("service", "tail", "follow")

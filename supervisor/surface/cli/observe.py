@@ -1,4 +1,4 @@
-"""Commands that show and change nothing: status, plan, history, logs, events."""
+"""Commands that show and change nothing: status, plan, history, logs, events, contains."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def history(connection: Connection, service: str | None, limit: int, as_json: bo
 @service_argument
 @click.option("-f", "--follow", is_flag=True, help="Wait for more.")
 @click.option(
-    "-n", "--tail", type=click.IntRange(0, 1000000), default=100, show_default=True, help="How many lines of the past."
+    "-n", "--tail", type=click.IntRange(0, 10000), default=100, show_default=True, help="How many lines of the past."
 )
 @json_option
 @pass_connection
@@ -140,4 +140,19 @@ def events(connection: Connection, follow: bool, as_json: bool) -> None:
             click.echo(f"{moment}  {event.service:<16}  {event.name:<20}  {message}".rstrip())
 
 
-COMMANDS = (status, plan, history, logs, events)
+@click.command()
+@click.argument("package")
+@json_option
+@pass_connection
+def contains(connection: Connection, package: str, as_json: bool) -> None:
+    """Show which services that are alive have PACKAGE in their image: a binary or source package, * and ? allowed."""
+    found = connection.control.find_package(package)
+    if as_json:
+        print_json([to_json(one) for one in found])
+    elif not found:
+        click.echo(f"nothing that runs contains {package}")
+    else:
+        tables.show(tables.contained(found))
+
+
+COMMANDS = (status, plan, history, logs, events, contains)

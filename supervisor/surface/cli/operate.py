@@ -25,6 +25,7 @@ from supervisor.values.handover import Waiver
 @click.option("--to", "version", metavar="VERSION", shell_complete=complete_version, help="Instead of the newest.")
 @click.option("--no-soak", is_flag=True, help="Decide once the new version is verified; undo nothing after that.")
 @click.option("--force", is_flag=True, help="Stay on a new version that runs and answers, whatever is judged of it.")
+@click.option("--pin", is_flag=True, help="Pin the service to it: no upgrade and no fall-back replaces it.")
 @no_wait_option
 @json_option
 @pass_connection
@@ -34,6 +35,7 @@ def swap(
     version: str | None,
     no_soak: bool,
     force: bool,
+    pin: bool,
     no_wait: bool,
     as_json: bool,
 ) -> None:
@@ -41,6 +43,8 @@ def swap(
     waiver = Waiver(soak=no_soak, judgement=force)
     asked = connection.control.swap(service, version, not no_wait, waiver, caller())
     follow(asked, as_json=as_json, wait=not no_wait)
+    if pin:  # one that did not come to run is none that somebody chose
+        connection.control.pin(service)
 
 
 @click.command()
@@ -101,7 +105,7 @@ def confirm(connection: Connection, service: str, as_json: bool) -> None:
 @json_option
 @pass_connection
 def pin(connection: Connection, service: str, as_json: bool) -> None:
-    """Keep a service at its version when the others are upgraded."""
+    """Keep a service at its version when the others are upgraded, and whatever becomes of it."""
     connection.control.pin(service)
     _show(as_json, f"{service} is pinned", {"service": service, "pinned": True})
 

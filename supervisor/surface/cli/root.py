@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from supervisor import __version__
-from supervisor.surface.cli import bundle, config, observe, operate, shell
+from supervisor.surface.cli import bundle, config, observe, operate, secrets, shell, trust
 from supervisor.surface.cli.common import DEFAULT_SOCKET, SOCKET_VARIABLE, Connection
 from supervisor.surface.cli.exits import HELP, Exit, exit_of, line_of
+from supervisor.surface.last_net import crashed
 from supervisor.values.errors import SupervisorError
 
 
@@ -22,6 +23,20 @@ class Root(click.Group):
             ctx.exit(exit_of(error))
         except KeyboardInterrupt:
             ctx.exit(Exit.INTERRUPTED)
+        except (click.ClickException, click.Abort, click.exceptions.Exit, OSError):  # a pipe that broke is click's
+            raise
+        except Exception as error:
+            if _is_interruption(error):
+                ctx.exit(Exit.INTERRUPTED)
+            click.echo(f"vrctl: {crashed('vrctl', error)}", err=True)
+            ctx.exit(Exit.FAILED)
+
+
+def _is_interruption(error: BaseException | None) -> bool:
+    """Return True if an interruption led to the error: what it breaks off may fail in its own way."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 @click.group(cls=Root, epilog=HELP, context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,5 +56,6 @@ def vrctl(context: click.Context, socket: str) -> None:
     context.obj = Connection(socket)
 
 
-for command in (*observe.COMMANDS, *operate.COMMANDS, bundle.bundle, config.config, *shell.COMMANDS):
+_GROUPS = (bundle.bundle, trust.trust, config.config, secrets.secrets)
+for command in (*observe.COMMANDS, *operate.COMMANDS, *_GROUPS, *shell.COMMANDS):
     vrctl.add_command(command)

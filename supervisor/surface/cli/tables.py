@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from supervisor.surface.api.codec import moment_text
 from supervisor.values.status import (
+    ContainedPackage,
     HandoverRecord,
+    PackageChange,
     PlannedStep,
     ReleaseStatus,
+    SecretsStatus,
     ServiceState,
     ServiceStatus,
     SupervisorStatus,
+    TrustKeyStatus,
+    TrustStatus,
     UndertakingStatus,
 )
 from supervisor.values.undertaking import UndertakingState
@@ -24,6 +31,7 @@ _STYLES = {
     ServiceState.RUNNING: "green",
     ServiceState.STARTING: "cyan",
     ServiceState.DEGRADED: "yellow",
+    ServiceState.OVERLOADED: "bold yellow",
     ServiceState.FAILED: "bold red",
     ServiceState.STOPPED: "dim",
     ServiceState.ABSENT: "dim",
@@ -95,6 +103,8 @@ def status(value: SupervisorStatus, now: float | None = None) -> RenderableType:
     )
     if value.message:
         head += f": {value.message}"
+    if value.secrets and (said := _secrets(value.secrets)):
+        head += f"\n{said}"
     headings = ("SERVICE", "STATE", "READY", "VERSION", "GEN", "IMAGE", "SINCE", "RESTARTS", "HAND-OVER", "MESSAGE")
     services = _table(headings, (_service_row(service, now) for service in value.services))
     undertaken = [_undertaking_row(service, it, now) for service in value.services for it in service.undertakings]
@@ -102,6 +112,13 @@ def status(value: SupervisorStatus, now: float | None = None) -> RenderableType:
         return Group(Text(head), services)
     columns = ("SERVICE", "KIND", "NAME", "STATE", "SINCE", "ASSOCIATIONS", "CALLS", "MESSAGE")
     return Group(Text(head), services, Text(), _table(columns, undertaken))
+
+
+def _secrets(secrets: SecretsStatus) -> str:
+    """Return what an operator should know of stored secrets; empty: they are encrypted, and all is well."""
+    if secrets.source == "none":
+        return "secrets are stored in clear: the settings say so"
+    return f"secrets: {secrets.pending}" if secrets.pending else ""
 
 
 def _service_row(service: ServiceStatus, now: float) -> tuple[str | Text, ...]:
@@ -172,18 +189,75 @@ def _record_row(record: HandoverRecord) -> tuple[str | Text, ...]:
 
 
 def releases(values: Iterable[ReleaseStatus]) -> Table:
-    headings = ("RELEASE", "CREATED", "VERIFIED", "CURRENT", "SOURCE", "SERVICES")
+    """Return a table of releases; who signed them, and why they are in doubt, where any says so."""
+    values = tuple(values)
+    columns: dict[str, Callable[[ReleaseStatus], str | Text]] = {
+        "RELEASE": lambda release: release.release,
+        "CREATED": lambda release: release.created,
+        "VERIFIED": lambda release: _yes(release.is_verified),
+        "CURRENT": lambda release: "yes" if release.is_current else "",
+        "SOURCE": lambda release: release.source,
+        "SERVICES": lambda release: ", ".join(f"{service.name} {service.version}" for service in release.services),
+    }
+    if any(release.signed_by for release in values):
+        columns["SIGNED BY"] = lambda release: ", ".join(release.signed_by)
+    if any(release.doubt for release in values):
+        columns["IN DOUBT"] = lambda release: Text(release.doubt, style="yellow")
+    return _table(tuple(columns), ([cell(release) for cell in columns.values()] for release in values))
+
+
+def keys(values: Iterable[TrustKeyStatus]) -> Table:
+    """Return a table of trusted and revoked keys."""
+    headings = ("KEYID", "NAME", "ROLES", "REVOKED", "REASON")
+    return _table(
+        headings,
+        ((key.id, key.name, ", ".join(key.roles), "yes" if key.is_revoked else "", key.reason) for key in values),
+    )
+
+
+def sboms(documents: Mapping[str, Any]) -> Table:
+    """Return the packages of bills of materials (CycloneDX) by service, None where a service has none."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for service, document in documents.items():
+        components = document.get("components", ()) if document else ({"name": "no bill of materials"},)
+        for component in components:
+            rows.setdefault((component["name"], component.get("version", "-")), []).append(service)
+    return _table(("PACKAGE", "VERSION", "SERVICES"), ((*key, ", ".join(sorted(rows[key]))) for key in sorted(rows)))
+
+
+def changes(values: Iterable[PackageChange]) -> Table:
+    headings = ("PACKAGE", "VERSION", "SERVICES", "CVE IDS")
+    return _table(headings, ((c.package, _move(c.former, c.later), ", ".join(c.services), _ids(c)) for c in values))
+
+
+def _ids(change: PackageChange) -> str:
+    reopened = f"no longer fixed: {' '.join(change.reopened)}" if change.reopened else ""
+    return "; ".join(filter(None, (" ".join(change.fixed), reopened))) or "-"
+
+
+def contained(values: Iterable[ContainedPackage]) -> Table:
+    headings = ("SERVICE", "VERSION", "GEN", "STATE", "PACKAGE", "PACKAGE VERSION")
     return _table(
         headings,
         (
-            (
-                release.release,
-                release.created,
-                _yes(release.is_verified),
-                "yes" if release.is_current else "",
-                release.source,
-                ", ".join(f"{service.name} {service.version}" for service in release.services),
-            )
-            for release in values
+            (c.service, c.version, str(c.generation), c.state, c.package or "?", c.package_version or "not known")
+            for c in values
         ),
     )
+
+
+def trust_lines(status: TrustStatus) -> tuple[str, ...]:
+    """Return what is trusted, line by line."""
+    which = f"root {status.root}" if status.root else "root 0: every key of the folder, each alone"
+    expires = f", expires {moment_text(status.expires)}" if status.expires is not None else ""
+    lines = [f"{which}{expires}"]
+    for role, threshold in (("root", status.root_threshold), ("release", status.release_threshold)):
+        keys = [key for key in status.keys if role in key.roles]
+        names = ", ".join(f"{key.name} (revoked)" if key.is_revoked else key.name for key in keys)
+        lines.append(f"{role}: {threshold} of {len(keys)} must sign: {names or 'there is no key'}")
+    others = [key.name for key in status.keys if key.is_revoked and not key.roles]
+    if others:
+        lines.append(f"revoked besides: {', '.join(others)}")
+    if status.minimum_release:
+        lines.append(f"no release before {status.minimum_release}")
+    return (*lines, *filter(None, [status.message]))

@@ -7,17 +7,30 @@
     │   ├── TruncatedBundleError
     │   ├── UnsignedBundleError
     │   ├── UntrustedBundleError
+    │   ├── TrustError        who signed, by what root, when
+    │   │   ├── UnsafeKeysError
+    │   │   ├── UntrustedRootError
+    │   │   │   └── RootGapError
+    │   │   ├── TooFewSignaturesError
+    │   │   ├── ExpiredError
+    │   │   ├── BelowFloorError
+    │   │   ├── ClockBehindError
+    │   │   ├── OtherContentError
+    │   │   └── DoubtedReleaseError
     │   ├── InvalidIndexError
     │   ├── UnsupportedFormatError
     │   ├── OtherArchitectureError
     │   ├── SupervisorTooOldError
     │   ├── DigestMismatchError
+    │   ├── LayerRefusedError
     │   ├── MissingFileError
     │   ├── UnlistedFileError
     │   ├── MissingBaseError
+    │   ├── SbomError             a bill of materials is not that of its image
     │   └── BundleBuildError      the inputs of a new bundle do not fit together
     ├── FaultsError
     │   ├── ManifestError     a service's declaration, with all faults and their paths
+    │   │   └── OverCeilingError  it asks for more than this router's settings allow
     │   └── SettingsError     the daemon's own configuration file
     ├── ConfigurationError    the router's configuration, from whichever source
     ├── RenderError           a template that cannot be turned into a file
@@ -36,6 +49,7 @@
     ├── ProbeError            a probe that cannot be carried out at all (not one that fails)
     ├── StateError            the store
     │   ├── StateLockedError
+    │   ├── SecretKeyError    what is stored encrypted cannot be read or written without its key
     │   └── NoSpaceError      a disk is full: the request is carried out when it is not
     ├── NotRootError
     ├── TeardownError
@@ -54,26 +68,39 @@ from supervisor.values.errors.base import (
     SupervisorError,
 )
 from supervisor.values.errors.bundle import (
+    BelowFloorError,
     BundleBuildError,
     BundleError,
+    ClockBehindError,
     DigestMismatchError,
+    DoubtedReleaseError,
+    ExpiredError,
     InvalidIndexError,
+    LayerRefusedError,
     MissingBaseError,
     MissingFileError,
     NoMediumError,
     NotABundleError,
     OtherArchitectureError,
+    OtherContentError,
+    RootGapError,
+    SbomError,
     SupervisorTooOldError,
+    TooFewSignaturesError,
     TruncatedBundleError,
+    TrustError,
     UnlistedFileError,
+    UnsafeKeysError,
     UnsignedBundleError,
     UnsupportedFormatError,
     UntrustedBundleError,
+    UntrustedRootError,
 )
 from supervisor.values.errors.document import (
     ConfigurationError,
     FaultsError,
     ManifestError,
+    OverCeilingError,
     RenderError,
     SettingsError,
 )
@@ -95,6 +122,7 @@ from supervisor.values.errors.machine import (
     NoSuchImageError,
     NotRootError,
     ProbeError,
+    SecretKeyError,
     StateError,
     StateLockedError,
     TeardownError,
@@ -108,21 +136,26 @@ from supervisor.values.errors.request import (
 )
 
 __all__ = [
+    "BelowFloorError",
     "BundleBuildError",
     "BundleError",
     "BusyError",
     "CandidateEndedError",
     "CandidateNotReadyError",
     "CheckFailedError",
+    "ClockBehindError",
     "ConfigurationError",
     "DigestMismatchError",
+    "DoubtedReleaseError",
     "EngineDownError",
     "EngineError",
     "EngineUnavailableError",
+    "ExpiredError",
     "Fault",
     "FaultsError",
     "HandoverError",
     "InvalidIndexError",
+    "LayerRefusedError",
     "ManifestError",
     "MissingBaseError",
     "MissingFileError",
@@ -135,22 +168,31 @@ __all__ = [
     "NotABundleError",
     "NotRootError",
     "OtherArchitectureError",
+    "OtherContentError",
+    "OverCeilingError",
     "ProbeError",
     "ReloadFailedError",
     "RenderError",
     "RequestError",
+    "RootGapError",
+    "SbomError",
+    "SecretKeyError",
     "SettingsError",
     "StateError",
     "StateLockedError",
     "SupervisorError",
     "SupervisorTooOldError",
     "TeardownError",
+    "TooFewSignaturesError",
     "TruncatedBundleError",
+    "TrustError",
     "UnknownReleaseError",
     "UnknownServiceError",
     "UnknownVersionError",
     "UnlistedFileError",
+    "UnsafeKeysError",
     "UnsignedBundleError",
     "UnsupportedFormatError",
     "UntrustedBundleError",
+    "UntrustedRootError",
 ]

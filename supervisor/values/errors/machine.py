@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from supervisor.values.errors.base import SupervisorError
+from supervisor.values.listing import listed
 
 
 class EngineError(SupervisorError, word="engine"):
@@ -55,6 +56,10 @@ class StateError(SupervisorError, word="state"):
     """The store of the supervisor cannot be used."""
 
 
+class SecretKeyError(StateError, word="state"):
+    """The key of secrets that are stored encrypted is missing, is another one, or cannot be read."""
+
+
 class NoSpaceError(StateError, word="no-space"):
     """A disk, or a folder in memory, is full."""
 
@@ -80,5 +85,5 @@ class TeardownError(SupervisorError, word="supervisor"):
     """Something of the supervisor's could not be removed from the router; the rest is removed."""
 
     def __init__(self, causes: Sequence[str]) -> None:
-        super().__init__(f"cannot tear down everything: {'; '.join(causes)}")
+        super().__init__(f"cannot tear down everything: {listed(causes)}")
         self.causes = tuple(causes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from supervisor.values.errors.base import SupervisorError
+from supervisor.values.listing import listed
 
 
 class RequestError(SupervisorError, word="request"):
@@ -15,7 +16,7 @@ class UnknownServiceError(RequestError, word="unknown-service"):
     """No service has that name."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
-        super().__init__(f"cannot find service {name!r}: known services are {', '.join(known) or 'none'}")
+        super().__init__(f"cannot find service {name!r}: known services are {listed(known, ', ') or 'none'}")
         self.name, self.known = name, tuple(known)
 
 
@@ -24,7 +25,7 @@ class UnknownVersionError(RequestError, word="unknown-version"):
 
     def __init__(self, service: str, version: str, known: Sequence[str]) -> None:
         super().__init__(
-            f"cannot find version {version!r} of {service}: imported versions are {', '.join(known) or 'none'}"
+            f"cannot find version {version!r} of {service}: imported versions are {listed(known, ', ') or 'none'}"
         )
         self.service, self.version, self.known = service, version, tuple(known)
 
@@ -34,7 +35,7 @@ class UnknownReleaseError(RequestError, word="unknown-release"):
 
     def __init__(self, name: str | None, known: Sequence[str]) -> None:
         what = "a release" if name is None else f"release {name!r}"
-        super().__init__(f"cannot find {what}: imported releases are {', '.join(known) or 'none'}")
+        super().__init__(f"cannot find {what}: imported releases are {listed(known, ', ') or 'none'}")
         self.name, self.known = name, tuple(known)
 
 

@@ -5,7 +5,7 @@ where `each` is given, `item`. Texts marked *template* are Jinja2 templates over
 the rendering edge; nothing else interprets them.
 """
 
-from supervisor.values.manifest.container import Check, Drain, Limits, Reload, Stop, User
+from supervisor.values.manifest.container import Check, Drain, Limits, Reload, Seccomp, Stop, User
 from supervisor.values.manifest.folders import (
     ConfigFile,
     OnChange,
@@ -15,7 +15,18 @@ from supervisor.values.manifest.folders import (
     StateVolume,
     TmpfsMount,
 )
-from supervisor.values.manifest.network import Frontend, GapPort, InsidePort, NetworkMode, Protocol, Takeover
+from supervisor.values.manifest.network import (
+    LEAST_OPEN,
+    MOST_OPEN,
+    Fair,
+    FairRule,
+    Frontend,
+    GapPort,
+    InsidePort,
+    NetworkMode,
+    Protocol,
+    Takeover,
+)
 from supervisor.values.manifest.probes import (
     ROUTER_ONLY,
     Argument,
@@ -28,6 +39,7 @@ from supervisor.values.manifest.probes import (
     kinds_for,
 )
 from supervisor.values.manifest.questions import (
+    Admission,
     Awaited,
     Caution,
     Count,
@@ -40,8 +52,11 @@ from supervisor.values.manifest.questions import (
 from supervisor.values.manifest.service import PRINTED_SCHEMA, ServiceDefinition, ServiceManifest, Strategy
 
 __all__ = [
+    "LEAST_OPEN",
+    "MOST_OPEN",
     "PRINTED_SCHEMA",
     "ROUTER_ONLY",
+    "Admission",
     "Argument",
     "Awaited",
     "Caution",
@@ -51,6 +66,8 @@ __all__ = [
     "Counters",
     "Drain",
     "ErrorCounter",
+    "Fair",
+    "FairRule",
     "Form",
     "Frontend",
     "GapPort",
@@ -66,6 +83,7 @@ __all__ = [
     "Protocol",
     "Reload",
     "RuntimeFolder",
+    "Seccomp",
     "ServiceDefinition",
     "ServiceManifest",
     "StateSharing",

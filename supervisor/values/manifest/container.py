@@ -20,6 +20,16 @@ class Limits:
     memory_bytes: int
     pids: int
     nofile: int
+    cpu: float | None = None  # processors; None: as many as the ceiling of the settings allows
+    cpu_weight: int = 100  # of its share while processors are scarce, beside 100 of others
+
+
+@dataclass(frozen=True, slots=True)
+class Seccomp:
+    """The system calls and the families of sockets that the daemon needs beyond those that every daemon does."""
+
+    syscalls: tuple[str, ...] = ()
+    families: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

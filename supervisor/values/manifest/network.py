@@ -28,13 +28,37 @@ class InsidePort:
     number: int | None = None
 
 
+LEAST_OPEN, MOST_OPEN = 16, 65536
+"""Bounds of a share. The kernel clears ended connections off its count once a tick (4 ms), so an honest client that is
+quick seems to have some open at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fair:
+    """The share of a frontend that one source may have at most."""
+
+    open: int  # TCP connections at once
+    rate: int  # new ones each second; as many may come at once
+    guests_only: bool = False  # who is no guest gets nothing
+
+
+@dataclass(frozen=True, slots=True)
+class FairRule:
+    """A share as a manifest declares it: `open` is a number or an expression."""
+
+    open: int | str
+    rate: int
+    guests_only: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Frontend:
     """A port at which clients reach the service.
 
     isolated: `address` (expression) and `port` (expression) outside; `inside` (expression) is the port in the
-    namespace. router: `port` outside, `inside` the name of an inside port, on the interfaces that `interfaces`
-    (expression giving a sequence of names) lists. With `each`, one frontend for every item.
+    namespace. router: `port` outside, `inside` the name of an inside port. Clients call at the interfaces that
+    `interfaces` (expression giving a sequence of names) lists; isolated without it, or where it gives none: at any.
+    With `each`, one frontend for every item.
     """
 
     name: str  # template
@@ -45,6 +69,7 @@ class Frontend:
     interfaces: str | None = None
     each: str | None = None
     open: str | None = None  # expression; while it is false, nothing is led there
+    fair: FairRule | None = None  # None: a source may have all of it
 
 
 @dataclass(frozen=True, slots=True)

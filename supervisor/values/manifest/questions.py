@@ -19,6 +19,20 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class Admission:
+    """A way in of the supervisor's own, which clients cannot fill, and what an instance is like that they have filled.
+
+    An instance that does not answer where its clients ask is full, and does not hang, if all `probes` hold and the
+    daemon has at least `connections` of its clients open. Where the probes prove less than that it works on, `patience`
+    is for how many seconds it may take in no connection; None: they prove that.
+    """
+
+    probes: tuple[Probe, ...]
+    connections: int
+    patience: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Awaited:
     """Facts that a daemon finds out by itself, and that a candidate shall know before it is given traffic.
 

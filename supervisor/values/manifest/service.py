@@ -6,10 +6,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from supervisor.values.bounds import NO_BOUNDS, Bounds
-from supervisor.values.manifest.container import DEFAULT_STOP, Check, Drain, Limits, Reload, Stop, User
+from supervisor.values.manifest.container import DEFAULT_STOP, Check, Drain, Limits, Reload, Seccomp, Stop, User
 from supervisor.values.manifest.folders import ConfigFile, RuntimeFolder, StateVolume, TmpfsMount
 from supervisor.values.manifest.network import NO_TAKEOVER, Frontend, InsidePort, NetworkMode, Takeover
-from supervisor.values.manifest.questions import Caution, Counters, ErrorCounter, Knowledge, Undertaking, Watch
+from supervisor.values.manifest.questions import (
+    Admission,
+    Caution,
+    Counters,
+    ErrorCounter,
+    Knowledge,
+    Undertaking,
+    Watch,
+)
 from supervisor.values.names import ServiceName
 
 
@@ -54,6 +62,7 @@ class ServiceManifest:
     receive_buffer_bytes: int | None = None  # of its UDP sockets; None: the kernel's default
     takeover: Takeover = NO_TAKEOVER
     verification: Watch | None = None  # of a candidate that has just got traffic, as clients do; None: as `readiness`
+    admission: Admission | None = None  # None: a daemon that is full is taken for one that hangs
     errors: tuple[ErrorCounter, ...] = ()
     survey: Watch | None = None  # of single items: those that fail are named, and nothing is changed
     knowledge: tuple[Knowledge, ...] = ()
@@ -64,6 +73,7 @@ class ServiceManifest:
     masquerades: bool = False  # isolated: it may connect to others, with the router's address
     undertakings: tuple[Undertaking, ...] = ()
     requires: tuple[str, ...] = ()  # services that must be in the same bundle; checked with its index
+    seccomp: Seccomp | None = None  # None: the engine's own profile, as before there was one of the supervisor's
     schema: int = 2  # the version of the syntax; PRINTED_SCHEMA: its texts are written for the printed configuration
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,6 +75,16 @@ def test_what_everybody_may_read_holds_no_secret(live: LiveRouter) -> None:
     hidden = [path for path in live.router.runtime.rglob("*") if is_secret(path)]
     assert len(hidden) > 100, "the secrets are somewhere"
     assert {oct(mode_of(path)) for path in hidden} == {"0o600"}
+
+
+def test_what_the_supervisor_stores_holds_no_secret_in_clear(live: LiveRouter) -> None:
+    secrets = json.loads(live.router.vrctl("status", "--json").stdout)["supervisor"]["secrets"]
+    assert (secrets["source"], secrets["place"]) == ("file", str(live.router.key))
+    assert (secrets["encrypted"], secrets["message"]) == (True, "")
+    assert mode_of(live.router.key) == 0o600
+    stored = [path for folder in ("", "releases") for path in (live.router.state / folder).iterdir() if path.is_file()]
+    assert {"state.db", "state.db.copy-1"} <= {path.name for path in stored}
+    assert [path.name for path in stored if any(secret.encode() in path.read_bytes() for secret in SECRETS)] == []
 
 
 def is_secret(path: Path) -> bool:

@@ -21,7 +21,8 @@ from supervisor.edges.catalog import load_definition
 from supervisor.edges.network.answers import TABLE, AnswerCounters
 from supervisor.edges.probes import ProtocolProber
 from supervisor.values.errors import EngineError
-from supervisor.values.state import ProbeTarget, Reading, ResolvedProbe, Tally
+from supervisor.values.state import ProbeTarget, ResolvedProbe
+from supervisor.values.tally import Reading, Tally
 from tests.integration.probes.test_tally import ROOT
 from tests.kit.live.probe_servers import Lab, Run, wait_until
 

@@ -19,7 +19,8 @@ from supervisor.edges.catalog import load_definition
 from supervisor.edges.probes import ProtocolProber
 from supervisor.values.errors import EngineError, ProbeError
 from supervisor.values.manifest import ErrorCounter, Probe, ProbeKind
-from supervisor.values.state import ExecResult, ProbeTarget, Reading, ResolvedProbe, Tally
+from supervisor.values.state import ExecResult, ProbeTarget, ResolvedProbe
+from supervisor.values.tally import Reading, Tally
 from tests.kit.live.probe_servers import Run, Serve, Web, wait_until
 
 ROOT = Path(__file__).parents[3]

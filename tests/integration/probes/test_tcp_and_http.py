@@ -91,9 +91,11 @@ def test_a_port_that_does_not_listen_is_known_at_once(ask: Ask, closed_port: int
     result = ask(kind, port=closed_port)
     assert not result.is_good
     assert result.message.endswith("connection refused, nothing listens there")
+    assert not result.is_silent
     assert result.seconds < 0.5
 
 
+SILENCE = ("no answer within 0.4 s", "connection closed before an answer came")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -121,6 +123,7 @@ def test_a_web_server_that_misbehaves(ask: Ask, serve: Serve, behave: object, ou
     result = ask("http", timeout=0.4, port=serve(behave).port, expect="ok")
     assert not result.is_good
     assert result.message.endswith(outcome)
+    assert result.is_silent is (outcome in SILENCE)
     assert result.seconds < 1.5
 
 

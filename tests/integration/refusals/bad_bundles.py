@@ -76,6 +76,13 @@ class BadBundles:
     def bad_manifest(self, text: str) -> Path:
         return self.workshop(manifest=text).build(RELEASE)
 
+    def over_the_ceiling(self, text: str) -> Path:
+        """Return a bundle whose two services have this manifest, but for the name."""
+        made = self.workshop()
+        for name in ("alpha", "beta"):
+            (made.services / name / "manifest.yaml").write_text(text.format(name=name))
+        return made.build(RELEASE)
+
     def flipped(self) -> Iterator[tuple[str, Path]]:
         """Yield the good bundle with one bit of one file changed: once for every file in it."""
         good = self.good()

@@ -23,6 +23,23 @@ command: [/bin/true]
 readiness: {probes: [], interval: soon}
 """
 
+GREEDY = """\
+schema: 2
+name: {name}
+summary: Asks for the router as a whole
+network: router
+strategy: overlap
+command: [/bin/true]
+user: {{uid: 0, gid: 0}}
+limits: {{memory: 1GiB, pids: 64, nofile: 1024}}
+capabilities: [SYS_ADMIN, SYS_MODULE, SYS_RAWIO]
+devices: [/dev/mem]
+seccomp: {{syscalls: [init_module]}}
+readiness: {{probes: [{{exec: {{command: "true"}}}}], interval: 1s, threshold: 1}}
+liveness: {{probes: [], interval: 1s, threshold: 1}}
+drain: {{deadline: 0}}
+"""
+
 
 @pytest.mark.parametrize(
     ("make", "words"),
@@ -49,6 +66,17 @@ readiness: {probes: [], interval: soon}
             lambda bad: bad.bad_manifest(BAD_MANIFEST),
             ["manifest of alpha", "colour: ", "network: ", "readiness.interval: ", "limits: "],
             id="every fault of a manifest",
+        ),
+        pytest.param(
+            lambda bad: bad.over_the_ceiling(GREEDY),
+            [
+                "services.alpha.capabilities: asks for SYS_ADMIN, SYS_MODULE, SYS_RAWIO; this router allows NET_ADMIN",
+                "services.alpha.devices: asks for /dev/mem",
+                "services.alpha.seccomp.syscalls: asks for init_module",
+                "services.beta.limits.memory: asks for 1GiB; this router allows at most 128MiB "
+                "(setting ceiling.router.memory)",
+            ],
+            id="more than the router allows",
         ),
         pytest.param(lambda bad: bad.changed_index(release="1.0"), ["release 1.0", "older than 12.0"], id="downgrade"),
         pytest.param(lambda bad: bad.folder / "absent.iso", ["absent.iso", "no such file"], id="no such file"),

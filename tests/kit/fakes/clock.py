@@ -6,7 +6,7 @@ import heapq
 import itertools
 from collections.abc import Callable
 
-EPOCH = 1_700_000_000.0
+EPOCH = 1_800_000_000.0
 UPTIME = 1_000.0  # monotonic clocks do not begin at nought
 
 

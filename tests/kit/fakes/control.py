@@ -17,17 +17,22 @@ from supervisor.values.errors import (
 )
 from supervisor.values.handover import NO_WAIVER, Waiver
 from supervisor.values.status import (
+    ContainedPackage,
     DrainingStatus,
     EventRecord,
     HandoverRecord,
     HandoverStatus,
+    PackageChange,
     PlannedStep,
     Progress,
     ReleasedServiceStatus,
     ReleaseStatus,
+    ServiceSbom,
     ServiceState,
     ServiceStatus,
     SupervisorStatus,
+    TrustKeyStatus,
+    TrustStatus,
     UndertakingStatus,
 )
 from supervisor.values.undertaking import UndertakingState
@@ -85,6 +90,18 @@ NEW = ReleaseStatus(
     (ReleasedServiceStatus("alpha", "2.0", IMAGE), ReleasedServiceStatus("beta", "2.0", IMAGE)),
     False,
 )
+TRUST = TrustStatus(
+    root=3,
+    root_threshold=2,
+    release_threshold=2,
+    expires=T0 + 86400,
+    minimum_release="2025.4",
+    keys=(
+        TrustKeyStatus(id="ab" * 32, name="alice", roles=("root", "release"), is_revoked=False, reason=""),
+        TrustKeyStatus(id="cd" * 32, name="bob", roles=("release",), is_revoked=True, reason="stolen"),
+    ),
+    message="root 3 expires in 12 days",
+)
 RECORDS = (
     HandoverRecord(
         7,
@@ -101,6 +118,19 @@ RECORDS = (
         (("stage", 0.5), ("soak", 1.0)),
     ),
     HandoverRecord(6, "beta", "start", None, "2.0", 1, T0 - 9, None, "running", "first boot", None, ()),
+)
+SBOMS = (
+    ServiceSbom("alpha", "1.0", IMAGE, '{"components": [{"name": "libssl3", "version": "3.0.1"}]}'),
+    ServiceSbom("beta", "2.0", IMAGE, ""),
+)
+CHANGES = (
+    PackageChange("libssl3", "3.0.1", "3.0.2", ("alpha", "beta"), ("CVE-2025-0001", "CVE-2025-0002"), ()),
+    PackageChange("zlib1g", None, "1.2", ("beta",), (), ()),
+    PackageChange("libc6", "2.36", "2.35", ("beta",), (), ("CVE-2024-0001",)),
+)
+CONTAINED = (
+    ContainedPackage("alpha", "1.0", 3, "active", "libssl3", "3.0.1"),
+    ContainedPackage("beta", "2.0", 1, "active", None, None),
 )
 EVENTS = (EventRecord(T0, "alpha", "cutover", "traffic moved"), EventRecord(T0 + 1, "beta", "failed", "two\nlines"))
 
@@ -155,6 +185,9 @@ class FakeControl:
     def counted(self) -> Iterable[tuple[str, str, str, int]]:
         return (("alpha", "web/FRONTEND", "stot", 41),)
 
+    def refusals(self) -> Iterable[tuple[str, int, int]]:
+        return ()
+
     # ------------------------------------------------------------ services
 
     def swap(
@@ -200,24 +233,50 @@ class FakeControl:
         self._called("releases")
         return tuple(self.imported)
 
-    def verify_bundle(self, path: str) -> Iterator[Progress]:
-        self._called("verify_bundle", path)
+    def verify_bundle(self, path: str, allow_downgrade: bool = False) -> Iterator[Progress]:
+        self._called("verify_bundle", path, allow_downgrade)
         if not path.endswith(".iso"):
             raise BundleError(f"cannot read {path}: it is not an ISO")
         yield Progress("bundle", "verify", "2 of 4 files", 0.5, 0.1)
         yield Progress("bundle", "verify", "4 of 4 files", 1.0, 0.2, is_final=True)
 
-    def import_bundle(self, path: str, allow_downgrade: bool) -> Iterator[Progress]:
-        self._called("import_bundle", path, allow_downgrade)
+    def import_bundle(self, path: str, allow_downgrade: bool, accept_clock: bool = False) -> Iterator[Progress]:
+        self._called("import_bundle", path, allow_downgrade, *(["accept_clock"] if accept_clock else []))
         if not allow_downgrade and "old" in path:
             raise RequestError(f"cannot import {path}: it is older than what runs")
         yield Progress("bundle", "load", "done", is_final=True)
+
+    def sboms(self, release: str) -> Iterator[ServiceSbom]:
+        self._called("sboms", release)
+        yield from SBOMS
+
+    def diff_releases(self, former: str, later: str) -> tuple[PackageChange, ...]:
+        self._called("diff_releases", former, later)
+        return () if former == later else CHANGES
+
+    def find_package(self, package: str) -> tuple[ContainedPackage, ...]:
+        self._called("find_package", package)
+        return () if package == "nothing" else CONTAINED
 
     def prune_releases(self) -> tuple[str, ...]:
         self._called("prune_releases")
         gone = tuple(bundle.release for bundle in self.imported if not bundle.is_current)
         self.imported = [bundle for bundle in self.imported if bundle.is_current]
         return gone
+
+    # ------------------------------------------------------------ trust
+
+    def trust(self) -> TrustStatus:
+        self._called("trust")
+        return TRUST
+
+    def rotate_trust(self, path: str) -> TrustStatus:
+        self._called("rotate_trust", path)
+        return TRUST
+
+    def revoke_key(self, key: str, reason: str) -> TrustStatus:
+        self._called("revoke_key", key, reason)
+        return TRUST
 
     # ------------------------------------------------------------ configuration
 
@@ -241,6 +300,15 @@ class FakeControl:
     def diff_config(self, files: tuple[tuple[str, bytes], ...]) -> str:
         self._called("diff_config", files)
         return "--- now\n+++ then\n+host\n" if files else ""
+
+    def rotate_secrets(self, wait: bool) -> Iterator[Progress]:
+        self._called("rotate_secrets", wait)
+        yield Progress("", "waiting", "key 01 is still needed for state.db.copy-1")
+        yield Progress("", "succeeded", "key 02 is in use", is_final=True)
+
+    def abandon_secrets(self) -> str:
+        self._called("abandon_secrets")
+        return "state.db.abandoned-1"
 
     # ------------------------------------------------------------ streams
 

@@ -65,6 +65,7 @@ class FakeEngine:
         self.is_hung = False
         self.is_running = False
         self.damaged = ""  # what is wrong with its storage
+        self.room = 1 << 40  # bytes of its disk that images may take
         self._images: set[ImageId] = set(images)
         self._entries: dict[str, _Entry] = {}
         self._failures: dict[str, Exception] = {}
@@ -134,6 +135,11 @@ class FakeEngine:
     def remove_everything(self) -> None:
         self._entries.clear()
         self._images.clear()
+
+    def require_room(self, size: int) -> None:
+        self._enter("require_room", str(size))
+        if size > self.room:
+            raise EngineError(f"cannot load images: they take {size} bytes, {self.room} are free")
 
     def load(self, stream: Iterable[bytes]) -> ImageId:
         self._enter("load")

@@ -10,8 +10,9 @@ from ipaddress import IPv4Address
 from supervisor.decisions.traffic import endpoints
 from supervisor.values.association import Association
 from supervisor.values.errors import NetworkError
+from supervisor.values.shares import Refusals, ShareTable
 from supervisor.values.state import Endpoint, Instance, Link, SocketAddress
-from supervisor.values.traffic import Connection, TrafficTable
+from supervisor.values.traffic import Connection, Crowd, TrafficTable
 
 CLIENT, ROUTER = IPv4Address("10.1.1.100"), IPv4Address("10.1.1.1")
 
@@ -72,6 +73,26 @@ class FakeTraffic:
         self.table = TrafficTable()
 
 
+class FakeShares:
+    """Satisfies `ports.network.Shares`: one table, and what a test says that it refused."""
+
+    def __init__(self) -> None:
+        self.table = ShareTable()
+        self.refused = Refusals()
+        self.failure: NetworkError | None = None
+
+    def apply(self, table: ShareTable) -> None:
+        if self.failure:
+            raise self.failure
+        self.table = table
+
+    def refusals(self) -> Refusals:
+        return self.refused
+
+    def remove(self) -> None:
+        self.table, self.refused = ShareTable(), Refusals()
+
+
 @dataclass(frozen=True, slots=True)
 class Flow:
     """A tracked connection; the container that holds its other end."""
@@ -108,6 +129,9 @@ class FakeConnections:
             for flow in self.flows
             if flow.endpoint in endpoints(instance)
         )
+
+    def crowd(self, instance: Instance) -> Crowd:
+        return Crowd(frozenset(self.open(instance)))
 
     def delete(self, endpoints: Sequence[Endpoint]) -> None:
         self._break(lambda flow: flow.endpoint in endpoints)

@@ -14,7 +14,8 @@ network: isolated
 strategy: overlap
 command: [/usr/sbin/webd, -f, /config/web.conf]
 user: {uid: 101, gid: 102}
-limits: {memory: 64MiB, pids: 32, nofile: 1024}
+limits: {memory: 64MiB, pids: 32, nofile: 1024, cpu: 50%, cpu_weight: 50}
+seccomp: {syscalls: [setuid], families: [netlink]}
 capabilities: [NET_BIND_SERVICE]
 environment: {LANG: C.UTF-8}
 ports: {http: 80}

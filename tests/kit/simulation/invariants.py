@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from supervisor.decisions.traffic import traffic_table
+from supervisor.decisions.traffic import sides_of, traffic_table
 from supervisor.values.names import ServiceName
 from supervisor.values.release import InstanceState
 from supervisor.values.state import ContainerState, Instance
@@ -73,6 +73,9 @@ def _content(router: SimulatedRouter, active: Instance) -> Iterator[str]:
     wanted = {file.path: file for file in RENDERER.files(definition, configured, active)}
     if machine.folders.configs[machine.folders.config(active)] != wanted:
         yield "what is written is not what is configured"
+    sides = {one.name: one.sides for one in RENDERER.frontends(definition.manifest, configured, active)}
+    if sides_of(active) != sides:
+        yield f"clients call at {sides_of(active)}, configured is {sides}"
     for volume in definition.manifest.state:
         lost = set(machine.granted) - set(machine.folders.volumes.get(volume_path(active, volume), ()))
         if lost:

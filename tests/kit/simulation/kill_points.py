@@ -52,10 +52,12 @@ def losses(router: SimulatedRouter, scenario: Scenario, gap: float = TAKEOVER_SE
     """List what clients lost beyond what the scenario may cost."""
     outage, broken = router.machine.outage.get(scenario.service, 0.0), router.machine.connections.broken
     wrong = []
-    # A former active that takes state back which cannot be replayed is started again for it.
     history = router.machine.store.history(scenario.service, 10)
+    # Switched ports are switched at each interface: who calls elsewhere then is served by another instance.
+    needs_instance = {"revert-after-instance", *(["revert-after-moved"] if scenario.service == "replayed" else ())}
+    # A former active that takes state back which cannot be replayed is started again for it.
     is_started_again = any(record.outcome == Outcome.REVERTED for record in history) and (
-        scenario.service == "router" or scenario.name == "revert-after-instance"  # or for a configuration that came
+        scenario.service == "router" or scenario.name in needs_instance  # or for a configuration that came
     )
     if scenario.service == "takeover":
         if outage > 2 * gap + router.deaths * (DOWN_SECONDS + gap):

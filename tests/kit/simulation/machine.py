@@ -12,6 +12,7 @@ from pathlib import Path
 
 from supervisor.edges.store import SqliteStore
 from supervisor.ports.probes import Session
+from supervisor.ports.trust import Trust
 from supervisor.values.association import Association
 from supervisor.values.errors import EngineError, NoSuchContainerError, ProbeError
 from supervisor.values.manifest import ErrorCounter, Protocol
@@ -27,25 +28,28 @@ from supervisor.values.state import (
     PortFrontend,
     ProbeResult,
     ProbeTarget,
-    Reading,
     ResolvedProbe,
-    Tally,
     Usage,
 )
+from supervisor.values.tally import Reading, Tally
+from supervisor.values.traffic import Connection, Crowd
 from supervisor.values.undertaking import Sighting
 from tests.kit.fakes.clock import VirtualClock
 from tests.kit.fakes.engine import FakeEngine, _Entry
 from tests.kit.fakes.folders import FakeFolders
 from tests.kit.fakes.kernel import (
+    CLIENT,
     FakeAssociations,
     FakeBuffers,
     FakeConnections,
     FakeEncapsulation,
     FakeExits,
     FakeLinks,
+    FakeShares,
     FakeTraffic,
     Impossible,
 )
+from tests.kit.fakes.trust import FakeTrust
 from tests.kit.simulation.faults import SimulatedFaults
 
 TICK_SECONDS = 0.1  # what clients do, they do this often
@@ -53,6 +57,9 @@ FLOW_SECONDS = 1.3
 FLOW_EVERY = 5  # ticks
 GRANT_EVERY = 2
 PROBE_SECONDS = 0.001
+OWN_WAY = "is it there"  # what is asked where clients cannot
+MOST_HELD = 100  # connections of clients, when it is full
+TURNOVER_SECONDS = 10.0
 NEGOTIATION_SECONDS = 0.1
 NEGOTIATES = "NET_ADMIN"  # capability of a daemon that makes security associations
 
@@ -64,6 +71,8 @@ class Behaviour:
     answers_after: float = 0.05
     ends_after: float | None = None
     hangs_after: float | None = None  # it stops answering and goes on running
+    full_after: float | None = None  # its clients fill it: it answers where only the supervisor asks
+    stuck_after: float | None = None  # it serves nobody any more, and something else of it answers there
     is_ready: bool = True
     refuses_configuration: bool = False
     refuses: bytes | None = None  # a configuration with this in it
@@ -81,19 +90,22 @@ class SimulatedMachine:
         self.clock, self.faults = VirtualClock(), SimulatedFaults()
         self.links = FakeLinks(self.faults.change)
         self.traffic, self.connections, self.buffers = FakeTraffic(), FakeConnections(), FakeBuffers()
-        self.associations = FakeAssociations()
+        self.associations, self.shares = FakeAssociations(), FakeShares()
         self.exits, self.encapsulation = FakeExits(), FakeEncapsulation()
+        self.trust: Trust = FakeTrust(self.clock.now)
         self.behaviours: dict[ImageId, Behaviour] = {}
         self.engine = DaemonEngine(self)
         self.folders = FakeFolders(self.engine.runs, self.faults.change)
         self.folder, self.store = folder, SqliteStore(folder)
         self.is_reachable: Callable[[], bool] = lambda: True  # whoever serves, on the path that clients take
         self.outage: dict[ServiceName, float] = {}  # seconds in which clients had nobody to speak to
+        self.floor: str | None = None  # the release before which nothing may run
         self.granted: list[str] = []
         self.unwilling: set[str] = set()  # other ends that refuse every call
         self.called: list[tuple[float, str]] = []
         self.served: list[tuple[str, str]] = []  # (service, image) that clients met, each change once
         self.clock.between = self._measure
+        self.faults.around["connections.crowd"] = self._crowd
         self._ticks = 0
 
     def reboot(self, *, keeps_containers: bool) -> None:
@@ -102,6 +114,7 @@ class SimulatedMachine:
         self.links.namespaces.clear()
         self.links.interfaces.clear()
         self.traffic.remove()
+        self.shares.remove()
         self.connections.flows, self.associations.established = [], []
         self.folders.configs.clear()
         self.folders.backups.clear()
@@ -119,23 +132,43 @@ class SimulatedMachine:
         return does.is_ready and age >= does.answers_after and not self._hangs(daemon)
 
     def _hangs(self, daemon: Daemon) -> bool:
-        after = daemon.behaviour.hangs_after
+        return self._is_past(daemon, daemon.behaviour.hangs_after)
+
+    def _is_past(self, daemon: Daemon, after: float | None) -> bool:
         return after is not None and self.clock.elapsed - daemon.started >= after
+
+    def _is_crowded_out(self, daemon: Daemon, probe: ResolvedProbe) -> bool:
+        does = daemon.behaviour
+        is_there = probe.argument("command") != OWN_WAY
+        return is_there and (self._is_past(daemon, does.full_after) or self._is_past(daemon, does.stuck_after))
+
+    def _crowd(self, _: object, instance: Instance) -> Crowd:
+        """Return what the daemon has of its clients: all that it can when it is full, and others again and again."""
+        daemon = self.engine.daemons[instance.container_name]
+        if not self._is_past(daemon, daemon.behaviour.full_after):
+            return Crowd()
+        stuck = daemon.behaviour.stuck_after
+        ends = math.inf if stuck is None else daemon.started + stuck
+        shift = int(min(self.clock.elapsed, ends) / TURNOVER_SECONDS)
+        ports = range(20_000 + shift, 20_000 + shift + MOST_HELD)
+        return Crowd(frozenset(Connection((CLIENT, port), (CLIENT, 80), (CLIENT, 8001)) for port in ports))
 
     def ask(self, probe: ResolvedProbe, target: ProbeTarget) -> ProbeResult:
         """Satisfies `ports.probes.Prober`. A daemon answers from the configuration that it read."""
+        daemon = self.engine.daemons.get(target.container)
         if probe.argument("command") == "is it reachable":
             self.clock.sleep(PROBE_SECONDS)
-            return ProbeResult(self.is_reachable(), "the path that clients take", PROBE_SECONDS)
-        daemon = self.engine.daemons.get(target.container)
+            is_silent = daemon is not None and self._is_crowded_out(daemon, probe)
+            is_good = self.is_reachable() and not is_silent
+            return ProbeResult(is_good, "the path that clients take", PROBE_SECONDS, is_silent=is_silent)
         seconds = daemon.behaviour.seconds if daemon else PROBE_SECONDS
-        if daemon and self.engine.runs(target.container) and self._hangs(daemon):
-            seconds = math.inf
+        if daemon and self.engine.runs(target.container):
+            seconds = math.inf if self._hangs(daemon) or self._is_crowded_out(daemon, probe) else seconds
         self.clock.sleep(min(seconds, probe.timeout))
         if seconds <= probe.timeout and not self.is_answering(target.container):
             return ProbeResult(False, "it does not answer", PROBE_SECONDS)
         if seconds > probe.timeout:
-            return ProbeResult(False, f"no answer within {probe.timeout:g} s", probe.timeout)
+            return ProbeResult(False, f"no answer within {probe.timeout:g} s", probe.timeout, is_silent=True)
         expected = (probe.argument("expect") or "").encode()
         if daemon and expected not in daemon.configuration:
             return ProbeResult(False, f"it answers, but not {expected!r}", seconds)

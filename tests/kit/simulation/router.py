@@ -15,7 +15,7 @@ from supervisor.values.settings import Settings
 from tests.kit.fakes.kernel import FakeExits
 from tests.kit.simulation.faults import SupervisorKilled
 from tests.kit.simulation.machine import SimulatedMachine
-from tests.kit.simulation.samples import CONFIGURATIONS, OWNING, SERVICES, image, read_definition, release
+from tests.kit.simulation.samples import CONFIGURATIONS, GUARDED, OWNING, SERVICES, image, read_definition, release
 from tests.kit.simulation.supervisor import SteppedSupervisor
 
 DOWN_SECONDS = 0.45  # between the end of a supervisor and the next one
@@ -29,15 +29,16 @@ class SimulatedRouter:
     def __init__(self, folder: Path) -> None:
         self.machine = SimulatedMachine(folder)
         self.machine.engine.start_service()
-        for service in (*SERVICES, *OWNING):
+        for service in (*SERVICES, *OWNING, *GUARDED):
             for number in ("1.0", "2.0"):
                 self.machine.engine.add_image(image(service, number))
+        self.settings = Settings()
         self.deaths, self.died_at = 0, 0.0
         self.unexpected_errors = UnexpectedErrors()
         self.supervisor: SteppedSupervisor
 
     def boot(self) -> None:
-        self.supervisor = SteppedSupervisor(self.machine, Settings(), CONFIGURATIONS, RENDERER, read_definition)
+        self.supervisor = SteppedSupervisor(self.machine, self.settings, CONFIGURATIONS, RENDERER, read_definition)
 
     def die(self) -> None:
         """End the supervisor at once, and let time pass until the next one may start."""

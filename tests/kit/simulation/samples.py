@@ -61,7 +61,13 @@ drain: {deadline: 20s, signal: SIGUSR1}
 soak: 2s
 ports: {http: 80}
 frontends:
-  - {name: web, each: router.networks, address: item.gateway, protocol: tcp, port: 80, inside: 8000 + index}
+  - name: web
+    each: router.networks
+    address: item.gateway
+    protocol: tcp
+    port: 80
+    inside: 8000 + index
+    interfaces: router.sides(item.gateway)
 sync_port: 7000
 knowledge:
   - source: {socket: {runtime: run, path: control, send: knowledge}}
@@ -74,7 +80,9 @@ counters:
   columns: [done]
   published: [done]
 """
-    + WATCHES.replace("  deadline: 5s\nliveness", f"  deadline: 5s\n{AWAITED}liveness"),
+    + WATCHES.replace("  deadline: 5s\nliveness", f"  deadline: 5s\n{AWAITED}liveness").replace(
+        "uid: 0, gid: 0", "uid: 7, gid: 7"
+    ),
     "router": """
 schema: 2
 name: router
@@ -111,6 +119,8 @@ undertakings:
     probe: {exec: {command: "{{ item.name }}"}}
     call: {exec: {command: "{{ item.name }}"}}
 ports: {ike: 500}
+frontends:
+  - {name: ike, protocol: udp, port: 500, inside: ike, interfaces: "INTERFACES"}
 """
     + WATCHES,
 }
@@ -140,9 +150,16 @@ for _name, _like in (("owned", "router"), ("owned-replayed", "replayed")):
         .replace("    sharing: copied\n", f"    sharing: copied\n{OWNED}")
         .replace("config:\n", "config:\n  - {template: owners.j2, target: owners, on_change: live}\n")
     )
+ADMISSION = """
+admission: {probes: [{exec: {command: "is it there", timeout: 400ms}}], connections: 100, patience: 60s}
+"""
+for _name in ("isolated", "router", "takeover"):
+    MANIFESTS[f"guarded-{_name}"] = MANIFESTS[_name].replace(f"name: {_name}\n", f"name: guarded-{_name}\n") + ADMISSION
 INTERFACES = "router.networks | map(attribute='interface') | list"
 OWNING = (ServiceName("owned"), ServiceName("owned-replayed"))
-SERVICES = tuple(ServiceName(name) for name in MANIFESTS if name not in OWNING)
+EXPOSED = "3.0"
+GUARDED = tuple(ServiceName(name) for name in MANIFESTS if name.startswith("guarded-"))
+SERVICES = tuple(ServiceName(name) for name in MANIFESTS if name not in (*OWNING, *GUARDED))
 
 TEMPLATES = {
     "templates/main.j2": b"name {{ router.name | token }}\n",
@@ -162,6 +179,7 @@ CONFIGURATIONS: Mapping[str, RouterConfig] = {
     "elsewhere": RouterConfig(
         name="two", domain="lan", networks=(LAN,), public_addresses=(IPv4Interface("192.0.2.1/24"),)
     ),
+    "moved": RouterConfig(name="one", domain="lan", networks=(replace(LAN, interface="eth5"),)),
     "another": RouterConfig(name="three", domain="lan", networks=(LAN,)),
     "reload": RouterConfig(name="one", domain="other", networks=(LAN,)),
     "tunnels": RouterConfig(name="one", domain="lan", networks=(LAN,), dns=Dns(records=(OFFICE, DEPOT))),
@@ -176,6 +194,8 @@ CONFIGURATIONS: Mapping[str, RouterConfig] = {
 
 def files(service: str, number: str) -> dict[str, bytes]:
     text = MANIFESTS[service].replace("summary: ", f"summary: version {number} ").replace("INTERFACES", INTERFACES)
+    if number == EXPOSED:  # clients reach what is to be the supervisor's alone
+        text = text.replace('exec: {command: "is it there", timeout: 400ms}', "tcp: {port: 8000}")
     return {"manifest.yaml": text.encode(), **TEMPLATES}
 
 

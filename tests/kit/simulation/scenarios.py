@@ -77,6 +77,7 @@ def scenarios() -> Iterator[Scenario]:
         yield Scenario("rollback", service, rollback, (swap, settle), ("2.0", "1.0"))
         yield Scenario("configure", service, configure("instance"), versions=("1.0", "1.0"))
         yield Scenario("reload", service, configure("reload"), versions=("1.0", "1.0"))
+        yield Scenario("move", service, configure("moved"), versions=("1.0", "1.0"))  # clients call elsewhere
         yield Scenario("restart", service, restart, versions=("1.0", "1.0"))
         yield Scenario("revert", service, rollback, (swap, until_soak), ("1.0", "1.0"))
         yield from overtaking(service)
@@ -87,7 +88,8 @@ def overtaking(service: ServiceName) -> Iterator[Scenario]:
     soaks = (swap, until_soak)
     yield Scenario("configure-in-soak", service, configure("instance"), soaks)
     yield Scenario("reload-in-soak", service, configure("reload"), soaks)
-    for name in ("instance", "reload"):
+    yield Scenario("move-in-soak", service, configure("moved"), soaks)
+    for name in ("instance", "reload", "moved"):
         prepare = (*soaks, configure(name), until_live)
         yield Scenario(f"revert-after-{name}", service, rollback, prepare, ("1.0", "1.0"))
     once = (configure("instance"), until_live)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from supervisor.loop.care.keeper import Keeper
+from supervisor.loop.fairness import Fairness
 from supervisor.loop.handover.run import HandoverRun
 from supervisor.loop.releases.library import Library
 from supervisor.loop.service.inbox import Inbox
@@ -16,7 +17,7 @@ from supervisor.loop.service.retry_policy import RetryPolicy
 from supervisor.loop.service.worker import Worker
 from supervisor.loop.supervision.supervision import Supervision
 from supervisor.loop.switchboard import Switchboard
-from supervisor.loop.world import Kernel, ReadDefinition, Seams, World
+from supervisor.loop.world import Kernel, Origin, ReadDefinition, Seams, World
 from supervisor.ports.files import Renderer
 from supervisor.values.errors import EngineError, Fault, NetworkError, ProbeError, RenderError, StateError
 from supervisor.values.intake import Taken, TakenFile
@@ -195,13 +196,14 @@ class SteppedSupervisor:
             return CountedPort(name, port, CHANGES.get(name, frozenset()), error, machine.faults)
 
         connections = watched("connections", machine.connections, NetworkError)
+        fairness = Fairness(machine.shares)
         world = World(
             settings=settings,
             engine=watched("engine", machine.engine, EngineError),
             store=watched("store", machine.store, StateError),
             folders=watched("folders", machine.folders, StateError),
             renderer=CountedPort("renderer", renderer, (), RenderError, machine.faults),
-            read_definition=read_definition,
+            origin=Origin(read_definition, machine.trust),
             prober=watched("prober", machine, ProbeError),
             clock=machine.clock,
             kernel=Kernel(
@@ -211,9 +213,10 @@ class SteppedSupervisor:
                 buffers=watched("buffers", machine.buffers, NetworkError),
                 gap_sockets=watched("encapsulation", machine.encapsulation, NetworkError),
                 associations=watched("associations", machine.associations, NetworkError),
+                shares=machine.shares,
             ),
-            switchboard=Switchboard(watched("traffic", machine.traffic, NetworkError), connections),
-            seams=Seams(spawn=lambda work: work()),
+            switchboard=Switchboard(watched("traffic", machine.traffic, NetworkError), connections, fairness),
+            seams=Seams(spawn=lambda work: work(), floor=lambda _: machine.floor),
         )
 
         def employ(name, world, allocator, digest, router):  # type: ignore[no-untyped-def]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass
+import tarfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,12 +19,59 @@ from supervisor.edges.bundle.build import build_bundle
 from supervisor.edges.bundle.medium import Medium
 from supervisor.edges.bundle.reader import host_architecture
 from supervisor.values.bundle import VOLUME_ID
+from supervisor.values.names import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Satisfies `ports.media.Bases`: media by release, releases by name, and what an engine has of them."""
+
+    paths: Mapping[str, str]
+    identities: Mapping[str, Digest] = field(default_factory=dict)
+    images: Mapping[tuple[str, str], bytes] = field(default_factory=dict)
+
+    def media(self, release: str) -> Sequence[str]:
+        return [self.paths[release]] if release in self.paths else []
+
+    def identity(self, release: str) -> Digest | None:
+        return self.identities.get(release)
+
+    def image(self, release: str, service: str) -> Iterable[bytes] | None:
+        saved = self.images.get((release, service))
+        return None if saved is None else (saved[at : at + 1000] for at in range(0, len(saved), 1000))
+
 
 CREATED = datetime(2025, 1, 1, tzinfo=UTC)
+MANIFEST = """\
+schema: 2
+name: {name}
+summary: Answers nothing
+network: router
+strategy: overlap
+command: [/bin/{name}]
+user: {{uid: 990, gid: 990}}
+limits: {{memory: 16MiB, pids: 4, nofile: 64}}
+config:
+  - {{template: daemon.conf.j2, target: daemon.conf}}
+readiness: {{probes: [{{tcp: {{port: 80}}}}], interval: 100ms, threshold: 1, deadline: 5s}}
+liveness: {{probes: [{{tcp: {{port: 80}}}}], interval: 1s, threshold: 3}}
+drain: {{deadline: 1s}}
+"""
 
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def tar(layer: bytes | Mapping[str, bytes]) -> bytes:
+    files = {"content": layer} if isinstance(layer, bytes) else layer
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return written.getvalue()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +96,10 @@ class Workshop:
     def trusted(self) -> Path:
         return self.folder / "trusted"
 
-    def write_image(self, name: str, layers: tuple[bytes, ...], architecture: str | None = None) -> None:
-        """Add an image of `layers` to the layout and to images.json."""
+    def write_image(
+        self, name: str, layers: Sequence[bytes | Mapping[str, bytes]], architecture: str | None = None
+    ) -> None:
+        """Add an image to the layout and to images.json. Layers are the files in them, or the content of one file."""
         blobs = self.images / "oci" / "blobs" / "sha256"
         blobs.mkdir(parents=True, exist_ok=True)
 
@@ -56,8 +107,9 @@ class Workshop:
             (blobs / sha256(content)).write_bytes(content)
             return f"sha256:{sha256(content)}"
 
-        packed = [store(gzip.compress(layer, mtime=0)) for layer in layers]
-        diffs = [f"sha256:{sha256(layer)}" for layer in layers]
+        unpacked = [tar(layer) for layer in layers]
+        packed = [store(gzip.compress(layer, mtime=0)) for layer in unpacked]
+        diffs = [f"sha256:{sha256(layer)}" for layer in unpacked]
         config = store(
             json.dumps(
                 {
@@ -83,7 +135,7 @@ class Workshop:
         folder = self.services / name
         (folder / "templates").mkdir(parents=True, exist_ok=True)
         (folder / "golden").mkdir(exist_ok=True)
-        (folder / "manifest.yaml").write_text(f"name: {name}\n")
+        (folder / "manifest.yaml").write_text(MANIFEST.format(name=name))
         (folder / "templates" / "daemon.conf.j2").write_text(f"# {name}\n")
         (folder / "golden" / "daemon.conf").write_text("not for the bundle\n")
         (folder / "README.md").write_text("not for the bundle\n")
@@ -95,7 +147,13 @@ class Workshop:
 
     def variant(self, changes: Mapping[str, bytes | None], *, volume: str = VOLUME_ID, index: Any = None) -> Path:
         """The good bundle with files replaced, added or (None) left out; a changed `index` is signed again."""
-        with Medium(self.build()) as medium:
+        return self.variant_of(self.build(), changes, volume=volume, index=index)
+
+    def variant_of(
+        self, bundle: Path, changes: Mapping[str, bytes | None], *, volume: str = VOLUME_ID, index: Any = None
+    ) -> Path:
+        """A bundle with files replaced, added or left out, as `variant`."""
+        with Medium(bundle) as medium:
             content: dict[str, bytes | None] = {name: medium.read(name) for name in medium.files()}
         if index is not None:
             encoded = json.dumps(index).encode()

@@ -16,6 +16,7 @@ from supervisor.edges.bundle.reader import Bundle
 from supervisor.surface.bundle_commands import bundle
 from supervisor.values.bundle import BundleIndex
 from supervisor.values.errors import BundleBuildError, BundleError
+from tests.kit.samples import manifests
 from tests.unit.bundle.bundle_workshop import CREATED, Workshop
 
 
@@ -120,17 +121,44 @@ def test_the_commands_make_a_key_a_bundle_and_verify_it(workshop: Workshop) -> N
 
 
 @pytest.mark.programs
+def test_a_bundle_with_a_manifest_that_no_supervisor_reads_is_not_good(workshop: Workshop) -> None:
+    (workshop.services / "beta" / "manifest.yaml").write_text("name: beta\n")
+    path = workshop.build()
+    refused = CliRunner().invoke(bundle, ["verify", str(path), "--trusted-keys", str(workshop.trusted)])
+    assert refused.exit_code == 1
+    assert "cannot accept the manifest of beta: schema: is missing" in refused.output
+
+
+@pytest.mark.programs
 def test_a_delta_is_verified_beside_its_base(workshop: Workshop) -> None:
     run, trusted = CliRunner(), ["--trusted-keys", str(workshop.trusted)]
     whole = workshop.build()
     with Bundle.open(whole, workshop.trusted) as base:
-        delta = workshop.build("1.1", "delta.iso", base=base.index)
+        delta = workshop.build("1.1", "delta.iso", base=base)
     alone = run.invoke(bundle, ["verify", str(delta), *trusted])
-    assert "it is a delta to release 1.0, which is not at hand" in alone.output
+    assert "it is a delta to release 1.0 (sha256:" in alone.output
     assert alone.exit_code == 1
     verified = run.invoke(bundle, ["verify", str(delta), *trusted, "--base", str(whole)])
     assert verified.exit_code == 0, verified.output
     assert "release 1.1" in verified.output
+
+
+@pytest.mark.programs
+def test_with_settings_a_bundle_is_held_to_the_ceiling_of_a_router(workshop: Workshop, tmp_path: Path) -> None:
+    run, settings = CliRunner(), tmp_path / "supervisor.yaml"
+    for service in workshop.services.iterdir():
+        text = manifests.ROUTER.replace("name: names", f"name: {service.name}")
+        (service / "manifest.yaml").write_text(text)
+    command = ["verify", str(workshop.build()), "--trusted-keys", str(workshop.trusted), "--config", str(settings)]
+    settings.write_text("")
+    refused = run.invoke(bundle, command)
+    assert refused.exit_code == 1
+    assert "services.alpha.limits.memory: asks for 1GiB; this router allows at most 128MiB" in refused.output
+    assert "services.beta.capabilities: asks for NET_RAW" in refused.output
+    settings.write_text("ceiling: {router: {memory: 1GiB, capabilities: [NET_ADMIN, NET_RAW]}}\n")
+    assert run.invoke(bundle, command).exit_code == 0
+    settings.write_text("ceiling: {router: {memory: much}}\n")
+    assert "ceiling.router.memory: must be a size" in run.invoke(bundle, command).output
 
 
 @pytest.mark.programs

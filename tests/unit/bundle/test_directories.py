@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,7 +130,9 @@ def test_a_program_that_is_missing_is_no_fault_of_the_medium(handle: int) -> Non
 class Loop:
     """A directory record that is its own child, as pycdlib shows one."""
 
-    rock_ridge = SimpleNamespace(name=lambda: b"deeper")
+    rock_ridge = SimpleNamespace(
+        name=lambda: b"deeper", get_file_mode=lambda: stat.S_IFDIR | 0o755, is_symlink=lambda: False
+    )
 
     @property
     def children(self) -> list[Loop]:

@@ -23,6 +23,7 @@ from supervisor.values.errors import (
     BundleError,
     DigestMismatchError,
     InvalidIndexError,
+    LayerRefusedError,
     MissingBaseError,
     MissingFileError,
     NotABundleError,
@@ -35,7 +36,8 @@ from supervisor.values.errors import (
     UnsupportedFormatError,
     UntrustedBundleError,
 )
-from tests.unit.bundle.bundle_workshop import Workshop, sha256
+from tests.kit.forgery import iso
+from tests.unit.bundle.bundle_workshop import MANIFEST, Sources, Workshop, sha256
 
 pytestmark = pytest.mark.programs  # xorriso writes the bundles
 
@@ -85,7 +87,8 @@ def test_a_definition_leaves_golden_files_and_readme_at_home(workshop: Workshop)
         found = bundle.definition("alpha")
         with pytest.raises(UnknownServiceError, match="known services are alpha, beta"):
             bundle.definition("gamma")
-    assert found == {"manifest.yaml": b"name: alpha\n", "templates/daemon.conf.j2": b"# alpha\n"}
+    manifest = MANIFEST.format(name="alpha").encode()
+    assert found == {"manifest.yaml": manifest, "templates/daemon.conf.j2": b"# alpha\n"}
 
 
 def test_any_trusted_key_will_do(workshop: Workshop) -> None:
@@ -247,6 +250,65 @@ def test_an_unlisted_file_and_a_missing_one_are_refused(workshop: Workshop) -> N
         Bundle.open(workshop.variant({"services/beta/manifest.yaml": None}), workshop.trusted)
 
 
+def test_two_files_with_one_path_are_refused(workshop: Workshop) -> None:
+    """Other readers take the first, or the last."""
+    path = workshop.variant({"services/alpha/one": b"1", "services/alpha/two": b"2"})
+    image = bytearray(path.read_bytes())
+    entry = next(entry for entry in iso.records(image) if entry.path == "services/alpha/two")
+    place = next(at for kind, at, _ in iso.entries(image, entry) if kind == b"NM")
+    image[place + 5 : place + 8] = b"one"
+    path.write_bytes(image)
+    with pytest.raises(NotABundleError, match="two files have one path"):
+        Bundle.open(path, workshop.trusted)
+
+
+def test_a_link_is_no_file_though_it_is_listed_as_an_empty_one(workshop: Workshop) -> None:
+    index = workshop.index()
+    index["files"]["services/alpha/link"] = {"sha256": sha256(b""), "size": 0}
+    (workshop.folder / "variant/services/alpha").mkdir(parents=True)
+    (workshop.folder / "variant/services/alpha/link").symlink_to("manifest.yaml")
+    with pytest.raises(NotABundleError, match="neither a file nor a folder"):
+        Bundle.open(workshop.variant({}, index=index), workshop.trusted)
+
+
+def test_the_room_of_images_is_what_stays_and_what_passes(workshop: Workshop) -> None:
+    with Bundle.open(workshop.build(), workshop.trusted) as bundle:
+        files = {file.path.rpartition("/")[2]: file for file in bundle.index.files}
+        alpha, beta = bundle.index.services
+        size = {layer: files[layer[7:]].size for service in (alpha, beta) for layer in service.layers}
+        room = {layer: files[layer[7:]].unpacked or 0 for layer in size}
+        assert bundle.room([]) == 0
+        assert bundle.room(["alpha"]) == sum(2 * room[layer] + size[layer] for layer in alpha.layers)
+        both = sum(room.values()) + max(sum(room[layer] + size[layer] for layer in s.layers) for s in (alpha, beta))
+        assert bundle.room(["alpha", "beta"]) == both
+
+
+def test_the_room_of_an_older_bundle_is_known_once_it_was_read(workshop: Workshop) -> None:
+    with Bundle.open(workshop.build(), workshop.trusted) as bundle:
+        stated = bundle.room(["alpha", "beta"])
+    index = workshop.index()
+    for file in index["files"].values():
+        file.pop("unpacked", None)
+    with Bundle.open(workshop.variant({}, index=index), workshop.trusted) as bundle:
+        assert bundle.room(["alpha", "beta"]) < stated
+        bundle.verify_all()
+        assert bundle.room(["alpha", "beta"]) == stated
+
+
+def test_a_layer_that_says_less_than_it_is_ends_in_the_middle_of_the_stream(workshop: Workshop) -> None:
+    workshop.write_image("alpha", (random.Random(1).randbytes(3 * CHUNK),))
+    index = workshop.index()
+    (layer,) = index["services"]["alpha"]["layers"]
+    index["files"][f"oci/blobs/{layer.replace(':', '/')}"]["unpacked"] = CHUNK
+    with Bundle.open(workshop.variant({}, index=index), workshop.trusted) as bundle:
+        received: list[int] = []
+        with pytest.raises(LayerRefusedError, match="it unpacks to more than 1048576 bytes"):
+            received.extend(len(chunk) for chunk in bundle.image_stream("alpha"))
+        assert sum(received) <= 2 * CHUNK
+        with pytest.raises(LayerRefusedError):
+            bundle.verify_all()
+
+
 def set_(path: str, value: Any) -> Callable[[Any], None]:
     def change(document: Any) -> None:
         *folders, last = path.split("/") if "//" not in path else path.split("//")
@@ -263,7 +325,9 @@ def set_(path: str, value: Any) -> Callable[[Any], None]:
         pytest.param(set_("format", 2), UnsupportedFormatError, "it has bundle format 2", id="newer format"),
         pytest.param(set_("architecture", OTHER), OtherArchitectureError, f"built for {OTHER}", id="architecture"),
         pytest.param(set_("supervisor", "99.0"), SupervisorTooOldError, "needs supervisor 99.0", id="supervisor"),
-        pytest.param(set_("base", "0.9"), MissingBaseError, "delta to release 0.9", id="delta without its base"),
+        pytest.param(
+            set_("base", "0.9"), InvalidIndexError, "base_identity: is missing", id="delta to any such release"
+        ),
         pytest.param(set_("surprise", 1), InvalidIndexError, "surprise: is not a known key", id="unknown key"),
         pytest.param(
             set_("release", "../13"),
@@ -339,7 +403,7 @@ def test_an_image_for_another_machine_is_refused(workshop: Workshop) -> None:
 def test_a_delta_takes_shared_layers_from_its_base(workshop: Workshop) -> None:
     with Bundle.open(workshop.build(), workshop.trusted) as base:
         whole = b"".join(base.image_stream("alpha"))
-        delta = workshop.build("1.1", "delta.iso", base=base.index)
+        delta = workshop.build("1.1", "delta.iso", base=base)
         assert delta.stat().st_size < base.path.stat().st_size
         with pytest.raises(MissingBaseError, match=r"delta to release 1\.0"):
             Bundle.open(delta, workshop.trusted)
@@ -358,18 +422,18 @@ def test_no_handle_is_left_open_by_a_refusal(workshop: Workshop) -> None:
 
 
 def test_a_delta_finds_its_base_where_that_was_imported_from(workshop: Workshop) -> None:
-    media, sources = TrustedMedia(workshop.trusted), {"1.0": str(workshop.build())}
+    media, sources = TrustedMedia(workshop.trusted, workshop.folder), {"1.0": str(workshop.build())}
     with Bundle.open(Path(sources["1.0"]), workshop.trusted) as base:
-        delta = workshop.build("1.1", "delta.iso", base=base.index)
+        delta = workshop.build("1.1", "delta.iso", base=base)
         whole = b"".join(base.image_stream("alpha"))
     before = len(list(Path("/proc/self/fd").iterdir()))
-    bundle = media.open(str(delta), sources.get)
+    bundle = media.open(str(delta), Sources(sources))
     bundle.verify_all()
     assert b"".join(bundle.image_stream("alpha")) == whole
     bundle.close()
     for gone in ({}, {"1.0": "/nowhere/pulled.iso"}):
-        with pytest.raises(MissingBaseError, match=r"delta to release 1\.0, which is not at hand"):
-            media.open(str(delta), gone.get)
+        with pytest.raises(MissingBaseError, match=r"delta to release 1\.0 \(sha256:\w+\), which is not at hand"):
+            media.open(str(delta), Sources(gone))
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 

@@ -15,6 +15,7 @@ import yaml
 from supervisor.edges.catalog import definition_from_files, json_schema, load_definition
 from supervisor.values.errors import ManifestError
 from supervisor.values.manifest import (
+    Admission,
     ErrorCounter,
     GapPort,
     InsidePort,
@@ -24,6 +25,7 @@ from supervisor.values.manifest import (
     Probe,
     ProbeKind,
     RuntimeFolder,
+    Seccomp,
     StateSharing,
     StateVolume,
     Takeover,
@@ -32,6 +34,7 @@ from supervisor.values.manifest import (
 )
 from tests.kit.samples.manifests import ISOLATED, ROUTER, TEMPLATES, document, files
 
+SECCOMP = Seccomp(("setuid",), ("netlink",))
 Break = Callable[[dict[str, Any]], object]
 
 
@@ -50,6 +53,7 @@ def test_every_form_becomes_a_value() -> None:
     assert manifest.ports == (InsidePort("http", 80),)
     assert manifest.config[0].on_change is OnChange.RELOAD
     assert [entry.is_secret for entry in manifest.config] == [False, False, False, True]
+    assert (manifest.limits.cpu, manifest.limits.cpu_weight, manifest.seccomp) == (0.5, 50, SECCOMP)
     assert manifest.tmpfs == (TmpfsMount("/tmp", 8 << 20, 0o1777),)
     assert manifest.frontends[0].port == "80"
     assert manifest.readiness.probes[0] == Probe(
@@ -179,6 +183,17 @@ SHAPES: list[tuple[Break, str]] = [
     (put("limits.memory", 0), "limits.memory"),
     (put("limits.memory", 1.5), "limits.memory"),
     (put("limits.nofile", True), "limits.nofile"),
+    (put("limits.cpu", 0), "limits.cpu"),
+    (put("limits.cpu", "much"), "limits.cpu"),
+    (put("limits.cpu_weight", 0), "limits.cpu_weight"),
+    (put("limits.cpu_weight", 10_001), "limits.cpu_weight"),
+    (put("seccomp", None), "seccomp"),
+    (put("seccomp", {"profile": "unconfined"}), "seccomp.profile"),
+    (put("seccomp", {"syscalls": ["setuide"]}), "seccomp.syscalls[0]"),
+    (put("seccomp", {"syscalls": ["read"]}), "seccomp.syscalls[0]"),
+    (put("seccomp", {"syscalls": ["clone"]}), "seccomp.syscalls[0]"),
+    (put("seccomp", {"syscalls": ["setuid", "setuid"]}), "seccomp.syscalls"),
+    (put("seccomp", {"families": ["vsock"]}), "seccomp.families[0]"),
     (put("capabilities", ["NET_ADMIN", "NET_ADMIN"]), "capabilities"),
     (put("capabilities", ["ALL"]), "capabilities[0]"),
     (put("devices", ["/etc/passwd"]), "devices[0]"),
@@ -207,7 +222,15 @@ SHAPES: list[tuple[Break, str]] = [
     (put("reload.signal", "HUP"), "reload.signal"),
     (drop("reload"), "config[0].on_change"),
     (put("frontends.0.protocol", "sctp"), "frontends[0].protocol"),
-    (put("frontends.0.interfaces", "[]"), "frontends[0].interfaces"),
+    (put("frontends.0.fair", {"open": 64}), "frontends[0].fair.rate"),
+    (put("frontends.0.fair", {"open": 0, "rate": "50/s"}), "frontends[0].fair.open"),
+    (put("frontends.0.fair", {"open": 15, "rate": "50/s"}), "frontends[0].fair.open"),
+    (put("frontends.0.fair", {"open": 65537, "rate": "50/s"}), "frontends[0].fair.open"),
+    (put("frontends.0.fair", {"open": "", "rate": "50/s"}), "frontends[0].fair.open"),
+    (put("frontends.0.fair", {"open": 64, "rate": "0/s"}), "frontends[0].fair.rate"),
+    (put("frontends.0.fair", {"open": 64, "rate": "50/m"}), "frontends[0].fair.rate"),
+    (put("frontends.0.fair", {"open": 64, "rate": "0.5/s"}), "frontends[0].fair.rate"),
+    (put("frontends.0.fair", {"open": 64, "rate": "50/s", "guests_only": "yes"}), "frontends[0].fair.guests_only"),
     (lambda target: target["frontends"][0].pop("address"), "frontends[0].address"),
     (put("readiness.probes", []), "readiness.probes"),
     (put("readiness.probes", [{}]), "readiness.probes[0]"),
@@ -219,6 +242,11 @@ SHAPES: list[tuple[Break, str]] = [
     (put("readiness.probes", [{"tcp": {"port": 1, "each": "[]", "needs": "two"}}]), "readiness.probes[0].tcp.needs"),
     (put("readiness.threshold", 0), "readiness.threshold"),
     (put("liveness.deadline", "3s"), "liveness.deadline"),
+    (put("admission", {"probes": [{"tcp": {"port": 1}}]}), "admission.connections"),
+    (put("admission", {"probes": [{"tcp": {"port": 1}}], "connections": 0}), "admission.connections"),
+    (put("admission", {"probes": [], "connections": 9}), "admission.probes"),
+    (put("admission", {"probes": [{"tcp": {"port": 1}}], "connections": 9, "patience": "0s"}), "admission.patience"),
+    (put("admission", {"probes": [{"tcp": {"port": 1}}], "connections": 9, "interval": "1s"}), "admission.interval"),
     (put("stop.signal", 15), "stop.signal"),
     (put("drain", {"signal": "SIGUSR1"}), "drain.deadline"),
     (put("soak", "-1s"), "soak"),
@@ -265,12 +293,24 @@ REFERENCES: list[tuple[Break, str, str]] = [
     (put("config.2.when", "1 +"), "config[2].when", ""),
     (put("config.3.secret", False), "config[3].template", "uses reveal"),
     (put("config.1.target", "web.conf"), "config[1].target", "target of another entry"),
+    (put("config.0.target", "../web.conf"), "config[0].target", "'../web.conf' is not a path of letters, digits and"),
+    (put("config.0.target", "/web.conf"), "config[0].target", "'/web.conf' is not a path of letters, digits and"),
     (put("state.1.name", "store"), "state[1].name", "there twice"),
     (put("runtime.0.mount", "/tmp"), "tmpfs[0].mount", "mounted twice"),
     (put("runtime.0.mount", "/config/run"), "runtime[0].mount", "lies in /config"),
     (put("liveness.probes.0.tcp.port", "80a"), "liveness.probes[0].tcp.port", "is not a port"),
     (put("liveness.probes.0.tcp.needs", "one"), "liveness.probes[0].tcp.needs", "has no meaning here"),
+    (
+        put("admission", {"probes": [{"tcp": {"port": "80a"}}], "connections": 9}),
+        "admission.probes[0].tcp.port",
+        "is not a port",
+    ),
     (put("frontends.0.open", "nobody"), "frontends[0].open", "unknown name"),
+    (put("frontends.0.fair", {"open": 0, "rate": "1/s"}), "frontends[0].fair.open", "between 16 and 65536, not 0"),
+    (put("frontends.0.fair", {"open": "many", "rate": "1/s"}), "frontends[0].fair.open", "unknown name"),
+    (put("frontends.0.fair", {"open": 64, "rate": 0}), "frontends[0].fair.rate", "a rate above zero"),
+    (put("frontends.0.fair", {"open": 64, "rate": "100001/s"}), "frontends[0].fair.rate", "above the greatest rate"),
+    (put("frontends.0.fair", {"open": 64, "rate": "x"}), "frontends[0].fair.rate", "a rate like 50/s, not 'x'"),
     (put("readiness.probes.0.http.method", "FETCH"), "readiness.probes[0].http.method", "not known"),
     (put("readiness.probes.0.http.status", "abc"), "readiness.probes[0].http.status", "not an HTTP status"),
     (put("readiness.probes.1.socket.runtime", "no"), "readiness.probes[1].socket.runtime", "not one of `runtime`"),
@@ -319,6 +359,7 @@ ROUTER_FAULTS: list[tuple[Break, str]] = [
     (put("frontends.0.address", "router.name"), "frontends[0].address"),
     (lambda target: target["frontends"][0].pop("interfaces"), "frontends[0].interfaces"),
     (put("ports.dns", 53), "ports.dns"),
+    (put("frontends.0.fair", {"open": 64, "rate": 50}), "frontends[0].fair"),
     (put("masquerades", True), "masquerades"),
     (put("takeover", {"encapsulation": 4500}), "takeover"),
     (put("errors", [counter(source={"answers": {"port": "53a"}})]), "errors[0].source.answers.port"),
@@ -453,6 +494,14 @@ def test_undertakings() -> None:
     )  # fmt: skip
     assert second.call is not None
     assert (second.call.kind, second.call.arguments) == (ProbeKind.EXEC, (("command", "call {{ item.mac }}"),))
+
+
+def test_a_way_in_of_the_supervisor_s_own() -> None:
+    assert definition_from_files("web", files(yaml.safe_dump(document()))).manifest.admission is None
+    said = document() | {"admission": {"probes": [{"tcp": {"port": 7999}}], "connections": 96, "patience": "1m"}}
+    jsonschema.Draft202012Validator(json_schema()).validate(said)
+    admission = definition_from_files("web", files(yaml.safe_dump(said))).manifest.admission
+    assert admission == Admission((Probe(ProbeKind.TCP, (("port", "7999"),)),), 96, 60.0)
 
 
 def test_counters_of_failed_work() -> None:

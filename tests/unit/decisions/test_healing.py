@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from supervisor.decisions.healing import TOO_OFTEN, Patient, Remedy, remedy
+from supervisor.decisions.falling_back import TOO_OFTEN
+from supervisor.decisions.healing import Patient, Remedy, remedy
 from supervisor.values.manifest import Strategy
 
 WELL = Patient(Strategy.OVERLAP, is_down=False, is_hung=False, failures=0, has_former=True)
@@ -29,7 +30,8 @@ KEY_DAEMON = replace(HUNG, strategy=Strategy.TAKEOVER)
         pytest.param(DOWN, Remedy.NOTHING, id="down: it is started again"),
         pytest.param(replace(DOWN, failures=TOO_OFTEN - 1), Remedy.NOTHING, id="down, not too often"),
         pytest.param(replace(DOWN, failures=TOO_OFTEN), Remedy.FALL_BACK, id="down too often"),
-        pytest.param(replace(KEY_DAEMON, failures=TOO_OFTEN), Remedy.FALL_BACK, id="hung too often"),
+        pytest.param(replace(KEY_DAEMON, failures=TOO_OFTEN), Remedy.KILL, id="many ends, and now it hangs"),
+        pytest.param(replace(HUNG, failures=TOO_OFTEN), Remedy.REPLACE, id="hangs after many ends"),
         pytest.param(replace(DOWN, failures=TOO_OFTEN, has_former=False), Remedy.NOTHING, id="nothing to go back to"),
         pytest.param(replace(HUNG, failures=TOO_OFTEN, has_former=False), Remedy.REPLACE, id="hangs, nothing before"),
         pytest.param(replace(DOWN, failures=TOO_OFTEN, has_room=False), Remedy.NOTHING, id="down too often, no room"),

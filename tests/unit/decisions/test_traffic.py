@@ -7,11 +7,31 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from supervisor.decisions.traffic import MOST_PINNED, conflicts, endpoints, pinned_of, shut_of, traffic_table, with_shut
+from supervisor.decisions.traffic import (
+    MOST_PINNED,
+    conflicts,
+    endpoints,
+    is_other_side,
+    newer_sides,
+    pinned_of,
+    shut_of,
+    sides_of,
+    traffic_table,
+    with_shut,
+    with_sides,
+)
 from supervisor.values.manifest import Protocol
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.state import AddressFrontend, Endpoint, Instance, Link, PortFrontend, ResolvedFrontend
-from supervisor.values.traffic import AddressSwitch, Connection, HeldPort, PortSwitch, SyncPath, TrafficTable
+from supervisor.values.traffic import (
+    AddressSwitch,
+    Connection,
+    GuardedPort,
+    HeldPort,
+    PortSwitch,
+    SyncPath,
+    TrafficTable,
+)
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
 VIP_ADDRESS = IPv4Address("203.0.113.10")
@@ -38,7 +58,7 @@ WEB_1 = instance("web", 1, AddressFrontend("a", VIP, 8001), AddressFrontend("b",
 WEB_2 = instance("web", 2, AddressFrontend("a", VIP, 8001), AddressFrontend("b", OTHER_VIP, 8002), number=1)
 NAMES_1 = instance("names", 1, dns(1053), dns(1053, TCP))
 NAMES_2 = instance("names", 2, dns(1153), dns(1153, TCP))
-KEYS = instance("keys", 1, PortFrontend("ike", UDP, 500, 500, ("eth2",)))
+KEYS = instance("keys", 1, PortFrontend("ike", UDP, 500, 500, ()))
 
 
 def test_held_ports_stand_beside_what_is_served() -> None:
@@ -141,6 +161,11 @@ def test_interfaces_are_listed_once_and_sorted() -> None:
         ),
         pytest.param((NAMES_1, instance("other", 1, dns(1300, interfaces=("eth9",)))), (), id="other interfaces"),
         pytest.param(
+            (KEYS, instance("other", 1, PortFrontend("ike", UDP, 500, 500, (), sides=()))),
+            ("keys and other both claim port 500/udp",),
+            id="two daemons that listen by themselves, whoever may call them",
+        ),
+        pytest.param(
             (instance("web", 1, AddressFrontend("a", VIP, 80), AddressFrontend("b", OTHER_VIP, 80), number=0),),
             ("web and web both claim inside port 80/tcp",),
             id="the reverse map needs an inside port of its own for each frontend",
@@ -195,3 +220,61 @@ def test_what_is_shut_is_remembered_with_the_instance() -> None:
     assert shut_of(with_shut(names, {"dhcp"})) == {"dhcp"}
     assert shut_of(with_shut(with_shut(names, {"dhcp"}), {"dns"})) == {"dns"}
     assert with_shut(names, {"dhcp"}) == names  # it is the same instance, and needs no other
+
+
+# ---------------------------------------------------------------- sides
+
+
+def web(*sides: str, generation: int = 1, definition: str = "0") -> Instance:
+    one = instance("web", generation, AddressFrontend("a", VIP, 8001, sides=sides), number=generation)
+    return replace(one, definition=Digest("sha256:" + definition * 64))
+
+
+def test_a_frontend_is_called_at_its_sides_and_answers_wherever_it_was_called() -> None:
+    table = traffic_table([web("eth2", "eth0", "eth2")], [WEB_2])
+    assert table.active_addresses == (AddressSwitch(VIP, inner(1, 8001), ("eth0", "eth2")),)
+    assert {switch.sides for switch in table.alive_addresses} == {None}
+    assert {switch.sides for switch in traffic_table([WEB_2], []).active_addresses} == {None}
+
+
+def test_sides_are_no_reason_for_another_instance_and_the_newest_count() -> None:
+    before, after = web("eth0"), web("eth0", "eth2")
+    assert before == after
+    newest = newer_sides({}, after, [before])
+    assert traffic_table([before], [], sides=newest) == traffic_table([after], [])
+    assert is_other_side({}, newest, [before])
+    assert not is_other_side(newest, newer_sides(newest, after, [before]), [before])
+
+
+def test_sides_are_those_of_a_definition() -> None:
+    """A version that says nothing of sides does not get those of the one after it, nor the other way round."""
+    former, candidate = web("eth0", generation=1), web("eth2", generation=2, definition="1")
+    newest = newer_sides(newer_sides({}, former, [former]), candidate, [former])
+    assert [switch.sides for switch in traffic_table([former], [candidate], sides=newest).active_addresses] == [
+        ("eth0",)
+    ]
+    assert newer_sides(newest, candidate, [candidate]).keys() == {("web", candidate.definition)}
+
+
+def test_the_sides_of_a_frontend_that_an_instance_alone_still_has_stay_as_they_were_said_last() -> None:
+    both = replace(web("eth0"), frontends=(*web("eth0").frontends, AddressFrontend("b", OTHER_VIP, 8002, sides=())))
+    newest = newer_sides(newer_sides({}, with_sides(both, {"b": ("eth3",)}), [both]), web("eth2"), [both])
+    (table,) = [traffic_table([both], [], sides=newest)]
+    assert [switch.sides for switch in table.active_addresses] == [("eth2",), ("eth3",)]
+    assert sides_of(both) == {"a": ("eth0",), "b": ()}
+    assert newer_sides(newest, web("eth2"), [web("eth0")]) == {("web", both.definition): {"a": ("eth2",)}}
+
+
+def test_a_port_that_a_daemon_keeps_is_guarded_as_the_active_says_or_whoever_is_alive() -> None:
+    def keys(generation: int, *frontends: PortFrontend) -> Instance:
+        return instance("keys", generation, *frontends)
+
+    ike = PortFrontend("ike", UDP, 500, 500, (), sides=("eth2",))
+    assert traffic_table([keys(1, ike)], []).guarded_ports == (GuardedPort(UDP, 500, ("eth2",)),)
+    assert traffic_table([], [keys(1, ike)]).guarded_ports == (GuardedPort(UDP, 500, ("eth2",)),)
+    moved = keys(2, replace(ike, sides=("eth1",)))
+    assert traffic_table([keys(1, ike)], [moved]).guarded_ports == (GuardedPort(UDP, 500, ("eth2",)),)
+    assert traffic_table([], [keys(1, ike), moved]).guarded_ports == (GuardedPort(UDP, 500, ("eth1", "eth2")),)
+    shut = traffic_table([keys(1, ike)], [], shut={ServiceName("keys"): {"ike"}})
+    assert shut.guarded_ports == (GuardedPort(UDP, 500, ()),)
+    assert traffic_table([KEYS], []).guarded_ports == ()  # it says nothing

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from supervisor.decisions.work import Soaked, Work, of_others, since, span
-from supervisor.values.state import Reading, Tally
+from supervisor.values.tally import Reading, Tally
 
 
 def tally(failed: int, total: int, answered: int | None = None, declined: int = 0) -> Tally:

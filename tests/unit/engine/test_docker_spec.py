@@ -38,6 +38,23 @@ def test_the_network_is_the_daemons_or_the_holders() -> None:
     assert "Hostname" not in held  # Docker refuses one there
 
 
+def test_processors_are_a_share_of_each_period_and_no_bound_where_there_are_no_more() -> None:
+    def asked(cpu: float | None) -> tuple[object, object]:
+        made = create_body(replace(SPEC, cpu=cpu, cpu_weight=400), {}, None)["HostConfig"]
+        assert made["CpuShares"] == 4096
+        return made.get("CpuQuota"), made.get("CpuPeriod")
+
+    assert asked(0.5) == (10_000, 20_000)
+    assert asked(0.001) == (1_000, 20_000)
+    assert asked(None) == asked(4096.0) == (None, None)
+
+
+def test_a_profile_is_sent_whole_and_without_one_the_daemons_own_counts() -> None:
+    own = create_body(replace(SPEC, seccomp='{"a":1}'), {}, None)["HostConfig"]["SecurityOpt"]
+    assert own == ["no-new-privileges", 'seccomp={"a":1}']
+    assert create_body(SPEC, {}, None)["HostConfig"]["SecurityOpt"] == ["no-new-privileges"]
+
+
 def test_the_holders_image_is_always_the_same() -> None:
     assert image() == image()
     assert len(image()[1]) < 32768

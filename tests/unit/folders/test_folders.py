@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import threading
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.edges.folders import DiskFolders, safefs
+from supervisor.edges.folders.mounts import mount_of, mounts
 from supervisor.values.errors import NoSpaceError, StateError
 from supervisor.values.manifest import (
     ConfigFile,
@@ -430,6 +432,79 @@ def test_a_tmpfs_of_somebody_else_is_used_and_left(tmp_path: Path) -> None:
         assert theirs.is_mount()
     finally:
         subprocess.run(["umount", theirs], check=True)
+
+
+# ---------------------------------------------------------------- state volumes
+
+
+def flags(folder: Path) -> set[str]:
+    """Return which of the three options the mount has that a folder lies on."""
+    entry = mount_of(folder)
+    assert entry is not None
+    return set(entry.options) & {"nosuid", "nodev", "noexec"}
+
+
+def test_nothing_in_a_state_volume_is_executed(folders: DiskFolders, tmp_path: Path) -> None:
+    volumes, program = tmp_path / "state" / "volumes", tmp_path / "state" / "volumes" / "program"
+    try:
+        folders.ensure_inert_volumes()
+        folders.ensure_inert_volumes()
+        assert [entry.point for entry in mounts()].count(str(volumes)) == 1
+        assert flags(volumes) == {"nosuid", "nodev", "noexec"}
+        shutil.copy("/bin/true", program)
+        with pytest.raises(PermissionError):
+            subprocess.run([program], check=True)
+        folders.prepare(OLD, MANIFEST)
+        folders.release_inert_volumes()
+        subprocess.run([program], check=True)
+    finally:
+        folders.release_inert_volumes()
+    assert not volumes.is_mount()
+    assert list(volumes.iterdir())
+
+
+def test_a_bind_of_a_folder_below_them_has_the_options_too(folders: DiskFolders, tmp_path: Path) -> None:
+    """As an engine makes it that takes no such options."""
+    inside, seen = tmp_path / "state" / "volumes" / "some", tmp_path / "seen"
+    seen.mkdir()
+    try:
+        folders.ensure_inert_volumes()
+        inside.mkdir()
+        subprocess.run(["mount", "--bind", inside, seen], check=True)
+        assert flags(seen) == {"nosuid", "nodev", "noexec"}
+    finally:
+        subprocess.run(["umount", seen], check=True)
+        folders.release_inert_volumes()
+
+
+def test_a_mount_that_was_interrupted_half_way_is_finished(folders: DiskFolders, tmp_path: Path) -> None:
+    volumes = tmp_path / "state" / "volumes"
+    volumes.mkdir(parents=True)
+    subprocess.run(["mount", "--bind", volumes, volumes], check=True)
+    try:
+        folders.ensure_inert_volumes()
+        assert [entry.point for entry in mounts()].count(str(volumes)) == 1
+        assert flags(volumes) == {"nosuid", "nodev", "noexec"}
+    finally:
+        folders.release_inert_volumes()
+    assert not volumes.is_mount()
+
+
+def test_a_disk_of_the_operators_at_the_volumes_keeps_its_options_and_stays(
+    folders: DiskFolders, tmp_path: Path
+) -> None:
+    volumes = tmp_path / "state" / "volumes"
+    volumes.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "theirs", volumes], check=True)
+    try:
+        folders.ensure_inert_volumes()
+        assert flags(volumes) == {"nosuid", "nodev", "noexec"}
+        folders.release_inert_volumes()
+        folders.release_inert_volumes()
+        assert volumes.is_mount()
+        assert flags(volumes) == set()
+    finally:
+        subprocess.run(["umount", volumes], check=True)
 
 
 class _Inotify:

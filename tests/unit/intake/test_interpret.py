@@ -251,7 +251,9 @@ _OWN = {
     "cmdline": LINE,
     "ips": {
         "eth0": [{"add": True, "nw_type": "guest", "device": "eth0", "cidr": "10.1.1.1/24", "public_ip": "10.1.1.1"}],
-        "eth1": [{"add": True, "nw_type": "control", "device": "eth1", "public_ip": "169.254.3.4"}],
+        "eth1": [
+            {"add": True, "nw_type": "control", "device": "eth1", "cidr": "169.254.3.4/16", "public_ip": "169.254.3.4"}
+        ],
         "eth2": [
             {"add": True, "nw_type": "public", "device": "eth2", "cidr": "203.0.113.23/24", "public_ip": "203.0.113.23"}
         ],
@@ -278,6 +280,47 @@ def test_a_listener_where_it_must_not_be_is_refused_alone(head: str, bind: str, 
     router, faults = interpret({**_OWN, "loadbalancer": {"config": [{"configuration": text}]}}, BOUNDS)
     assert [fault.problem for fault in faults] == ([problem] if problem else [])
     assert [listener.name for listener in router.load_balancing.listeners] == ["a-80"] + ([] if problem else [head])
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("10.1.1.1", "an address of the router"),
+        ("203.0.113.23", "an address of the router"),
+        ("169.254.3.4", "an address of the router"),
+        ("127.0.0.1", "the router itself"),
+        ("127.8.0.1", "the router itself"),
+        ("0.0.0.0", "the router itself"),
+        ("0.0.0.1", "the router itself"),
+        ("198.18.0.6", "where services are"),
+        ("169.254.169.254", "a link-local address"),
+        ("224.0.0.18", "no address of one machine"),
+        ("255.255.255.255", "no address of one machine"),
+    ],
+)
+def test_a_member_by_which_clients_would_reach_the_router_is_left_out_alone(address: str, reason: str) -> None:
+    text = [*_RULE, "listen b", "\tbind 203.0.113.23:81", f"\tserver own {address}:22", "\tserver guest 10.1.1.21:80"]
+    router, faults = interpret({**_OWN, "loadbalancer": {"config": [{"configuration": text}]}}, BOUNDS)
+    assert [fault.problem for fault in faults] == [f"server own: {address} is {reason}: left out"]
+    assert [member.name for member in router.load_balancing.listeners[-1].backends] == ["guest"]
+
+
+def test_the_addresses_of_services_are_those_of_the_settings() -> None:
+    text = ["listen b", "\tbind 203.0.113.23:81", "\tserver a 198.18.0.6:22", "\tserver b 10.200.0.6:22"]
+    bags = {**_OWN, "loadbalancer": {"config": [{"configuration": text}]}}
+    router, (fault,) = interpret(bags, BOUNDS, IPv4Network("10.200.0.0/16"))
+    assert fault.problem == "server b: 10.200.0.6 is where services are: left out"
+    assert [member.name for member in router.load_balancing.listeners[-1].backends] == ["a"]
+
+
+def test_each_address_of_the_router_is_known_with_its_interface() -> None:
+    router, _ = interpret(_OWN, BOUNDS)
+    assert [(str(own.address), own.interface, own.use) for own in router.addresses] == [
+        ("10.1.1.1/24", "eth0", "guest"),
+        ("169.254.3.4/16", "eth1", "other"),
+        ("203.0.113.23/24", "eth2", "public"),
+    ]
+    assert router.sides(IPv4Address("203.0.113.23")) == ("eth2", "eth0")
 
 
 @pytest.mark.parametrize(

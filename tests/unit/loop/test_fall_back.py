@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from supervisor.decisions.falling_back import TOO_OFTEN
 from supervisor.loop.service.retry_policy import RETRY_SECONDS
 from supervisor.values.handover import Kind
 from supervisor.values.names import ServiceName
@@ -82,6 +84,70 @@ def test_the_fifth_failure_in_ten_minutes_makes_it_fall_back_and_say_so(service:
         serves = subject.machine.serving(service)
         assert serves
         assert serves.release == "1.0"
+
+
+def pin(subject: SimulatedService) -> str:
+    subject.router.supervisor.supervision.pin(subject.service)
+    return "the service is pinned"
+
+
+def confirm(subject: SimulatedService) -> str:
+    subject.behave("2.0")
+    subject.asked(subject.router.supervisor.supervision.rollback, False)
+    subject.until(lambda: subject.worker.is_settled)
+    swap(subject.router, subject.service)
+    subject.until(lambda: subject.worker.soaks)
+    subject.router.supervisor.supervision.confirm(subject.service)
+    subject.until(lambda: subject.worker.is_settled)
+    return "2.0-1 was confirmed"
+
+
+def raise_floor(subject: SimulatedService) -> str:
+    subject.machine.floor = "2.0"
+    return "1.0-1 is of release 1.0, and nothing before 2.0 may run"
+
+
+@each
+@pytest.mark.parametrize("chose", [pin, confirm, raise_floor])
+def test_a_version_that_was_chosen_stays_and_the_reason_is_said(
+    service: ServiceName, chose: Callable[[SimulatedService], str]
+) -> None:
+    with simulated_service(service, upgraded=True) as subject:
+        reason = chose(subject)
+        before = subject.last
+        subject.behave("2.0", ends_after=0.5)
+        subject.crash()
+        subject.wait(4 * MINUTE)
+        assert (subject.story(before), subject.runs) == ([], "2.0")
+        said = [event.message for _, event in subject.machine.store.events(0) if event.name == "no fall-back"]
+        assert said == [f"2.0-1 failed 5 times in 10 minutes and stays: {reason}"]
+
+
+def test_a_confirmed_version_that_cannot_be_started_after_a_boot_stays() -> None:
+    with simulated_service(ISOLATED, upgraded=True) as subject:
+        confirm(subject)
+        before = subject.last
+        subject.router.die()
+        subject.machine.reboot(keeps_containers=False)
+        subject.behave("2.0", ends_after=0.02)
+        subject.router.boot()
+        subject.wait(2 * MINUTE)
+        assert set(subject.story(before)) == {("start", "failed")}
+        subject.behave("2.0")
+        subject.until(lambda: subject.is_well)
+        assert subject.runs == "2.0"
+
+
+def test_a_version_that_hung_often_and_ends_once_stays() -> None:
+    with simulated_service(TAKEOVER, upgraded=True) as subject:
+        before = subject.last
+        subject.behave("2.0", hangs_after=5.0)
+        subject.hang()
+        subject.until(lambda: subject.machine.store.restarts(TAKEOVER) > 2 * TOO_OFTEN, 10 * MINUTE)
+        subject.behave("2.0")
+        subject.crash()
+        subject.wait(MINUTE)
+        assert (subject.story(before), subject.runs) == ([], "2.0")
 
 
 def test_without_a_version_before_it_is_started_again_for_ever() -> None:

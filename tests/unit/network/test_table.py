@@ -16,7 +16,15 @@ from supervisor.edges.network.structure import fingerprint, rule_counts
 from supervisor.values.errors import NetworkError
 from supervisor.values.manifest import Protocol
 from supervisor.values.state import Endpoint
-from supervisor.values.traffic import AddressSwitch, Connection, HeldPort, PortSwitch, SyncPath, TrafficTable
+from supervisor.values.traffic import (
+    AddressSwitch,
+    Connection,
+    GuardedPort,
+    HeldPort,
+    PortSwitch,
+    SyncPath,
+    TrafficTable,
+)
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
 VIP_ADDRESS, CLIENT = IPv4Address("203.0.113.10"), IPv4Address("203.0.113.200")
@@ -33,10 +41,11 @@ def ports(inside: int) -> tuple[PortSwitch, ...]:
 
 
 BEFORE = TrafficTable(
-    active_addresses=(AddressSwitch(VIP, inner(0)),),
+    active_addresses=(AddressSwitch(VIP, inner(0), ("eth0", "eth2")),),
     alive_addresses=(AddressSwitch(VIP, inner(0)), AddressSwitch(VIP, inner(1))),
     active_ports=ports(1000),
     outgoing=("vrs0", "vrs1"),
+    guarded_ports=(GuardedPort(UDP, 500, ("eth2",)), GuardedPort(UDP, 4500, ())),
     synced=(SyncPath(IPv4Address("198.18.0.6"), IPv4Address("198.18.0.2"), 10999),),
     alive_ports=(*ports(1000), *ports(1100)),
     held_ports=(HeldPort(4500, 40123),),
@@ -51,7 +60,8 @@ ODD = tuple(
     for client in ("::10.1.1.7", "::ffff:10.1.1.7", "fe80::1", "64:ff9b::10.1.1.7", "2001:db8:0:0:1::1")
 )
 AFTER = TrafficTable(
-    active_addresses=(AddressSwitch(VIP, inner(1)),),
+    active_addresses=(AddressSwitch(VIP, inner(1), ("eth0", "eth2")),),
+    guarded_ports=BEFORE.guarded_ports,
     alive_addresses=BEFORE.alive_addresses,
     active_ports=ports(1100),
     outgoing=("vrs0", "vrs1"),
@@ -65,6 +75,10 @@ AFTER = TrafficTable(
 def test_elements_of_a_hand_over() -> None:
     found = text.elements(BEFORE)
     assert found["front"] == {("203.0.113.10", "tcp", 80): ("198.18.0.2", 8001)}
+    assert set(found["sides"]) == {(i, "203.0.113.10", "tcp", 80) for i in ("eth0", "eth2")}
+    assert found["anywhere"] == {}
+    assert found["guarded"] == {("udp", 500): (), ("udp", 4500): ()}
+    assert found["guarded_sides"] == {("eth2", "udp", 500): ()}
     assert set(found["back"]) == {("198.18.0.2", "tcp", 8001), ("198.18.0.6", "tcp", 8001)}
     assert found["udp_in"] == {(i, p): (1000 + p,) for i in GUESTS for p in (53, 67)}
     assert found["udp_out"] == {(i, n + p): (p,) for i in GUESTS for p in (53, 67) for n in (1000, 1100)}
@@ -84,6 +98,28 @@ def test_a_cut_over_touches_only_the_maps_that_new_flows_follow() -> None:
     lines = text.changes(text.elements(BEFORE), text.elements(AFTER)).splitlines()
     assert {line.split()[4] for line in lines} == {"front", "udp_in", "tcp_in", "udp_local", "tcp_local"}
     assert all(line.startswith(("add element", "delete element")) for line in lines)
+
+
+def test_a_cut_over_is_as_large_however_many_interfaces_clients_call_at() -> None:
+    def listeners(number: int, *sides: str) -> text.Elements:
+        outsides = [Endpoint(VIP_ADDRESS, TCP, 1000 + index) for index in range(100)]
+        insides = [replace(inner(number), port=10000 + index) for index in range(100)]
+        switches = tuple(AddressSwitch(*pair, sides) for pair in zip(outsides, insides, strict=True))
+        return text.elements(TrafficTable(active_addresses=switches))
+
+    one, many = (
+        text.changes(listeners(0, *sides), listeners(1, *sides)) for sides in (("eth2",), ("eth2", "eth0", "eth3"))
+    )
+    assert one == many
+    lines = [line for line in one.splitlines() if " front " in line]
+    assert [line.count("203.0.113.10") for line in lines] == [100, 100]  # each once out and once in
+
+
+def test_a_frontend_that_says_nothing_is_called_from_anywhere() -> None:
+    found = text.elements(TrafficTable(active_addresses=(AddressSwitch(VIP, inner(0)),)))
+    assert (found["sides"], found["anywhere"]) == ({}, {("203.0.113.10", "tcp", 80): ()})
+    nobody = text.elements(TrafficTable(active_addresses=(AddressSwitch(VIP, inner(0), ()),)))
+    assert (nobody["sides"], nobody["anywhere"]) == ({}, {})
 
 
 def test_a_candidate_that_may_connect_to_others_is_one_element() -> None:

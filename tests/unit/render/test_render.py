@@ -350,3 +350,31 @@ def test_a_frontend_is_open_unless_its_expression_says_otherwise() -> None:
     shut = replace(manifest, frontends=(replace(manifest.frontends[0], open="router.is_backup"),))
     assert [frontend.is_open for frontend in TemplateRenderer().frontends(manifest, SAMPLE, INSTANCE)] == [True]
     assert [one.is_open for one in TemplateRenderer().frontends(shut, SAMPLE, INSTANCE)] == [False]
+
+
+@pytest.mark.parametrize(
+    ("expression", "sides"),
+    [
+        pytest.param(None, None, id="nothing is said"),
+        pytest.param("none", None, id="it is not known"),
+        pytest.param("[]", (), id="nobody"),
+        pytest.param("router.networks | map(attribute='interface')", ("eth0", "eth3"), id="guests"),
+    ],
+)
+def test_the_interfaces_of_a_frontend_that_nothing_is_rewritten_for_are_its_sides(
+    expression: str | None, sides: tuple[str, ...] | None
+) -> None:
+    """They are no part of the frontend: another interface is no reason for another instance."""
+    web = replace(GOOD, interfaces=expression)
+    (found,) = TemplateRenderer().frontends(replace(ISOLATED, frontends=(web,)), SAMPLE, INSTANCE)
+    assert found.sides == sides
+    ike = Frontend("ike", Protocol.UDP, "1053", "dns", interfaces=expression)
+    (kept,) = TemplateRenderer().frontends(replace(ROUTER, frontends=(ike,)), SAMPLE, INSTANCE)
+    assert kept == PortFrontend("ike", Protocol.UDP, 1053, 1053, ())
+    assert kept.sides == sides
+
+
+def test_a_side_that_is_no_interface_is_refused() -> None:
+    web = replace(GOOD, interfaces="['eth0; flush']")
+    with pytest.raises(RenderError, match=r"frontends\[0\]\.interfaces.* is not the name of an interface"):
+        TemplateRenderer().frontends(replace(ISOLATED, frontends=(web,)), SAMPLE, INSTANCE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -10,9 +11,9 @@ import pytest
 from supervisor.edges.store.codec import dump_handover, dump_instance, load_handover, load_instance
 from supervisor.values.association import Association
 from supervisor.values.handover import NO_WAIVER, Direction, Handover, Kind, Mode, Waiver
-from supervisor.values.manifest import Protocol
+from supervisor.values.manifest import Fair, Protocol
 from supervisor.values.names import Digest, ServiceName
-from supervisor.values.state import NO_MAC, AddressFrontend, Endpoint, Instance, Link, PortFrontend
+from supervisor.values.state import NO_MAC, AddressFrontend, Endpoint, Instance, Link, PortFrontend, Share
 
 WAY = ("203.0.113.2", "203.0.113.200")
 HANDOVER = Handover(
@@ -56,6 +57,24 @@ def test_an_instance_comes_back_as_it_was(masquerades: bool) -> None:
     assert load_instance(dump_instance(web)) == web
 
 
+SHARES = (None, Share(0, Fair(64, 500)), Share(3, Fair(16, 1, guests_only=True)))
+
+
+@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_frontend_comes_back_with_its_share(share: Share | None, is_open: bool) -> None:
+    digest = Digest("sha256:" + "0" * 64)
+    outside = Endpoint(IPv4Address("10.1.1.1"), Protocol.TCP, 80)
+    frontends = (
+        AddressFrontend("web", outside, 8000, is_open=is_open, share=share),
+        PortFrontend("dns", Protocol.TCP, 53, 1053, ("eth0", "share"), is_open=is_open, share=share),
+    )
+    web = Instance(ServiceName("web"), 1, "1", "r1", digest, digest, None, (), frontends)
+    back = load_instance(dump_instance(web))
+    assert back == web
+    assert [frontend.is_open for frontend in back.frontends] == [is_open, is_open]
+
+
 def test_an_instance_from_before_services_had_to_say_so_may_connect_to_others() -> None:
     digest = Digest("sha256:" + "0" * 64)
     fields = json.loads(dump_instance(Instance(ServiceName("web"), 1, "1", "r1", digest, digest, None, ())))
@@ -74,3 +93,19 @@ def test_an_instance_of_an_older_journal_has_open_frontends_and_nobodys_guest() 
     fields = json.loads(dump_instance(mine))
     del fields["mac"]
     assert load_instance(json.dumps(fields)).mac == NO_MAC
+
+
+def test_the_sides_of_frontends_are_kept_and_a_record_from_before_has_none() -> None:
+    digest = Digest("sha256:" + "0" * 64)
+    web = AddressFrontend("web", Endpoint(IPv4Address("203.0.113.10"), Protocol.TCP, 80), 8080, sides=("eth2", "eth0"))
+    shut = replace(web, name="nobody", inside_port=8081, is_open=False, sides=())
+    keys = PortFrontend("ike", Protocol.UDP, 500, 500, (), sides=("eth2",))
+    mine = Instance(ServiceName("web"), 1, "1", "r1", digest, digest, None, (), (web, shut, keys))
+    text = dump_instance(mine)
+    assert [one.sides for one in load_instance(text).frontends] == [("eth2", "eth0"), (), ("eth2",)]
+    fields = json.loads(text)
+    del fields["sides"]
+    fields["frontends"][2][5] = ["eth2"]  # as once, when they said nothing
+    found = load_instance(json.dumps(fields))
+    assert found == mine
+    assert [one.sides for one in found.frontends] == [None, None, None]

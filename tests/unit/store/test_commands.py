@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.edges.store import SqliteStore
+from supervisor.edges.secret_keys import FilePlace
+from supervisor.edges.store import KeyRing, SqliteStore
 from supervisor.edges.store.schema import KEPT_COMMANDS
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    made = SqliteStore(tmp_path)
+@pytest.fixture(params=["in clear", "encrypted"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteStore]:
+    ring = KeyRing(FilePlace(tmp_path / "the.key")) if request.param == "encrypted" else None
+    made = SqliteStore(tmp_path / "state", ring)
     yield made
     made.close()
 

@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from supervisor.decisions.definition_digest import definition_digest
-from supervisor.edges.store import SqliteStore
+from supervisor.edges.secret_keys import FilePlace
+from supervisor.edges.store import KeyRing, SqliteStore
+from supervisor.edges.store.secret_values import BAGS, revealed
 from supervisor.values.errors import StateError
 from supervisor.values.handover import Handover, Kind, Mode
 from supervisor.values.names import Digest, ServiceName
@@ -36,9 +38,15 @@ def instance(service: ServiceName, generation: int = 3) -> Instance:
     )
 
 
+def opened(folder: Path) -> SqliteStore:
+    """The store in a folder; its secrets are encrypted if there is a folder for their key."""
+    keys = folder.with_name(folder.name + "-keys")
+    return SqliteStore(folder, KeyRing(FilePlace(keys / "the.key")) if keys.is_dir() else None)
+
+
 def fill(folder: Path) -> None:
     """A router with two services, its configuration and a hand-over that is under way."""
-    with closing(SqliteStore(folder)) as store:
+    with closing(opened(folder)) as store:
         store.save_release(RELEASE, {VERSION.definition: FILES})
         for service in (ONE, TWO):
             store.set_desired(service, VERSION)
@@ -46,6 +54,7 @@ def fill(folder: Path) -> None:
                 store.next_generation(service)
             store.save_instance(instance(service), InstanceState.ACTIVE)
             store.set_pinned(service, True)
+            store.set_confirmed(service, VERSION)
         store.save_configuration('{"secret": 1}', ["a", "b"])
         store.set_current_release("1.0")
         store.set_medium_fingerprint("/media/one.iso", "mark")
@@ -54,11 +63,13 @@ def fill(folder: Path) -> None:
         store.save_copy()
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
+@pytest.fixture(params=["in clear", "encrypted"])
+def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as made:
-        fill(Path(made))
-        yield Path(made)
+        if request.param == "encrypted":
+            (Path(made) / "state-keys").mkdir()
+        fill(Path(made) / "state")
+        yield Path(made) / "state"
 
 
 @pytest.fixture
@@ -68,7 +79,7 @@ def again(folder: Path) -> Iterator[Callable[[], SqliteStore]]:
     def open_it() -> SqliteStore:
         for former in stores:  # the file is open for one process alone, and here for one store
             former.close()
-        stores.append(SqliteStore(folder))
+        stores.append(opened(folder))
         return stores[-1]
 
     yield open_it
@@ -125,6 +136,7 @@ def is_whole(store: SqliteStore) -> bool:
         and store.definition(VERSION.definition) == FILES
         and store.desired(ONE) == VERSION
         and store.pinned(TWO)
+        and store.confirmed(ONE) == VERSION
         and len(store.open_handovers()) == 1
     )
 
@@ -178,7 +190,7 @@ def test_what_a_newer_supervisor_wrote_is_left_alone(folder: Path) -> None:
             database.execute("PRAGMA user_version = 99")
     before = {place.name: place.read_bytes() for place in folder.glob("state.db*") if place.is_file()}
     with pytest.raises(StateError, match="its format 99 and its copy's are newer than this supervisor"):
-        SqliteStore(folder)
+        opened(folder)
     assert aside(folder) == []
     assert path_of(folder).read_bytes() == before["state.db"]
 
@@ -213,7 +225,7 @@ def test_nothing_of_the_store_is_mapped(folder: Path, again: Callable[[], Sqlite
 def test_a_store_that_another_supervisor_uses_is_no_damage(folder: Path, again: Callable[[], SqliteStore]) -> None:
     store = again()
     with pytest.raises(StateError, match="another process uses it"):
-        SqliteStore(folder)
+        opened(folder)
     assert aside(folder) == []
     assert is_whole(store)
 
@@ -231,7 +243,7 @@ def test_newest_changes_that_went_with_the_write_ahead_log_come_from_the_copy(
     folder: Path, again: Callable[[], SqliteStore], content: bytes | None
 ) -> None:
     before = path_of(folder).read_bytes()
-    with closing(SqliteStore(folder)) as store:
+    with closing(opened(folder)) as store:
         store.save_configuration('{"secret": 2}', ["c"])
         store.save_copy()
     path_of(folder).write_bytes(before)
@@ -263,12 +275,13 @@ ROWS = {
     "handovers": "UPDATE handovers SET handover = x'ff00'",
     "handovers, step": "UPDATE handovers SET handover = replace(handover, '\"index\": 0', '\"index\": 70')",
     "services": "UPDATE services SET desired = '[]' WHERE name = 'one'",
+    "facts, confirmed": "UPDATE facts SET value = '[]' WHERE name = 'confirmed one'",
     "services, number": "UPDATE services SET last_generation = 'x' WHERE name = 'one'",
     "releases": "UPDATE releases SET services = '[1]'",
     "definitions": "UPDATE definitions SET content = x'00' WHERE path = 'manifest.yaml'",
     "bags": "UPDATE facts SET value = x'ff' WHERE name = 'bags'",
     "events": "UPDATE events SET time = 'noon'",
-    "commands": "UPDATE commands SET identity = x'ff' WHERE identity = 'a'",
+    "commands": "UPDATE commands SET identity = x'ff' WHERE rowid = 1",
 }
 
 
@@ -315,8 +328,8 @@ def test_two_copies_are_kept_and_the_older_gives_way(folder: Path, again: Callab
         place = folder / f"state.db.{name}"
         assert stat.S_IMODE(place.stat().st_mode) == 0o600
         with closing(sqlite3.connect(place)) as database:
-            bags = database.execute("SELECT value FROM facts WHERE name = 'bags'").fetchone()
-        assert bags == (f'{{"secret": {number}}}',)
+            (bags,) = database.execute("SELECT value FROM facts WHERE name = 'bags'").fetchone()
+        assert revealed(store._file.ring, BAGS, bags) == f'{{"secret": {number}}}'
     assert not (folder / "state.db.copy-new").exists()
 
 

@@ -24,7 +24,7 @@ def socket_path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(control: FakeControl, socket_path: Path) -> Iterator[ApiServer]:
-    running = ApiServer(control, socket_path, max_streams=3)
+    running = ApiServer(control, socket_path, max_followers=3, max_operations=2)
     running.start()
     yield running
     running.stop(0)

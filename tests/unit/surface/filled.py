@@ -7,20 +7,26 @@ from collections.abc import Iterable, Iterator
 from supervisor.values.errors import SupervisorError
 from supervisor.values.handover import NO_WAIVER, Waiver
 from supervisor.values.status import (
+    ContainedPackage,
     DrainingStatus,
     EventRecord,
     HandoverRecord,
     HandoverStatus,
+    PackageChange,
     PlannedStep,
     Progress,
     ReleasedServiceStatus,
     ReleaseStatus,
+    ServiceSbom,
     ServiceState,
     ServiceStatus,
     SupervisorStatus,
+    TrustKeyStatus,
+    TrustStatus,
     UndertakingStatus,
 )
 from supervisor.values.undertaking import UndertakingState
+from tests.kit.fakes.control import CHANGES, CONTAINED, SBOMS
 
 T0 = 4_000_000_000.125  # so late that every age is "0s" on any clock, and exact in binary
 IMAGE = "sha256:" + "0123456789abcdef" * 4
@@ -117,7 +123,7 @@ STATUS = SupervisorStatus(
     is_ready=False,
     message="beta is absent",
     bundle=CURRENT,
-    services=(FULL, *(_bare(state) for state in ServiceState)),
+    services=(FULL, *(_bare(state) for state in ServiceState if state is not ServiceState.OVERLOADED)),
 )
 BARE_STATUS = SupervisorStatus(
     version="0.1.0",
@@ -129,6 +135,18 @@ BARE_STATUS = SupervisorStatus(
     message="",
     bundle=None,
     services=(),
+)
+TRUST = TrustStatus(
+    root=3,
+    root_threshold=2,
+    release_threshold=2,
+    expires=T0 + 86400,
+    minimum_release="2025.4",
+    keys=(
+        TrustKeyStatus(id="ab" * 32, name="alice", roles=("root", "release"), is_revoked=False, reason=""),
+        TrustKeyStatus(id="cd" * 32, name="bob", roles=("release",), is_revoked=True, reason="stolen"),
+    ),
+    message="root 3 expires in 12 days",
 )
 RECORDS = (
     HandoverRecord(
@@ -215,6 +233,9 @@ class FilledControl:
     def counted(self) -> Iterable[tuple[str, str, str, int]]:
         return (("alpha", "web/FRONTEND", "stot", 41),)
 
+    def refusals(self) -> Iterable[tuple[str, int, int]]:
+        return ()
+
     def swap(
         self, service: str, version: str | None, wait: bool, waiver: Waiver = NO_WAIVER, asked_by: str = ""
     ) -> Iterator[Progress]:
@@ -245,15 +266,39 @@ class FilledControl:
         self._given()
         return (CURRENT, OTHER)
 
-    def verify_bundle(self, path: str) -> Iterator[Progress]:
+    def verify_bundle(self, path: str, allow_downgrade: bool = False) -> Iterator[Progress]:
         return self._operation()
 
-    def import_bundle(self, path: str, allow_downgrade: bool) -> Iterator[Progress]:
+    def import_bundle(self, path: str, allow_downgrade: bool, accept_clock: bool = False) -> Iterator[Progress]:
         return self._operation()
+
+    def sboms(self, release: str) -> Iterator[ServiceSbom]:
+        self._given()
+        yield from SBOMS
+
+    def diff_releases(self, former: str, later: str) -> tuple[PackageChange, ...]:
+        self._given()
+        return CHANGES
+
+    def find_package(self, package: str) -> tuple[ContainedPackage, ...]:
+        self._given()
+        return CONTAINED
 
     def prune_releases(self) -> tuple[str, ...]:
         self._given()
         return ("2025.1", "2025.2")
+
+    def trust(self) -> TrustStatus:
+        self._given()
+        return TRUST
+
+    def rotate_trust(self, path: str) -> TrustStatus:
+        self._given()
+        return TRUST
+
+    def revoke_key(self, key: str, reason: str) -> TrustStatus:
+        self._given()
+        return TRUST
 
     def show_config(self) -> dict[str, object]:
         self._given()
@@ -267,6 +312,13 @@ class FilledControl:
     def diff_config(self, files: tuple[tuple[str, bytes], ...]) -> str:
         self._given()
         return "--- now\n+++ then\n+host\n"
+
+    def rotate_secrets(self, wait: bool) -> Iterator[Progress]:
+        return self._operation()
+
+    def abandon_secrets(self) -> str:
+        self._given()
+        return "state.db.abandoned-1"
 
     def logs(self, service: str, tail: int, follow: bool) -> Iterator[bytes]:
         self._given()

@@ -22,6 +22,8 @@ class Services:
     def console(self, service: str, line: str) -> str:
         if line == "bad":
             raise RequestError(f"cannot ask {service}: nothing of it runs that counts")
+        if line == "worse":
+            raise KeyError(line)
         return f"{service} heard {line}\n"
 
 
@@ -72,3 +74,14 @@ def test_root_alone_may_ask(services: Services, tmp_path: Path) -> None:
     until(lambda: stat.S_IMODE(path.stat().st_mode) == 0o600)
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert services.counting == ("web",)
+
+
+def test_an_error_that_nobody_foresaw_is_a_line_with_a_reference(
+    services: Services, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    web = tmp_path / "console" / "web.sock"
+    until(web.exists)
+    answer = ask(web, b"worse\n")
+    (record,) = [one for one in caplog.records if one.message == "call failed"]
+    reference = record.reference  # type: ignore[attr-defined]
+    assert answer == f"cannot answer: internal error, KeyError; the log of the supervisor has it as {reference}\n"

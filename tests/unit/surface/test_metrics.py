@@ -119,7 +119,14 @@ def test_openmetrics_is_spoken_to_who_asks(metrics: MetricsServer) -> None:
 def test_serving_is_up(state: ServiceState, control: FakeControl, metrics: MetricsServer) -> None:
     control.current = replace(control.current, services=(replace(ALPHA, state=state),))
     found = samples(metrics)["vr_supervisor_service_up", frozenset({("service", "alpha")})]
-    assert found == (state in {ServiceState.RUNNING, ServiceState.DEGRADED})
+    assert found == (state in {ServiceState.RUNNING, ServiceState.DEGRADED, ServiceState.OVERLOADED})
+
+
+def test_one_that_is_full_says_so(control: FakeControl, metrics: MetricsServer) -> None:
+    of_alpha = "vr_supervisor_service_overloaded", frozenset({("service", "alpha")})
+    assert samples(metrics)[of_alpha] == 0.0
+    control.current = replace(control.current, services=(replace(ALPHA, state=ServiceState.OVERLOADED),))
+    assert samples(metrics)[of_alpha] == 1.0
 
 
 def test_health_and_readiness(control: FakeControl, metrics: MetricsServer) -> None:

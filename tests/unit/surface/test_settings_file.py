@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
 
 from supervisor.surface.settings_file import SETTINGS, read_settings
+from supervisor.values.ceiling import ISOLATED, ROUTER, Ceiling
 from supervisor.values.errors import SettingsError
-from supervisor.values.settings import Settings
+from supervisor.values.manifest import NetworkMode
+from supervisor.values.settings import KeySettings, KeySource, Settings
 
 EVERYTHING = """\
 state_dir: /a/state
 runtime_dir: /a/run
 engine: docker
 engine_socket: /a/docker.sock
+secrets: {key: tpm, path: /a/keys.tpm, former: {key: credential, name: old}}
 trusted_keys: /a/keys
 media: [/dev/sr0, /a/b.iso]
 media_folder: /a/media
@@ -31,6 +34,11 @@ anchor: false
 userspace_data_plane: true
 soak: 0
 drain: 2.5
+ceiling:
+  networks: [isolated]
+  isolated: {capabilities: [NET_RAW], devices: [/dev/full], root: true, memory: 1GiB, pids: 9, nofile: 8}
+  router: {cpu: null, cpu_weight: 9, syscalls: [bpf], families: [alg], engine_profile: false, ports: null,
+    receive_buffer: 0, masquerades: true, encapsulation: [53], associations: false}
 """
 
 REFUSED: list[tuple[str, str]] = [
@@ -38,6 +46,22 @@ REFUSED: list[tuple[str, str]] = [
     ("engine: lxc", "engine: 'lxc' is not known (auto, podman, docker)"),
     ("state_dir: here", "state_dir: must be an absolute path, not 'here'"),
     ("state_dir: null", "state_dir: must be a text, not nothing"),
+    ("secrets: file", "secrets: must be a mapping, not a text"),
+    ("secrets: {key: hsm}", "secrets.key: 'hsm' is not known (file, credential, tpm, none)"),
+    ("secrets: {path: key}", "secrets.path: must be an absolute path, not 'key'"),
+    ("secrets: {key: none, path: /a}", "secrets.path: has no meaning where the key is none"),
+    ("secrets: {key: credential, path: /a}", "secrets.path: has no meaning where the key is credential"),
+    ("secrets: {key: tpm, name: a}", "secrets.name: has no meaning where the key is tpm"),
+    (
+        "secrets: {key: credential, name: ../a}",
+        "secrets.name: must be letters, digits, dots, dashes and underscores, not '../a'",
+    ),
+    ("secrets: {former: {key: none}}", "secrets.former.key: must be a place that has keys"),
+    ("secrets: {former: {former: {}}}", "secrets.former.former: is not a known key (key, name, path)"),
+    (
+        "state_dir: /a\nsecrets: {path: /a/b/key}",
+        "secrets.path: must not be in /a: whoever gets that would have the key too",
+    ),
     ("media: /x.iso", "media: must be a list, not a text"),
     ("media: [/a, b]", "media[1]: must be an absolute path, not 'b'"),
     ("metrics_address: 3", "metrics_address: must be a text, not a number"),
@@ -49,6 +73,18 @@ REFUSED: list[tuple[str, str]] = [
     ("admit: 1", "admit: must be true or false, not a number"),
     ("soak: x", "soak: must be a number of seconds, not 'x'"),
     ("drain: -1", "drain: must be a number of seconds, not -1"),
+    ("ceiling: {routers: {}}", "ceiling.routers: is not a known key (isolated, networks, router)"),
+    ("ceiling: {networks: []}", "ceiling.networks: must have at least 1 item"),
+    ("ceiling: {networks: [host]}", "ceiling.networks[0]: 'host' is not known (isolated, router)"),
+    ("ceiling: {router: {capabilities: [ALL]}}", "ceiling.router.capabilities[0]: 'ALL' is not known (see docs/"),
+    ("ceiling: {router: {memory: 0}}", "ceiling.router.memory: must be a size above zero"),
+    ("ceiling: {router: {memory: 2000000GiB}}", "ceiling.router.memory: is above the greatest size allowed"),
+    ("ceiling: {router: {pids: 0}}", "ceiling.router.pids: must be between 1 and 4194304, not 0"),
+    ("ceiling: {isolated: {devices: [/etc/passwd]}}", "ceiling.isolated.devices[0]: must be a path below /dev"),
+    ("ceiling: {isolated: {cpu: 0}}", "ceiling.isolated.cpu: must be a number of processors above zero"),
+    ("ceiling: {isolated: {ports: [0]}}", "ceiling.isolated.ports[0]: must be between 1 and 65535, not 0"),
+    ("ceiling: {isolated: {syscalls: [all]}}", "ceiling.isolated.syscalls[0]: 'all' is not known (see syscalls(2)"),
+    ("ceiling: {isolated: {root: 1}}", "ceiling.isolated.root: must be true or false, not a number"),
     ("- a", "must be a mapping, not a list"),
     ("a: [", "is not YAML: "),
 ]
@@ -66,6 +102,7 @@ def test_every_key_becomes_a_setting(tmp_path: Path) -> None:
         runtime_dir=Path("/a/run"),
         engine="docker",
         engine_socket=Path("/a/docker.sock"),
+        secrets=KeySettings(KeySource.TPM, Path("/a/keys.tpm"), former=KeySettings(KeySource.CREDENTIAL, name="old")),
         trusted_keys=Path("/a/keys"),
         media=(Path("/dev/sr0"), Path("/a/b.iso")),
         media_folder=Path("/a/media"),
@@ -80,7 +117,50 @@ def test_every_key_becomes_a_setting(tmp_path: Path) -> None:
         userspace_data_plane=True,
         soak=0.0,
         drain=2.5,
+        ceiling=Ceiling(
+            networks=(NetworkMode.ISOLATED,),
+            isolated=replace(
+                ISOLATED,
+                capabilities=("NET_RAW",),
+                devices=("/dev/full",),
+                root=True,
+                memory_bytes=1 << 30,
+                pids=9,
+                nofile=8,
+            ),
+            router=replace(
+                ROUTER,
+                cpu=None,
+                cpu_weight=9,
+                syscalls=("bpf",),
+                families=("alg",),
+                engine_profile=False,
+                ports=None,
+                receive_buffer_bytes=0,
+                masquerades=True,
+                encapsulation=(53,),
+                associations=False,
+            ),
+        ),
     )
+
+
+def without_file(folder: Path) -> Settings:
+    """The defaults: keys of secrets lie beside the settings file."""
+    return Settings(secrets=KeySettings(path=folder / "supervisor.key"))
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("", "supervisor.key"),
+        ("secrets: {key: tpm}", "supervisor.tpm"),
+        ("secrets: {key: credential}", None),
+        ("secrets: {key: none}", None),
+    ],
+)
+def test_keys_of_secrets_are_beside_the_settings(tmp_path: Path, text: str, path: str | None) -> None:
+    assert read_settings(write(tmp_path, text)).secrets.path == (path and tmp_path / path)
 
 
 def test_the_keys_are_the_fields_of_settings() -> None:
@@ -89,11 +169,11 @@ def test_the_keys_are_the_fields_of_settings() -> None:
 
 @pytest.mark.parametrize("text", ["", "# nothing said", "{}"])
 def test_an_empty_file_is_a_good_one(tmp_path: Path, text: str) -> None:
-    assert read_settings(write(tmp_path, text)) == Settings()
+    assert read_settings(write(tmp_path, text)) == without_file(tmp_path)
 
 
 def test_a_key_that_is_given_twice_has_its_last_value(tmp_path: Path) -> None:
-    assert read_settings(write(tmp_path, "admit: true\nadmit: false\n")) == Settings(admit=False)
+    assert read_settings(write(tmp_path, "admit: true\nadmit: false\n")) == replace(without_file(tmp_path), admit=False)
 
 
 @pytest.mark.parametrize(("text", "fault"), REFUSED)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from supervisor.surface.cli.root import vrctl
 from supervisor.surface.cli.tables import age
 from supervisor.values.errors import BundleError, EngineError, StateError
 from supervisor.values.status import Progress
-from tests.kit.fakes.control import IMAGE, FakeControl
+from tests.kit.fakes.control import IMAGE, NEW, OLD, FakeControl
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = (sys.executable, "-c", "from supervisor.surface.cli import main; main()")
@@ -75,6 +76,7 @@ def test_status_json_keeps_its_promise(run: Run) -> None:
         "engine_version": "4.3.1",
         "ready": False,
         "message": "beta is absent",
+        "secrets": None,
     }
     assert shown["bundle"]["release"] == "2026.1"
     alpha, beta = shown["services"]
@@ -149,6 +151,8 @@ def test_bundle_list_json_keeps_its_promise(run: Run) -> None:
         "verified": True,
         "services": {"alpha": {"version": "1.0", "image": IMAGE}},
         "current": True,
+        "signed_by": [],
+        "doubt": "",
     }
 
 
@@ -251,6 +255,13 @@ def test_short_answers_as_json(arguments: tuple[str, ...], shape: object, run: R
         (("bundle", "import", "x.iso"), "load"),
         (("bundle", "import", "old.iso", "--allow-downgrade"), "load"),
         (("bundle", "prune"), "removed 2026.2"),
+        (("trust", "list"), "bob    release        yes      stolen"),
+        (
+            ("trust", "show"),
+            "release: 2 of 2 must sign: alice, bob (revoked)\nno release before 2025.4\nroot 3",
+        ),
+        (("trust", "rotate", "/x/2.json"), "root 3, expires "),
+        (("trust", "revoke", "bob"), "bob (revoked)"),
         (("config", "show"), "- address: 10.1.1.1/24\n  mtu: null"),
         (("config", "diff", __file__), "+++ then\n+host\n"),
         (("version",), f"vrctl {__version__}\nsupervisor 0.1.0"),
@@ -275,6 +286,68 @@ def test_nothing_is_said_in_words(control: FakeControl, run: Run) -> None:
     assert run("history").stdout == "no hand-over yet\n"
 
 
+PACKAGES = """\
+PACKAGE               VERSION  SERVICES
+libssl3               3.0.1    alpha
+no bill of materials  -        beta
+"""
+CHANGED = """\
+PACKAGE  VERSION        SERVICES     CVE IDS
+libssl3  3.0.1 → 3.0.2  alpha, beta  CVE-2025-0001 CVE-2025-0002
+zlib1g   - → 1.2        beta         -
+libc6    2.36 → 2.35    beta         no longer fixed: CVE-2024-0001
+"""
+ALIVE = """\
+SERVICE  VERSION  GEN  STATE   PACKAGE  PACKAGE VERSION
+alpha    1.0      3    active  libssl3  3.0.1
+beta     2.0      1    active  ?        not known
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("bundle", "sbom", "1.0"), PACKAGES),
+        (("bundle", "sbom", "1.0", "--service", "alpha"), "\n".join(PACKAGES.splitlines()[:2])),
+        (("bundle", "diff", "1.0", "2.0"), CHANGED),
+        (("bundle", "diff", "1.0", "1.0"), "the same packages in the same versions"),
+        (("contains", "libssl3"), ALIVE),
+        (("contains", "nothing"), "nothing that runs contains nothing"),
+    ],
+)
+def test_packages_are_shown(arguments: tuple[str, ...], expected: str, run: Run) -> None:
+    assert [line.split() for line in run(*arguments).stdout.splitlines()] == [
+        line.split() for line in expected.splitlines()
+    ]
+
+
+def test_packages_as_json(control: FakeControl, run: Run) -> None:
+    documents = json.loads(run("bundle", "sbom", "here.iso", "--json").stdout)
+    assert documents == {"alpha": {"components": [{"name": "libssl3", "version": "3.0.1"}]}, "beta": None}
+    assert control.calls[-1] == ("sboms", os.path.abspath("here.iso"))
+    one = json.loads(run("bundle", "sbom", "1.0", "--service", "alpha", "--json").stdout)
+    assert (one, control.calls[-1]) == (documents["alpha"], ("sboms", "1.0"))
+    changed = json.loads(run("bundle", "diff", "./a", "2.0", "--json").stdout)
+    assert ("diff_releases", os.path.abspath("a"), "2.0") in control.calls
+    assert changed[1] == {
+        "package": "zlib1g",
+        "former": None,
+        "later": "1.2",
+        "services": ["beta"],
+        "fixed": [],
+        "reopened": [],
+    }
+    assert json.loads(run("contains", "libssl3", "--json").stdout)[1] == {
+        "service": "beta",
+        "version": "2.0",
+        "generation": 1,
+        "state": "active",
+        "package": None,
+        "package_version": None,
+    }
+    assert run("bundle", "sbom", "1.0", "--service", "gamma").exit_code == 6
+
+
 @pytest.mark.parametrize(
     ("since", "expected"),
     [(None, "-"), (1000, "0s"), (1001, "0s"), (955, "45s"), (0, "16m40s"), (-7000, "2h13m"), (-259200, "3d16m")],
@@ -289,10 +362,23 @@ def test_ages_are_short(since: float | None, expected: str) -> None:
 def test_paths_are_made_absolute(control: FakeControl, run: Run) -> None:
     run("bundle", "verify", "x.iso")
     run("bundle", "import", "../x.iso")
+    run("bundle", "import", "../x.iso", "--accept-clock")
+    run("trust", "rotate", "2.json")
+    run("trust", "revoke", "alice", "--reason", "stolen")
     assert control.calls == [
-        ("verify_bundle", os.path.abspath("x.iso")),
+        ("verify_bundle", os.path.abspath("x.iso"), False),
         ("import_bundle", os.path.abspath("../x.iso"), False),
+        ("import_bundle", os.path.abspath("../x.iso"), False, "accept_clock"),
+        ("rotate_trust", os.path.abspath("2.json")),
+        ("revoke_key", "alice", "stolen"),
     ]
+
+
+def test_who_signed_a_release_and_why_it_is_in_doubt_is_in_the_table(control: FakeControl, run: Run) -> None:
+    control.imported = [replace(OLD, signed_by=("alice", "bob"), doubt="it was signed by bob, which is revoked"), NEW]
+    shown = run("bundle", "list").stdout
+    assert "SIGNED BY   IN DOUBT" in shown
+    assert "alice, bob  it was signed by bob, which is revoked" in shown
 
 
 def test_folders_are_read_in_the_order_of_names(control: FakeControl, run: Run, tmp_path: Path) -> None:
@@ -374,6 +460,14 @@ def test_errors_of_the_supervisor_are_not_mistaken_for_its_absence(
     control.error = error
     result = run("status")
     assert (result.exit_code, result.stderr) == (code, f"vrctl: {error}\n".replace("t\nw", "t w"))
+
+
+def test_a_version_that_is_chosen_to_stay_is_pinned_once_it_runs(control: FakeControl, run: Run) -> None:
+    assert run("swap", "alpha", "--to", "2.0", "--pin").exit_code == 0
+    assert control.calls[-1] == ("pin", "alpha")
+    control.broken.add(("beta", "2.0"))
+    assert run("swap", "beta", "--to", "2.0", "--pin").exit_code == 1
+    assert ("pin", "beta") not in control.calls
 
 
 def test_an_operation_without_a_last_word_did_not_succeed(control: FakeControl, run: Run) -> None:
@@ -487,7 +581,7 @@ def test_interrupting_ends_quietly(
     finally:
         process.kill()
         process.communicate()
-    assert (process.returncode, errors) == (130, b"")
+    assert (process.returncode, errors.decode()) == (130, "")
     eventually(lambda: control.open_streams == 0)
 
 

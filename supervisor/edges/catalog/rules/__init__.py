@@ -10,6 +10,7 @@ from supervisor.edges.catalog.rules.files import (
     name_is_the_folders,
     reload_is_said,
     targets_differ,
+    targets_stay_below_their_folder,
     templates_render,
 )
 from supervisor.edges.catalog.rules.folders import (
@@ -30,6 +31,7 @@ from supervisor.edges.catalog.rules.network import (
     gap_port_has_a_condition_that_compiles,
     masquerading_needs_a_namespace,
     ports_can_overlap,
+    shares_are_of_connections,
     syncing_needs_a_namespace,
     takeover_is_the_strategy,
 )
@@ -44,9 +46,11 @@ __all__ = ["RULES", "Draft"]
 RULES: tuple[Rule, ...] = (
     name_is_the_folders,
     templates_render,
+    targets_stay_below_their_folder,
     targets_differ,
     reload_is_said,
     frontends_fit_the_network,
+    shares_are_of_connections,
     ports_can_overlap,
     masquerading_needs_a_namespace,
     takeover_is_the_strategy,

@@ -12,7 +12,7 @@ from supervisor.edges.catalog.rules.draft import (
     repeated,
     template_faults,
 )
-from supervisor.edges.templating import ITEM_NAMES, NAMES, RAW_SUFFIX, expression_fault, template_fault
+from supervisor.edges.templating import COMPONENT, ITEM_NAMES, NAMES, RAW_SUFFIX, expression_fault, template_fault
 from supervisor.values.errors import Fault
 from supervisor.values.manifest import (
     OnChange,
@@ -41,6 +41,15 @@ def templates_render(draft: Draft) -> Iterator[Fault]:
             yield from problem_at(f"{at}.template", problem and f"{item.template}: {problem}")
         yield from template_faults(f"{at}.target", item.target, names)
         yield from item_faults(at, item, names)
+
+
+def targets_stay_below_their_folder(draft: Draft) -> Iterator[Fault]:
+    """A target that is no template is a plain path; of one that is, the renderer sees to it."""
+    for at, item in draft.items("config"):
+        target = item.target
+        if target is FAULTY or "{" in target or all(COMPONENT.fullmatch(part) for part in target.split("/")):
+            continue
+        yield Fault(f"{at}.target", f"{target!r:.80} is not a path of letters, digits and ._@:+-")
 
 
 def targets_differ(draft: Draft) -> Iterator[Fault]:

@@ -15,9 +15,11 @@ from supervisor.edges.catalog.rules.draft import (
 from supervisor.edges.templating import ITEM_NAMES, NAMES
 from supervisor.values.errors import Fault
 from supervisor.values.manifest import (
+    FairRule,
     Frontend,
     GapPort,
     NetworkMode,
+    Protocol,
     Strategy,
 )
 
@@ -39,22 +41,34 @@ def frontends_fit_the_network(draft: Draft) -> Iterator[Fault]:
         yield from item_faults(at, item, names)
         if network is NetworkMode.ISOLATED:
             yield from expression_faults(f"{at}.inside", item.inside, names)
-            yield from _network_faults(at, item, "address", "interfaces", network)
+            yield from _needed(at, item, "address", network)
+            yield from expression_faults(f"{at}.interfaces", item.interfaces, names)
         elif network is NetworkMode.ROUTER:
-            yield from _network_faults(at, item, "interfaces", "address", network)
+            yield from _needed(at, item, "interfaces", network)
+            if item.address is not None:
+                yield Fault(f"{at}.address", f"has no meaning here: network is {network}")
             if item.inside not in ports and FAULTY not in {item.inside, draft.fields.get("ports")}:
                 yield Fault(f"{at}.inside", f"{item.inside} is not one of `ports` ({', '.join(ports) or 'none'})")
 
 
-def _network_faults(at: str, item: Frontend, key: str, never: str, network: NetworkMode) -> Iterator[Fault]:
+def _needed(at: str, item: Frontend, key: str, network: NetworkMode) -> Iterator[Fault]:
     names = ITEM_NAMES if item.each else NAMES
     text = getattr(item, key)
     if text is None:
         yield Fault(f"{at}.{key}", f"is missing: network is {network}")
     else:
         yield from expression_faults(f"{at}.{key}", text, names)
-    if getattr(item, never) is not None:
-        yield Fault(f"{at}.{never}", f"has no meaning here: network is {network}")
+
+
+def shares_are_of_connections(draft: Draft) -> Iterator[Fault]:
+    """Only TCP has connections, so only there a source has a share of them; its size may be an expression."""
+    for at, item in draft.items("frontends"):
+        if not isinstance(item.fair, FairRule):
+            continue
+        if item.protocol is Protocol.UDP:
+            yield Fault(f"{at}.fair", "has no meaning here: protocol is udp")
+        if isinstance(item.fair.open, str):
+            yield from expression_faults(f"{at}.fair.open", item.fair.open, ITEM_NAMES if item.each else NAMES)
 
 
 def ports_can_overlap(draft: Draft) -> Iterator[Fault]:

@@ -30,7 +30,7 @@ from supervisor.values.manifest import (
 def probes_make_sense(draft: Draft) -> Iterator[Fault]:
     """Probes of every watch can be asked."""
     folders = draft.runtime_folders
-    for key in ("readiness", "liveness", "verification", "survey"):
+    for key in ("readiness", "liveness", "verification", "survey", "admission"):
         watch = draft.value(key)
         for index, probe in enumerate(watch.probes if watch and watch.probes is not FAULTY else ()):
             if probe is not FAULTY:

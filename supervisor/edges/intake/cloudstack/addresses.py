@@ -13,7 +13,7 @@ from supervisor.edges.intake.bags import Bags, entries, with_bag
 from supervisor.edges.intake.cloudstack.cards import placed
 from supervisor.edges.intake.family import Body, Command, Family
 from supervisor.edges.intake.faults import Faults
-from supervisor.values.router import RouterConfig
+from supervisor.values.router import AddressUse, OwnAddress, RouterConfig
 
 _ADDRESS = (
     Field("public_ip", fields.ADDRESS, True),
@@ -24,6 +24,8 @@ _ADDRESS = (
     Field("nw_type", fields.TEXT),
     Field("source_nat", fields.BOOLEAN),
 )
+
+_USES = {str(use): use for use in AddressUse}
 
 
 def with_address(bags: Bags, item: Mapping[str, Any]) -> Bags:
@@ -85,11 +87,15 @@ def _merge(bags: Bags, command: Command) -> Bags:
 
 
 def _interpret(bags: Bags, router: RouterConfig, faults: Faults) -> RouterConfig:
-    addresses = []
-    for entry in addresses_for(bags, "public"):
-        with faults.part(f"ips.{entry['device']}.{entry['public_ip']}"):
-            addresses.append(IPv4Interface(entry["cidr"]))
-    return replace(router, public_addresses=tuple(addresses))
+    public, own = [], []
+    for device, listed in sorted(entries(bags, "ips")):
+        for entry in (entry for entry in listed if entry.get("add")):
+            with faults.part(f"ips.{device}.{entry['public_ip']}"):
+                address = IPv4Interface(entry["cidr"])
+                own.append(OwnAddress(address, entry["device"], _USES.get(entry.get("nw_type", ""), AddressUse.OTHER)))
+                if own[-1].use is AddressUse.PUBLIC:
+                    public.append(address)
+    return replace(router, public_addresses=tuple(public), addresses=tuple(own))
 
 
 def _parts(body: Body) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ def probe_set(daemon: Daemon, clock: Clock | None = None) -> ProbeSet:
     watch = SimpleNamespace(probes=())
     made = ProbeSet(
         cast(Any, SimpleNamespace(container_name="vrs-one-1")),
-        cast(Any, SimpleNamespace(readiness=watch, liveness=watch)),
+        cast(Any, SimpleNamespace(readiness=watch, liveness=watch, admission=None)),
         cast(Any, daemon),
         cast(Any, daemon),
         clock or Clock(),

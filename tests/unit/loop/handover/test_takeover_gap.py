@@ -8,13 +8,14 @@ from typing import cast
 
 import pytest
 
+from supervisor.loop.fairness import Fairness
 from supervisor.loop.switchboard import Switchboard
 from supervisor.values.association import Association
 from supervisor.values.errors import NetworkError
 from supervisor.values.names import ServiceName
 from supervisor.values.router import RouterConfig
 from supervisor.values.traffic import HeldPort, TrafficTable
-from tests.kit.fakes.kernel import FakeConnections, FakeTraffic
+from tests.kit.fakes.kernel import FakeConnections, FakeShares, FakeTraffic
 from tests.kit.simulation.faults import CountedPort, SimulatedFaults
 from tests.kit.simulation.router import SimulatedRouter
 from tests.kit.simulation.scenarios import ALL, Scenario, prepared
@@ -121,7 +122,7 @@ def held(ports: Sequence[tuple[int, int]]) -> tuple[HeldPort, ...]:
 
 def test_two_ports_are_held_apart_and_let_go_together() -> None:
     traffic = FakeTraffic()
-    switchboard = Switchboard(traffic, FakeConnections())
+    switchboard = Switchboard(traffic, FakeConnections(), Fairness(FakeShares()))
     switchboard.hold_port(4500, 40001)
     switchboard.hold_port(4501, 40002)
     switchboard.hold_port(4500, 40003)  # a socket that was opened again
@@ -136,7 +137,7 @@ def test_two_ports_are_held_apart_and_let_go_together() -> None:
 def test_a_refused_rule_is_not_remembered() -> None:
     traffic, faults = FakeTraffic(), SimulatedFaults()
     port = cast(FakeTraffic, CountedPort("traffic", traffic, {"apply"}, NetworkError, faults))
-    switchboard = Switchboard(port, FakeConnections())
+    switchboard = Switchboard(port, FakeConnections(), Fairness(FakeShares()))
     faults.refused["traffic.apply"] = NetworkError("cannot change the table")
     with pytest.raises(NetworkError):
         switchboard.hold_port(4500, 40001)

@@ -72,6 +72,20 @@ def test_a_medium_that_was_bad_is_looked_at_when_it_is_offered_again(router: Sim
     assert "9.0" in releases(router)
 
 
+def test_a_delta_waits_for_its_base_in_whatever_order_they_come(router: SimulatedRouter) -> None:
+    media = router.supervisor.media
+    media.bases = {"/media/9.0.1.iso": "9.0", "/media/9.0.2.iso": "9.0.1", "/media/a.iso": "lost"}
+    names = {"/media/9.0.1.iso": "9.0.1", "/media/9.0.2.iso": "9.0.2", PATH: "9.0", "/media/a.iso": "a"}
+    media.inside = {path: bundle(name) for path, name in names.items()}
+    before = releases(router)
+    router.supervisor.watch.offer(["/media/a.iso", "/media/9.0.2.iso", "/media/9.0.1.iso"])
+    assert releases(router) == before
+    assert len(told(router, "medium-refused")) == 3
+    router.supervisor.watch.offer([PATH])
+    assert releases(router) == [*before, "9.0", "9.0.1", "9.0.2"]
+    assert len(told(router, "medium-refused")) == 3, "what still waits is not said again"
+
+
 def test_an_empty_drive_is_no_error(router: SimulatedRouter, caplog: pytest.LogCaptureFixture) -> None:
     router.supervisor.media.inside["/dev/sr0"] = NoMediumError("/dev/sr0")
     with caplog.at_level(logging.DEBUG, "supervisor.loop.releases.media_queue"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import pytest
@@ -16,22 +16,34 @@ from supervisor.values import status
 from supervisor.values.handover import Waiver
 from supervisor.values.status import Progress, ServiceState, ServiceStatus, UndertakingStatus
 from supervisor.values.undertaking import UndertakingState
-from tests.unit.surface.filled import BARE_STATUS, CURRENT, EVENTS, FULL, LINES, OTHER, RECORDS, STATUS, STEPS
+from tests.kit.fakes.control import CHANGES, CONTAINED, SBOMS
+from tests.unit.surface.filled import BARE_STATUS, CURRENT, EVENTS, FULL, LINES, OTHER, RECORDS, STATUS, STEPS, TRUST
 
 MESSAGES: dict[type, Any] = {
     status.ReleasedServiceStatus: pb.BundledService,
     status.ReleaseStatus: pb.Bundle,
+    status.ContainedPackage: pb.ContainedPackage,
     status.DrainingStatus: pb.DrainingStatus,
     status.EventRecord: pb.Event,
     status.HandoverRecord: pb.HandoverRecord,
     status.HandoverStatus: pb.HandoverStatus,
+    status.PackageChange: pb.PackageChange,
     status.PlannedStep: pb.PlannedStep,
     status.Progress: pb.Progress,
+    status.SecretsStatus: pb.SecretsStatus,
+    status.ServiceSbom: pb.ServiceSbom,
     status.ServiceStatus: pb.ServiceStatus,
     status.SupervisorStatus: pb.SupervisorStatus,
+    status.TrustKeyStatus: pb.TrustKey,
+    status.TrustStatus: pb.TrustStatus,
     status.UndertakingStatus: pb.UndertakingStatus,
 }
-VALUES = (STATUS, BARE_STATUS, CURRENT, OTHER, *RECORDS, *STEPS, *EVENTS, *LINES)
+SECRETS = status.SecretsStatus("file", "/etc/a.key", True, "01ab", ("23cd",), "key 23cd is still needed", "gone")
+VALUES = (
+    *(STATUS, BARE_STATUS, replace(STATUS, secrets=SECRETS), SECRETS, CURRENT, OTHER),
+    *(*RECORDS, *STEPS, *EVENTS, *LINES, TRUST),
+    *(*SBOMS, *CHANGES, *CONTAINED),
+)
 
 
 def test_every_value_that_is_shown_has_a_message() -> None:
@@ -75,7 +87,7 @@ def test_values_survive_the_way_there_and_back(value: object) -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in MESSAGES if kind is not status.SupervisorStatus], ids=str)
 def test_json_has_every_field(kind: type) -> None:
-    values = (*VALUES, FULL, FULL.handover, *FULL.draining, *FULL.undertakings, *CURRENT.services)
+    values = (*VALUES, FULL, FULL.handover, *FULL.draining, *FULL.undertakings, *CURRENT.services, *TRUST.keys)
     value = next(value for value in values if type(value) is kind)
     assert set(to_json(value)) == {field.name.removeprefix("is_") for field in fields(kind)}
 

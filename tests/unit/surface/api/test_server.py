@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import socket
 import stat
 import threading
@@ -37,6 +38,7 @@ from supervisor.values.errors import (
     UnknownServiceError,
     UnknownVersionError,
 )
+from supervisor.values.listing import transported
 from supervisor.values.status import Progress
 from tests.kit.fakes.control import EVENTS, NEW, OLD, RECORDS, FakeControl
 
@@ -157,10 +159,12 @@ def test_unforeseen_errors_are_internal_and_logged(
     control: FakeControl, remote: RemoteControl, caplog: pytest.LogCaptureFixture
 ) -> None:
     control.error = KeyError("oops")
-    with pytest.raises(ApiError, match="internal error, KeyError: 'oops'") as raised:
+    with pytest.raises(ApiError, match="internal error, KeyError; the log of the supervisor has it as") as raised:
         remote.status()
     assert raised.value.code is grpc.StatusCode.INTERNAL
-    assert "call failed" in caplog.messages
+    (record,) = [one for one in caplog.records if one.message == "call failed"]
+    assert "oops" in repr(record.exc_info)
+    assert str(raised.value).endswith(record.reference)  # type: ignore[attr-defined]
 
 
 def test_unreachable_says_why(tmp_path: Path) -> None:
@@ -297,15 +301,66 @@ def test_followers_do_not_starve_others(control: FakeControl, remote: RemoteCont
     streams = [remote.logs("alpha", 1, True) for _ in range(3)]
     for stream in streams:
         next(stream)
-    with pytest.raises(ApiError, match="3 are open already") as raised:
+    with pytest.raises(ApiError, match="3 followers are open already") as raised:
         next(remote.events(True))
     assert raised.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert remote.status() == control.current
+    list(remote.swap("alpha", None, True))
     streams[0].close()  # type: ignore[attr-defined]
     eventually(lambda: control.open_streams == 2)
-    list(remote.swap("alpha", None, True))
+    next(remote.events(True))
     for stream in streams[1:]:
         stream.close()  # type: ignore[attr-defined]
+
+
+def test_streams_of_the_services_of_grpc_starve_nobody(
+    control: FakeControl, remote: RemoteControl, socket_path: Path, eventually: Eventually
+) -> None:
+    """Reflection holds a thread for each stream, health a place among the calls under way."""
+    with grpc.insecure_channel(f"unix:{socket_path}") as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        watches = [health.Watch(health_pb2.HealthCheckRequest()) for _ in range(8)]
+        for watch in watches:
+            assert next(watch).status == 1
+        for _ in range(60):
+            with pytest.raises(grpc.RpcError) as raised:
+                next(health.Watch(health_pb2.HealthCheckRequest()))
+            assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert "8 standard streams are open already" in str(raised.value)
+        assert remote.status() == control.current
+        list(remote.swap("alpha", None, True))
+        for watch in watches:
+            watch.cancel()
+
+        def is_free() -> bool:
+            again = health.Watch(health_pb2.HealthCheckRequest())
+            try:
+                return bool(next(again).status == 1)
+            except grpc.RpcError:
+                return False
+            finally:
+                again.cancel()
+
+        eventually(is_free)
+
+
+@pytest.mark.parametrize(("asked", "given"), [(0, 0), (7, 7), (10_000, 10_000), (10_001, 10_000), (1 << 30, 10_000)])
+def test_the_past_of_a_log_has_a_bound(asked: int, given: int, control: FakeControl, remote: RemoteControl) -> None:
+    list(remote.logs("alpha", asked, False))
+    assert control.calls == [("logs", "alpha", given, False)]
+
+
+def test_every_error_fits_into_the_trailer_of_any_client(control: FakeControl, remote: RemoteControl) -> None:
+    """Other clients than ours take 8 KiB of metadata, and end a call with more in another way."""
+    faults = [Fault(f"schlüssel{number}", "ist unbekannt") for number in range(5000)]
+    for error in (ManifestError("m", faults), BundleError("x" * 100_000), BundleError("ü\n" * 100_000)):
+        control.error = error
+        with pytest.raises(ApiError) as raised:
+            remote.status()
+        message = str(raised.value)
+        assert transported(message) < 7000
+        assert re.search(r"… (and \d+ more|\(\d+ characters more\))$", message)
+    assert "schlüssel0: ist unbekannt; schlüssel1" in str(ManifestError("m", faults))
 
 
 def test_slots_come_back_after_errors(control: FakeControl, remote: RemoteControl) -> None:

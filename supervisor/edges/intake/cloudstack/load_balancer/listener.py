@@ -113,7 +113,7 @@ def listener(own: Section, place: Place, known: Known, faults: Faults) -> Listen
     for line in section.directives:
         with faults.part(line.path):
             result = _with(result, line, faults.bounds)
-    return replace(result, backends=_backends(section, faults))
+    return replace(result, backends=_backends(section, known.own | known.services, faults))
 
 
 def _with(result: Listener, line: Directive, bounds: Bounds) -> Listener:
@@ -136,7 +136,7 @@ def _with(result: Listener, line: Directive, bounds: Bounds) -> Listener:
     raise BadPartError(f"{line.words[0]!r:.40} is unknown: left out")  # the rest may be a password
 
 
-def _backends(section: Section, faults: Faults) -> tuple[Backend, ...]:
+def _backends(section: Section, own: frozenset[IPv4Address], faults: Faults) -> tuple[Backend, ...]:
     members: dict[str, Backend] = {}
     default = BARE
     for line in section.directives:
@@ -145,7 +145,7 @@ def _backends(section: Section, faults: Faults) -> tuple[Backend, ...]:
                 case ("default-server", *_):
                     default = default_server(line, default, faults)
                 case ("server", *_):
-                    member = backend(line, default, faults)
+                    member = backend(line, default, own, faults)
                     if member.name in members:
                         raise BadPartError(f"another server has the name {member.name}: left out")
                     members[member.name] = member

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 from supervisor.edges.intake.cloudstack.load_balancer.text import Directive, checked, interval, number
 from supervisor.edges.intake.cloudstack.load_balancer.tls import cipher_list, cipher_suites, protocols, version
@@ -16,6 +16,7 @@ from supervisor.values.tls import TlsVersion
 
 WORD = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 COOKIE = re.compile(r"[A-Za-z0-9!$%&*+.^_|~-]{1,200}")  # "#" would begin a comment
+_THIS_NETWORK = IPv4Network("0.0.0.0/8")  # RFC 1122, 3.2.1.3: connections to it end at the machine that opens them
 _Read = Callable[[str, Bounds], MemberValue]
 
 
@@ -79,16 +80,19 @@ def default_server(line: Directive, before: Backend, faults: Faults) -> Backend:
     return _after(before, line, line.words[1:], faults)
 
 
-def backend(line: Directive, default: Backend, faults: Faults) -> Backend:
-    """Return the member of a `server` line; words that are not carried out become faults.
+def backend(line: Directive, default: Backend, own: frozenset[IPv4Address], faults: Faults) -> Backend:
+    """Return the member of a `server` line; words that are not carried out become faults. `own` are the router's.
 
-    Raises BadPartError: there is no such member, or it would be reached in another way than its line says.
+    Raises BadPartError: there is no such member, none may be there, or it would be reached in another way than its line
+    says.
     """
     if len(line.words) < 3:
         raise BadPartError("a server must have a name and an address: left out")
     address, _, port = line.words[2].rpartition(":")
     name = checked(line.words[1], WORD, "a name")
     place = replace(default, name=name, address=IPv4Address(address), port=number(port, 1, 65535))
+    if reason := _no_place_of_a_guest(place.address, own, faults.links):
+        raise BadPartError(f"server {name}: {place.address} is {reason}: left out")
     member = _after(place, line, line.words[3:], faults)
     settings = dict(member.settings)
     if settings.keys() & {MemberOption.TLS, MemberOption.CHECK_TLS} and MemberOption.TLS_UNVERIFIED not in settings:
@@ -97,6 +101,18 @@ def backend(line: Directive, default: Backend, faults: Faults) -> Backend:
     if isinstance(least, TlsVersion) and isinstance(greatest, TlsVersion) and greatest < least:
         raise BadPartError(f"server {name} has its greatest version of TLS below the least one: left out")
     return member
+
+
+def _no_place_of_a_guest(address: IPv4Address, own: frozenset[IPv4Address], links: IPv4Network) -> str | None:
+    """Return the reason why no member may be at an address: its clients would reach the router past its firewall."""
+    reasons = (
+        (address in own, "an address of the router"),
+        (address.is_loopback or address in _THIS_NETWORK, "the router itself"),
+        (address in links, "where services are"),
+        (address.is_link_local, "a link-local address"),
+        (address.is_multicast or address.is_reserved, "no address of one machine"),
+    )
+    return next((reason for is_so, reason in reasons if is_so), None)
 
 
 def _after(member: Backend, line: Directive, words: tuple[str, ...], faults: Faults) -> Backend:

@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     if len(paths) != 1:
         return _say("usage: python3 -m vr_password [--check] CONFIGURATION", 2)
     try:
-        service, listen = _configured(json.loads(Path(paths[0]).read_bytes()))
+        service, listen, own = _configured(json.loads(Path(paths[0]).read_bytes()))
     except (OSError, ValueError, KeyError, TypeError) as error:
         return _say(f"cannot use {paths[0]}: {type(error).__name__}: {error}", 2)
     if is_check:
@@ -33,14 +33,14 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _leave)
     try:
         service.store.prepare()
-        serve(service, listen)
+        serve(service, listen, own)
     except OSError as error:
         return _say(f"cannot serve: {error}", 1)
     return 0
 
 
-def _configured(document: dict[str, Any]) -> tuple[Service, list[tuple[str, int]]]:
-    listen = [(str(IPv4Address(address)), int(port)) for address, port in document["listen"]]
+def _configured(document: dict[str, Any]) -> tuple[Service, list[tuple[str, int]], tuple[str, int] | None]:
+    listen = [_address(end) for end in document["listen"]]
     if not listen:
         raise ValueError("there is nothing to listen on")
     probe = document.get("probe")
@@ -53,7 +53,13 @@ def _configured(document: dict[str, Any]) -> tuple[Service, list[tuple[str, int]
         probe_answer=str(probe["answer"]) if probe else "",
         token=Path(token).read_text().strip() if token else None,
     )
-    return service, listen
+    own = document.get("own_way")
+    return service, listen, _address(own) if own else None
+
+
+def _address(end: tuple[str, int]) -> tuple[str, int]:
+    address, port = end
+    return str(IPv4Address(address)), int(port)
 
 
 def _say(text: str, status: int) -> int:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import socket
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from waitress.channel import HTTPChannel
@@ -16,6 +17,9 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import WSGITask
 
+from vr_password.own_way import OwnWay, Pulse
+
+THREADS = 8
 CONNECTIONS = 1024
 CONNECTIONS_OF_ONE_GUEST = 16
 SECONDS = 20.0  # for a whole connection, however busy it looks
@@ -65,14 +69,17 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
             self.handle_close()
 
 
-def serve(application: Any, listen: Sequence[tuple[str, int]]) -> None:
-    """Listen until SIGTERM; then finish what has begun."""
+def serve(application: Any, listen: Sequence[tuple[str, int]], own: tuple[str, int] | None = None) -> None:
+    """Listen until SIGTERM; then finish what has begun. `own` is where only the supervisor asks; None: nowhere."""
     sockets: dict[int, Any] = {}
+    pulse = Pulse(THREADS)
+    if own is not None:
+        _serve_supervisor(OwnWay(pulse, application.store.check, application.probe_answer), own)
     server = create_server(
-        application,
+        pulse.watched(application),
         map=sockets,
         sockets=[_listening(address) for address in listen],
-        threads=8,
+        threads=THREADS,
         connection_limit=CONNECTIONS,
         backlog=1024,
         channel_timeout=10,
@@ -89,7 +96,24 @@ def serve(application: Any, listen: Sequence[tuple[str, int]]) -> None:
     for item in sockets.values():
         if isinstance(item, BaseWSGIServer):
             item.channel_class = BoundedChannel
+            item.readable = _noting(item.readable, pulse)  # asked in every turn of the loop
     server.run()
+
+
+def _noting(readable: Callable[[], bool], pulse: Pulse) -> Callable[[], bool]:
+    def noted() -> bool:
+        pulse.turned()
+        return readable()
+
+    return noted
+
+
+def _serve_supervisor(application: OwnWay, address: tuple[str, int]) -> None:
+    """Answer at this address on a thread of its own, which ends with the process."""
+    sockets = [_listening(address)]
+    # Guests may have all descriptors that `select` can have.
+    server = create_server(application, map={}, sockets=sockets, threads=1, ident=None, asyncore_use_poll=True)
+    threading.Thread(target=server.run, name="own-way", daemon=True).start()
 
 
 def _listening(address: tuple[str, int]) -> socket.socket:

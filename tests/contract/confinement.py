@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -58,7 +58,7 @@ NUMBERED = [
 ]  # include/uapi/linux/capability.h
 USUAL_DEVICES = frozenset({"null", "zero", "full", "random", "urandom", "tty", "console", "ptmx"})
 MASKED = ("/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware")
-READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", "/sys", "/sys/fs/cgroup")
+READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", "/sys")
 OURS = ("ip_unprivileged_port_start", "ip_nonlocal_bind")
 
 
@@ -84,11 +84,18 @@ class Confined:
         lines = [line.split() for line in (self.proc / "mountinfo").read_text().splitlines()]
         return {words[4]: frozenset(words[5].split(",")) for words in lines}
 
+    @cached_property
+    def hierarchies(self) -> Sequence[str]:
+        """Points of the control groups' hierarchies; with version 1, the empty scratch space above them is none."""
+        lines = [line.split(" - ") for line in (self.proc / "mountinfo").read_text().splitlines()]
+        return [left.split()[4] for left, right in lines if right.split()[0] in ("cgroup", "cgroup2")]
+
     # ------------------------------------------------------------ rows of the table
 
     def namespaces(self) -> str:
         kinds = ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")
-        return ", ".join(kind for kind in kinds if self._namespace(kind) != Path(f"/proc/1/ns/{kind}").readlink())
+        own = Path("/proc/self/ns")  # those of the router: the test has none of its own
+        return ", ".join(kind for kind in kinds if self._namespace(kind) != (own / kind).readlink())
 
     def _namespace(self, kind: str) -> Path:
         return (self.proc / "ns" / kind).readlink()
@@ -144,7 +151,9 @@ class Confined:
     def masks(self) -> str:
         there = [path for path in MASKED if (self.proc / "root" / path.lstrip("/")).exists()]
         bare = [path for path in there if path not in self.mounts]
-        writable = [path for path in READ_ONLY if path in self.mounts and "ro" not in self.mounts[path]]
+        protected = [*(path for path in READ_ONLY if path in self.mounts), *self.hierarchies]
+        writable = [path for path in protected if "ro" not in self.mounts[path]]
+        assert self.hierarchies
         assert "/proc/sys" in self.mounts
         return "masked, read-only" if not bare and not writable else f"bare: {bare}, writable: {writable}"
 

@@ -35,7 +35,9 @@ def two_of_a_kind(folder: Path) -> Path:
     (images / "oci").symlink_to(built / "oci")
     facts = json.loads((built / "images.json").read_text())[ONE]
     (images / "images.json").write_text(json.dumps({ONE: facts, OTHER: facts}))
+    (images / "sboms").mkdir()
     for name in (ONE, OTHER):
+        shutil.copy(built / "sboms" / f"{ONE}.json", images / "sboms" / f"{name}.json")
         shutil.copytree(ROOT / "services" / ONE, services / name)
         manifest = services / name / "manifest.yaml"
         manifest.write_text(manifest.read_text().replace(f"\nname: {ONE}\n", f"\nname: {name}\n"))

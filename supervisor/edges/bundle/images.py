@@ -65,7 +65,8 @@ class BundledImages:
     def check_packages(self, service: BundledService, sbom: bytes | None) -> None:
         """Check that layers unpack to what the image's configuration says, and the bill of materials against them.
 
-        Raises BundleError: they do not, or it is not that of the image.
+        A release without any was built before there were bills of materials. Raises BundleError: they do not, it is
+        not that of the image, or others of the release have one.
         """
         for layer, digest in zip(self.layers(service), self.digests(service), strict=True):
             if digest not in self._records:
@@ -74,7 +75,7 @@ class BundledImages:
         recorded = merged([self._records[digest] for digest in self.digests(service)])
         if sbom is not None:
             judge(sbom, service, recorded)
-        elif recorded:
+        elif recorded and any(other.sbom for other in self._index.services):
             raise SbomError(service.name, f"there is none, and the image records {len(recorded)} packages")
 
     def _layer(self, service: BundledService, blob: Digest, digest: Digest) -> Layer:

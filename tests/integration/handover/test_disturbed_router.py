@@ -90,7 +90,7 @@ def flush_and_measure(router: Router) -> float:
     began = time.monotonic()
     while time.monotonic() < began + 5.0:
         try:
-            listed = run_inside(router.lab.router, ["nft", "list", "chain", "inet", "vr_supervisor", "nat_in"])
+            listed = run_inside(router.lab.router, ["nft", "list", "chain", "inet", "vr_supervisor", "lead"])
         except LabError:
             continue
         if "@front" in listed:

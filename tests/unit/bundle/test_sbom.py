@@ -107,7 +107,17 @@ def test_one_that_cannot_be_read_is_refused(workshop: Workshop, alpha: str, cont
         bundle.verify_all()
 
 
-def test_none_is_refused_where_the_image_records_packages(workshop: Workshop, alpha: str) -> None:
+def test_none_is_accepted_where_no_image_has_one(workshop: Workshop, alpha: str) -> None:
+    """Such a release was built before there were bills of materials."""
+    with Bundle.open(workshop.build(), workshop.trusted) as bundle:
+        assert alpha == bundle.index.services[0].image
+        bundle.verify_all()
+
+
+def test_none_is_refused_where_the_image_records_packages_and_others_have_one(workshop: Workshop, alpha: str) -> None:
+    beta = json.loads((workshop.images / "images.json").read_text())["beta"]["image"]
+    (workshop.images / "sboms").mkdir()
+    (workshop.images / "sboms" / "beta.json").write_bytes(document(beta, []))
     with Bundle.open(workshop.build(), workshop.trusted) as bundle:
         assert alpha == bundle.index.services[0].image
         with pytest.raises(SbomError, match="of alpha: there is none, and the image records 2 packages"):

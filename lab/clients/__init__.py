@@ -8,16 +8,20 @@ keeps one source port, speaks as 200 guests, or measures the longest gap of one 
 from lab.clients.base import Client, Outcome, Running, launch, run
 from lab.clients.dhcp import Perfdhcp, RenewingGuests, Udhcpc
 from lab.clients.dns import Dnsperf, DnsProbe
+from lab.clients.flood import FLOODS, Flood, FloodKind, Speech
 from lab.clients.guests import MetadataIsolation, PasswordExchange
 from lab.clients.timed import TimedRequests
 from lab.clients.tunnel import Ping
 from lab.clients.web import Download, HttpProbe, LineEcho, Wrk
 
 __all__ = [
+    "FLOODS",
     "Client",
     "DnsProbe",
     "Dnsperf",
     "Download",
+    "Flood",
+    "FloodKind",
     "HttpProbe",
     "LineEcho",
     "MetadataIsolation",
@@ -27,6 +31,7 @@ __all__ = [
     "Ping",
     "RenewingGuests",
     "Running",
+    "Speech",
     "TimedRequests",
     "Udhcpc",
     "Wrk",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import time
 from typing import Any
 
 import dns.exception
@@ -70,6 +71,7 @@ def main() -> None:
     for index in tally.ticks(given["rate"], given["seconds"]):
         name, address = names[index % len(names)]
         tally.sent += 1
+        began = time.monotonic()
         try:
             answer = asker.ask(name)
         except dns.exception.Timeout:
@@ -82,6 +84,7 @@ def main() -> None:
             addresses = {item.to_text() for rrset in answer.answer for item in rrset}
             if answer.rcode() == dns.rcode.NOERROR and addresses == {address}:
                 tally.succeed()
+                tally.took(time.monotonic() - began)
             else:
                 tally.fail(f"answered {dns.rcode.to_text(answer.rcode())}")
     asker.close()

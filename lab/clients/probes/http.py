@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import time
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -54,6 +55,7 @@ def attempt(
 ) -> str | None:
     """Make one counted request; return the body of a good answer."""
     tally.sent += 1
+    began = time.monotonic()
     try:
         status, body = requester.get(headers)
     except TimeoutError:
@@ -68,6 +70,7 @@ def attempt(
             tally.facts.setdefault("first_wrong_answer", body.strip()[:120])
         else:
             tally.succeed()
+            tally.took(time.monotonic() - began)
             return body
     return None
 

@@ -19,6 +19,7 @@ class Tally:
         self.sent = self.completed = self.failed = 0
         self.reasons: Counter[str] = Counter()
         self.facts: dict[str, int | float | str] = {}
+        self.answers: list[float] = []
         self.started = self.last = time.monotonic()
         self.longest = 0.0
         self.ended: float | None = None
@@ -30,6 +31,10 @@ class Tally:
         self.longest = max(self.longest, now - self.last)
         self.last = now
         self.completed += count
+
+    def took(self, seconds: float) -> None:
+        """Take note of how long an answer took: the report has the 99th percentile of all, as the fact `p99`."""
+        self.answers.append(seconds)
 
     def end(self) -> None:
         """Take note that no more requests are made: answers may still come, but silence is not measured any more."""
@@ -57,6 +62,8 @@ class Tally:
 
     def report(self) -> None:
         now = self.ended or time.monotonic()
+        if self.answers:
+            self.facts["p99"] = round(sorted(self.answers)[len(self.answers) * 99 // 100], 6)
         facts = self.facts | {f"reason: {reason}": count for reason, count in sorted(self.reasons.items())}
         print(
             json.dumps(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,7 +11,6 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from supervisor.edges.network import shares_text
 from supervisor.edges.network.guard import NftGuard
 from supervisor.edges.network.shares import NftShares
 from supervisor.edges.network.shares_text import TABLE
@@ -233,16 +231,13 @@ def test_removal_leaves_nothing(net: Router, shares: NftShares) -> None:
     assert shares.refusals().totals == ()
 
 
-def test_five_hundred_guests_load_in_fifty_milliseconds(net: Router, shares: NftShares, record: Record) -> None:
+def test_five_hundred_guests_are_told_apart(net: Router, shares: NftShares) -> None:
+    """How long such a table takes to load is measured by `python -m bench.shares`."""
     numbers = range(500)
     cards = tuple(Card("eth0", f"02:00:00:01:{number >> 8:02x}:{number & 255:02x}") for number in numbers)
     guests = tuple(GuestAddress("eth0", IPv4Address("10.99.4.0") + number) for number in numbers)
-    many = replace(TABLE_OF_TEST, cards=cards, guests=guests)
-    text = shares_text.document(shares_text.shares(many), shares_text.elements(many))
-    times = []
-    for _ in range(7):
-        started = time.monotonic()
-        subprocess.run(("nft", "-f", "-"), input=text, text=True, check=True, timeout=20)
-        times.append(time.monotonic() - started)
-    record("table with 500 guests loads in, s", sorted(times)[3])
-    assert min(times) <= 0.05
+    shares.apply(replace(TABLE_OF_TEST, cards=cards, guests=guests))
+    assert shares.verify()
+    listed = tool("nft", "list", "table", *TABLE.split())
+    assert cards[-1].mac in listed
+    assert str(guests[-1].address) in listed

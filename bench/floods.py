@@ -1,0 +1,105 @@
+"""Floods every frontend in every way from every side, hands every service over in each flood, and prints one table.
+
+Run as `python -m bench.floods`, on the lab that `make run` left up. Exit status 1 when anybody else lost something, a
+service was healed or went back, nobody was named, or answers took too long; 2 when the floods could not be carried out.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from lab.facts import service, version_in
+from lab.floods import NAMED_SECONDS, Result, endure, matrix, p99
+from lab.router import NEWER, OLDER, Router
+from lab.services import SERVICES
+from lab.tools import LabError
+from lab.topology import DEFAULT_PREFIX, Lab
+
+SLOWER = 2.0
+
+
+@click.command(help=__doc__)
+@click.option("--engine", type=click.Choice(["podman", "docker"]), default="podman", show_default=True)
+@click.option("--prefix", default=DEFAULT_PREFIX, show_default=True, help="Name of the lab.")
+@click.option("--swaps/--no-swaps", default=True, help="Hand every service over in each flood.")
+@click.option("--only", default="", help="Floods whose names have this in them: 'metadata', 'storm', 'public'.")
+def main(engine: str, prefix: str, swaps: bool, only: str) -> None:
+    router = Router(Lab(prefix), engine)
+    try:
+        results = list(_floods(router, only, Console(stderr=True), swaps=swaps))
+    except LabError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    faults = [fault for result in results for fault in (*result.faults, *late(result))]
+    _print(results)
+    for fault in faults:
+        click.echo(f"broken: {fault}", err=True)
+    sys.exit(1 if faults or not results else 0)
+
+
+def _floods(router: Router, only: str, progress: Console, *, swaps: bool) -> Iterator[Result]:
+    if router.status() is None:
+        raise LabError("cannot find a running lab: run `make run` first")
+    wanted = [cell for cell in matrix() if only in str(cell)]
+    for turn, cell in enumerate(wanted):
+        progress.print(f"{turn + 1} of {len(wanted)}: {cell}", style="dim")
+        result = endure(router, cell, turn, _others(router) if swaps else {})
+        for fault in (*result.faults, *late(result)):
+            progress.print(f"  {fault}", style="red")
+        yield result
+
+
+def _others(router: Router) -> dict[str, str]:
+    """Return for each service the version that it does not run."""
+    older = {name: version_in(router, OLDER, name) for name in SERVICES}
+    newer = {name: version_in(router, NEWER, name) for name in SERVICES}
+    return {name: newer[name] if service(router, name)["version"] == older[name] else older[name] for name in SERVICES}
+
+
+def late(result: Result) -> tuple[str, ...]:
+    """Return which times of a flood are over their bars."""
+    found = []
+    if result.ratio > SLOWER:
+        found.append(f"{result.cell}: answers take {result.ratio:.1f} times as long")
+    if result.named_after is not None and result.named_after > NAMED_SECONDS:
+        found.append(f"{result.cell}: named after {result.named_after:.1f} s")
+    return tuple(found)
+
+
+def _print(results: list[Result]) -> None:
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)
+    table = Table(title="Clients of a frontend while others flood it", title_justify="left")
+    for heading in ("way in", "flood", "from", "got in", "refused", "requests", "lost", "p99 quiet", "p99", "ratio"):
+        table.add_column(heading)
+    for heading in ("named", "swaps", "their requests", "their losses"):
+        table.add_column(heading)
+    for result in results:
+        requests = sum(seen.outcome.sent for seen in result.swapped)
+        table.add_row(
+            result.cell.way_in.name,
+            result.cell.kind,
+            result.cell.origin,
+            f"{result.entered:,}",
+            f"{result.refused:,}",
+            f"{result.flooded.outcome.sent}",
+            f"{result.flooded.lost}",
+            f"{p99(result.quiet) * 1000:.1f} ms",
+            f"{p99(result.flooded) * 1000:.1f} ms",
+            f"{result.ratio:.2f}",
+            "-" if result.named_after is None else f"{result.named_after:.1f} s",
+            str(len({seen.load.label.split()[0] for seen in result.swapped})),
+            f"{requests:,}",
+            f"{sum(seen.lost for seen in result.swapped):,}",
+        )
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()

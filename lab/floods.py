@@ -1,0 +1,295 @@
+"""Floods of the router's frontends, and what everybody else notices of them: one value for each way in and each flood.
+
+A guest floods from a card of its own, with one address or with two hundred; somebody on the public side from one
+address. Each round compares clients of the same frontend with and without the flood, and hands services over in it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+from lab import facts, network
+from lab.clients import FLOODS, Client, DnsProbe, Flood, FloodKind, HttpProbe, Speech, launch
+from lab.commands import STATISTICS_PORT
+from lab.router import Router
+from lab.scenarios import Check, Load, Seen, await_quiet, under_load
+from lab.services import SERVICES
+from lab.tools import run
+from lab.topology import CLIENT_IP, ROUTER_GUEST_IP, ROUTER_PUBLIC_IP, VIP, extra_guests, guests_of_lab
+
+QUIET_SECONDS = FLOOD_SECONDS = 6.0
+LEAD = 1.0  # seconds from the flood's begin to the first request that is counted: by then it has all that it gets
+NAMED_SECONDS = 2.0
+MANY = 200
+HOG, HOG_NETWORK = "hog", "10.66.0"
+ASKING = guests_of_lab()[8]  # asks for its password, and never acknowledges it
+STATISTICS = {"Authorization": f"Basic {base64.b64encode(b'admin1:ChangeMe').decode()}"}
+
+Origin = Literal["1 guest", "1 guest, 200 addresses", "public"]
+ORIGINS: tuple[Origin, ...] = get_args(Origin)
+
+
+@dataclass(frozen=True, slots=True)
+class WayIn:
+    """A frontend that clients reach: whose it is, where it is, and a client of it for so many seconds."""
+
+    name: str
+    service: str
+    address: str
+    port: int
+    client: Callable[[float], Client]
+    role: str  # the namespace that the client sits in
+    origins: tuple[Origin, ...]
+    speech: Speech = "http"
+
+
+def _http(url: str, source: str, **more: Any) -> Callable[[float], Client]:
+    return lambda seconds: HttpProbe(url, source=source, keep_alive=False, seconds=seconds, **more)
+
+
+_GUEST = guests_of_lab()[9]
+WAYS_IN: tuple[WayIn, ...] = (
+    WayIn(
+        "metadata",
+        "apache-metadata",
+        ROUTER_GUEST_IP,
+        80,
+        _http(f"http://{ROUTER_GUEST_IP}/latest/meta-data/instance-id", _GUEST.address, expected=_GUEST.instance),
+        "guest",
+        ORIGINS,
+    ),
+    WayIn(
+        "password",
+        "password",
+        ROUTER_GUEST_IP,
+        8080,
+        _http(
+            f"http://{ROUTER_GUEST_IP}:8080/",
+            ASKING.address,
+            expected=ASKING.password,
+            headers=(("DomU_Request", "send_my_password"),),
+        ),
+        "guest",
+        ORIGINS,
+    ),
+    WayIn(
+        "DNS over TCP",
+        "dnsmasq",
+        ROUTER_GUEST_IP,
+        53,
+        lambda seconds: DnsProbe("tcp", seconds=seconds, source=_GUEST.address),
+        "guest",
+        ORIGINS,
+        "dns",
+    ),
+    WayIn(
+        "load balancer",
+        "haproxy",
+        VIP,
+        80,
+        _http(f"http://{VIP}/ip", CLIENT_IP, expected=CLIENT_IP),
+        "public",
+        ORIGINS,
+    ),
+    WayIn(
+        "statistics",
+        "haproxy",
+        ROUTER_PUBLIC_IP,
+        STATISTICS_PORT,
+        _http(
+            f"http://{ROUTER_PUBLIC_IP}:{STATISTICS_PORT}/admin?stats",
+            CLIENT_IP,
+            rate=20.0,
+            headers=tuple(STATISTICS.items()),
+        ),
+        "public",
+        ORIGINS,
+    ),
+)
+FROM_GUESTS_ONLY = frozenset({"metadata", "password", "DNS over TCP"})
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One flood: on which way in, of which kind, from whom."""
+
+    way_in: WayIn
+    kind: FloodKind
+    origin: Origin
+
+    def __str__(self) -> str:
+        return f"{self.way_in.name}, {self.kind}, {self.origin}"
+
+    @property
+    def gets_in(self) -> bool:
+        """Whether the flood reaches the frontend at all: what guests are served is not there for the public side."""
+        return self.origin != "public" or self.way_in.name not in FROM_GUESTS_ONLY
+
+
+def matrix() -> tuple[Cell, ...]:
+    """Return every flood of every way in from every origin."""
+    return tuple(Cell(way_in, kind, origin) for origin in ORIGINS for kind in FLOODS for way_in in WAYS_IN)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one flood did: to the clients of its way in, to the services, and what was said of its source."""
+
+    cell: Cell
+    quiet: Seen
+    flooded: Seen
+    swapped: tuple[Seen, ...]
+    entered: int  # connections of the flood that came about
+    refused: int
+    named_after: float | None  # seconds; None: nobody was named
+    checks: tuple[Check, ...]
+
+    @property
+    def ratio(self) -> float:
+        """How much slower answers were, at the 99th percentile."""
+        return p99(self.flooded) / p99(self.quiet)
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """All that is not as it must be, but for times."""
+        seen = (self.quiet, self.flooded, *self.swapped)
+        broken = [fault for one in seen if (fault := one.fault)]
+        return (*broken, *(f"{check.name}: {check.observed}" for check in self.checks if not check.is_good))
+
+
+def p99(seen: Seen) -> float:
+    """Return the 99th percentile of a client's answers, in seconds."""
+    return float(seen.outcome.fact("p99"))
+
+
+def endure(router: Router, cell: Cell, turn: int = 0, swaps: Mapping[str, str] | None = None) -> Result:
+    """Flood a way in while its clients are at work; hand services over in the flood, to these versions.
+
+    `turn` chooses who floods: a source that was named once is named again only after a minute without a refusal.
+    """
+    swaps, way = swaps or {}, cell.way_in
+    quiet = _at_work(router, way, QUIET_SECONDS)
+    events = len(_events(router))
+    before = _standing(router)
+    seconds = LEAD + FLOOD_SECONDS + 25.0 * len(swaps)
+    with _flooder(router, cell, turn) as (role, source, addresses):
+        flood = Flood(cell.kind, way.address, way.port, way.speech, addresses, seconds=seconds)
+        began = time.time()
+        with launch(flood, router.lab.namespace(role)) as running:
+            time.sleep(LEAD)
+            flooded = _at_work(router, way, FLOOD_SECONDS)
+            swapped, held = _swap(router, way, swaps)
+            outcome = running.stop()
+    said = _events(router)[events:]
+    named = _named(said, source, began)
+    checks = (*held, *_judge(cell, outcome.completed, named), *_undisturbed(said, before, _standing(router), swaps))
+    return Result(cell, quiet, flooded, swapped, outcome.completed, outcome.sent - outcome.completed, named, checks)
+
+
+def _at_work(router: Router, way: WayIn, seconds: float) -> Seen:
+    load = Load(way.name, way.role, way.client(seconds))
+    with launch(load.client, router.lab.namespace(load.role)) as running:
+        return Seen(load, running.result())
+
+
+def _swap(router: Router, way: WayIn, swaps: Mapping[str, str]) -> tuple[tuple[Seen, ...], tuple[Check, ...]]:
+    """Hand services over, one by one, each under its light clients and one of the flooded way in."""
+    seen: list[Seen] = []
+    held: list[Check] = []
+    for name, version in swaps.items():
+        length = 8.0 + facts.soak_of(router)
+        loads = (*SERVICES[name].steady_loads(length), Load(f"{way.name}, in the swap", way.role, way.client(length)))
+
+        def act(_: object, name: str = name, version: str = version) -> None:
+            router.vrctl("swap", name, "--to", version)
+
+        found, were = under_load(router, loads, act)
+        await_quiet(router, name)
+        now, record = facts.service(router, name), facts.newest_handover(router, name)
+        good = now["version"] == version and now["ready"] and record["outcome"] == "succeeded"
+        seen += [replace(one, load=replace(one.load, label=f"{name} swapped: {one.load.label}")) for one in found]
+        held += [*were, Check(f"{name} runs {version}", good, f"{now['version']}, {now['state']}, {record['reason']}")]
+    return tuple(seen), tuple(held)
+
+
+@contextmanager
+def _flooder(router: Router, cell: Cell, turn: int) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Bring the one who floods into being; yield the namespace, the source as it will be named, and its addresses."""
+    if cell.origin == "public":
+        address = f"203.0.113.{101 + turn % 90}"
+        place = router.lab.public
+        run(["ip", "-n", place, "addr", "replace", f"{address}/24", "dev", "eth0"])
+        try:
+            yield "public", address, (address,)
+        finally:
+            run(["ip", "-n", place, "addr", "del", f"{address}/24", "dev", "eth0"])
+        return
+    known = extra_guests()
+    guest = known[turn % len(known)]
+    place = network.add_guest(router.lab, HOG, guest.mac)
+    try:
+        more = [f"{HOG_NETWORK}.{number}" for number in range(1, MANY)] if "200" in cell.origin else []
+        lines = [f"addr add {guest.address}/24 dev eth0", *(f"addr add {address}/32 dev eth0" for address in more)]
+        lines += [f"route add default via {ROUTER_GUEST_IP}"]
+        run(["ip", "-n", place, "-batch", "-"], stdin="\n".join(lines) + "\n")
+        run(["ip", "-n", router.lab.router, "route", "replace", f"{HOG_NETWORK}.0/24", "via", guest.address])
+        yield HOG, guest.mac, (guest.address, *more)
+    finally:
+        network.remove_guest(router.lab, HOG)
+        run(["ip", "-n", router.lab.router, "route", "flush", f"{HOG_NETWORK}.0/24"])
+
+
+def _events(router: Router) -> list[dict[str, Any]]:
+    listed = router.vrctl("events", "--json").stdout
+    return [json.loads(line) for line in listed.splitlines()]
+
+
+def _named(said: Sequence[Mapping[str, Any]], source: str, began: float) -> float | None:
+    """Return the seconds from the flood's begin until its source was named."""
+    for event in said:
+        if event["name"] == "over-share" and source in event["message"]:
+            return facts.moment(event["time"]) - began
+    return None
+
+
+def _standing(router: Router) -> dict[str, tuple[int, int]]:
+    """Return generation and restarts of every service."""
+    status = router.status()
+    assert status
+    listed = status["services"]
+    assert isinstance(listed, list)
+    return {entry["name"]: (entry["generation"], entry["restarts"]) for entry in listed}
+
+
+DISTURBING = frozenset({"hung", "falls back", "no fall-back", "reverted", "failed"})
+
+
+def _undisturbed(
+    said: Sequence[Mapping[str, Any]],
+    before: Mapping[str, tuple[int, int]],
+    now: Mapping[str, tuple[int, int]],
+    swaps: Mapping[str, str],
+) -> tuple[Check, ...]:
+    disturbed = [
+        f"{event['service']} {event['name']}: {event['message']}" for event in said if event["name"] in DISTURBING
+    ]
+    moved = {name: (before[name], now[name]) for name in now if name not in swaps and before[name] != now[name]}
+    return (
+        Check("no heal, fall-back or revert", not disturbed, "; ".join(disturbed)),
+        Check("the others stay as they are", not moved, str(moved)),
+    )
+
+
+def _judge(cell: Cell, entered: int, named: float | None) -> tuple[Check, ...]:
+    if not cell.gets_in:
+        return (Check("nothing gets in", entered == 0, f"{entered} connections"),)
+    return (
+        Check("the flood gets something", entered > 0, f"{entered} connections"),
+        Check("the source is named", named is not None, "nobody is"),
+    )

@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from lab import facts, network
@@ -23,9 +23,9 @@ from lab.services import SERVICES
 from lab.tools import run
 from lab.topology import CLIENT_IP, ROUTER_GUEST_IP, ROUTER_PUBLIC_IP, VIP, extra_guests, guests_of_lab
 
-QUIET_SECONDS = FLOOD_SECONDS = 6.0
 LEAD = 1.0  # seconds from the flood's begin to the first request that is counted: by then it has all that it gets
 NAMED_SECONDS = 2.0
+SECONDS_EACH, MOST_UPGRADE = 3.0, 60.0  # that a service's hand-over takes without its soak; all of them together
 MANY = 200
 HOG, HOG_NETWORK = "hog", "10.66.0"
 ASKING = guests_of_lab()[8]  # asks for its password, and never acknowledges it
@@ -37,7 +37,7 @@ ORIGINS: tuple[Origin, ...] = get_args(Origin)
 
 @dataclass(frozen=True, slots=True)
 class WayIn:
-    """A frontend that clients reach: whose it is, where it is, and a client of it for so many seconds."""
+    """A frontend that clients reach: whose and where it is, a client of it for so many seconds, how it is flooded."""
 
     name: str
     service: str
@@ -45,7 +45,7 @@ class WayIn:
     port: int
     client: Callable[[float], Client]
     role: str  # the namespace that the client sits in
-    origins: tuple[Origin, ...]
+    attempts: tuple[int, float]  # that a flood makes: connections at once, and in a second; more than a source may
     speech: Speech = "http"
 
 
@@ -62,7 +62,7 @@ WAYS_IN: tuple[WayIn, ...] = (
         80,
         _http(f"http://{ROUTER_GUEST_IP}/latest/meta-data/instance-id", _GUEST.address, expected=_GUEST.instance),
         "guest",
-        ORIGINS,
+        (400, 750.0),
     ),
     WayIn(
         "password",
@@ -76,7 +76,7 @@ WAYS_IN: tuple[WayIn, ...] = (
             headers=(("DomU_Request", "send_my_password"),),
         ),
         "guest",
-        ORIGINS,
+        (400, 500.0),
     ),
     WayIn(
         "DNS over TCP",
@@ -85,7 +85,7 @@ WAYS_IN: tuple[WayIn, ...] = (
         53,
         lambda seconds: DnsProbe("tcp", seconds=seconds, source=_GUEST.address),
         "guest",
-        ORIGINS,
+        (400, 500.0),
         "dns",
     ),
     WayIn(
@@ -95,7 +95,7 @@ WAYS_IN: tuple[WayIn, ...] = (
         80,
         _http(f"http://{VIP}/ip", CLIENT_IP, expected=CLIENT_IP),
         "public",
-        ORIGINS,
+        (1500, 1500.0),
     ),
     WayIn(
         "statistics",
@@ -105,11 +105,10 @@ WAYS_IN: tuple[WayIn, ...] = (
         _http(
             f"http://{ROUTER_PUBLIC_IP}:{STATISTICS_PORT}/admin?stats",
             CLIENT_IP,
-            rate=20.0,
             headers=tuple(STATISTICS.items()),
         ),
         "public",
-        ORIGINS,
+        (400, 500.0),
     ),
 )
 FROM_GUESTS_ONLY = frozenset({"metadata", "password", "DNS over TCP"})
@@ -156,6 +155,15 @@ class Result:
         return p99(self.flooded) / p99(self.quiet)
 
     @property
+    def requests(self) -> int:
+        """Requests in the hand-overs, of clients whose losses are judged."""
+        return sum(seen.outcome.sent for seen in self.swapped if seen.load.loss.requests is not None)
+
+    @property
+    def lost(self) -> int:
+        return sum(seen.lost for seen in self.swapped if seen.load.loss.requests is not None)
+
+    @property
     def faults(self) -> tuple[str, ...]:
         """All that is not as it must be, but for times."""
         seen = (self.quiet, self.flooded, *self.swapped)
@@ -168,28 +176,34 @@ def p99(seen: Seen) -> float:
     return float(seen.outcome.fact("p99"))
 
 
-def endure(router: Router, cell: Cell, turn: int = 0, swaps: Mapping[str, str] | None = None) -> Result:
-    """Flood a way in while its clients are at work; hand services over in the flood, to these versions.
+def endure(router: Router, cell: Cell, turn: int = 0, release: str | None = None, *, seconds: float = 7.0) -> Result:
+    """Flood a way in while its clients are at work; hand every service over to a release in the flood, one by one.
 
-    `turn` chooses who floods: a source that was named once is named again only after a minute without a refusal.
+    The clients of the way in work for so many seconds before the flood, and in it. `turn` chooses who floods: a source
+    that was named once is named again only after a minute without a refusal.
     """
-    swaps, way = swaps or {}, cell.way_in
-    quiet = _at_work(router, way, QUIET_SECONDS)
-    events = len(_events(router))
-    before = _standing(router)
-    seconds = LEAD + FLOOD_SECONDS + 25.0 * len(swaps)
+    way = cell.way_in
+    quiet = _at_work(router, way, seconds)
+    events, before = len(_events(router)), _standing(router)
+    length = LEAD + seconds + (MOST_UPGRADE if release else 2.0)
     with _flooder(router, cell, turn) as (role, source, addresses):
-        flood = Flood(cell.kind, way.address, way.port, way.speech, addresses, seconds=seconds)
+        flood = Flood(cell.kind, way.address, way.port, way.speech, addresses, *way.attempts, length)
         began = time.time()
         with launch(flood, router.lab.namespace(role)) as running:
             time.sleep(LEAD)
-            flooded = _at_work(router, way, FLOOD_SECONDS)
-            swapped, held = _swap(router, way, swaps)
+            flooded = _at_work(router, way, seconds)
+            swapped, held = _upgraded(router, way, release) if release else ((), ())
             outcome = running.stop()
     said = _events(router)[events:]
     named = _named(said, source, began)
-    checks = (*held, *_judge(cell, outcome.completed, named), *_undisturbed(said, before, _standing(router), swaps))
-    return Result(cell, quiet, flooded, swapped, outcome.completed, outcome.sent - outcome.completed, named, checks)
+    checks = [*held, *_judge(cell, outcome.completed, named), _undisturbed(said)]
+    if release:
+        checks += _arrived(router, release)
+    else:
+        checks.append(_unmoved(before, _standing(router)))
+    return Result(
+        cell, quiet, flooded, swapped, outcome.completed, outcome.sent - outcome.completed, named, tuple(checks)
+    )
 
 
 def _at_work(router: Router, way: WayIn, seconds: float) -> Seen:
@@ -198,24 +212,16 @@ def _at_work(router: Router, way: WayIn, seconds: float) -> Seen:
         return Seen(load, running.result())
 
 
-def _swap(router: Router, way: WayIn, swaps: Mapping[str, str]) -> tuple[tuple[Seen, ...], tuple[Check, ...]]:
-    """Hand services over, one by one, each under its light clients and one of the flooded way in."""
-    seen: list[Seen] = []
-    held: list[Check] = []
-    for name, version in swaps.items():
-        length = 8.0 + facts.soak_of(router)
-        loads = (*SERVICES[name].steady_loads(length), Load(f"{way.name}, in the swap", way.role, way.client(length)))
+def _upgraded(router: Router, way: WayIn, release: str) -> tuple[tuple[Seen, ...], tuple[Check, ...]]:
+    """Hand every service over, one by one, under the light clients of all and those of the flooded way in."""
+    length = 2.0 + len(SERVICES) * (SECONDS_EACH + facts.soak_of(router))
+    loads = [load for known in SERVICES.values() for load in known.steady_loads(length)]
+    loads.append(Load(f"{way.name}, in the flood", way.role, way.client(length)))
 
-        def act(_: object, name: str = name, version: str = version) -> None:
-            router.vrctl("swap", name, "--to", version)
+    def act(_: object) -> None:
+        router.vrctl("upgrade", "--release", release)
 
-        found, were = under_load(router, loads, act)
-        await_quiet(router, name)
-        now, record = facts.service(router, name), facts.newest_handover(router, name)
-        good = now["version"] == version and now["ready"] and record["outcome"] == "succeeded"
-        seen += [replace(one, load=replace(one.load, label=f"{name} swapped: {one.load.label}")) for one in found]
-        held += [*were, Check(f"{name} runs {version}", good, f"{now['version']}, {now['state']}, {record['reason']}")]
-    return tuple(seen), tuple(held)
+    return under_load(router, loads, act)
 
 
 @contextmanager
@@ -270,20 +276,26 @@ def _standing(router: Router) -> dict[str, tuple[int, int]]:
 DISTURBING = frozenset({"hung", "falls back", "no fall-back", "reverted", "failed"})
 
 
-def _undisturbed(
-    said: Sequence[Mapping[str, Any]],
-    before: Mapping[str, tuple[int, int]],
-    now: Mapping[str, tuple[int, int]],
-    swaps: Mapping[str, str],
-) -> tuple[Check, ...]:
-    disturbed = [
-        f"{event['service']} {event['name']}: {event['message']}" for event in said if event["name"] in DISTURBING
-    ]
-    moved = {name: (before[name], now[name]) for name in now if name not in swaps and before[name] != now[name]}
-    return (
-        Check("no heal, fall-back or revert", not disturbed, "; ".join(disturbed)),
-        Check("the others stay as they are", not moved, str(moved)),
-    )
+def _undisturbed(said: Sequence[Mapping[str, Any]]) -> Check:
+    found = [f"{event['service']} {event['name']}: {event['message']}" for event in said if event["name"] in DISTURBING]
+    return Check("no heal, fall-back or revert", not found, "; ".join(found))
+
+
+def _unmoved(before: Mapping[str, tuple[int, int]], now: Mapping[str, tuple[int, int]]) -> Check:
+    moved = {name: (before[name], now[name]) for name in now if before[name] != now[name]}
+    return Check("services stay as they are", not moved, f"generation and restarts before and after: {moved}")
+
+
+def _arrived(router: Router, release: str) -> list[Check]:
+    """Check that every service runs the release, without a restart; wait until what the flood held open has drained."""
+    checks = []
+    for name in SERVICES:
+        await_quiet(router, name)
+        now, record = facts.service(router, name), facts.newest_handover(router, name)
+        is_there = now["version"] == facts.version_in(router, release, name) and now["ready"] and not now["restarts"]
+        seen = f"{now['version']}, {now['state']}, {now['restarts']} restarts, {record['outcome']}: {record['reason']}"
+        checks.append(Check(f"{name} runs release {release}", is_there and record["outcome"] == "succeeded", seen))
+    return checks
 
 
 def _judge(cell: Cell, entered: int, named: float | None) -> tuple[Check, ...]:

@@ -1,11 +1,11 @@
-"""A flood on each frontend, and a hand-over of its service in it: nobody else loses anything, nobody is healed."""
+"""A flood on each frontend, and hand-overs of all services in it: nobody else loses anything, nobody is healed."""
 
 from __future__ import annotations
 
 import pytest
 
 from lab.floods import ORIGINS, Cell, endure, matrix
-from lab.router import Router
+from lab.router import NEWER, Router
 from lab.services import SERVICES
 
 pytestmark = [pytest.mark.integration, pytest.mark.lab, pytest.mark.timeout(120)]
@@ -17,7 +17,11 @@ CHOSEN = {
     ("load balancer", "storm", "public"),
     ("statistics", "hogs", "1 guest"),
 }
-"""Each way in and each kind of flood once; `python -m bench.floods` has all of them, with every service handed over."""
+"""Each way in and each kind of flood once; `python -m bench.floods` has all of them."""
+CELLS = [
+    pytest.param(turn, cell, id=str(cell))
+    for turn, cell in enumerate(cell for cell in matrix() if (cell.way_in.name, cell.kind, cell.origin) in CHOSEN)
+]
 
 
 def test_the_matrix_has_every_flood_of_every_way_in_from_everywhere() -> None:
@@ -27,20 +31,19 @@ def test_the_matrix_has_every_flood_of_every_way_in_from_everywhere() -> None:
     assert {cell.way_in.service for cell in matrix()} < set(SERVICES)
 
 
-@pytest.mark.parametrize(
-    ("turn", "cell"),
-    [
-        pytest.param(turn, cell, id=str(cell))
-        for turn, cell in enumerate(cell for cell in matrix() if (cell.way_in.name, cell.kind, cell.origin) in CHOSEN)
-    ],
-)
-def test_a_flood_takes_nothing_from_others(router: Router, newer: dict[str, str], turn: int, cell: Cell) -> None:
-    result = endure(router, cell, turn, {cell.way_in.service: newer[cell.way_in.service]})
-    assert not result.faults, result.faults
+@pytest.mark.parametrize(("turn", "cell"), CELLS)
+def test_a_flood_takes_nothing_from_others(router: Router, turn: int, cell: Cell) -> None:
+    assert not (faults := endure(router, cell, turn, seconds=3.0).faults), faults
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("turn", "cell"), CELLS)
+def test_a_flood_takes_nothing_from_hand_overs(router: Router, turn: int, cell: Cell) -> None:
+    assert not (faults := endure(router, cell, turn, NEWER, seconds=3.0).faults), faults
 
 
 def test_a_flood_from_outside_does_not_reach_what_guests_are_served(router: Router) -> None:
     cells = [cell for cell in matrix() if not cell.gets_in and cell.kind == "idle"]
     assert len(cells) == 3
     for cell in cells:
-        assert not (faults := endure(router, cell).faults), faults
+        assert not (faults := endure(router, cell, seconds=1.0).faults), faults

@@ -339,6 +339,20 @@ def test_a_key_file_that_goes_while_the_supervisor_runs_is_named_and_can_be_writ
     assert machine.open().configuration() == "{}"
 
 
+def test_another_key_that_takes_its_place_while_the_supervisor_runs_costs_nothing(machine: Machine) -> None:
+    """Rows need the key that only this process has then: a change of the key writes it down again."""
+    store = filled(machine)
+    former, other = store.secrets().key, new_key()
+    machine.key.write_text(text_of((other,)))
+    fresh = store.rotate_key()
+    assert [key.id.hex() for key in keys_of(machine.key.read_text(), "")] == [fresh, other.id.hex(), former]
+    assert (store.configuration(), store.secrets().message) == (BAGS, "")
+    settled(store)
+    assert [key.id.hex() for key in keys_of(machine.key.read_text(), "")] == [fresh]
+    assert store.secrets().former == ()
+    assert machine.open().configuration() == BAGS
+
+
 # ---------------------------------------------------------------- another key
 
 
@@ -455,6 +469,8 @@ def test_keys_move_to_another_place_and_secrets_back_into_the_clear(machine: Mac
     store = machine.open(KeyRing(None, former=elsewhere))
     assert store.configuration() == BAGS
     assert store.secrets().source == "none"
+    with pytest.raises(SecretKeyError, match="cannot change keys: secrets are stored in clear"):
+        store.rotate_key()
     store = machine.in_clear()
     assert (store.configuration(), store.secrets().message) == (BAGS, "")
 

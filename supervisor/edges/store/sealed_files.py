@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from supervisor.edges.store.keyring import KeyRing
-from supervisor.edges.store.sealing import IDENTITY, VALUE, ForgedError, Key
+from supervisor.edges.store.sealing import IDENTITY, VALUE, ForgedError, Key, key_id
 from supervisor.values.errors import StateError
 
 _MARK = b"vr-supervisor sealed file 1\n"
@@ -63,8 +63,7 @@ def open_file(ring: KeyRing, path: Path, target: BinaryIO) -> None:
         while not is_last:
             record = source.read(int.from_bytes(source.read(4), "big"))
             try:
-                key = ring.key_of(record)
-                piece, is_last = _opened(key, file_id, number, record)
+                piece, is_last = _opened(ring, file_id, number, record)
             except ForgedError as error:
                 raise StateError(f"cannot decrypt {path}: it was changed, or is not whole") from error
             target.write(piece)
@@ -82,7 +81,11 @@ def keys_used(path: Path) -> frozenset[bytes]:
     return frozenset(found)
 
 
-def _opened(key: Key, file_id: bytes, number: int, record: bytes) -> tuple[bytes, bool]:
+def _opened(ring: KeyRing, file_id: bytes, number: int, record: bytes) -> tuple[bytes, bool]:
+    """Return a piece, and whether it is the last one. Raises ForgedError, SecretKeyError."""
+    if key_id(record) is None:
+        raise ForgedError("the file ends early")
+    key = ring.key_of(record)
     try:
         return key.open(_place(file_id, number, is_last=False), record), False
     except ForgedError:

@@ -175,16 +175,25 @@ class SqliteSecrets(Subject):
                 return
             with self._file.change() as database:
                 database.execute("DELETE FROM facts WHERE name = ?", (LEFT_OVER,))
-        self._waits_for = self._forget_keys(tuple(key.id for key in ring.keys if key != ring.current))
-        self._seen = self._look(), None
+        look = self._look()
+        self._waits_for = self._forget_keys(tuple(key.id for key in ring.keys if key != ring.current), look)
+        self._seen = look, None  # what changed meanwhile is looked at again
 
-    def _forget_keys(self, stale: tuple[bytes, ...]) -> str:
-        """Forget keys that nothing is encrypted with; return what others are still needed for."""
+    def _forget_keys(self, stale: tuple[bytes, ...], look: object) -> str:
+        """Forget keys that nothing is encrypted with, and return what others are needed for.
+
+        Files that have changed since `look` may have keys that were not seen there: then none is forgotten.
+        """
         if not stale:
             return ""
-        uses = {path.name: keys_used(path) for path in self._others()}
+        uses: dict[str, frozenset[bytes]] = {}
+        for path in self._others():
+            with suppress(FileNotFoundError):  # a copy that has its name by now
+                uses[path.name] = keys_used(path)
         with self._file.change():  # whoever began to write before the key in use changed has ended; none is of those
             uses[self._file.path.name], _ = self._used(is_fresh=True)
+        if self._look() != look:
+            return "files beside the state are being written"
         needed = {identity: [name for name, used in uses.items() if identity in used] for identity in stale}
         gone = [identity for identity in stale if not needed[identity]]
         if gone and self._ring.place and self._ring.place.is_writable:

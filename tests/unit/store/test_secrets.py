@@ -406,6 +406,36 @@ def test_a_row_that_is_saved_with_the_new_key_before_the_old_one_was_written_ane
     assert [row for (row,) in store._file.rows("SELECT typeof(identity) FROM commands GROUP BY 1")] == ["blob"]
 
 
+class BusyPlace(FilePlace):
+    """A copy of the store is written, once, between a look at the files beside it and what follows from that."""
+
+    meanwhile: Callable[[], None] | None = None
+
+    @property
+    def is_writable(self) -> bool:  # type: ignore[override]  # asked before a key is forgotten
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            meanwhile()
+        return True
+
+
+def test_copies_that_are_written_while_a_key_is_forgotten_are_looked_at_again(machine: Machine) -> None:
+    place = BusyPlace(machine.key)
+    store = machine.open(KeyRing(place))
+    store.save_configuration(BAGS, [])
+    settled(store)
+    for _ in range(2):  # three keys: rows have the newest, a copy each of the others
+        store.rotate_key()
+        while store.renew_secrets():
+            pass
+        store.save_copy()
+    place.meanwhile = store.save_copy
+    for _ in range(2):
+        store.renew_secrets()
+    assert place.meanwhile is None
+    assert (store.secrets().former, store.secrets().pending) == ((), "")
+
+
 def test_a_key_that_a_file_laid_aside_needs_is_not_forgotten(machine: Machine) -> None:
     formerly(machine)
     store = settled(machine.open())

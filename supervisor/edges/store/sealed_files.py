@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from supervisor.edges.store.copies import refuse_without_room
 from supervisor.edges.store.keyring import KeyRing
 from supervisor.edges.store.sealing import IDENTITY, VALUE, ForgedError, Key, key_id
 from supervisor.values.errors import StateError
@@ -31,21 +32,25 @@ def is_sealed(path: Path) -> bool:
 def seal_file(key: Key, path: Path) -> None:
     """Replace a file by its encrypted form, which has the same name, synced.
 
-    Raises OSError: it cannot be read or written; the file is unchanged.
+    Raises StateError, OSError: it cannot be read or written; the file is unchanged, and nothing is beside it.
     """
+    refuse_without_room(path, f"encrypt {path}")
     fresh = path.with_name(path.name + ".new")
     used = sorted(keys_used(path))
     file_id = os.urandom(_FILE_ID_BYTES)
     fresh.unlink(missing_ok=True)
     handle = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb") as target, path.open("rb") as source:
-        target.write(_MARK + b"".join(VALUE + identity for identity in used) + b"\n" + file_id)
-        for number, (piece, is_last) in enumerate(_pieces(source)):
-            record = key.seal(_place(file_id, number, is_last=is_last), piece)
-            target.write(len(record).to_bytes(4, "big") + record)
-        target.flush()
-        os.fsync(target.fileno())
-    fresh.replace(path)
+    try:
+        with os.fdopen(handle, "wb") as target, path.open("rb") as source:
+            target.write(_MARK + b"".join(VALUE + identity for identity in used) + b"\n" + file_id)
+            for number, (piece, is_last) in enumerate(_pieces(source)):
+                record = key.seal(_place(file_id, number, is_last=is_last), piece)
+                target.write(len(record).to_bytes(4, "big") + record)
+            target.flush()
+            os.fsync(target.fileno())
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def open_file(ring: KeyRing, path: Path, target: BinaryIO) -> None:

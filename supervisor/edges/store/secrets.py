@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+from supervisor.edges.store.copies import refuse_without_room
 from supervisor.edges.store.rescue import CONFIGURATION_LOST, asides, copies_of, sync_folder
 from supervisor.edges.store.sealed_files import is_sealed, keys_used, seal_file
 from supervisor.edges.store.sealing import key_id
@@ -167,6 +168,7 @@ class SqliteSecrets(Subject):
                     sync_folder(path.parent)
         if left_over and ring.current:
             if not self._is_rewritten:
+                refuse_without_room(self._file.path, f"write {self._file.path} anew")
                 self._file.rewrite()
                 self._is_rewritten = True
             behind = [copy.name for copy in copies_of(self._file.path) if _has_text(copy)]

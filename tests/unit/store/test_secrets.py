@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import sqlite3
 import stat
@@ -20,6 +21,7 @@ import pytest
 
 from supervisor.edges.secret_keys import CredentialPlace, FilePlace
 from supervisor.edges.store import KeyRing, SqliteStore
+from supervisor.edges.store.copies import refuse_without_room
 from supervisor.edges.store.sealed_files import is_sealed, open_file, seal_file
 from supervisor.edges.store.sealing import key_id, keys_of, new_key, text_of
 from supervisor.edges.store.secrets import STEP_ROWS
@@ -618,6 +620,31 @@ def test_a_file_that_ends_early_is_refused(tmp_path: Path, end: int) -> None:
     sealed.write_bytes(sealed.read_bytes()[:end])
     with pytest.raises(StateError, match="it was changed, or is not whole"):
         open_file(KeyRing(FilePlace(tmp_path / "the.key")), sealed, BytesIO())
+
+
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """No file may become larger than 1 MiB: what is written beyond that fails, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_file_that_cannot_be_encrypted_for_want_of_room_stays_and_nothing_is_beside_it(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """What is tried again must not keep the disk full meanwhile: the state of services is on it."""
+    (tmp_path / "file").write_bytes(content := os.urandom(2 << 20))
+    request.getfixturevalue("small_disk")
+    with pytest.raises(OSError, match="File too large"):
+        seal_file(new_key(), tmp_path / "file")
+    assert (os.listdir(tmp_path), (tmp_path / "file").read_bytes()) == (["file"], content)
+
+
+def test_nothing_is_written_whole_on_a_disk_without_room() -> None:
+    with pytest.raises(StateError, match=r"cannot encrypt it: 0 MiB are free, 16 MiB are needed"):
+        refuse_without_room(Path("/proc/self/status"), "encrypt it")  # of a file system that has no room at all
 
 
 # ---------------------------------------------------------------- all at once

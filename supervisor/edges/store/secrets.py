@@ -244,7 +244,11 @@ class SqliteSecrets(Subject):
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         place = path.with_name(f"{path.name}.abandoned-{stamp}")
         os.close(os.open(place, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-        self._file.copy_whole(place)
+        try:
+            self._file.copy_whole(place)
+        except BaseException:
+            place.unlink()  # a part of it would count as one of those that are kept
+            raise
         former = sorted(path.parent.glob(f"{path.name}.abandoned-*"))
         for old in former[:-KEPT_ABANDONED]:
             old.unlink()

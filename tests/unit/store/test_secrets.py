@@ -322,6 +322,22 @@ def test_what_was_abandoned_is_whole_again_with_its_key(machine: Machine) -> Non
     assert store.taken_commands() == frozenset(MANY)
 
 
+def test_what_cannot_be_laid_aside_is_not_abandoned_and_no_part_of_it_stays(machine: Machine) -> None:
+    filled(machine)
+    machine.close()
+    removed(machine)
+    store = machine.open()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16 << 10, before[1]))
+    try:
+        with pytest.raises(StateError, match="cannot copy"):
+            store.abandon_secrets(7.0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(machine.state.glob("state.db.abandoned-*")) == []
+    assert store.has_configuration
+
+
 def test_nothing_is_abandoned_that_can_be_read(machine: Machine) -> None:
     store = filled(machine)
     with pytest.raises(SecretKeyError, match="all of them can be decrypted"):

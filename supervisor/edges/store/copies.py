@@ -46,7 +46,7 @@ def refuse_without_room(path: Path, doing: str) -> None:
     space = os.statvfs(path.parent)
     free, needed = space.f_bavail * space.f_frsize, path.stat().st_size + ROOM
     if free < needed:
-        raise StateError(f"cannot {doing}: {free >> 20} MiB are free, {needed >> 20} MiB are needed")
+        raise StateError(f"cannot {doing}: less than the {needed >> 20} MiB that are needed are free")  # said once
 
 
 def _clear(fresh: Path) -> None:

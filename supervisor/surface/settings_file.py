@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Network
@@ -121,7 +122,7 @@ def _faults_of_places(settings: Settings) -> Iterator[Fault]:
     )
     for at, place in (("secrets", settings.secrets), ("secrets.former", settings.secrets.former)):
         for folder, reason in reasons:
-            if place and place.path and place.path.resolve().is_relative_to(folder.resolve()):
+            if place and place.path and Path(os.path.realpath(place.path)).is_relative_to(os.path.realpath(folder)):
                 yield Fault(f"{at}.path", f"must not be in {folder}: {reason}")
 
 

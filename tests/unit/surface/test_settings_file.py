@@ -176,6 +176,16 @@ def test_keys_beside_the_settings_are_not_kept_with_the_state_either(tmp_path: P
         read_settings(write(tmp_path, f"state_dir: {tmp_path}"))
 
 
+def test_a_link_into_the_state_is_followed_and_one_that_leads_nowhere_is_for_the_place_to_refuse(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "into").symlink_to(tmp_path / "state" / "key")
+    (tmp_path / "round").symlink_to(tmp_path / "round")
+    with pytest.raises(SettingsError, match=r"secrets\.path: must not be in"):
+        read_settings(write(tmp_path, f"state_dir: {tmp_path}/state\nsecrets: {{path: {tmp_path}/into}}"))
+    assert read_settings(write(tmp_path, f"secrets: {{path: {tmp_path}/round}}")).secrets.path == tmp_path / "round"
+
+
 def test_the_keys_are_the_fields_of_settings() -> None:
     assert [field.key for field in SETTINGS.fields] == [field.name for field in fields(Settings)]
 

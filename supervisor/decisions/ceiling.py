@@ -52,12 +52,12 @@ def _sets(manifest: ServiceManifest, allowed: Allowance) -> Iterator[_Excess]:
 
 
 def _amounts(manifest: ServiceManifest, allowed: Allowance) -> Iterator[_Excess]:
-    limits = manifest.limits
+    limits = manifest.limits  # of processors rounded: 70% and 0.7 are two floats
     amounts: tuple[tuple[str, str, float, float, Callable[[Any], str]], ...] = (
         ("limits.memory", "memory", limits.memory_bytes, allowed.memory_bytes, _size),
         ("limits.pids", "pids", limits.pids, allowed.pids, str),
         ("limits.nofile", "nofile", limits.nofile, allowed.nofile, str),
-        ("limits.cpu", "cpu", limits.cpu or 0.0, allowed.cpu or math.inf, _processors),
+        ("limits.cpu", "cpu", round(limits.cpu or 0.0, 9), round(allowed.cpu or math.inf, 9), _processors),
         ("limits.cpu_weight", "cpu_weight", limits.cpu_weight, allowed.cpu_weight, str),
         ("receive_buffer", "receive_buffer", manifest.receive_buffer_bytes or 0, allowed.receive_buffer_bytes, _size),
     )

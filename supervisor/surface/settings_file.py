@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Network
@@ -91,9 +92,11 @@ def read_settings(path: Path) -> Settings:
         raise SettingsError(str(path), [Fault("", error.strerror or str(error))]) from error
     except DocumentError as error:
         raise SettingsError(str(path), error.faults) from error
-    if faults := list(_faults_of_keys(settings)):
+    faults = list(_faults_of_keys(settings))
+    settings = replace(settings, secrets=_beside(settings.secrets, path.absolute()))
+    if faults := [*faults, *_faults_of_places(settings)]:
         raise SettingsError(str(path), faults)
-    return replace(settings, secrets=_beside(settings.secrets, path.absolute()))
+    return settings
 
 
 def _faults_of_keys(settings: Settings) -> Iterator[Fault]:
@@ -107,10 +110,20 @@ def _faults_of_keys(settings: Settings) -> Iterator[Fault]:
             yield Fault(f"{at}.path", f"has no meaning where the key is {place.key}")
         if place.name != DEFAULT_CREDENTIAL and place.key is not KeySource.CREDENTIAL:
             yield Fault(f"{at}.name", f"has no meaning where the key is {place.key}")
-        if place.path and place.path.is_relative_to(settings.state_dir):
-            yield Fault(f"{at}.path", f"must not be in {settings.state_dir}: whoever gets that would have the key too")
     if settings.secrets.former and settings.secrets.former.key is KeySource.NONE:
         yield Fault("secrets.former.key", "must be a place that has keys")
+
+
+def _faults_of_places(settings: Settings) -> Iterator[Fault]:
+    """Yield the folders in which the keys of `secrets` would be of no use, however they are written."""
+    reasons = (
+        (settings.state_dir, "whoever gets that would have the key too"),
+        (settings.runtime_dir, "it would be gone after a reboot"),
+    )
+    for at, place in (("secrets", settings.secrets), ("secrets.former", settings.secrets.former)):
+        for folder, reason in reasons:
+            if place and place.path and Path(os.path.realpath(place.path)).is_relative_to(os.path.realpath(folder)):
+                yield Fault(f"{at}.path", f"must not be in {folder}: {reason}")
 
 
 def _beside(place: KeySettings, path: Path) -> KeySettings:

@@ -21,7 +21,7 @@ def write_copy(path: Path, copy_into: Callable[[Path], None]) -> None:
     """
     fresh, newest, older = (path.with_name(f"{path.name}.{name}") for name in ("copy-new", *COPIES))
     try:
-        _refuse_without_room(path)
+        refuse_without_room(path, f"copy {path}")
         _clear(fresh)
         os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         copy_into(fresh)
@@ -41,11 +41,12 @@ def write_copy(path: Path, copy_into: Callable[[Path], None]) -> None:
             _clear(fresh)
 
 
-def _refuse_without_room(path: Path) -> None:
+def refuse_without_room(path: Path, doing: str) -> None:
+    """Return if a file may be written beside itself. Raises StateError: the disk has no room; OSError."""
     space = os.statvfs(path.parent)
     free, needed = space.f_bavail * space.f_frsize, path.stat().st_size + ROOM
     if free < needed:
-        raise StateError(f"cannot copy {path}: {free >> 20} MiB are free, {needed >> 20} MiB are needed")
+        raise StateError(f"cannot {doing}: less than the {needed >> 20} MiB that are needed are free")  # said once
 
 
 def _clear(fresh: Path) -> None:

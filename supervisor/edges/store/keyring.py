@@ -39,7 +39,7 @@ class KeyRing:
         return tuple(dict.fromkeys((*self._keys, *self._former)))
 
     def load(self) -> None:
-        """Read the places again; keys that are known stay. Sets `problem`, and raises nothing."""
+        """Read the places again; keys that are known stay, after those there. Sets `problem`, and raises nothing."""
         with self._lock:
             self._keys, self.problem = _read(self.place, self._keys)
             self._former, self._former_problem = _read(self._former_place, self._former)
@@ -108,15 +108,24 @@ class KeyRing:
         gone = set(identities) & {key.id for key in self._keys[1:]}
         if not gone:
             return  # they are in a former place
-        self._change(lambda keys: (keys[0], *(key for key in keys[1:] if key.id not in gone)))
+
+        def without(keys: tuple[Key, ...]) -> tuple[Key, ...]:
+            return (keys[0], *(key for key in keys[1:] if key.id not in gone))
+
+        self._change(without)
+        with self._lock:
+            self._keys = without(self._keys)
         self.load()
 
     def _change(self, change: Callable[[tuple[Key, ...]], tuple[Key, ...]]) -> None:
-        if self.place is None or not self.place.is_writable:
-            raise SecretKeyError("cannot change keys: " + (f"{self.place.name} is not ours" if self.place else "off"))
+        if self.place is None:
+            raise SecretKeyError("cannot change keys: secrets are stored in clear, as the settings say")
+        if not self.place.is_writable:
+            raise SecretKeyError(f"cannot change keys: {self.place.name} is not ours")
         with self._lock:
-            text = self.place.read()
-            keys = self._keys if text is None else keys_of(text, self.place.name)
+            keys, problem = _read(self.place, self._keys)  # it may have another key now, and rows need the former one
+            if problem:
+                raise SecretKeyError(problem)
             if not keys:
                 raise SecretKeyError(f"cannot change keys: there is none in {self.place.name}")
             self.place.replace(text_of(change(keys)))
@@ -130,9 +139,10 @@ class KeyRing:
 
 
 def _read(place: KeyPlace | None, known: tuple[Key, ...]) -> tuple[tuple[Key, ...], str]:
-    """Return the keys of a place, those known before if it has none now, and why it cannot be read."""
+    """Return the keys of a place, after them those known before, and why it cannot be read."""
     try:
         text = place.read() if place else None
-        return (keys_of(text, place.name) if place and text is not None else known), ""
+        there = keys_of(text, place.name) if place and text is not None else ()
+        return tuple(dict.fromkeys((*there, *known))), ""
     except SecretKeyError as error:
         return known, str(error)

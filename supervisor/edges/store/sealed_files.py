@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from supervisor.edges.store.copies import refuse_without_room
 from supervisor.edges.store.keyring import KeyRing
-from supervisor.edges.store.sealing import IDENTITY, VALUE, ForgedError, Key
+from supervisor.edges.store.sealing import IDENTITY, VALUE, ForgedError, Key, key_id
 from supervisor.values.errors import StateError
 
 _MARK = b"vr-supervisor sealed file 1\n"
@@ -31,21 +32,25 @@ def is_sealed(path: Path) -> bool:
 def seal_file(key: Key, path: Path) -> None:
     """Replace a file by its encrypted form, which has the same name, synced.
 
-    Raises OSError: it cannot be read or written; the file is unchanged.
+    Raises StateError, OSError: it cannot be read or written; the file is unchanged, and nothing is beside it.
     """
+    refuse_without_room(path, f"encrypt {path}")
     fresh = path.with_name(path.name + ".new")
     used = sorted(keys_used(path))
     file_id = os.urandom(_FILE_ID_BYTES)
     fresh.unlink(missing_ok=True)
     handle = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb") as target, path.open("rb") as source:
-        target.write(_MARK + b"".join(VALUE + identity for identity in used) + b"\n" + file_id)
-        for number, (piece, is_last) in enumerate(_pieces(source)):
-            record = key.seal(_place(file_id, number, is_last=is_last), piece)
-            target.write(len(record).to_bytes(4, "big") + record)
-        target.flush()
-        os.fsync(target.fileno())
-    fresh.replace(path)
+    try:
+        with os.fdopen(handle, "wb") as target, path.open("rb") as source:
+            target.write(_MARK + b"".join(VALUE + identity for identity in used) + b"\n" + file_id)
+            for number, (piece, is_last) in enumerate(_pieces(source)):
+                record = key.seal(_place(file_id, number, is_last=is_last), piece)
+                target.write(len(record).to_bytes(4, "big") + record)
+            target.flush()
+            os.fsync(target.fileno())
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def open_file(ring: KeyRing, path: Path, target: BinaryIO) -> None:
@@ -63,8 +68,7 @@ def open_file(ring: KeyRing, path: Path, target: BinaryIO) -> None:
         while not is_last:
             record = source.read(int.from_bytes(source.read(4), "big"))
             try:
-                key = ring.key_of(record)
-                piece, is_last = _opened(key, file_id, number, record)
+                piece, is_last = _opened(ring, file_id, number, record)
             except ForgedError as error:
                 raise StateError(f"cannot decrypt {path}: it was changed, or is not whole") from error
             target.write(piece)
@@ -82,7 +86,11 @@ def keys_used(path: Path) -> frozenset[bytes]:
     return frozenset(found)
 
 
-def _opened(key: Key, file_id: bytes, number: int, record: bytes) -> tuple[bytes, bool]:
+def _opened(ring: KeyRing, file_id: bytes, number: int, record: bytes) -> tuple[bytes, bool]:
+    """Return a piece, and whether it is the last one. Raises ForgedError, SecretKeyError."""
+    if key_id(record) is None:
+        raise ForgedError("the file ends early")
+    key = ring.key_of(record)
     try:
         return key.open(_place(file_id, number, is_last=False), record), False
     except ForgedError:

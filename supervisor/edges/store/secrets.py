@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+from supervisor.edges.store.copies import refuse_without_room
 from supervisor.edges.store.rescue import CONFIGURATION_LOST, asides, copies_of, sync_folder
 from supervisor.edges.store.sealed_files import is_sealed, keys_used, seal_file
 from supervisor.edges.store.sealing import key_id
@@ -167,6 +168,7 @@ class SqliteSecrets(Subject):
                     sync_folder(path.parent)
         if left_over and ring.current:
             if not self._is_rewritten:
+                refuse_without_room(self._file.path, f"write {self._file.path} anew")
                 self._file.rewrite()
                 self._is_rewritten = True
             behind = [copy.name for copy in copies_of(self._file.path) if _has_text(copy)]
@@ -175,16 +177,25 @@ class SqliteSecrets(Subject):
                 return
             with self._file.change() as database:
                 database.execute("DELETE FROM facts WHERE name = ?", (LEFT_OVER,))
-        self._waits_for = self._forget_keys(tuple(key.id for key in ring.keys if key != ring.current))
-        self._seen = self._look(), None
+        look = self._look()
+        self._waits_for = self._forget_keys(tuple(key.id for key in ring.keys if key != ring.current), look)
+        self._seen = look, None  # what changed meanwhile is looked at again
 
-    def _forget_keys(self, stale: tuple[bytes, ...]) -> str:
-        """Forget keys that nothing is encrypted with; return what others are still needed for."""
+    def _forget_keys(self, stale: tuple[bytes, ...], look: object) -> str:
+        """Forget keys that nothing is encrypted with, and return what others are needed for.
+
+        Files that have changed since `look` may have keys that were not seen there: then none is forgotten.
+        """
         if not stale:
             return ""
-        uses = {path.name: keys_used(path) for path in self._others()}
+        uses: dict[str, frozenset[bytes]] = {}
+        for path in self._others():
+            with suppress(FileNotFoundError):  # a copy that has its name by now
+                uses[path.name] = keys_used(path)
         with self._file.change():  # whoever began to write before the key in use changed has ended; none is of those
             uses[self._file.path.name], _ = self._used(is_fresh=True)
+        if self._look() != look:
+            return "files beside the state are being written"
         needed = {identity: [name for name, used in uses.items() if identity in used] for identity in stale}
         gone = [identity for identity in stale if not needed[identity]]
         if gone and self._ring.place and self._ring.place.is_writable:
@@ -233,7 +244,11 @@ class SqliteSecrets(Subject):
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         place = path.with_name(f"{path.name}.abandoned-{stamp}")
         os.close(os.open(place, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-        self._file.copy_whole(place)
+        try:
+            self._file.copy_whole(place)
+        except BaseException:
+            place.unlink()  # a part of it would count as one of those that are kept
+            raise
         former = sorted(path.parent.glob(f"{path.name}.abandoned-*"))
         for old in former[:-KEPT_ABANDONED]:
             old.unlink()

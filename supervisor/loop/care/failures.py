@@ -79,6 +79,10 @@ class Failures:
             self._soaked[counter.name] = soaked.after(now, readings[counter.name], counter.patience)
         return next(filter(None, map(self._compare, counters)), None)
 
+    def pass_over(self) -> None:
+        """Leave out what the candidate has failed up to now: it is compared by what comes after."""
+        self._soaked, self._due = {}, self._clock.monotonic() + READ_SECONDS
+
     def _compare(self, counter: ErrorCounter) -> str | None:
         former = [spans[counter.name] for spans in self._former if counter.name in spans]
         return jump(counter, self._soaked[counter.name].span(), former, is_former_known=bool(former))

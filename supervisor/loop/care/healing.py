@@ -14,10 +14,13 @@ from supervisor.decisions.falling_back import TOO_OFTEN, Choices, objection
 from supervisor.decisions.handover import is_interrupted
 from supervisor.decisions.healing import NEXT_FALL_BACK_SECONDS, Patient, Remedy, remedy
 from supervisor.loop.care.keeper import Keeper
+from supervisor.loop.generations.ceiling import refuse_over_ceiling
+from supervisor.loop.generations.definitions import Definitions
 from supervisor.loop.generations.doubts import doubt_about_version
 from supervisor.loop.generations.instances import version_of
 from supervisor.loop.handover.run import HandoverRun
 from supervisor.loop.world import World
+from supervisor.values.errors import SupervisorError
 from supervisor.values.handover import Kind
 from supervisor.values.names import ServiceName
 from supervisor.values.release import Version
@@ -42,6 +45,7 @@ class Healer:
 
     def __init__(self, world: World, service: ServiceName) -> None:
         self._world, self._store, self._clock, self._service = world, world.store, world.clock, service
+        self._definition_of = Definitions(world.store, world.origin.read_definition, service)
         self._hung = backoff.Backoff()  # hangs, for the pauses between replacements
         self._unstarted = backoff.Backoff()  # starts from nothing that failed; the keeper counts ends
         self._version: Version | None = None  # that failed so
@@ -116,13 +120,23 @@ class Healer:
         if former is None or former.is_same_as(version):
             return None
         choices = Choices(store.confirmed(service), store.pinned(service), self._world.seams.floor(service))
-        reason = objection(version, former, choices) or doubt_about_version(self._world, former)
+        reason = (
+            objection(version, former, choices) or doubt_about_version(self._world, former) or self._refusal(former)
+        )
         if reason and now >= self._objected + NEXT_FALL_BACK_SECONDS:
             self._record(
                 "no fall-back", f"{version.version} failed {TOO_OFTEN} times in 10 minutes and stays: {reason}"
             )
             self._objected = now
         return None if reason else former
+
+    def _refusal(self, version: Version) -> str:
+        """Return why nothing new may be made of a version; empty: it may."""
+        try:
+            refuse_over_ceiling(self._world.settings.ceiling, self._definition_of(version.definition).manifest)
+        except SupervisorError as error:
+            return str(error)
+        return ""
 
     def _fall_back(self, failed: Version, now: float) -> None:
         self._fell_back = now

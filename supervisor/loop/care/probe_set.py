@@ -124,4 +124,5 @@ class ProbeSet:
             asked.append((probe, result))
             if asking.is_settled(asked):
                 break
-        return health.merge(asking.results(asked), is_asked=bool(probes))
+        needs_asking = bool(probes) or question is Question.ADMISSION  # what nobody asks there proves nothing
+        return health.merge(asking.results(asked), is_asked=needs_asking)

@@ -66,9 +66,13 @@ class SoakWatch:
         if keeper.usage and keeper.usage.oom_kills:  # it has several processes, or the keeper would have seen its end
             limit = run.definition.manifest.limits.memory_bytes >> 20
             return f"{name} reached its memory limit of {limit} MiB, and the kernel ended processes of it"
-        jumped = self._failures.jump(run) if _is_judged(run) else None
-        is_full = keeper.condition is Condition.OVERLOADED  # what it fails then, it fails because of its clients
-        return f"{name} fails: {jumped}" if jumped and not is_full else None
+        if not _is_judged(run):
+            return None
+        if keeper.condition is Condition.OVERLOADED:  # what it fails now, it fails because of its clients
+            self._failures.pass_over()
+            return None
+        jumped = self._failures.jump(run)
+        return f"{name} fails: {jumped}" if jumped else None
 
 
 def _is_judged(run: HandoverRun) -> bool:

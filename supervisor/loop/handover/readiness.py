@@ -118,7 +118,7 @@ def _crowded(run: HandoverRun, failed: ProbeResult) -> str:
         crowd = world.kernel.connections.crowd(run.candidate)
     except NetworkError:
         crowd = None
-    own = wrong or ProbeResult(True, "", 0.0)
+    own = (wrong or ProbeResult(True, "", 0.0)) if own_way else None  # None: there is none with this configuration
     return after(Overload(), admission, Evidence(failed, own, crowd), world.clock.monotonic()).message
 
 

@@ -29,6 +29,13 @@ def test_what_keeps_within_the_ceiling_is_not_named(manifest: ServiceManifest) -
     assert excesses(manifest, DEFAULT_CEILING) == ()
 
 
+def test_the_same_number_of_processors_in_other_words_is_not_more() -> None:
+    asked, allowed = 70 * 0.01, 0.7  # as `70%` and `0.7` are read
+    assert asked > allowed
+    manifest = replace(WEB, limits=replace(WEB.limits, cpu=asked))
+    assert excesses(manifest, Ceiling(isolated=replace(ISOLATED, cpu=allowed))) == ()
+
+
 @pytest.mark.parametrize(
     ("manifest", "ceiling", "said"),
     [

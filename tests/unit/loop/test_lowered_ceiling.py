@@ -17,7 +17,7 @@ from tests.kit.fakes.media import FakeBundle, FakeMedia
 from tests.kit.simulation.router import RENDERER
 from tests.kit.simulation.samples import CONFIGURATIONS, SERVICES, read_definition, release
 from tests.kit.simulation.scenarios import restart, swap
-from tests.kit.simulation.service import SimulatedService, simulated_service
+from tests.kit.simulation.service import OVERLAPPING, SimulatedService, simulated_service
 from tests.kit.simulation.supervisor import SteppedSupervisor
 
 LOW = Ceiling(isolated=replace(ISOLATED, pids=31), router=replace(ROUTER, pids=31, devices=()))
@@ -113,6 +113,24 @@ def test_what_runs_takes_a_reload(service: ServiceName) -> None:
         subject.configure("reload")
         subject.wait(20.0)
         assert subject.story(before) == [("configure", "succeeded")]
+
+
+@pytest.mark.parametrize("service", OVERLAPPING)
+def test_a_former_version_above_it_is_not_fallen_back_to_and_that_is_said(service: ServiceName) -> None:
+    with simulated_service(service, upgraded=True) as subject:
+        before = subject.last
+        next_life(subject, LOW)
+        subject.wait(5.0)
+        subject.behave("2.0", ends_after=0.5)
+        subject.crash()
+        subject.wait(60.0)
+        assert (subject.story(before), subject.runs) == ([], "2.0")
+        said = {event.name: event.message for _, event in subject.machine.store.events(0)}
+        assert "falls back" not in said
+        assert said["no fall-back"].startswith(
+            "2.0-1 failed 5 times in 10 minutes and stays: cannot accept the manifest"
+        )
+        assert WHY in said["no fall-back"]
 
 
 @each

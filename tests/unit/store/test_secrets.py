@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import sqlite3
 import stat
@@ -20,6 +21,7 @@ import pytest
 
 from supervisor.edges.secret_keys import CredentialPlace, FilePlace
 from supervisor.edges.store import KeyRing, SqliteStore
+from supervisor.edges.store.copies import refuse_without_room
 from supervisor.edges.store.sealed_files import is_sealed, open_file, seal_file
 from supervisor.edges.store.sealing import key_id, keys_of, new_key, text_of
 from supervisor.edges.store.secrets import STEP_ROWS
@@ -320,6 +322,22 @@ def test_what_was_abandoned_is_whole_again_with_its_key(machine: Machine) -> Non
     assert store.taken_commands() == frozenset(MANY)
 
 
+def test_what_cannot_be_laid_aside_is_not_abandoned_and_no_part_of_it_stays(machine: Machine) -> None:
+    filled(machine)
+    machine.close()
+    removed(machine)
+    store = machine.open()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16 << 10, before[1]))
+    try:
+        with pytest.raises(StateError, match="cannot copy"):
+            store.abandon_secrets(7.0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(machine.state.glob("state.db.abandoned-*")) == []
+    assert store.has_configuration
+
+
 def test_nothing_is_abandoned_that_can_be_read(machine: Machine) -> None:
     store = filled(machine)
     with pytest.raises(SecretKeyError, match="all of them can be decrypted"):
@@ -337,6 +355,20 @@ def test_a_key_file_that_goes_while_the_supervisor_runs_is_named_and_can_be_writ
     settled(store)
     assert store.secrets().message == ""
     assert machine.open().configuration() == "{}"
+
+
+def test_another_key_that_takes_its_place_while_the_supervisor_runs_costs_nothing(machine: Machine) -> None:
+    """Rows need the key that only this process has then: a change of the key writes it down again."""
+    store = filled(machine)
+    former, other = store.secrets().key, new_key()
+    machine.key.write_text(text_of((other,)))
+    fresh = store.rotate_key()
+    assert [key.id.hex() for key in keys_of(machine.key.read_text(), "")] == [fresh, other.id.hex(), former]
+    assert (store.configuration(), store.secrets().message) == (BAGS, "")
+    settled(store)
+    assert [key.id.hex() for key in keys_of(machine.key.read_text(), "")] == [fresh]
+    assert store.secrets().former == ()
+    assert machine.open().configuration() == BAGS
 
 
 # ---------------------------------------------------------------- another key
@@ -390,6 +422,36 @@ def test_a_row_that_is_saved_with_the_new_key_before_the_old_one_was_written_ane
     assert store.taken_commands() == frozenset(MANY)
     assert len(store._file.rows("SELECT 1 FROM commands")) == len(MANY)
     assert [row for (row,) in store._file.rows("SELECT typeof(identity) FROM commands GROUP BY 1")] == ["blob"]
+
+
+class BusyPlace(FilePlace):
+    """A copy of the store is written, once, between a look at the files beside it and what follows from that."""
+
+    meanwhile: Callable[[], None] | None = None
+
+    @property
+    def is_writable(self) -> bool:  # type: ignore[override]  # asked before a key is forgotten
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            meanwhile()
+        return True
+
+
+def test_copies_that_are_written_while_a_key_is_forgotten_are_looked_at_again(machine: Machine) -> None:
+    place = BusyPlace(machine.key)
+    store = machine.open(KeyRing(place))
+    store.save_configuration(BAGS, [])
+    settled(store)
+    for _ in range(2):  # three keys: rows have the newest, a copy each of the others
+        store.rotate_key()
+        while store.renew_secrets():
+            pass
+        store.save_copy()
+    place.meanwhile = store.save_copy
+    for _ in range(2):
+        store.renew_secrets()
+    assert place.meanwhile is None
+    assert (store.secrets().former, store.secrets().pending) == ((), "")
 
 
 def test_a_key_that_a_file_laid_aside_needs_is_not_forgotten(machine: Machine) -> None:
@@ -455,6 +517,8 @@ def test_keys_move_to_another_place_and_secrets_back_into_the_clear(machine: Mac
     store = machine.open(KeyRing(None, former=elsewhere))
     assert store.configuration() == BAGS
     assert store.secrets().source == "none"
+    with pytest.raises(SecretKeyError, match="cannot change keys: secrets are stored in clear"):
+        store.rotate_key()
     store = machine.in_clear()
     assert (store.configuration(), store.secrets().message) == (BAGS, "")
 
@@ -564,14 +628,39 @@ def test_a_file_is_encrypted_whole(tmp_path: Path, size: int) -> None:
     assert again.getvalue() == content
 
 
-@pytest.mark.parametrize("end", [-1, -(1 << 20) - 200, 60, 0])
+@pytest.mark.parametrize("end", [-1, -(1 << 20) - 200, 60, 40, 28])
 def test_a_file_that_ends_early_is_refused(tmp_path: Path, end: int) -> None:
     (tmp_path / "file").write_bytes(os.urandom(2 << 20))
     FilePlace(tmp_path / "the.key").create(text_of((key := new_key(),)))
     seal_file(key, sealed := tmp_path / "file")
     sealed.write_bytes(sealed.read_bytes()[:end])
-    with pytest.raises(StateError, match="cannot decrypt"):
+    with pytest.raises(StateError, match="it was changed, or is not whole"):
         open_file(KeyRing(FilePlace(tmp_path / "the.key")), sealed, BytesIO())
+
+
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """No file may become larger than 1 MiB: what is written beyond that fails, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_file_that_cannot_be_encrypted_for_want_of_room_stays_and_nothing_is_beside_it(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """What is tried again must not keep the disk full meanwhile: the state of services is on it."""
+    (tmp_path / "file").write_bytes(content := os.urandom(2 << 20))
+    request.getfixturevalue("small_disk")
+    with pytest.raises(OSError, match="File too large"):
+        seal_file(new_key(), tmp_path / "file")
+    assert (os.listdir(tmp_path), (tmp_path / "file").read_bytes()) == (["file"], content)
+
+
+def test_nothing_is_written_whole_on_a_disk_without_room() -> None:
+    with pytest.raises(StateError, match="cannot encrypt it: less than the 16 MiB that are needed are free"):
+        refuse_without_room(Path("/proc/self/status"), "encrypt it")  # of a file system that has no room at all
 
 
 # ---------------------------------------------------------------- all at once

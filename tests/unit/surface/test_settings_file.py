@@ -62,6 +62,14 @@ REFUSED: list[tuple[str, str]] = [
         "state_dir: /a\nsecrets: {path: /a/b/key}",
         "secrets.path: must not be in /a: whoever gets that would have the key too",
     ),
+    (
+        "state_dir: /a\nsecrets: {path: /b/../a/key}",
+        "secrets.path: must not be in /a: whoever gets that would have the key too",
+    ),
+    (
+        "runtime_dir: /a\nsecrets: {former: {path: /a/key}}",
+        "secrets.former.path: must not be in /a: it would be gone after a reboot",
+    ),
     ("media: /x.iso", "media: must be a list, not a text"),
     ("media: [/a, b]", "media[1]: must be an absolute path, not 'b'"),
     ("metrics_address: 3", "metrics_address: must be a text, not a number"),
@@ -161,6 +169,21 @@ def without_file(folder: Path) -> Settings:
 )
 def test_keys_of_secrets_are_beside_the_settings(tmp_path: Path, text: str, path: str | None) -> None:
     assert read_settings(write(tmp_path, text)).secrets.path == (path and tmp_path / path)
+
+
+def test_keys_beside_the_settings_are_not_kept_with_the_state_either(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"secrets\.path: must not be in .*: whoever gets that would have the key"):
+        read_settings(write(tmp_path, f"state_dir: {tmp_path}"))
+
+
+def test_a_link_into_the_state_is_followed_and_one_that_leads_nowhere_is_for_the_place_to_refuse(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "into").symlink_to(tmp_path / "state" / "key")
+    (tmp_path / "round").symlink_to(tmp_path / "round")
+    with pytest.raises(SettingsError, match=r"secrets\.path: must not be in"):
+        read_settings(write(tmp_path, f"state_dir: {tmp_path}/state\nsecrets: {{path: {tmp_path}/into}}"))
+    assert read_settings(write(tmp_path, f"secrets: {{path: {tmp_path}/round}}")).secrets.path == tmp_path / "round"
 
 
 def test_the_keys_are_the_fields_of_settings() -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
 from supervisor.loop.care.overload import NEXT_EVENT_SECONDS
 from supervisor.values.errors import NetworkError, StateError
 from supervisor.values.handover import Kind
 from supervisor.values.names import ServiceName
+from supervisor.values.settings import Settings
 from supervisor.values.status import ServiceState
+from supervisor.values.tally import Reading
 from tests.kit.simulation.machine import Behaviour
 from tests.kit.simulation.samples import EXPOSED, GUARDED, version
-from tests.kit.simulation.scenarios import restart, swap
+from tests.kit.simulation.scenarios import restart, swap, until_soak
 from tests.kit.simulation.service import ISOLATED, MINUTE, OVERLAPPING, SimulatedService, simulated_service
 
 FLOOD_SECONDS = 51.0
@@ -114,6 +119,30 @@ def test_a_candidate_that_is_full_at_once_stays(service: ServiceName, after: flo
         assert subject.runs == "2.0"
         assert subject.status.state == ServiceState.OVERLOADED
         assert subject.kills == (service.endswith("takeover"))
+
+
+@overlapping
+def test_what_a_candidate_failed_while_it_was_full_is_not_held_against_it_afterwards(service: ServiceName) -> None:
+    with simulated_service(service) as subject:
+        subject.router.settings = Settings(soak=MINUTE)
+        subject.restart_supervisor()
+        subject.wait(1.0)
+        before, failed = subject.last, [0]
+
+        def tally(real: Callable[..., Reading], *about: object) -> Reading:
+            (part,) = real(*about).parts
+            return Reading((replace(part, failed=failed[0], total=part.total + failed[0]),))
+
+        subject.machine.faults.around["prober.tally"] = tally
+        swap(subject.router, service)
+        until_soak(subject.router, service)
+        subject.misbehave(full_after=0.1)
+        subject.until(lambda: subject.status.state == ServiceState.OVERLOADED, MINUTE)
+        subject.wait(10.0)
+        failed[0] += 1000
+        calm(subject)
+        subject.until(lambda: subject.worker.is_settled, 2 * MINUTE)
+        assert subject.story(before) == [("swap", "succeeded")]
 
 
 @overlapping

@@ -75,6 +75,11 @@ def test_it_is_asked_until_the_answer_is_settled(
     assert (result.is_good if result else None, "".join(daemon.asked)) == (is_good, asked)
 
 
+def test_a_way_in_at_which_nothing_is_asked_says_nothing() -> None:
+    """Of DNS where no DNS is served, say: that nobody asks there does not prove that the daemon works."""
+    assert probe_set(Daemon(())).ask(Question.ADMISSION) is None
+
+
 def test_while_its_configuration_is_a_guess_a_probe_says_nothing_until_it_has_held() -> None:
     daemon = Daemon((FIRST,), port_1=BAD)
     probes = probe_set(daemon)

@@ -27,7 +27,7 @@ test test-docker test-reports test-faults: PACKAGES += docker.io
 test test-docker test-reports test-faults: PROGRAMS += dockerd
 
 .PHONY: help venv system system-vm images bundle patch run stop demo lint unit check test test-docker test-reports test-faults
-.PHONY: test-mutations test-vm bench proto clean
+.PHONY: test-mutations test-vm bench floods proto clean
 .DEFAULT_GOAL := help
 # Two of the targets may install packages, and apt runs once at a time.
 .NOTPARALLEL:
@@ -95,8 +95,12 @@ stop: ## end the lab and remove every trace of it
 demo: run ## swap every service under load and print what its clients lost
 	@$(BIN)/python -m bench.demo --engine $(ENGINE)
 
-bench: run ## measure times, sizes and memory
+bench: run ## measure times, sizes, memory, and what shares cost
 	@$(BIN)/python -m bench.figures --engine $(ENGINE)
+	@$(BIN)/python -m bench.shares --engine $(ENGINE)
+
+floods: bundle ## flood every frontend in every way from every side, with hand-overs in it (an hour)
+	@$(BIN)/python -m bench.floods --engine $(ENGINE)
 
 # What only asks for answers runs side by side; what promises to lose nothing under load has the machine for itself.
 SIDE_BY_SIDE := tests/unit tests/services tests/contract tests/integration/probes tests/integration/refusals \

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 Content = tuple[text.Shares, text.Elements]
 Listing = list[dict[str, Any]]
+Sources = tuple[tuple[Source, int], ...]
 _NOTHING: Content = (frozenset(), {name: {} for name in SETS})
 
 
@@ -30,6 +31,7 @@ class NftShares:
         self._deadline = deadline
         self._lock = threading.RLock()
         self._applied: Content | None = None
+        self._looked: dict[str, tuple[int, Sources]] = {}  # by share: what was counted and listed last
 
     def apply(self, table: ShareTable) -> None:
         wanted = text.shares(table), text.elements(table)
@@ -73,11 +75,12 @@ class NftShares:
         }
         totals: Counter[ServiceName] = Counter()
         sources: Counter[tuple[ServiceName, Source]] = Counter()
-        for name in sorted(named & counted.keys()):
+        self._looked = {name: self._look(name, counted[name]) for name in sorted(named & counted.keys())}
+        for name, (count, refused) in self._looked.items():
             if (of := text.share_of(name)) is None:
                 continue
-            totals[of.service] += counted[name]
-            for source, packets in self._refused(name) if counted[name] else ():
+            totals[of.service] += count
+            for source, packets in refused:
                 sources[of.service, source] += packets
         return Refusals(tuple(totals.items()), tuple((*key, packets) for key, packets in sources.items()))
 
@@ -85,6 +88,12 @@ class NftShares:
         with self._lock:
             self._applied = None
             self._nft("remove", f"add table {TABLE}\ndelete table {TABLE}\n")
+
+    def _look(self, name: str, count: int) -> tuple[int, Sources]:
+        """Return what a share has counted, with its sources: each set is a program that runs, so not without news."""
+        former = self._looked.get(name, (0, ()))
+        # The sets are read after the counter, so they have all of it, or more.
+        return former if former[0] == count else (count, tuple(self._refused(name)))
 
     def _refused(self, name: str) -> Iterator[tuple[Source, int]]:
         for kind in text.REFUSED:

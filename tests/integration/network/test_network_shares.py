@@ -164,6 +164,19 @@ def test_elsewhere_every_address_has_a_share(net: Router, shares: NftShares) -> 
         assert sources(shares).keys() == {Source(SourceKind.ADDRESS, "203.0.113.100")}
 
 
+def test_what_was_refused_is_told_again_and_what_comes_later_is_added(net: Router, shares: NftShares) -> None:
+    with opened(net.guest, (GATEWAY, WEB), OPEN + 5):
+        pass
+    first = shares.refusals()
+    assert shares.refusals() == first
+    with opened(net.guest, (GATEWAY, WEB), OPEN + 5):
+        pass
+    later = shares.refusals()
+    ((service, source, before),), ((_, _, after),) = first.sources, later.sources
+    assert (service, source, dict(first.totals)[service]) == (SHARED.service, Source(SourceKind.CARD, HOG), before)
+    assert dict(later.totals)[service] == after > before
+
+
 def test_the_router_itself_is_not_limited(net: Router, shares: NftShares) -> None:
     for target in ((GATEWAY, WEB), ("127.0.0.1", 53)):
         with opened(net.router, target, OPEN * 3) as which:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -13,7 +12,6 @@ from supervisor.edges.network import shares_text as text
 from supervisor.edges.network.command import DEADLINE, run
 from supervisor.edges.network.shares_text import FAMILY, NAME, SETS, TABLE
 from supervisor.edges.network.table import read_rules
-from supervisor.values.names import ServiceName
 from supervisor.values.shares import Refusals, ShareTable, Source, SourceKind
 
 log = logging.getLogger(__name__)
@@ -73,16 +71,12 @@ class NftShares:
             for entry in self._list("counters", "table", FAMILY, NAME)
             if "counter" in entry
         }
-        totals: Counter[ServiceName] = Counter()
-        sources: Counter[tuple[ServiceName, Source]] = Counter()
         self._looked = {name: self._look(name, counted[name]) for name in sorted(named & counted.keys())}
-        for name, (count, refused) in self._looked.items():
-            if (of := text.share_of(name)) is None:
-                continue
-            totals[of.service] += count
-            for source, packets in refused:
-                sources[of.service, source] += packets
-        return Refusals(tuple(totals.items()), tuple((*key, packets) for key, packets in sources.items()))
+        looked = [(of, *seen) for name, seen in self._looked.items() if (of := text.share_of(name))]
+        return Refusals(
+            tuple((of, count) for of, count, _ in looked),
+            tuple((of, source, packets) for of, _, refused in looked for source, packets in refused),
+        )
 
     def remove(self) -> None:
         with self._lock:

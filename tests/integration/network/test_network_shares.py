@@ -152,7 +152,7 @@ def test_who_is_no_guest_gets_nothing_where_only_guests_are_served(net: Router, 
     assert answers(net.guest, (GATEWAY, GUESTS_ONLY))
     shares.apply(replace(TABLE_OF_TEST, cards=()))
     assert not answers(net.guest, (GATEWAY, GUESTS_ONLY))
-    assert dict(shares.refusals().totals)[RESTRICTED.service] > 0
+    assert dict(shares.refusals().totals)[RESTRICTED] > 0
 
 
 def test_elsewhere_every_address_has_a_share(net: Router, shares: NftShares) -> None:
@@ -172,9 +172,9 @@ def test_what_was_refused_is_told_again_and_what_comes_later_is_added(net: Route
     with opened(net.guest, (GATEWAY, WEB), OPEN + 5):
         pass
     later = shares.refusals()
-    ((service, source, before),), ((_, _, after),) = first.sources, later.sources
-    assert (service, source, dict(first.totals)[service]) == (SHARED.service, Source(SourceKind.CARD, HOG), before)
-    assert dict(later.totals)[service] == after > before
+    ((share, source, before),), ((_, _, after),) = first.sources, later.sources
+    assert (share, source, dict(first.totals)[share]) == (SHARED, Source(SourceKind.CARD, HOG), before)
+    assert dict(later.totals)[share] == after > before
 
 
 def test_the_router_itself_is_not_limited(net: Router, shares: NftShares) -> None:
@@ -225,7 +225,7 @@ def test_a_later_supervisor_adopts_what_was_counted(net: Router, shares: NftShar
         later.apply(TABLE_OF_TEST)
         assert later.verify()
         assert sources(later)[Source(SourceKind.CARD, HOG)] >= sources(shares)[Source(SourceKind.CARD, HOG)] > 0
-        assert dict(later.refusals().totals)[SHARED.service] >= dict(before.totals)[SHARED.service]
+        assert dict(later.refusals().totals)[SHARED] >= dict(before.totals)[SHARED]
         with opened(net.guest, (GATEWAY, WEB), 5) as more:
             assert sum(more) == 0  # what is open counts on
 

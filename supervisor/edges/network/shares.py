@@ -11,7 +11,7 @@ from typing import Any
 from supervisor.edges.network import shares_text as text
 from supervisor.edges.network.command import DEADLINE, run
 from supervisor.edges.network.shares_text import FAMILY, NAME, SETS, TABLE
-from supervisor.edges.network.table import read_rules
+from supervisor.edges.network.table import parts, read_rules
 from supervisor.values.shares import Refusals, ShareTable, Source, SourceKind
 
 log = logging.getLogger(__name__)
@@ -137,8 +137,7 @@ def _elements(listing: Iterable[Mapping[str, Any]], name: str) -> dict[text.Key,
     for entry in listing:
         for item in entry.get("map", entry.get("set", {})).get("elem", ()):
             key, verdict = item if SETS[name][1] else (item, None)
-            parts = tuple(key["concat"]) if isinstance(key, dict) else (key,)
-            found[parts] = verdict["goto"]["target"] if verdict else ""
+            found[parts(key)] = verdict["goto"]["target"] if verdict else ""
     return found
 
 

@@ -237,6 +237,25 @@ def test_a_table_of_another_structure_is_replaced(net: Router, shares: NftShares
     assert later.verify()
 
 
+@pytest.mark.parametrize(
+    "element",
+    [
+        pytest.param(("cards", '{ "eth0" . 02:00:00:00:00:99 comment "mine" }'), id="of a set"),
+        pytest.param(
+            ("front", f'{{ 10.99.1.9 . 80 comment "mine" : goto {shares_text.name_of(SHARED)} }}'), id="of a map"
+        ),
+    ],
+)
+def test_what_somebody_adds_with_a_comment_is_taken_out(
+    net: Router, shares: NftShares, element: tuple[str, str]
+) -> None:
+    tool("nft", "-f", "-", text=f"add element {TABLE} {' '.join(element)}\n")
+    assert not shares.verify()
+    later = NftShares()
+    later.apply(TABLE_OF_TEST)
+    assert later.verify()
+
+
 def test_removal_leaves_nothing(net: Router, shares: NftShares) -> None:
     shares.remove()
     shares.remove()

@@ -13,7 +13,7 @@ import pytest
 
 from supervisor.edges.network.guard import NftGuard
 from supervisor.edges.network.shares import NftShares
-from supervisor.edges.network.shares_text import TABLE
+from supervisor.edges.network.shares_text import TABLE, name_of
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.values.manifest import Fair
 from supervisor.values.names import ServiceName
@@ -241,9 +241,7 @@ def test_a_table_of_another_structure_is_replaced(net: Router, shares: NftShares
     "element",
     [
         pytest.param(("cards", '{ "eth0" . 02:00:00:00:00:99 comment "mine" }'), id="of a set"),
-        pytest.param(
-            ("front", f'{{ 10.99.1.9 . 80 comment "mine" : goto {shares_text.name_of(SHARED)} }}'), id="of a map"
-        ),
+        pytest.param(("front", f'{{ 10.99.1.9 . 80 comment "mine" : goto {name_of(SHARED)} }}'), id="of a map"),
     ],
 )
 def test_what_somebody_adds_with_a_comment_is_taken_out(

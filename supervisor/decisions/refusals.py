@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from supervisor.values.names import ServiceName
 from supervisor.values.router import RouterConfig
-from supervisor.values.shares import Refusals, Source, SourceKind
+from supervisor.values.shares import Refusals, ServiceShare, Source, SourceKind
 from supervisor.values.status import EventRecord
 
 LEAST = 5  # connections refused before a source is named: one more than its share, tried four times, is no flood
@@ -18,47 +19,52 @@ OVER, WITHIN = "over-share", "within-share"
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """A source whose connections are refused, or were a while ago: `refused` counts from `since`, 0: it is over."""
+    """A source whose connections are refused, or were a moment ago: `refused` counts from `since`."""
 
     since: float
     last: float
-    counted: int  # by the kernel, when it was looked at last
     refused: int = 0
     is_named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What is remembered from look to look. `totals` only grow, whatever becomes of the kernel's table."""
+    """What is remembered from look to look. `totals` only grow, whatever becomes of the kernel's table.
+
+    The kernel counts by share. A share of a service may go while others stay, so what is counted is compared share by
+    share.
+    """
 
     excesses: Mapping[tuple[ServiceName, Source], Excess] = field(default_factory=dict)
-    counted: Mapping[ServiceName, int] = field(default_factory=dict)
+    counted: Mapping[ServiceShare, int] = field(default_factory=dict)
+    listed: Mapping[tuple[ServiceShare, Source], int] = field(default_factory=dict)
     totals: Mapping[ServiceName, int] = field(default_factory=dict)
     crowded: frozenset[ServiceName] = frozenset()  # so many sources at once that not all are named
 
 
 def after(watched: Watched, refusals: Refusals, now: float) -> Watched:
     """Return what is to be remembered after a look at the kernel's counters; a counter that went back began anew."""
+    if not refusals.totals:  # there is no table at the moment
+        refusals = Refusals(
+            tuple(watched.counted.items()), tuple((*key, count) for key, count in watched.listed.items())
+        )
     totals = dict(watched.totals)
-    for service, count in refusals.totals:
-        totals[service] = totals.get(service, 0) + _grown(watched.counted.get(service, 0), count)
-    listed = {(service, source): count for service, source, count in refusals.sources}
-    excesses = {}
-    for key, excess in watched.excesses.items():
-        if now - excess.last < QUIET_SECONDS:
-            excesses[key] = excess
-        elif key in listed:  # the kernel remembers it for longer
-            excesses[key] = replace(excess, refused=0, is_named=False)
-    for key, count in listed.items():
-        known = excesses.get(key, Excess(now, now, 0))
-        if grown := _grown(known.counted, count):
-            since = known.since if known.refused else now
-            excesses[key] = replace(known, since=since, last=now, counted=count, refused=known.refused + grown)
+    for of, count in refusals.totals:
+        totals[of.service] = totals.get(of.service, 0) + _grown(watched.counted.get(of, 0), count)
+    fresh: Counter[tuple[ServiceName, Source]] = Counter()
+    for of, source, count in refusals.sources:
+        fresh[of.service, source] += _grown(watched.listed.get((of, source), 0), count)
+    excesses = {key: excess for key, excess in watched.excesses.items() if now - excess.last < QUIET_SECONDS}
+    for key, grown in fresh.items():
+        if grown:
+            known = excesses.get(key, Excess(now, now))
+            excesses[key] = replace(known, last=now, refused=known.refused + grown)
     excesses = _named(excesses)
     crowded = frozenset(
         service for (service, _), excess in excesses.items() if _is_over(excess) and not excess.is_named
     )
-    return Watched(excesses, dict(refusals.totals) or watched.counted, totals, crowded)
+    listed = {(of, source): count for of, source, count in refusals.sources}
+    return Watched(excesses, dict(refusals.totals), listed, totals, crowded)
 
 
 def _grown(before: int, now: int) -> int:

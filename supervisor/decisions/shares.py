@@ -36,8 +36,9 @@ def share_table(active: Iterable[Instance], guests: ShareTable) -> ShareTable:
             match frontend:
                 case AddressFrontend(outside=outside) if outside.protocol is Protocol.TCP and outside.address:
                     addresses.add(SharedAddress(outside.address, outside.port, of))
-                case PortFrontend(protocol=Protocol.TCP, port=port, interfaces=interfaces):
-                    ports.update(SharedPort(interface, port, of) for interface in interfaces)
+                case PortFrontend(protocol=Protocol.TCP, port=port):
+                    called_at = frontend.interfaces or frontend.sides or ()  # sides: of a port that is not rewritten
+                    ports.update(SharedPort(interface, port, of) for interface in called_at)
     shares = {*(shared.of for shared in addresses), *(shared.of for shared in ports)}
     return replace(
         guests,

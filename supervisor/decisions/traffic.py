@@ -66,8 +66,8 @@ def traffic_table(
     situations give equal tables.
     """
     newest, closed = sides or {}, shut or {}
-    serving = tuple(_with_newest(item, newest) for item in active)
-    answering = (*serving, *(_with_newest(item, newest) for item in alive))
+    serving = tuple(with_newest(item, newest) for item in active)
+    answering = (*serving, *(with_newest(item, newest) for item in alive))
     led_to = tuple(_without(instance, closed.get(instance.service, frozenset())) for instance in serving)
     return TrafficTable(
         active_addresses=_addresses(led_to),
@@ -215,10 +215,11 @@ def newer_sides(known: SidesOf, instance: Instance, alive: Iterable[Instance]) -
 
 def is_other_side(before: SidesOf, after: SidesOf, alive: Iterable[Instance]) -> bool:
     """True if an instance of `alive` is to be called at other interfaces than before."""
-    return any(sides_of(_with_newest(one, before)) != sides_of(_with_newest(one, after)) for one in alive)
+    return any(sides_of(with_newest(one, before)) != sides_of(with_newest(one, after)) for one in alive)
 
 
-def _with_newest(instance: Instance, newest: SidesOf) -> Instance:
+def with_newest(instance: Instance, newest: SidesOf) -> Instance:
+    """Return the instance with the newest sides of its service and definition; those that are not newer stay."""
     return with_sides(instance, newest.get((instance.service, instance.definition), {}))
 
 

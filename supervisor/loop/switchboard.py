@@ -15,6 +15,7 @@ from supervisor.decisions.traffic import (
     pinned_of,
     shut_of,
     traffic_table,
+    with_newest,
 )
 from supervisor.loop.fairness import Fairness
 from supervisor.ports.network import Connections, Traffic
@@ -218,7 +219,7 @@ class Switchboard:
         held = (HeldPort(port, inside) for port, inside in self._held.items())
         pinned = (connection for connections in self._pinned.values() for connection in connections)
         self._traffic.apply(traffic_table(actives, alive, held, pinned, self._shut, self._sides))
-        self.fairness.lead(actives)
+        self.fairness.lead(with_newest(active, self._sides) for active in actives)
 
     def _list_open(self, service: ServiceName, instances: Iterable[Instance]) -> tuple[Connection, ...]:
         """Return the open connections of instances. Best effort: those that cannot be listed are missing."""

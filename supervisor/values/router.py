@@ -182,8 +182,8 @@ class RouterConfig:
 
     @property
     def own_addresses(self) -> frozenset[IPv4Address]:
-        """The router's own addresses in every network, the public ones included."""
-        return frozenset((*self.service_addresses, *(address.ip for address in self.public_addresses)))
+        """Each of `addresses`, and those that guests call services at: a pair's address is on one router at a time."""
+        return frozenset((*self.service_addresses, *(own.address.ip for own in self.addresses)))
 
     @property
     def guest_sides(self) -> tuple[str, ...]:
@@ -195,11 +195,11 @@ class RouterConfig:
     def tunnel_sides(self) -> tuple[str, ...] | None:
         """The interfaces at which other gateways call: the public ones, and those of the tunnels' own addresses.
 
-        None: it is not known which interface has such an address.
+        None: it is not known which interface has such an address. Empty: there is neither, so nobody calls.
         """
         local = [self._interface_of(tunnel.local_address) for tunnel in self.vpn.site_to_site]
         sides = dict.fromkeys((*self._interfaces(AddressUse.PUBLIC), *(name for name in local if name)))
-        return None if None in local or not sides else tuple(sides)
+        return None if None in local else tuple(sides)
 
     def sides(self, address: IPv4Address) -> tuple[str, ...] | None:
         """Return the interfaces at which `address` is to be called; None: it is not known which interface has it.

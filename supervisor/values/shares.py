@@ -86,7 +86,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """Connections that the kernel has refused since its table was made: of all sources, and by source."""
+    """Connections that the kernel has refused since it has a share: of all sources, and by source."""
 
-    totals: tuple[tuple[ServiceName, int], ...] = ()
-    sources: tuple[tuple[ServiceName, Source, int], ...] = ()  # only those that were refused lately
+    totals: tuple[tuple[ServiceShare, int], ...] = ()
+    sources: tuple[tuple[ServiceShare, Source, int], ...] = ()  # only those that were refused lately

@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from supervisor.edges.network import shares_text as text
 from supervisor.edges.network.command import DEADLINE, run
 from supervisor.edges.network.shares_text import FAMILY, NAME, SETS, TABLE
-from supervisor.edges.network.table import read_rules
-from supervisor.values.names import ServiceName
+from supervisor.edges.network.table import parts, read_rules
 from supervisor.values.shares import Refusals, ShareTable, Source, SourceKind
 
 log = logging.getLogger(__name__)
 
 Content = tuple[text.Shares, text.Elements]
 Listing = list[dict[str, Any]]
+Sources = tuple[tuple[Source, int], ...]
 _NOTHING: Content = (frozenset(), {name: {} for name in SETS})
 
 
@@ -30,6 +29,7 @@ class NftShares:
         self._deadline = deadline
         self._lock = threading.RLock()
         self._applied: Content | None = None
+        self._looked: dict[str, tuple[int, Sources]] = {}  # by share: what was counted and listed last
 
     def apply(self, table: ShareTable) -> None:
         wanted = text.shares(table), text.elements(table)
@@ -71,20 +71,23 @@ class NftShares:
             for entry in self._list("counters", "table", FAMILY, NAME)
             if "counter" in entry
         }
-        totals: Counter[ServiceName] = Counter()
-        sources: Counter[tuple[ServiceName, Source]] = Counter()
-        for name in sorted(named & counted.keys()):
-            if (of := text.share_of(name)) is None:
-                continue
-            totals[of.service] += counted[name]
-            for source, packets in self._refused(name) if counted[name] else ():
-                sources[of.service, source] += packets
-        return Refusals(tuple(totals.items()), tuple((*key, packets) for key, packets in sources.items()))
+        self._looked = {name: self._look(name, counted[name]) for name in sorted(named & counted.keys())}
+        looked = [(of, *seen) for name, seen in self._looked.items() if (of := text.share_of(name))]
+        return Refusals(
+            tuple((of, count) for of, count, _ in looked),
+            tuple((of, source, packets) for of, _, refused in looked for source, packets in refused),
+        )
 
     def remove(self) -> None:
         with self._lock:
             self._applied = None
             self._nft("remove", f"add table {TABLE}\ndelete table {TABLE}\n")
+
+    def _look(self, name: str, count: int) -> tuple[int, Sources]:
+        """Return what a share has counted, with its sources: each set is a program that runs, so not without news."""
+        former = self._looked.get(name, (0, ()))
+        # The sets are read after the counter, so they have all of it, or more.
+        return former if former[0] == count else (count, tuple(self._refused(name)))
 
     def _refused(self, name: str) -> Iterator[tuple[Source, int]]:
         for kind in text.REFUSED:
@@ -134,8 +137,7 @@ def _elements(listing: Iterable[Mapping[str, Any]], name: str) -> dict[text.Key,
     for entry in listing:
         for item in entry.get("map", entry.get("set", {})).get("elem", ()):
             key, verdict = item if SETS[name][1] else (item, None)
-            parts = tuple(key["concat"]) if isinstance(key, dict) else (key,)
-            found[parts] = verdict["goto"]["target"] if verdict else ""
+            found[parts(key)] = verdict["goto"]["target"] if verdict else ""
     return found
 
 

@@ -86,10 +86,10 @@ def read_elements(listing: Iterable[Mapping[str, Any]]) -> dict[str, dict[Key, K
     content: dict[str, dict[Key, Key]] = {}
     for entry in listing:
         if "map" in entry:
-            read = _parts6 if entry["map"]["name"] == "kept6" else _parts
+            read = _parts6 if entry["map"]["name"] == "kept6" else parts
             content[entry["map"]["name"]] = {read(key): read(data) for key, data in entry["map"].get("elem", ())}
         elif "set" in entry:
-            content[entry["set"]["name"]] = {_parts(key): () for key in entry["set"].get("elem", ())}
+            content[entry["set"]["name"]] = {parts(key): () for key in entry["set"].get("elem", ())}
     return content
 
 
@@ -170,10 +170,13 @@ def _join(parts: Key) -> str:
     return " . ".join(map(str, parts))
 
 
-def _parts(value: Any) -> Key:
+def parts(value: Any) -> Key:
+    """Return the parts of a key or its data in a listing, without what else is said of an element (a comment)."""
+    if isinstance(value, dict) and "elem" in value:
+        value = value["elem"]["val"]
     return tuple(value["concat"]) if isinstance(value, dict) else (value,)
 
 
 def _parts6(value: Any) -> Key:
     """Read a key or its data with addresses in Python's form (RFC 5952, 5): nft prints ::10.1.1.7 for ::a01:107."""
-    return tuple(str(IPv6Address(part)) if isinstance(part, str) else part for part in _parts(value))
+    return tuple(str(IPv6Address(part)) if isinstance(part, str) else part for part in parts(value))

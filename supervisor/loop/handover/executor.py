@@ -129,5 +129,5 @@ def _advance(run: HandoverRun, event: Event) -> None:
     if run.is_over:
         log.info(
             "hand-over ended",
-            extra={"service": after.service, "outcome": after.outcome, "generation": run.candidate.generation},
+            extra={"service": after.service, "outcome": after.outcome, "generation": after.candidate},
         )

@@ -7,8 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from supervisor.decisions.container import SERVICE_LABEL
-from supervisor.decisions.handover import current, interrupted, resume, step_index
-from supervisor.loop.generations.instances import discard, is_active, is_running, trial_of, without_instance
+from supervisor.decisions.handover import current, interrupted, is_committed, resume, step_index
+from supervisor.loop.generations.instances import (
+    active_of,
+    discard,
+    is_active,
+    is_running,
+    trial_of,
+    without_instance,
+)
 from supervisor.loop.generations.recall import recall_service
 from supervisor.loop.handover.announcement import repeat_records
 from supervisor.loop.handover.run import HandoverRun, ReloadFiles, RunContext, Side
@@ -47,7 +54,8 @@ def adopt_and_carry_on(parts: ServiceParts) -> None:
             parts.retry_policy.degrade(str(error))
             parts.agenda.is_dirty = True
     for run in adopted.runs:
-        if run.is_background:
+        is_last = run.candidate.generation == run.handover.candidate  # a later one has its own records
+        if run.is_background and is_last:
             repeat_records(run, parts.opening.remember_former)
     recorded, desired = parts.opening.active(), parts.world.store.desired(parts.service)
     for run in adopted.runs:  # nothing is written any more: what was adopted is adopted once
@@ -104,6 +112,7 @@ def _resume(
     if candidate is not None and is_reload and (not runs or current(handover) is Step.CHECK):
         _give_up_reload(world, candidate, definition_of(candidate.definition).manifest)
         candidate = None
+    candidate = candidate or _stand_in(world, handover, former)
     if candidate is None:
         world.store.record(interrupted(handover), None, now)
         return None
@@ -123,6 +132,15 @@ def _resume(
     run = HandoverRun(resumed, context, Side(candidate, definition, router), former_side)
     log.info("hand-over resumed", extra={"service": handover.service, "step": run.step, "way": resumed.direction})
     return None if run.is_over else run
+
+
+def _stand_in(world: World, handover: Handover, former: Instance | None) -> Instance | None:
+    """Return what serves, in place of a candidate that is gone already while the former active drains on.
+
+    A later hand-over has replaced it, or gone back past it. None: nothing is left to carry on.
+    """
+    drains = former is not None and not is_active(world.store, former)
+    return active_of(world.store, handover.service) if drains and is_committed(handover) else None
 
 
 def _give_up_reload(world: World, instance: Instance, manifest: ServiceManifest) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from supervisor.edges.network.guard import NftGuard
 from supervisor.edges.network.shares import NftShares
-from supervisor.edges.network.shares_text import TABLE
+from supervisor.edges.network.shares_text import TABLE, name_of
 from supervisor.edges.network.traffic import NftTraffic
 from supervisor.values.manifest import Fair
 from supervisor.values.names import ServiceName
@@ -152,7 +152,7 @@ def test_who_is_no_guest_gets_nothing_where_only_guests_are_served(net: Router, 
     assert answers(net.guest, (GATEWAY, GUESTS_ONLY))
     shares.apply(replace(TABLE_OF_TEST, cards=()))
     assert not answers(net.guest, (GATEWAY, GUESTS_ONLY))
-    assert dict(shares.refusals().totals)[RESTRICTED.service] > 0
+    assert dict(shares.refusals().totals)[RESTRICTED] > 0
 
 
 def test_elsewhere_every_address_has_a_share(net: Router, shares: NftShares) -> None:
@@ -162,6 +162,19 @@ def test_elsewhere_every_address_has_a_share(net: Router, shares: NftShares) -> 
         assert sum(which) == OPEN
         assert answers(net.public, (VIP, WEB), "203.0.113.101")
         assert sources(shares).keys() == {Source(SourceKind.ADDRESS, "203.0.113.100")}
+
+
+def test_what_was_refused_is_told_again_and_what_comes_later_is_added(net: Router, shares: NftShares) -> None:
+    with opened(net.guest, (GATEWAY, WEB), OPEN + 5):
+        pass
+    first = shares.refusals()
+    assert shares.refusals() == first
+    with opened(net.guest, (GATEWAY, WEB), OPEN + 5):
+        pass
+    later = shares.refusals()
+    ((share, source, before),), ((_, _, after),) = first.sources, later.sources
+    assert (share, source, dict(first.totals)[share]) == (SHARED, Source(SourceKind.CARD, HOG), before)
+    assert dict(later.totals)[share] == after > before
 
 
 def test_the_router_itself_is_not_limited(net: Router, shares: NftShares) -> None:
@@ -212,13 +225,30 @@ def test_a_later_supervisor_adopts_what_was_counted(net: Router, shares: NftShar
         later.apply(TABLE_OF_TEST)
         assert later.verify()
         assert sources(later)[Source(SourceKind.CARD, HOG)] >= sources(shares)[Source(SourceKind.CARD, HOG)] > 0
-        assert dict(later.refusals().totals)[SHARED.service] >= dict(before.totals)[SHARED.service]
+        assert dict(later.refusals().totals)[SHARED] >= dict(before.totals)[SHARED]
         with opened(net.guest, (GATEWAY, WEB), 5) as more:
             assert sum(more) == 0  # what is open counts on
 
 
 def test_a_table_of_another_structure_is_replaced(net: Router, shares: NftShares) -> None:
     tool("nft", "add", "rule", *TABLE.split(), "arrive", "accept")
+    later = NftShares()
+    later.apply(TABLE_OF_TEST)
+    assert later.verify()
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        pytest.param(("cards", '{ "eth0" . 02:00:00:00:00:99 comment "mine" }'), id="of a set"),
+        pytest.param(("front", f'{{ 10.99.1.9 . 80 comment "mine" : goto {name_of(SHARED)} }}'), id="of a map"),
+    ],
+)
+def test_what_somebody_adds_with_a_comment_is_taken_out(
+    net: Router, shares: NftShares, element: tuple[str, str]
+) -> None:
+    tool("nft", "-f", "-", text=f"add element {TABLE} {' '.join(element)}\n")
+    assert not shares.verify()
     later = NftShares()
     later.apply(TABLE_OF_TEST)
     assert later.verify()

@@ -7,11 +7,14 @@ from ipaddress import IPv4Address
 import pytest
 
 from supervisor.decisions.refusals import LEAST, MOST_NAMED, QUIET_SECONDS, Watched, after, described, news, over_now
+from supervisor.values.manifest import Fair
 from supervisor.values.names import ServiceName
 from supervisor.values.router import Host, RouterConfig
-from supervisor.values.shares import Refusals, Source, SourceKind
+from supervisor.values.shares import Refusals, ServiceShare, Source, SourceKind
+from supervisor.values.state import Share
 
 WEB = ServiceName("web")
+OF, OTHER = (ServiceShare(WEB, Share(0, Fair(most, 500))) for most in (64, 32))
 MAC = "02:00:00:00:00:14"
 HOG = Source(SourceKind.CARD, MAC)
 HOST = Host(MAC, IPv4Address("10.1.1.20"), "vm-20", None, is_default=True, interface="eth0")
@@ -19,7 +22,7 @@ ROUTER = RouterConfig(hosts=(HOST,))
 
 
 def refused(count: int, *sources: Source) -> Refusals:
-    return Refusals(((WEB, count),), tuple((WEB, source, count) for source in sources or (HOG,)))
+    return Refusals(((OF, count),), tuple((OF, source, count) for source in sources or (HOG,)))
 
 
 def said(looks: list[tuple[float, Refusals]]) -> list[tuple[float, str, str]]:
@@ -82,6 +85,17 @@ def test_totals_never_go_back() -> None:
         watched = after(watched, refusals, 1.0)
     assert dict(watched.totals) == {WEB: 28}
     assert over_now(watched, WEB) == 1
+
+
+def test_what_one_share_of_a_service_has_counted_is_not_news_when_another_goes() -> None:
+    few = ((OTHER, LEAST),), ((OTHER, HOG, LEAST),)
+    both = Refusals((*refused(90).totals, *few[0]), (*refused(90).sources, *few[1]))
+    looks = [(1.0, both), (100.0, both), (101.0, Refusals(*few))]
+    assert [name for _, name, _ in said(looks)] == ["over-share", "within-share"]
+    watched = Watched()
+    for now, refusals in looks:
+        watched = after(watched, refusals, now)
+    assert dict(watched.totals) == {WEB: 90 + LEAST}
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,15 @@ def test_a_port_is_shared_on_each_of_its_interfaces() -> None:
     )
 
 
+def test_a_port_that_a_daemon_keeps_is_shared_at_its_sides() -> None:
+    frontend = PortFrontend("console", TCP, 22, 22, (), sides=("eth0", "eth3"), share=OTHER)
+    of = ServiceShare(NAMES, OTHER)
+    assert share_table([instance(NAMES, frontend)], ShareTable()).ports == (
+        SharedPort("eth0", 22, of),
+        SharedPort("eth3", 22, of),
+    )
+
+
 def test_what_has_no_share_or_no_connections_is_left_out() -> None:
     frontends = (at("10.1.1.1", share=None), at("10.1.1.2", UDP), PortFrontend("dns", UDP, 53, 1053, ("eth0",)))
     assert share_table([instance(WEB, *frontends)], ShareTable()) == ShareTable()

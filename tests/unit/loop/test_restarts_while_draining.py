@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from supervisor.decisions.traffic import outsides
+from supervisor.values.manifest import Protocol
 from supervisor.values.names import ServiceName
 from tests.kit.simulation.scenarios import restart, settle, swap
 from tests.kit.simulation.service import ISOLATED, OVERLAPPING, simulated_service
@@ -34,3 +36,22 @@ def test_a_start_does_not_wait_for_what_drains() -> None:
         assert subject.until(lambda: subject.worker.keeper is not None) < 3.0
         settle(subject.router, ISOLATED)
         assert subject.status.is_ready
+
+
+@pytest.mark.parametrize("service", OVERLAPPING)
+def test_what_drains_goes_on_draining_although_the_generation_after_it_is_gone(service: ServiceName) -> None:
+    with simulated_service(service, has_clients=True) as subject:
+        machine, first = subject.machine, subject.keeper.instance
+        inside, outside = next(iter(outsides(first, Protocol.TCP).items()))
+        machine.connections.make(outside, inside, first.container_name, machine.clock.elapsed + 15.0)
+        for number in ("2.0", "3.0"):
+            list(subject.router.supervisor.supervision.swap(service, number, wait=False))
+            subject.until(lambda: subject.worker.foreground is None)
+        subject.until(lambda: len(machine.store.instances(service)) == 2)  # 2.0 has nothing to finish
+        subject.router.die()
+        subject.router.boot()
+        subject.until(lambda: subject.worker.is_settled)
+        assert machine.connections.broken == []
+        assert [instance for instance, _ in machine.store.instances(service)] == [subject.keeper.instance]
+        assert subject.story() == [("start", "succeeded"), ("swap", "succeeded"), ("swap", "succeeded")]
+        assert (subject.runs, subject.previous) == ("3.0", "2.0")

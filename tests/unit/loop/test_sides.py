@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
 from supervisor.values.errors import NetworkError
 from supervisor.values.names import ServiceName
 from supervisor.values.router import RouterConfig
-from tests.kit.simulation.samples import CONFIGURATIONS
+from supervisor.values.traffic import TrafficTable
+from tests.kit.simulation.samples import ANOTHER_LAN, CONFIGURATIONS
 from tests.kit.simulation.scenarios import rollback, swap
-from tests.kit.simulation.service import ISOLATED, TAKEOVER, SimulatedService, simulated_service
+from tests.kit.simulation.service import ISOLATED, ROUTER, TAKEOVER, SimulatedService, simulated_service
 
 PLAIN = CONFIGURATIONS["plain"]
 MOVED = CONFIGURATIONS["moved"]
@@ -75,3 +77,34 @@ def test_what_the_kernel_refuses_is_done_later(subject: SimulatedService) -> Non
     subject.machine.faults.refused.clear()
     subject.wait(5.0)
     assert called_at(subject) == [("eth5",)]
+
+
+JOINED = replace(PLAIN, networks=(*PLAIN.networks, ANOTHER_LAN))
+
+
+@pytest.mark.parametrize(("before", "after"), [(PLAIN, JOINED), (JOINED, PLAIN)], ids=["joins", "leaves"])
+def test_where_ports_are_switched_an_interface_that_stays_is_served_while_another_comes_or_goes(
+    before: RouterConfig, after: RouterConfig
+) -> None:
+    """The instance is another one then: its daemon has sockets at other interfaces."""
+    with simulated_service(ROUTER, has_clients=True) as subject:
+        configure(subject, before)
+        subject.until(lambda: subject.worker.is_settled)
+        machine, served = subject.machine, []
+        ports = dict(subject.keeper.instance.ports)
+
+        def note(apply: Callable[[TrafficTable], None], table: TrafficTable) -> None:
+            apply(table)
+            answering = subject.machine.serving(subject.service)
+            led_to = {(one.protocol, one.port): one.inside for one in table.active_ports if "eth0" in one.interfaces}
+            served.append(
+                (len(led_to), answering is not None and set(led_to.values()) == set(dict(answering.ports).values()))
+            )
+
+        machine.faults.around["traffic.apply"] = note
+        configure(subject, after)
+        subject.until(lambda: subject.worker.is_settled)
+        assert set(served) == {(3, True)}
+        assert dict(subject.keeper.instance.ports) != ports
+        assert machine.outage[subject.service] == 0.0
+        assert machine.connections.broken == []

@@ -6,6 +6,7 @@ import json
 import subprocess
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
+from typing import Any
 
 import pytest
 
@@ -201,3 +202,15 @@ def test_amendments(saved: str, is_wanted: bool, lines: list[str]) -> None:
 )
 def test_pause_before_a_restoration(former: tuple[float, ...], pause: float) -> None:
     assert pause_before(former, 100.0) == pytest.approx(pause)
+
+
+def test_an_element_with_a_comment_of_somebody_s_is_an_element() -> None:
+    key = {"elem": {"val": {"concat": ["10.1.1.1", "tcp", 80]}, "comment": "mine"}}
+    listing: list[dict[str, Any]] = [
+        {"map": {"name": "front", "elem": [[key, {"concat": ["198.18.0.2", 8000]}]]}},
+        {"set": {"name": "outgoing", "elem": [{"elem": {"val": "vrs0", "comment": "mine"}}]}},
+    ]
+    assert text.read_elements(listing) == {
+        "front": {("10.1.1.1", "tcp", 80): ("198.18.0.2", 8000)},
+        "outgoing": {("vrs0",): ()},
+    }

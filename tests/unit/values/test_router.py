@@ -48,4 +48,10 @@ def test_other_gateways_call_at_the_public_interfaces_and_at_those_of_the_tunnel
     assert replace(VPC, vpn=Vpn((inside,))).tunnel_sides == ("eth1", "eth4", "eth3")
     unknown = replace(tunnel, local_address=IPv4Address("192.0.2.1"))
     assert replace(VPC, vpn=Vpn((inside, unknown))).tunnel_sides is None
-    assert RouterConfig().tunnel_sides is None
+    assert RouterConfig(vpn=Vpn((unknown,))).tunnel_sides is None
+    assert RouterConfig().tunnel_sides == ()  # nobody is to call
+
+
+def test_every_address_of_the_router_is_its_own() -> None:
+    own = {"169.254.3.4", "203.0.113.10", "198.51.100.7", "10.1.1.1", "10.1.2.1", "10.1.2.2"}
+    assert {str(address) for address in VPC.own_addresses} == own

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Interface
 from typing import Any
 
 from supervisor.documents import Field
@@ -72,12 +72,6 @@ def addresses_for(bags: Bags, use: str) -> Iterator[Mapping[str, Any]]:
         for entry in listed:
             if entry.get("add") and entry.get("nw_type") == use:
                 yield entry
-
-
-def own_addresses(bags: Bags) -> frozenset[IPv4Address]:
-    """Return each address that the boot line or a command gave the router, whatever it is for."""
-    listed = (entry for _, of_device in entries(bags, "ips") for entry in of_device)
-    return frozenset(IPv4Address(entry["public_ip"]) for entry in listed if entry.get("add"))
 
 
 def _merge(bags: Bags, command: Command) -> Bags:

@@ -14,7 +14,6 @@ from typing import Any
 from supervisor.documents import Field
 from supervisor.edges.intake import fields
 from supervisor.edges.intake.bags import Bags, with_bag
-from supervisor.edges.intake.cloudstack.addresses import own_addresses
 from supervisor.edges.intake.cloudstack.load_balancer.listener import (
     Known,
     inherited,
@@ -58,7 +57,7 @@ def _interpret(bags: Bags, router: RouterConfig, faults: Faults) -> RouterConfig
     services = frozenset(router.service_addresses)
     for rules in bags.get("loadbalancer", {}).get("config", [])[:1]:
         with faults.part(PATH):
-            balancing = _read(rules, services, services | own_addresses(bags), faults)
+            balancing = _read(rules, services, router.own_addresses, faults)
             return replace(router, load_balancing=balancing)
     return router
 
@@ -153,5 +152,5 @@ FAMILY = Family(
     merge=_merge,
     interpret=_interpret,
     parts=lambda body: (PATH,),
-    after=("guestnetwork",),
+    after=("guestnetwork", "ips"),
 )

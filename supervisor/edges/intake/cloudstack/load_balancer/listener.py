@@ -113,7 +113,7 @@ def listener(own: Section, place: Place, known: Known, faults: Faults) -> Listen
     for line in section.directives:
         with faults.part(line.path):
             result = _with(result, line, faults.bounds)
-    return replace(result, backends=_backends(section, known.own | known.services, faults))
+    return replace(result, backends=_backends(section, known.own, faults))
 
 
 def _with(result: Listener, line: Directive, bounds: Bounds) -> Listener:

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from supervisor.decisions.doubt import floor_of
 from supervisor.decisions.release_identity import identity_of_index
 from supervisor.edges.catalog.definition import definition_from_files
 from supervisor.edges.engine import make_engine
@@ -208,7 +207,7 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
         clock=clock,
         kernel=Kernel(links, connections, exits, ReceiveBuffers(), EncapsulationHolder(), XfrmAssociations(), shares),
         switchboard=Switchboard(traffic, connections, Fairness(shares)),
-        seams=Seams(fault_points or NO_FAULTS, floor=lambda _: floor_of(trust.state(), settings.trust_policy)[0]),
+        seams=Seams(fault_points or NO_FAULTS),
     )
     library = Library(world, TrustedMedia(trust, settings.state_dir))
     watch = MediaWatcher(settings.media, settings.media_folder)

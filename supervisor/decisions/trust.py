@@ -99,8 +99,12 @@ def refuse_offer(
 ) -> None:
     """Return if a release may be imported, as far as trust is concerned. `state` has the medium's own news already.
 
-    Raises ClockBehindError, ExpiredError, BelowFloorError or OtherContentError.
+    Raises ClockBehindError, ExpiredError, BelowFloorError or OtherContentError. Raises TooFewSignaturesError: keys were
+    revoked or replaced since it was judged.
     """
+    if not holds(offer.judgement.signing, state):
+        keys = [key.id for key in offer.judgement.signing.keys]
+        signing_of(f"release {offer.name}", state.root, keys, state.revoked_ids, None)
     created = instant(offer.created)
     if created > now + CLOCK_TOLERANCE:
         if not accepts_clock:

@@ -108,8 +108,9 @@ class Operations(WithParts):
 
     # ------------------------------------------------------------ releases
 
-    def verify_bundle(self, path: str, allow_downgrade: bool = False) -> Iterator[Progress]:
-        return self._parts.library.verify(path, self._parts.configuration.known, allow_downgrade=allow_downgrade)
+    def verify_bundle(self, path: str, allow_downgrade: bool = False, accept_clock: bool = False) -> Iterator[Progress]:
+        library, router = self._parts.library, self._parts.configuration.known
+        return library.verify(path, router, allow_downgrade=allow_downgrade, accepts_clock=accept_clock)
 
     def import_bundle(self, path: str, allow_downgrade: bool, accept_clock: bool = False) -> Iterator[Progress]:
         return detached(self._import(path, allow_downgrade, accept_clock))

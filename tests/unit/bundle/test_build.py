@@ -157,6 +157,8 @@ def test_with_settings_a_bundle_is_held_to_the_ceiling_of_a_router(workshop: Wor
     assert "services.beta.capabilities: asks for NET_RAW" in refused.output
     settings.write_text("ceiling: {router: {memory: 1GiB, capabilities: [NET_ADMIN, NET_RAW]}}\n")
     assert run.invoke(bundle, command).exit_code == 0
+    settings.write_text(settings.read_text() + 'minimum_release: "99.0"\n')
+    assert "the setting minimum_release allows for nothing before 99.0" in run.invoke(bundle, command).output
     settings.write_text("ceiling: {router: {memory: much}}\n")
     assert "ceiling.router.memory: must be a size" in run.invoke(bundle, command).output
 

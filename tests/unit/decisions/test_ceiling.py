@@ -124,7 +124,7 @@ def test_what_keeps_within_the_ceiling_is_not_named(manifest: ServiceManifest) -
             ),
             Ceiling(),
             "frontends: asks for the ports 22, item.port; "
-            "this router allows 4500, 500, 53, 67 (setting ceiling.router.ports)",
+            "this router allows 53, 67, 500, 4500 (setting ceiling.router.ports)",
             id="ports that clients use, and those that nobody knows yet",
         ),
         pytest.param(

@@ -396,6 +396,15 @@ def test_stolen_key_signed_what_runs_and_it_is_not_gone_back_to(rooted: Trusting
     )
 
 
+def test_stolen_key_signs_again_what_others_signed_and_takes_nothing_with_it(router: TrustingRouter) -> None:
+    running(router, router.makers.root(["alice", "bob"], ["carol"]), ["alice"])
+    assert "imported already" in router.take_in(router.medium("1.0", ["bob"], expires=9000 * DAY))
+    (status,) = router.router.supervisor.supervision.releases()
+    assert status.signed_by == ("alice", "bob")
+    router.store.revoke("bob", "stolen")
+    assert router.releases == {"1.0": ""}
+
+
 # ---------------------------------------------------------------- threshold 2 of 3
 
 
@@ -464,6 +473,14 @@ def test_floor_of_a_root(rooted: TrustingRouter) -> None:
     said = rooted.take_in(rooted.medium("1.5", ["alice"], content="2.0", roots={2: second}))
     assert said == "cannot accept release 1.5: root 2 allows for nothing before 2.0"
     assert rooted.releases["1.0"] == "root 2 allows for nothing before 2.0"
+
+
+def test_floor_that_a_stolen_key_sets_too_does_not_go_with_it(router: TrustingRouter) -> None:
+    running(router, router.makers.root(["alice", "bob"], ["carol"]), ["alice"])
+    assert "imported" in router.take_in(router.medium("2.0", ["alice"], minimum="2.0"))
+    assert "imported" in router.take_in(router.medium("3.0", ["bob"], minimum="2.0"))
+    router.store.revoke("bob", "stolen")
+    assert router.releases["1.0"] == "a release that alice signed allows for nothing before 2.0"
 
 
 # ---------------------------------------------------------------- the clock

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from securesystemslib.exceptions import FormatError
 from securesystemslib.formats import encode_canonical
 from securesystemslib.signer import Signature
 from tuf.api.metadata import Metadata, Signed, Targets
@@ -126,8 +127,14 @@ def read_revocations(name: str, content: bytes) -> RevocationList:
 
 
 def canonical(signed: Any) -> bytes:
-    """Return the canonical form of a document's signed part: the bytes that are signed."""
-    return (encode_canonical(signed) or "").encode()
+    """Return the canonical form of a document's signed part: the bytes that are signed.
+
+    Raises ValueError: it has none, for there are fractions in it, say.
+    """
+    try:
+        return (encode_canonical(signed) or "").encode()
+    except FormatError as error:
+        raise ValueError("it has something that cannot be signed") from error
 
 
 def _document(content: bytes, kind: type[S]) -> Document[S]:

@@ -117,7 +117,7 @@ class TrustedMedia:
         found = bases.identity(wanted.base)
         if found != wanted.identity:
             raise MissingBaseError(wanted.release, wanted.base, wanted.identity, found)
-        return EngineLayers(partial(bases.image, wanted.base), self._folder)
+        return EngineLayers(partial(bases.image, wanted.base), self._folder, bases.services(wanted.base))
 
     def fingerprint(self, path: str) -> str | None:
         file = Path(path).stat() if Path(path).exists() else None

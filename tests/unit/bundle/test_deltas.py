@@ -100,6 +100,16 @@ def test_the_base_may_be_a_medium_or_the_engine(workshop: Workshop, delta: Path)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
+def test_a_layer_that_another_image_in_the_engine_has_is_found_there(workshop: Workshop, delta: Path) -> None:
+    """A service may be new in the delta, or have no layer of its own: what it shares is not built again."""
+    whole = in_engine(workshop)
+    without = {**whole.images, ("1.0", "beta"): saved(tar({"beta": b"b"}))}
+    bundle = TrustedMedia(workshop.trusted, workshop.folder).open(str(delta), replace(whole, images=without))
+    assert isinstance(bundle, Bundle)
+    assert archived(bundle, "beta") == [tar({"lib": PATCHED}), tar({"beta": b"b"})]
+    bundle.close()
+
+
 def test_a_delta_may_be_the_base_of_another(workshop: Workshop, delta: Path) -> None:
     with (
         Bundle.open(workshop.folder / "good.iso", workshop.trusted) as first,

@@ -24,7 +24,7 @@ from supervisor.decisions.doubt import numbers
 from supervisor.edges.trust.folder import is_signed_by, key_id
 from supervisor.edges.trust.papers import INDEX, LARGEST
 from supervisor.values.errors import UntrustedRootError
-from supervisor.values.trust import Key, KeyId, Role, Root
+from supervisor.values.trust import LONGEST_REASON, Key, KeyId, Role, Root
 
 logging.getLogger("tuf").setLevel(logging.WARNING)
 
@@ -208,7 +208,7 @@ def _identifier(text: Any) -> KeyId:
 
 
 def _reason(text: Any) -> str:
-    if not isinstance(text, str) or len(text) > 200 or not text.isprintable():
+    if not isinstance(text, str) or len(text) > LONGEST_REASON or not text.isprintable():
         raise ValueError("a reason is not a line of text")
     return text
 

@@ -244,6 +244,8 @@ def _documents_in(path: Path, trusted: int) -> list[tuple[str, bytes]]:
     """
     try:
         if not path.is_dir():
+            if path.exists() and not path.is_file():  # a pipe would be waited for
+                raise UntrustedRootError(str(path), "it is no file")
             return [(str(path), _read(path))]
         versions = {root_version(f"root/{place.name}"): place for place in path.glob("*.json")}
         newer = sorted(version for version in versions if version is not None and version > trusted)

@@ -14,6 +14,7 @@ import pytest
 
 from supervisor.decisions.doubt import text_of
 from supervisor.loop.releases.media_queue import MediaQueue
+from supervisor.values.errors import RequestError
 from supervisor.values.settings import Settings
 from tests.kit.fakes.media import FakeMediaWatch
 from tests.kit.simulation.machine import Behaviour
@@ -199,6 +200,13 @@ def test_revoked_by_command_what_runs_goes_on_and_nothing_is_started_anew(rooted
     assert rooted.swap("2.0-1") == f"cannot start anything of release 2.0: {text}"
     assert "1 of 1" not in rooted.take_in(rooted.medium("3.0", ["alice"]))
     assert rooted.runs == "1.0"
+
+
+@pytest.mark.parametrize("reason", ["two\nlines", "\x1b[2J", "x" * 201])
+def test_revoked_for_a_reason_that_is_a_line(rooted: TrustingRouter, reason: str) -> None:
+    with pytest.raises(RequestError, match="the reason must be a line"):
+        rooted.router.supervisor.supervision.revoke_key("alice", reason)
+    assert rooted.store.state().revoked == ()
 
 
 def test_revoked_what_runs_is_started_again_after_a_crash_and_a_reboot(rooted: TrustingRouter) -> None:

@@ -166,6 +166,9 @@ def test_an_operator_follows_roots_from_a_folder(place: Place) -> None:
         store.rotate(str(place.folder / "all/2.json"))
     with pytest.raises(UntrustedRootError, match="No such file"):
         store.rotate(str(place.folder / "none"))
+    os.mkfifo(place.folder / "pipe")
+    with pytest.raises(UntrustedRootError, match="it is no file"):
+        store.rotate(str(place.folder / "pipe"))
 
 
 def test_a_gap_in_a_folder_changes_nothing(place: Place) -> None:

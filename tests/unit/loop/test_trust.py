@@ -105,6 +105,17 @@ def test_plain_keys_a_root_that_none_of_them_signed_is_refused(plain: TrustingRo
     assert plain.store.state().root.version == 0
 
 
+def test_plain_keys_each_may_revoke_the_others_until_it_is_revoked(plain: TrustingRouter) -> None:
+    plain.trust_plain("bob", "carol")
+    by_bob = plain.makers.revocations(["alice"], ["bob"])
+    assert "imported" in plain.take_in(plain.medium("2.0", ["bob"], revocations=by_bob, is_plain=True))
+    assert [entry.key.name for entry in plain.store.state().revoked] == ["alice.pub"]
+    by_alice = plain.makers.revocations(["bob"], ["alice"])
+    said = plain.take_in(plain.medium("3.0", ["carol"], revocations=by_alice, is_plain=True))
+    assert said == "cannot trust revoked.json on /media/x.iso: 1 keys of root 0 must sign it, and have not"
+    assert len(plain.store.state().revoked) == 1
+
+
 # ---------------------------------------------------------------- rotated
 
 

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
+from supervisor.decisions.doubt import doubt
 from supervisor.decisions.trust import after, content_of, joined, refuse_offer, sets_floor
-from supervisor.loop.generations.doubts import doubt_about
 from supervisor.loop.world import World
 from supervisor.ports.media import OpenedBundle
 from supervisor.values.bundle import BundleIndex
@@ -67,7 +67,7 @@ def record(world: World, offer: Offer, release: Release, definitions: Definition
     """
     trust = world.origin.trust
     known = next((one for one in world.store.releases() if one.name == release.name), None)
-    former = known.signing if known and known.services == release.services else None
+    former = known.signing if known and content_of(known.services) == offer.content else None
     signing = joined(former, offer.judgement.signing, trust.state())
     before, release = trust.note(offer), replace(release, signing=signing)
     try:
@@ -92,8 +92,9 @@ def sign_again(world: World, bundle: OpenedBundle, medium: str, *, accepts_clock
         return
     signing, former = offer.judgement.signing, release.signing
     is_longer = former is not None and (signing.expires or float("inf")) > (former.expires or float("inf"))
-    is_better = former is None or is_longer or bool(doubt_about(world, release))
-    if not (is_better and former != signing) and not sets_floor(world.origin.trust.state(), offer):
+    state = world.origin.trust.state()
+    is_better = former is None or is_longer or bool(doubt(release, state))  # no signature helps against a floor
+    if not (is_better and former != signing) and not sets_floor(state, offer):
         return
     refuse_untrusted(world, bundle, medium, accepts_clock=accepts_clock)
     digests = (version.definition for _, version in release.services)

@@ -86,13 +86,16 @@ class TrustedMedia:
     def open(self, path: str, bases: Bases) -> OpenedBundle:
         return self._open(path, bases, frozenset({path}))
 
-    def _open(self, path: str, bases: Bases, opened: frozenset[str]) -> Bundle:
+    def _open(self, path: str, bases: Bases, opened: frozenset[str], wanted: str | None = None) -> Bundle:
+        """Return the bundle at `path`. It is opened as the release `wanted`: the base of another is not looked for."""
         # Opened seldom, and what checks signatures and reads media is a tenth of the daemon's memory.
         from supervisor.edges.bundle.reader import Bundle  # noqa: PLC0415
 
         try:
             return Bundle.open(Path(path), self._trust)
         except MissingBaseError as error:
+            if wanted not in (None, error.release):
+                raise
             base = self._base(error, bases, opened)
         try:
             return Bundle.open(Path(path), self._trust, base=base)
@@ -110,7 +113,7 @@ class TrustedMedia:
         for source in bases.media(wanted.base):
             if source not in opened:
                 with suppress(BundleError):
-                    bundle = self._open(source, bases, opened | {source})
+                    bundle = self._open(source, bases, opened | {source}, wanted.base)
                     if identity_of_index(bundle.index) == wanted.identity:
                         return bundle
                     bundle.close()

@@ -33,8 +33,8 @@ def _write(services: Sequence[str], release: str, images: Path) -> None:
         folder = Path(name)
         known = json.loads((images / "images.json").read_text())
         (folder / "images.json").write_text(json.dumps({service: known[service] for service in services}))
-        for name in ("oci", "sboms"):
-            (folder / name).symlink_to(images / name)
+        for part in ("oci", "sboms"):
+            (folder / part).symlink_to(images / part)
         for service in services:
             shutil.copytree(ROOT / "services" / service, folder / "services" / service)
         options = ("--images", str(folder), "--services", str(folder / "services"), "--release", release)

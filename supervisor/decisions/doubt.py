@@ -108,8 +108,8 @@ def warnings(state: TrustState, policy: TrustPolicy, releases: Sequence[Release]
 def trust_status(state: TrustState, policy: TrustPolicy, said: Sequence[str], now: float) -> TrustStatus:
     """Return what `vrctl trust` shows. `said` are the warnings about releases too; empty: those about roots alone."""
     root, revoked = state.root, {entry.key.id: entry for entry in state.revoked}
-    keys = {key.id: key for key in (*root.keys, *(entry.key for entry in state.revoked))}
-    roles = (("root", root.root), ("release", root.release))
+    keys = {key.id: key for key in (*(entry.key for entry in state.revoked), *root.keys)}
+    roles = [(name, {key.id for key in role.keys}) for name, role in (("root", root.root), ("release", root.release))]
     return TrustStatus(
         root=root.version,
         root_threshold=root.root.threshold,
@@ -120,7 +120,7 @@ def trust_status(state: TrustState, policy: TrustPolicy, said: Sequence[str], no
             TrustKeyStatus(
                 id=key.id,
                 name=key.name,
-                roles=tuple(name for name, role in roles if key in role.keys),
+                roles=tuple(name for name, ids in roles if key.id in ids),
                 is_revoked=key.id in revoked,
                 reason=revoked[key.id].reason if key.id in revoked else "",
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.decisions.doubt import instant, numbers, text_of, version_doubt, warnings
+from supervisor.decisions.doubt import instant, numbers, text_of, trust_status, version_doubt, warnings
 from supervisor.decisions.trust import (
     content_of,
     joined,
@@ -26,7 +26,18 @@ from supervisor.values.errors import (
 )
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.release import Release, Version
-from supervisor.values.trust import Judgement, Key, KeyId, Offer, Role, Root, Signing, TrustPolicy, TrustState
+from supervisor.values.trust import (
+    Judgement,
+    Key,
+    KeyId,
+    Offer,
+    Revocation,
+    Role,
+    Root,
+    Signing,
+    TrustPolicy,
+    TrustState,
+)
 
 ALICE, BOB, CAROL, DAVE = (Key(KeyId(name[0] * 64), name) for name in ("alice", "bob", "carol", "dave"))
 DAY = 86400.0
@@ -205,6 +216,13 @@ def test_keys_are_named_by_name_or_identifier(text: str, key: Key | None) -> Non
 def test_a_release_of_an_earlier_supervisor_is_in_no_doubt() -> None:
     known = Release("1.0", "2024-01-01T00:00:00Z", "/x.iso", 0.0, ())
     assert warnings(TrustState(root(1, ALICE)), POLICY, (known,), NOW) == ()
+
+
+def test_a_key_is_shown_with_its_roles_whatever_it_was_called_when_it_was_revoked() -> None:
+    former = Key(ALICE.id, "alice.pub")
+    state = TrustState(root(1, ALICE, BOB), (Revocation(former, "stolen", 0.0, "operator"),))
+    shown = {key.name: (key.roles, key.is_revoked) for key in trust_status(state, POLICY, (), NOW).keys}
+    assert shown == {"alice": (("root", "release"), True), "bob": (("root", "release"), False)}
 
 
 @pytest.mark.parametrize(

@@ -175,9 +175,9 @@ class TrustStore:
             if not documents:
                 raise UntrustedRootError(path, f"there is no root after {known.state.root.version}, which is trusted")
             chain = import_module("supervisor.edges.trust.chain")
-            root, _, accepted = chain.follow_documents(known, documents)
+            _, _, accepted = chain.follow_documents(known, documents)
             self._keep(known.state, known.state, accepted)
-        return tuple(f"root {version} is trusted, from {path}" for version, _ in accepted) or (f"root {root.version}",)
+        return tuple(f"root {version} is trusted, from {path}" for version, _ in accepted)
 
     def revoke(self, key: str, reason: str) -> Revocation:
         with self._lock:
@@ -244,8 +244,6 @@ def _documents_in(path: Path, trusted: int) -> list[tuple[str, bytes]]:
     """
     try:
         if not path.is_dir():
-            if path.exists() and not path.is_file():  # a pipe would be waited for
-                raise UntrustedRootError(str(path), "it is no file")
             return [(str(path), _read(path))]
         versions = {root_version(f"root/{place.name}"): place for place in path.glob("*.json")}
         newer = sorted(version for version in versions if version is not None and version > trusted)
@@ -255,5 +253,7 @@ def _documents_in(path: Path, trusted: int) -> list[tuple[str, bytes]]:
 
 
 def _read(path: Path) -> bytes:
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise UntrustedRootError(str(path), "it is no file")
     with path.open("rb") as file:
         return file.read(LARGEST + 1)

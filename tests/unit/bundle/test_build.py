@@ -13,6 +13,7 @@ from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.definition import definition_digest, definition_files
 from supervisor.edges.bundle.medium import Medium
 from supervisor.edges.bundle.reader import Bundle
+from supervisor.edges.trust.folder import plain_keys
 from supervisor.surface.bundle_commands import bundle
 from supervisor.values.bundle import BundleIndex
 from supervisor.values.errors import BundleBuildError, BundleError
@@ -99,6 +100,15 @@ def test_releases_are_ordered_by_number_then_time(older: tuple[str, str], newer:
     assert first.is_older_than(second)
     assert not second.is_older_than(first)
     assert not first.is_older_than(first)
+
+
+def test_a_new_key_is_trusted_whatever_the_umask_is(tmp_path: Path) -> None:
+    former = os.umask(0o002)
+    try:
+        keys.generate(tmp_path / "my.key", tmp_path / "trusted" / "my.pub")
+    finally:
+        os.umask(former)
+    assert list(plain_keys(tmp_path / "trusted").names.values()) == ["my.pub"]
 
 
 @pytest.mark.programs

@@ -126,12 +126,16 @@ class TrustStore:
         return known
 
     def _with_anchor(self, known: Known) -> Known:
-        """Follow the root document in the folder of keys if it is the next one; a later one is only noted."""
+        """Follow the root document in the folder of keys if it is the next one; another one is only noted."""
         place = self._keys / ANCHOR
         try:
             content = place.read_bytes() if place.exists() else b""
             chain = import_module("supervisor.edges.trust.chain")
-            if not content or chain.anchored(place).facts.version <= known.state.root.version:
+            if not content:
+                return known
+            document = chain.anchored(place)
+            if document.facts.version <= known.state.root.version:
+                chain.refuse_other(str(place), document.facts.version, document, known)
                 return known
             root, public, accepted = chain.follow_documents(known, [(str(place), content)])
             for version, followed in accepted:

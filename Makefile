@@ -60,7 +60,7 @@ bundle: images ## write the signed ISO of each release
 	@$(MAKE) -s --no-print-directory $(foreach pair,$(RELEASES),build/bundles/vr-services-$(firstword $(subst :, ,$(pair))).iso)
 
 build/keys/lab.key:
-	@mkdir -p build/keys/trusted
+	@mkdir -p build/keys && install -d -m 755 build/keys/trusted
 	@$(BIN)/vr-supervisor bundle keygen $@ build/keys/trusted/lab.pub
 
 DEFINITIONS := $(shell find services -type f -not -path '*/golden/*' 2>/dev/null)

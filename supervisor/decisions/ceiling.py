@@ -83,7 +83,8 @@ def _fault(path: str, asked: str, allowed: str, key: str) -> Fault:
 
 
 def _listed(items: Iterable[str]) -> str:
-    return ", ".join(sorted(items)) or "none"
+    """Return the items, numbers by their size and before words."""
+    return ", ".join(sorted(items, key=lambda item: (int(item) if item.isdecimal() else math.inf, item))) or "none"
 
 
 def _size(size: int) -> str:

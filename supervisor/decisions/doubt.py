@@ -24,10 +24,7 @@ def doubt(release: Release, state: TrustState, policy: TrustPolicy | None = None
         if revoked:
             return f"it was signed by {', '.join(revoked)}, which is revoked"
         return f"it was signed by {', '.join(names_of(release.signing))}, which root {state.root.version} does not name"
-    floor, source = floor_of(state, policy) if policy else (None, "")
-    if floor is not None and numbers(release.name) < numbers(floor):
-        return f"{source} allows for nothing before {floor}"
-    return ""
+    return _below_floor(release.name, state, policy) if policy else ""
 
 
 def version_doubt(version: Version, releases: Iterable[Release], state: TrustState, policy: TrustPolicy) -> str:
@@ -43,9 +40,16 @@ def version_doubt(version: Version, releases: Iterable[Release], state: TrustSta
     if any(release.name == version.release for release in known):
         return "the release of that number has another content now"
     seen = next((entry for entry in state.seen if entry.release == version.release), None)
-    if seen is None or holds(seen.signing, state):
-        return ""
-    return f"it was signed by {', '.join(names_of(seen.signing))}, who is not trusted any more"
+    if seen is not None and not holds(seen.signing, state):
+        return f"it was signed by {', '.join(names_of(seen.signing))}, who is not trusted any more"
+    return _below_floor(version.release, state, policy)
+
+
+def _below_floor(release: str, state: TrustState, policy: TrustPolicy) -> str:
+    floor, source = floor_of(state, policy)
+    if floor is not None and numbers(release) < numbers(floor):
+        return f"{source} allows for nothing before {floor}"
+    return ""
 
 
 def holds(signing: Signing, state: TrustState) -> bool:
@@ -104,8 +108,8 @@ def warnings(state: TrustState, policy: TrustPolicy, releases: Sequence[Release]
 def trust_status(state: TrustState, policy: TrustPolicy, said: Sequence[str], now: float) -> TrustStatus:
     """Return what `vrctl trust` shows. `said` are the warnings about releases too; empty: those about roots alone."""
     root, revoked = state.root, {entry.key.id: entry for entry in state.revoked}
-    keys = {key.id: key for key in (*root.keys, *(entry.key for entry in state.revoked))}
-    roles = (("root", root.root), ("release", root.release))
+    keys = {key.id: key for key in (*(entry.key for entry in state.revoked), *root.keys)}
+    roles = [(name, {key.id for key in role.keys}) for name, role in (("root", root.root), ("release", root.release))]
     return TrustStatus(
         root=root.version,
         root_threshold=root.root.threshold,
@@ -116,7 +120,7 @@ def trust_status(state: TrustState, policy: TrustPolicy, said: Sequence[str], no
             TrustKeyStatus(
                 id=key.id,
                 name=key.name,
-                roles=tuple(name for name, role in roles if key in role.keys),
+                roles=tuple(name for name, ids in roles if key.id in ids),
                 is_revoked=key.id in revoked,
                 reason=revoked[key.id].reason if key.id in revoked else "",
             )

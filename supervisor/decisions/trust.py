@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from typing import TypeVar
 
 from supervisor.decisions.doubt import DAY, doubt, floor_of, holds, instant, names_of, numbers, text_of
 from supervisor.values.errors import (
@@ -37,6 +38,7 @@ from supervisor.values.trust import (
     TrustState,
 )
 
+T = TypeVar("T")
 CLOCK_TOLERANCE = DAY  # a clock that shows local time as UTC is off by fourteen hours at most
 
 # ---------------------------------------------------------------- roots
@@ -97,8 +99,12 @@ def refuse_offer(
 ) -> None:
     """Return if a release may be imported, as far as trust is concerned. `state` has the medium's own news already.
 
-    Raises ClockBehindError, ExpiredError, BelowFloorError or OtherContentError.
+    Raises ClockBehindError, ExpiredError, BelowFloorError or OtherContentError. Raises TooFewSignaturesError: keys were
+    revoked or replaced since it was judged.
     """
+    if not holds(offer.judgement.signing, state):
+        keys = [key.id for key in offer.judgement.signing.keys]
+        signing_of(f"release {offer.name}", state.root, keys, state.revoked_ids, None)
     created = instant(offer.created)
     if created > now + CLOCK_TOLERANCE:
         if not accepts_clock:
@@ -147,15 +153,55 @@ def after(state: TrustState, judgement: Judgement, medium: str, now: float) -> T
     return replace(state, root=root, revoked=(*state.revoked, *fresh))
 
 
+def joined(former: Signing | None, signing: Signing, state: TrustState) -> Signing:
+    """Return who signed a content that is signed again: those who did before too, as long as they are trusted.
+
+    Otherwise whoever steals a key could take releases of others into the doubt about that key.
+    """
+    if former is None or not holds(former, state):
+        return signing
+    keys = tuple({key.id: key for key in (*former.keys, *signing.keys)}.values())
+    ends = [one.expires for one in (former, signing) if one.expires is not None]
+    return replace(signing, keys=keys, expires=max(ends) if len(ends) == 2 else None)
+
+
 def with_release(state: TrustState, offer: Offer) -> TrustState:
-    """Return the state once a release is accepted: its content is known, and its floor counts from now on."""
+    """Return the state once a release is accepted: its content is known, and its floor counts from now on.
+
+    A floor that others have set stays, whoever sets the same one: their keys may be trusted for longer.
+    """
     signing = offer.judgement.signing
-    seen = tuple(entry for entry in state.seen if entry.release != offer.name)
-    floors = tuple(entry for entry in state.floors if holds(entry.signing, state))
-    if offer.minimum_release is not None:
-        floor = Floor(offer.minimum_release, signing)
-        floors = (*(entry for entry in floors if entry.release != floor.release), floor)
-    return replace(state, seen=(*seen, Seen(offer.name, offer.content, signing)), floors=floors)
+    former = next(
+        (one.signing for one in state.seen if (one.release, one.content) == (offer.name, offer.content)), None
+    )
+    fresh = Seen(offer.name, offer.content, joined(former, signing, state))
+    seen = (*(entry for entry in state.seen if entry.release != offer.name), fresh)
+    floors = state.floors
+    if offer.minimum_release is not None and sets_floor(state, offer):
+        floors = (*floors, Floor(offer.minimum_release, signing))
+    return replace(state, seen=seen, floors=floors)
+
+
+def without_release(state: TrustState, offer: Offer, before: TrustState) -> TrustState:
+    """Return the state once a release that was accepted in the state `before` is not recorded after all.
+
+    Whatever else has changed meanwhile stays.
+    """
+    after = with_release(before, offer)
+    seen = _taken_back(state.seen, before.seen, after.seen)
+    return replace(state, seen=seen, floors=_taken_back(state.floors, before.floors, after.floors))
+
+
+def _taken_back(now: tuple[T, ...], before: tuple[T, ...], after: tuple[T, ...]) -> tuple[T, ...]:
+    gained, lost = set(after) - set(before), [entry for entry in before if entry not in after]
+    return (*(entry for entry in now if entry not in gained), *(entry for entry in lost if entry not in now))
+
+
+def sets_floor(state: TrustState, offer: Offer) -> bool:
+    """True if a release sets a floor that its keys have not set yet."""
+    keys = {key.id for key in offer.judgement.signing.keys}
+    same = [floor for floor in state.floors if floor.release == offer.minimum_release]
+    return offer.minimum_release is not None and all({key.id for key in floor.signing.keys} != keys for floor in same)
 
 
 def match_key(state: TrustState, text: str) -> Key:

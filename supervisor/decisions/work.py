@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from ipaddress import IPv4Address
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
+from supervisor.values.router import RouterConfig
 from supervisor.values.tally import Reading, Tally
 
 Key = tuple[str, str]  # the part (or server), the client
@@ -102,13 +103,49 @@ def sum_kinds(works: Iterable[Work]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(counts.items(), key=lambda kind: (-kind[1], kind[0])))
 
 
-def of_others(reading: Reading, own: Collection[IPv4Address]) -> Reading:
-    """Return a reading without what the router asked for itself, the supervisor's probes included: it is no client.
+def by_client(reading: Reading, router: RouterConfig) -> Reading:
+    """Return a reading by the clients that count each for itself, which one machine alone cannot be many of.
 
-    A probe of any address of an interface comes from the interface's first one (kernel: `prefsrc` of local routes).
+    What the router asked for itself, the supervisor's probes included, is no client's: a probe of any address of an
+    interface comes from the interface's first one (kernel: `prefsrc` of local routes). Addresses of a guest network that
+    no guest has are one client together, as they have one share together; so are those of a /64 of IPv6.
     """
-    texts = {str(address) for address in own}
-    return Reading(tuple(tally for tally in reading.parts if tally.source not in texts), reading.servers)
+    own, networks = router.own_addresses, tuple(network.network for network in router.networks)
+    guests = frozenset(host.address for host in router.hosts)
+    merged: dict[Key, Tally] = {}
+    for tally in reading.parts:
+        address = _address(tally.source)
+        if address in own:
+            continue
+        source = tally.source
+        if isinstance(address, IPv6Address):
+            source = str(IPv6Network((int(address), 64), strict=False))
+        elif address is not None and address not in guests:
+            source = next((f"strangers in {network}" for network in networks if address in network), source)
+        key = (tally.name, source)
+        merged[key] = _sum(merged[key], tally) if key in merged else replace(tally, source=source)
+    return Reading(tuple(merged.values()), reading.servers)
+
+
+def _address(source: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(source)
+    except ValueError:  # clients are not told apart
+        return None
+
+
+def _sum(one: Tally, other: Tally) -> Tally:
+    kinds = Counter(dict(one.kinds))
+    kinds.update(dict(other.kinds))
+    answered = None if one.answered is None or other.answered is None else one.answered + other.answered
+    return replace(
+        one,
+        failed=one.failed + other.failed,
+        total=one.total + other.total,
+        answered=answered,
+        declined=one.declined + other.declined,
+        kinds=tuple(kinds.items()),
+    )
 
 
 def _by_key(tallies: Sequence[Tally]) -> dict[Key, Tally]:

@@ -20,7 +20,6 @@ from supervisor.ports.store import Store
 from supervisor.ports.system import Clock, ExitWatch
 from supervisor.ports.trust import Trust
 from supervisor.values.manifest import ServiceDefinition
-from supervisor.values.names import ServiceName
 from supervisor.values.settings import Settings
 
 ReadDefinition = Callable[[str, Mapping[str, bytes]], ServiceDefinition]
@@ -28,11 +27,6 @@ ReadDefinition = Callable[[str, Mapping[str, bytes]], ServiceDefinition]
 
 Raises ManifestError: with every fault of the manifest.
 """
-
-
-def no_floor(_: ServiceName) -> str | None:
-    """Return the release before which nothing of a service may run: here there is none."""
-    return None
 
 
 def on_a_thread(work: Callable[[], None]) -> None:
@@ -65,11 +59,10 @@ class SharedMemory:
 
 @dataclass(frozen=True, slots=True)
 class Seams:
-    """Places where something else may be put: by a test, and `floor` by what has releases declare one."""
+    """Places where a test may put something else."""
 
     fault_points: FaultPoints = NO_FAULTS
     spawn: Callable[[Callable[[], None]], None] = on_a_thread
-    floor: Callable[[ServiceName], str | None] = no_floor
 
 
 @dataclass(frozen=True, slots=True)

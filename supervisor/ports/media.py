@@ -70,6 +70,9 @@ class Bases(Protocol):
     def identity(self, release: str) -> Digest | None:
         """Return the identity of the release that was imported under this name; None: none was."""
 
+    def services(self, release: str) -> Sequence[str]:
+        """Return the services of the release that was imported under this name; empty: none was."""
+
     def image(self, release: str, service: str) -> Iterable[bytes] | None:
         """Return the image of a service of an imported release as the engine saves it; None: it has none.
 

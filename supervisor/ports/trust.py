@@ -23,8 +23,14 @@ class Trust(Protocol):
         judged, and its documents do not follow it any more; nothing has changed.
         """
 
-    def note(self, offer: Offer) -> None:
-        """Remember a release that was accepted: its content, and the floor that it sets. May be repeated."""
+    def note(self, offer: Offer) -> TrustState:
+        """Remember a release that is accepted: its content, and the floor that it sets; return the state before.
+
+        May be repeated.
+        """
+
+    def withdraw(self, offer: Offer, before: TrustState) -> None:
+        """Undo `note`, which returned `before`: the release was not recorded. What others noted since stays."""
 
     def rotate(self, path: str) -> tuple[str, ...]:
         """Follow the root document in a file, or those in a folder; return a line about each.

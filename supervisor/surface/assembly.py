@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from supervisor.decisions.doubt import floor_of
 from supervisor.decisions.release_identity import identity_of_index
 from supervisor.edges.catalog.definition import definition_from_files
 from supervisor.edges.engine import make_engine
@@ -87,13 +86,16 @@ class TrustedMedia:
     def open(self, path: str, bases: Bases) -> OpenedBundle:
         return self._open(path, bases, frozenset({path}))
 
-    def _open(self, path: str, bases: Bases, opened: frozenset[str]) -> Bundle:
+    def _open(self, path: str, bases: Bases, opened: frozenset[str], wanted: str | None = None) -> Bundle:
+        """Return the bundle at `path`. It is opened as the release `wanted`: the base of another is not looked for."""
         # Opened seldom, and what checks signatures and reads media is a tenth of the daemon's memory.
         from supervisor.edges.bundle.reader import Bundle  # noqa: PLC0415
 
         try:
             return Bundle.open(Path(path), self._trust)
         except MissingBaseError as error:
+            if wanted not in (None, error.release):
+                raise
             base = self._base(error, bases, opened)
         try:
             return Bundle.open(Path(path), self._trust, base=base)
@@ -111,14 +113,14 @@ class TrustedMedia:
         for source in bases.media(wanted.base):
             if source not in opened:
                 with suppress(BundleError):
-                    bundle = self._open(source, bases, opened | {source})
+                    bundle = self._open(source, bases, opened | {source}, wanted.base)
                     if identity_of_index(bundle.index) == wanted.identity:
                         return bundle
                     bundle.close()
         found = bases.identity(wanted.base)
         if found != wanted.identity:
             raise MissingBaseError(wanted.release, wanted.base, wanted.identity, found)
-        return EngineLayers(partial(bases.image, wanted.base), self._folder)
+        return EngineLayers(partial(bases.image, wanted.base), self._folder, bases.services(wanted.base))
 
     def fingerprint(self, path: str) -> str | None:
         file = Path(path).stat() if Path(path).exists() else None
@@ -208,7 +210,7 @@ def assemble(settings: Settings, fault_points: FaultPoints | None = None, clock:
         clock=clock,
         kernel=Kernel(links, connections, exits, ReceiveBuffers(), EncapsulationHolder(), XfrmAssociations(), shares),
         switchboard=Switchboard(traffic, connections, Fairness(shares)),
-        seams=Seams(fault_points or NO_FAULTS, floor=lambda _: floor_of(trust.state(), settings.trust_policy)[0]),
+        seams=Seams(fault_points or NO_FAULTS),
     )
     library = Library(world, TrustedMedia(trust, settings.state_dir))
     watch = MediaWatcher(settings.media, settings.media_folder)

@@ -101,7 +101,9 @@ def build(
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--trusted-keys", type=_FOLDER, required=True, help="Folder with the public keys to trust (*.pub).")
 @click.option("--base", type=_FILE, help="The bundle that a delta leaves layers out of.")
-@click.option("--config", type=_FILE, help="Settings of a router: is the bundle within its ceiling, too?")
+@click.option(
+    "--config", type=_FILE, help="Settings of a router: would its ceiling, minimum_release and grace let it in, too?"
+)
 def verify(path: Path, trusted_keys: Path, base: Path | None, config: Path | None) -> None:
     """Check the signatures, their expiry, every file, image and manifest of a bundle (a file or a block device)."""
     try:
@@ -109,7 +111,7 @@ def verify(path: Path, trusted_keys: Path, base: Path | None, config: Path | Non
         with ExitStack() as bundles:
             known = bundles.enter_context(Bundle.open(base, trusted_keys)) if base else None
             opened = bundles.enter_context(Bundle.open(path, trusted_keys, base=known))
-            state, policy = TrustState(opened.judgement.root), Settings().trust_policy
+            state, policy = TrustState(opened.judgement.root), (settings or Settings()).trust_policy
             refuse_offer(offer_of(opened), state, policy, (), time.time(), accepts_clock=True)
             opened.verify_all()
             index, signer = opened.index, opened.signer

@@ -90,8 +90,8 @@ class ReleaseOperations(Protocol):
     def releases(self) -> tuple[ReleaseStatus, ...]:
         """Return the imported releases; empty before the first."""
 
-    def verify_bundle(self, path: str, allow_downgrade: bool = False) -> Iterator[Progress]:
-        """Judge a bundle as an import does, and import nothing."""
+    def verify_bundle(self, path: str, allow_downgrade: bool = False, accept_clock: bool = False) -> Iterator[Progress]:
+        """Judge a bundle as an import with the same options does, and import nothing."""
 
     def import_bundle(self, path: str, allow_downgrade: bool, accept_clock: bool = False) -> Iterator[Progress]:
         """Verify a bundle and load its images into the engine. A release that is there already is not loaded again.

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from supervisor.surface.control import Control
 from supervisor.values.errors import StateError
-from supervisor.values.status import ServiceState, ServiceStatus, SupervisorStatus, UndertakingStatus
+from supervisor.values.status import ServiceState, ServiceStatus, SupervisorStatus, TrustStatus, UndertakingStatus
 from supervisor.values.undertaking import UndertakingState
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ class StatusCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         status = self._control.status()
         yield from _supervisor_families(status)
+        yield from _trust_families(self._control.trust())
         yield from _service_families(status.services)
         yield from _undertaking_families(status.services)
         yield from _handover_families(self._control, {service.name for service in status.services})
@@ -64,6 +65,11 @@ def _supervisor_families(status: SupervisorStatus) -> Iterator[Metric]:
     if status.bundle:
         labels = {"release": status.bundle.release, "created": status.bundle.created}
         yield _info("bundle", "The release that the services were last told to follow.", labels)
+
+
+def _trust_families(trust: TrustStatus) -> Iterator[Metric]:
+    if trust.expires is not None:
+        yield _gauge("root_expiry_timestamp_seconds", "When the root document expires, since the epoch.", trust.expires)
 
 
 def _service_families(services: tuple[ServiceStatus, ...]) -> Iterator[Metric]:

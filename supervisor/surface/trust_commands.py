@@ -106,6 +106,6 @@ def time_of(text: str, option: str) -> datetime:
     """Return a time that somebody typed; one without a zone is in UTC."""
     try:
         time = datetime.fromisoformat(text)
-    except ValueError as error:
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
+    except (ValueError, OverflowError) as error:
         raise click.BadParameter(f"{text!r} is not a time such as 2025-01-31", param_hint=option) from error
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)

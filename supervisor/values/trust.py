@@ -10,8 +10,7 @@ from supervisor.values.names import Digest
 KeyId = NewType("KeyId", str)
 """The identifier of a public key as TUF makes it: 64 hexadecimal digits, from the key alone."""
 
-ROOT_ROLE, RELEASE_ROLE = "root", "release"
-"""The two roles: keys that sign root documents and revocation lists, and keys that sign releases (TUF: targets)."""
+LONGEST_REASON = 200  # characters of why a key is revoked
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,10 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """The facts of a root document. Version 0 is none: it is the folder of plain keys, each of which has both roles."""
+    """The facts of a root document. Version 0 is none: it is the folder of plain keys, each of which has both roles.
+
+    Keys of the role `root` sign root documents and revocation lists, those of `release` sign releases (TUF: targets).
+    """
 
     version: int = 0
     root: Role = Role()

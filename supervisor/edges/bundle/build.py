@@ -165,6 +165,14 @@ def _unpacked(path: str, layer: bytes) -> int:
 
 
 def write_iso(content: Mapping[str, Path | bytes], created: datetime, output: Path) -> None:
+    """Write an ISO with these files, whole or not at all. Raises BundleBuildError: it cannot be written."""
+    try:
+        _write_iso(content, created, output)
+    except OSError as error:
+        raise BundleBuildError(f"cannot write {output}: {error.strerror or error}") from error
+
+
+def _write_iso(content: Mapping[str, Path | bytes], created: datetime, output: Path) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="vr-bundle-", dir=output.parent) as folder:
         tree, result = Path(folder, "tree"), Path(folder, "bundle.iso")

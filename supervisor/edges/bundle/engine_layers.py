@@ -10,7 +10,7 @@ import hashlib
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -27,18 +27,21 @@ class EngineLayers:
     """Satisfies `layers.LayerSource`.
 
     `save` returns the image of a service of the base as an archive (docker-archive, or OCI in a tar); None: the engine
-    has none. `folder` is where layers are kept meanwhile.
+    has none. `folder` is where layers are kept meanwhile; `services` are those of the base.
     """
 
-    def __init__(self, save: Callable[[str], Iterable[bytes] | None], folder: Path) -> None:
-        self._save, self._folder = save, folder
+    def __init__(
+        self, save: Callable[[str], Iterable[bytes] | None], folder: Path, services: Sequence[str] = ()
+    ) -> None:
+        self._save, self._folder, self._services = save, folder, tuple(services)
         self._known: dict[Digest, tuple[IO[bytes], int]] = {}
         self._read: set[str] = set()
 
     def layer(self, service: str, digest: Digest) -> Layer:
-        if digest not in self._known and service not in self._read:
-            self._read.add(service)
-            self._keep(service)
+        for one in (service, *self._services):  # images share layers, and a service may be new
+            if digest not in self._known and one not in self._read:
+                self._read.add(one)
+                self._keep(one)
         if digest not in self._known:
             raise BundleError(f"cannot find layer {digest} of {service}: the engine has no image of the base with it")
         file, size = self._known[digest]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from supervisor.decisions.doubt import instant
+from supervisor.decisions.doubt import instant, numbers
 from supervisor.documents import (
     FAULTY,
     DocumentError,
@@ -77,6 +77,9 @@ def _service(name: str, attributes: dict[str, Any]) -> BundledService:
 _DIGEST = Text(r"sha256:[0-9a-f]{64}", "must be sha256: and 64 hexadecimal digits")
 _NAME = Text(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "must be lower case letters, digits and dashes, at most 63")
 _VERSION = Text(r"[A-Za-z0-9][A-Za-z0-9.+~:_-]{0,127}", "must be letters, digits and .+~:_-, at most 128")
+_FLOOR = Text(
+    r"(?=[^0-9]*[0-9])[A-Za-z0-9][A-Za-z0-9.+~:_-]{0,127}", "must be a release, with a number in its name, at most 128"
+)
 _SERVICE = Record(
     dict,
     (
@@ -118,7 +121,7 @@ INDEX = Record(
         Field("architecture", _NAME, True),
         Field("base", Optional(_VERSION)),
         Field("base_identity", Optional(_DIGEST)),
-        Field("minimum_release", Optional(_VERSION)),
+        Field("minimum_release", Optional(_FLOOR)),
         Field("patches", MapOf(_DIGEST, _PATCH, _patch, maximum=MOST_LISTED)),
         Field("services", MapOf(_NAME, _SERVICE, _service, minimum=1, maximum=MOST_SERVICES), True),
         Field("files", MapOf(_PATH, _FILE, _file, minimum=1, maximum=MOST_LISTED), True),
@@ -183,6 +186,7 @@ def decode(content: bytes, bundle: str) -> BundleIndex:
     index: BundleIndex = INDEX.read(_sorted(document), "", faults)
     faults.extend(_broken_references(index))
     faults.extend(_too_large(index))
+    faults.extend(_above_itself(index))
     if faults:
         raise InvalidIndexError(bundle, faults)
     return index
@@ -243,6 +247,13 @@ def _too_large(index: Any) -> Iterator[Fault]:
             yield Fault(
                 f"files.{path}.unpacked", f"is {file.unpacked}, which {file.size} bytes of a layer never come to"
             )
+
+
+def _above_itself(index: Any) -> Iterator[Fault]:
+    """Yield a floor that the release itself is below: no router would take it."""
+    release, floor = index.release, index.minimum_release
+    if FAULTY not in (release, floor) and floor is not None and numbers(release) < numbers(floor):
+        yield Fault("minimum_release", f"is {floor}, and the release is {release}")
 
 
 def _good(items: Any) -> tuple[Any, ...]:

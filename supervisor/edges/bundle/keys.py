@@ -24,11 +24,12 @@ def generate(private: Path, public: Path) -> None:
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:
         private.parent.mkdir(parents=True, exist_ok=True)
-        public.parent.mkdir(parents=True, exist_ok=True)
+        public.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         handle = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as stream:
             stream.write(text)
         public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+        public.chmod(0o644)  # one that a group may write to is not trusted, whatever the umask is
     except OSError as error:
         raise BundleError(f"cannot write key {error.filename}: {error.strerror}") from error
 

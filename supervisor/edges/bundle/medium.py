@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,8 @@ class Medium:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
+            if not _may_be_opened(path):
+                raise NotABundleError(str(path), "it is neither a file nor a block device")
             self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             if error.errno == errno.ENOMEDIUM:
@@ -114,3 +117,9 @@ class Medium:
             return os.pread(self._handle, length, offset)
         except OSError as error:
             raise BundleError(f"cannot read {self.path} at {offset}: {error.strerror}") from error
+
+
+def _may_be_opened(path: Path) -> bool:
+    """True if opening it ends: a pipe waits for whoever writes to it, and a line for a carrier."""
+    mode = path.stat().st_mode
+    return not stat.S_ISFIFO(mode) and not stat.S_ISCHR(mode)

@@ -21,9 +21,9 @@ _PACKAGES = "pkg:deb/"
 _SOURCE, _FIXED = "vr:source", "vr:fixed"
 _LISTED = 5  # differences that an error names
 
-_TEXT = Text(r"[^\x00-\x1f]*", limit=4096)
+_TEXT = Text(r"[^\x00-\x1f\x7f-\x9f]*", limit=4096)
 _PROPERTY = Record(
-    dict, (Field("name", _TEXT, True), Field("value", Text(r"[^\x00-\x1f]*", limit=65536))), is_open=True
+    dict, (Field("name", _TEXT, True), Field("value", Text(r"[^\x00-\x1f\x7f-\x9f]*", limit=65536))), is_open=True
 )
 _COMPONENT = Record(
     dict,
@@ -89,7 +89,7 @@ def _package(component: dict[str, Any]) -> Package:
     properties = [(item["name"], item.get("value", "")) for item in component.get("properties", ())]
     architecture = parse_qs(component["purl"].partition("?")[2]).get("arch", [""])[0]
     name = component["name"]
-    fixes = (value.split() for key, value in properties if key == _FIXED and value)
+    fixes = (words for key, value in properties if key == _FIXED and (words := value.split()))
     return Package(
         name,
         component.get("version", ""),

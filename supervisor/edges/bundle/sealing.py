@@ -30,6 +30,15 @@ def attach(path: Path, papers: Mapping[str, bytes]) -> None:
     for name in papers:
         if not is_paper(name):
             raise BundleBuildError(f"cannot put {name} on {path}: it is no trust document")
+    if not path.is_file():
+        raise BundleBuildError(f"cannot put anything on {path}: it is no file")
+    try:
+        _rewrite(path, papers)
+    except OSError as error:
+        raise BundleBuildError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _rewrite(path: Path, papers: Mapping[str, bytes]) -> None:
     with tempfile.TemporaryDirectory(prefix="vr-papers-", dir=path.parent) as folder, Medium(path) as medium:
         content: dict[str, Path | bytes] = {}
         for number, name in enumerate(name for name in medium.files() if name not in papers):

@@ -16,7 +16,8 @@ LONGEST_EXTENSION = 1 << 20  # bytes of a pax header or a long name, which are h
 _FILES, _LINKS, _FOLDERS = b"0\0", b"12", b"5"
 _LONG_NAME, _LONG_LINK, _PAX, _PAX_FOR_ALL = b"L", b"K", b"x", b"g"
 _NUMBER = re.compile(rb"[ \0]*([0-7]*)[ \0]*")
-_CHECKSUM = slice(148, 156)
+_CHECKSUM, _FORM, _PREFIX = slice(148, 156), slice(257, 265), slice(345, 500)
+_USTAR, _GNU, _OLD = b"ustar\x0000", b"ustar  \0", bytes(8)
 
 
 class LayerFormError(Exception):
@@ -33,7 +34,8 @@ class TarScan:
         self._skipped = 0  # bytes of content that are still to come
         self._extension = b""  # the type of the extension that `_pending` collects; empty: a header
         self._length = 0  # of that extension, without padding
-        self._overrides: dict[str, bytes] = {}  # by extensions, for the next entry
+        self._extended: set[bytes] = set()  # the types of the extensions of the next entry
+        self._overrides: dict[str, bytes] = {}  # by them, for the next entry
         self._is_over = False
 
     def feed(self, piece: bytes) -> None:
@@ -77,6 +79,7 @@ class TarScan:
         blanked = block[: _CHECKSUM.start] + b" " * 8 + block[_CHECKSUM.stop :]
         if sum(blanked) != _number(block[_CHECKSUM], "checksum"):
             raise LayerFormError(f"entry {self.entries + 1} has a wrong checksum")
+        _refuse_other_forms(block)
         kind, size = block[156:157], _number(block[124:136], "size")
         if kind in (_LONG_NAME, _LONG_LINK, _PAX, _PAX_FOR_ALL):
             self._begin_extension(kind, size)
@@ -86,6 +89,10 @@ class TarScan:
     def _begin_extension(self, kind: bytes, size: int) -> None:
         if not 0 < size <= LONGEST_EXTENSION:
             raise LayerFormError(f"entry {self.entries + 1} has an extension of {size} bytes")
+        if kind in self._extended or (kind == _PAX_FOR_ALL and self._extended):  # some readers forget the one before
+            raise LayerFormError(f"entry {self.entries + 1} has an extension after an extension")
+        if kind != _PAX_FOR_ALL:
+            self._extended.add(kind)
         self._extension, self._length = kind, size
         self._wanted = size + -size % BLOCK
 
@@ -108,6 +115,7 @@ class TarScan:
 
     def _entry(self, kind: bytes, size: int, block: bytes) -> None:
         overrides, self._overrides = self._overrides, {}
+        self._extended.clear()
         self.entries += 1
         if self.entries > MOST_ENTRIES:
             raise LayerFormError(f"it has more than {MOST_ENTRIES} entries")
@@ -130,6 +138,18 @@ class TarScan:
         target = overrides.get("linkpath") or _text(block[157:257])
         if kind == b"1" and not _stays_inside(target):
             raise LayerFormError(f"{_shown(name)} is a link to {_shown(target)}, which leads elsewhere")
+
+
+def _refuse_other_forms(block: bytes) -> None:
+    """Return if a header has a form of which all readers know whether its last part belongs to the name.
+
+    Raises LayerFormError: it has another form, or something in that part of a form that has no such part.
+    """
+    form, rest = block[_FORM], block[_PREFIX.start :]
+    if form not in (_USTAR, _GNU, _OLD) or (form == _USTAR and rest.endswith(b"tar\0")):
+        raise LayerFormError("a header is neither ustar nor GNU")
+    if form != _USTAR and any(rest):
+        raise LayerFormError("a header has a part that is a name for some readers")
 
 
 def _number(field: bytes, word: str) -> int:
@@ -163,7 +183,7 @@ def _records(content: bytes) -> dict[str, bytes]:
 
 def _name(block: bytes) -> bytes:
     name = _text(block[:100])
-    prefix = _text(block[345:500]) if block[257:263] == b"ustar\0" else b""
+    prefix = _text(block[_PREFIX]) if block[_FORM] == _USTAR else b""
     return prefix + b"/" + name if prefix else name
 
 

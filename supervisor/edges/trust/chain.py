@@ -56,12 +56,21 @@ def follow(medium: str, papers: Papers, known: Known) -> Followed:
     """
     names = {version: f"{root_name(version)} on {medium}" for version in papers.roots}
     for version in sorted(set(papers.roots) & set(known.former)):
-        there = read_root(names[version], papers.read_root(version))
-        here = read_root(root_name(version), known.former[version])
-        if there.document.payload != here.document.payload:
-            raise UntrustedRootError(names[version], f"root {version} of this router says something else")
+        refuse_other(names[version], version, read_root(names[version], papers.read_root(version)), known)
     versions = roots_to_read(papers.roots, known.state.root.version, medium)
     return follow_documents(known, [(names[version], papers.read_root(version)) for version in versions])
+
+
+def refuse_other(name: str, version: int, document: RootDocument, known: Known) -> None:
+    """Return if a root document says what this router's own of that version does, or the router has none of it.
+
+    Raises UntrustedRootError: somebody has signed two roots of one number.
+    """
+    content = known.former.get(version)
+    if content is None:
+        return
+    if document.document.payload != read_root(root_name(version), content).document.payload:
+        raise UntrustedRootError(name, f"root {version} of this router says something else")
 
 
 def follow_documents(known: Known, documents: list[tuple[str, bytes]]) -> Followed:

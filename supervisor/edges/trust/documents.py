@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from securesystemslib.exceptions import FormatError
 from securesystemslib.formats import encode_canonical
 from securesystemslib.signer import Signature
 from tuf.api.metadata import Metadata, Signed, Targets
@@ -23,7 +24,7 @@ from supervisor.decisions.doubt import numbers
 from supervisor.edges.trust.folder import is_signed_by, key_id
 from supervisor.edges.trust.papers import INDEX, LARGEST
 from supervisor.values.errors import UntrustedRootError
-from supervisor.values.trust import Key, KeyId, Role, Root
+from supervisor.values.trust import LONGEST_REASON, Key, KeyId, Role, Root
 
 logging.getLogger("tuf").setLevel(logging.WARNING)
 
@@ -126,8 +127,14 @@ def read_revocations(name: str, content: bytes) -> RevocationList:
 
 
 def canonical(signed: Any) -> bytes:
-    """Return the canonical form of a document's signed part: the bytes that are signed."""
-    return (encode_canonical(signed) or "").encode()
+    """Return the canonical form of a document's signed part: the bytes that are signed.
+
+    Raises ValueError: it has none, for there are fractions in it, say.
+    """
+    try:
+        return (encode_canonical(signed) or "").encode()
+    except FormatError as error:
+        raise ValueError("it has something that cannot be signed") from error
 
 
 def _document(content: bytes, kind: type[S]) -> Document[S]:
@@ -201,7 +208,7 @@ def _identifier(text: Any) -> KeyId:
 
 
 def _reason(text: Any) -> str:
-    if not isinstance(text, str) or len(text) > 200 or not text.isprintable():
+    if not isinstance(text, str) or len(text) > LONGEST_REASON or not text.isprintable():
         raise ValueError("a reason is not a line of text")
     return text
 

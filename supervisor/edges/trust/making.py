@@ -89,13 +89,13 @@ def add_signature(content: bytes, key: Ed25519PrivateKey) -> bytes:
     try:
         document = json.loads(content)
         signed, signatures = document["signed"], document["signatures"]
-        kind = signed["_type"]
+        kind, payload = signed["_type"], canonical(signed)
         others = [signature for signature in signatures if signature["keyid"] != _id(key)]
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise BundleBuildError(f"cannot sign: it is no document of TUF ({error!r})") from error
     if kind not in (TufRoot.type, RELEASE, REVOCATIONS_TYPE):
         raise BundleBuildError(f"cannot sign: it is of type {kind!r}")
-    others.append({"keyid": _id(key), "sig": key.sign(canonical(signed)).hex()})
+    others.append({"keyid": _id(key), "sig": key.sign(payload).hex()})
     return _written({**document, "signatures": others})
 
 
@@ -104,7 +104,7 @@ def described(content: bytes) -> tuple[str, ...]:
     try:
         document = json.loads(content)
         kind, by = document["signed"]["_type"], [str(signature["keyid"]) for signature in document["signatures"]]
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise BundleBuildError(f"cannot show it: it is no document of TUF ({error!r})") from error
     if kind != TufRoot.type:
         return (f"{kind}, signed by {', '.join(id[:8] for id in by) or 'nobody'}",)

@@ -4,7 +4,7 @@
     trust.json    revocations, floors, contents
 
 Files are written, synced and renamed in. The root never goes back: when the newest document cannot be read any more,
-nothing is accepted until a medium or an operator brings it, or a later one.
+nothing is accepted until an operator brings it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 
-from supervisor.decisions.trust import after, match_key, with_release
+from supervisor.decisions.trust import after, match_key, with_release, without_release
 from supervisor.edges.trust import memory
 from supervisor.edges.trust.folder import ANCHOR
 from supervisor.edges.trust.judging import Known, judge, known_of
@@ -126,12 +126,16 @@ class TrustStore:
         return known
 
     def _with_anchor(self, known: Known) -> Known:
-        """Follow the root document in the folder of keys if it is the next one; a later one is only noted."""
+        """Follow the root document in the folder of keys if it is the next one; another one is only noted."""
         place = self._keys / ANCHOR
         try:
             content = place.read_bytes() if place.exists() else b""
             chain = import_module("supervisor.edges.trust.chain")
-            if not content or chain.anchored(place).facts.version <= known.state.root.version:
+            if not content:
+                return known
+            document = chain.anchored(place)
+            if document.facts.version <= known.state.root.version:
+                chain.refuse_other(str(place), document.facts.version, document, known)
                 return known
             root, public, accepted = chain.follow_documents(known, [(str(place), content)])
             for version, followed in accepted:
@@ -157,10 +161,16 @@ class TrustStore:
         told = [f"root {version} is trusted, from {medium}" for version, _ in newer]
         return (*told, *(f"{entry.key.name} is revoked by {medium}: {entry.reason}" for entry in fresh))
 
-    def note(self, offer: Offer) -> None:
+    def note(self, offer: Offer) -> TrustState:
         with self._lock:
             before = self.state()
             self._keep(before, with_release(before, offer), ())
+        return before
+
+    def withdraw(self, offer: Offer, before: TrustState) -> None:
+        with self._lock:
+            now = self.state()
+            self._keep(now, without_release(now, offer, before), ())
 
     def rotate(self, path: str) -> tuple[str, ...]:
         with self._lock:
@@ -169,9 +179,9 @@ class TrustStore:
             if not documents:
                 raise UntrustedRootError(path, f"there is no root after {known.state.root.version}, which is trusted")
             chain = import_module("supervisor.edges.trust.chain")
-            root, _, accepted = chain.follow_documents(known, documents)
+            _, _, accepted = chain.follow_documents(known, documents)
             self._keep(known.state, known.state, accepted)
-        return tuple(f"root {version} is trusted, from {path}" for version, _ in accepted) or (f"root {root.version}",)
+        return tuple(f"root {version} is trusted, from {path}" for version, _ in accepted)
 
     def revoke(self, key: str, reason: str) -> Revocation:
         with self._lock:
@@ -189,7 +199,7 @@ class TrustStore:
             self._write_root(version, content)
         if (before.revoked, before.floors, before.seen) != (now.revoked, now.floors, now.seen):
             self._lay_aside_damaged()
-            self._write(self._memory, memory.dump(now))
+            _write(self._folder, self._memory, memory.dump(now))
         self._cached = None
 
     def _lay_aside_damaged(self) -> None:
@@ -206,27 +216,29 @@ class TrustStore:
         return self._folder / "root"
 
     def _write_root(self, version: int, content: bytes) -> None:
-        self._write(self._roots / f"{version}.json", content)
+        _write(self._folder, self._roots / f"{version}.json", content)
         log.info("root trusted", extra={"version": version})
 
-    def _write(self, place: Path, content: bytes) -> None:
-        fresh = place.with_suffix(".new")
+
+def _write(folder: Path, place: Path, content: bytes) -> None:
+    """Write a file below the folder of trust: synced, and renamed in. Raises StateError: nothing has changed."""
+    fresh = place.with_suffix(".new")
+    try:
+        for each in (folder, place.parent):
+            each.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(place)
+        folder_handle = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            for folder in (self._folder, place.parent):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(place)
-            folder_handle = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(folder_handle)
-            finally:
-                os.close(folder_handle)
-        except OSError as error:
-            raise StateError(f"cannot write {place}: {error.strerror}") from error
+            os.fsync(folder_handle)
+        finally:
+            os.close(folder_handle)
+    except OSError as error:
+        raise StateError(f"cannot write {place}: {error.strerror}") from error
 
 
 def _documents_in(path: Path, trusted: int) -> list[tuple[str, bytes]]:
@@ -245,5 +257,7 @@ def _documents_in(path: Path, trusted: int) -> list[tuple[str, bytes]]:
 
 
 def _read(path: Path) -> bytes:
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise UntrustedRootError(str(path), "it is no file")
     with path.open("rb") as file:
         return file.read(LARGEST + 1)

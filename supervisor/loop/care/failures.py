@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from supervisor.decisions.error_rate import jump
-from supervisor.decisions.work import Soaked, Span, of_others, span
+from supervisor.decisions.work import Soaked, Span, by_client, span
 from supervisor.loop.care.keeper import Keeper
 from supervisor.loop.generations.instances import target_of
 from supervisor.loop.handover.run import HandoverRun
@@ -115,7 +115,7 @@ def read_counters(world: World, instance: Instance, definition: ServiceDefinitio
             sources = world.renderer.probes(definition.manifest, (counter.source,), router, instance)
             if sources:  # there is none where its `when` says so
                 reading = world.prober.tally(sources[0], counter, target)
-                readings[counter.name] = of_others(reading, router.own_addresses)
+                readings[counter.name] = by_client(reading, router)
         except SupervisorError as error:
             log.debug("counters not read", extra={"service": instance.service, "reason": str(error)})
     return readings

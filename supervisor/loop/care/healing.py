@@ -119,10 +119,8 @@ class Healer:
         former = store.previous(service)
         if former is None or former.is_same_as(version):
             return None
-        choices = Choices(store.confirmed(service), store.pinned(service), self._world.seams.floor(service))
-        reason = (
-            objection(version, former, choices) or doubt_about_version(self._world, former) or self._refusal(former)
-        )
+        choices = Choices(store.confirmed(service), store.pinned(service))
+        reason = objection(version, choices) or doubt_about_version(self._world, former) or self._refusal(former)
         if reason and now >= self._objected + NEXT_FALL_BACK_SECONDS:
             self._record(
                 "no fall-back", f"{version.version} failed {TOO_OFTEN} times in 10 minutes and stays: {reason}"

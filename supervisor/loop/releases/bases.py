@@ -28,6 +28,10 @@ class KnownBases:
         known = self._release(release)
         return identity_of_release(known) if known and self._is_engine_good else None
 
+    def services(self, release: str) -> Sequence[str]:
+        known = self._release(release)
+        return tuple(name for name, _ in known.services) if known else ()
+
     def image(self, release: str, service: str) -> Iterable[bytes] | None:
         known = self._release(release)
         version = known.version_of(ServiceName(service)) if known else None

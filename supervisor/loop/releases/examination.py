@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 
-from supervisor.loop.generations.doubts import doubt_about
-from supervisor.loop.releases.acceptance import refuse_untrusted
+from supervisor.decisions.doubt import doubt
+from supervisor.loop.releases.acceptance import Definitions, refuse_untrusted, trust_with
 from supervisor.loop.releases.conflicts import refuse_conflicts
 from supervisor.loop.releases.judgement import read_all
 from supervisor.loop.releases.verification import verified
@@ -13,12 +13,10 @@ from supervisor.loop.world import World
 from supervisor.ports.media import OpenedBundle
 from supervisor.values.bundle import BundleIndex, age
 from supervisor.values.errors import BundleError
-from supervisor.values.names import Digest
 from supervisor.values.release import InstanceState
 from supervisor.values.router import RouterConfig
 from supervisor.values.status import Progress
-
-Definitions = dict[Digest, Mapping[str, bytes]]
+from supervisor.values.trust import TrustState
 
 
 def examine(
@@ -39,7 +37,7 @@ def examine(
     """
     refuse_untrusted(world, bundle, medium, accepts_clock=accepts_clock)
     if not allow_downgrade:
-        _refuse_older(world, bundle.index)
+        _refuse_older(world, bundle.index, trust_with(world, bundle, medium))
     _require_room(world, bundle)
     yield from verified(bundle)
     definitions, read = read_all(world, bundle)
@@ -48,11 +46,11 @@ def examine(
     return definitions
 
 
-def _refuse_older(world: World, index: BundleIndex) -> None:
+def _refuse_older(world: World, index: BundleIndex, trust: TrustState) -> None:
     store = world.store
     running = {instance.release for instance, state in store.instances() if state is InstanceState.ACTIVE}
     for release in store.releases():
-        if doubt_about(world, release):
+        if doubt(release, trust, world.settings.trust_policy):
             continue
         if release.name in running | {store.current_release()} and age(index.release, index.created) < age(
             release.name, release.created

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from supervisor.loop.generations.doubts import doubt_about
-from supervisor.loop.releases.acceptance import offer_of, sign_again, take_papers, versions_of
+from supervisor.loop.releases.acceptance import offer_of, record, refuse_untrusted, sign_again, take_papers, versions_of
 from supervisor.loop.releases.bases import KnownBases
 from supervisor.loop.releases.contents import ReleaseContents
 from supervisor.loop.releases.examination import examine
@@ -61,14 +61,18 @@ class Library:
         """Return the releases that are in no doubt, oldest first by their own numbers."""
         return [release for release in self.by_age() if not self.doubt(release)]
 
-    def verify(self, path: str, router: RouterConfig, *, allow_downgrade: bool) -> Iterator[Progress]:
+    def verify(
+        self, path: str, router: RouterConfig, *, allow_downgrade: bool, accepts_clock: bool = False
+    ) -> Iterator[Progress]:
         """Judge a medium as `take_in` does when it does not know the release, and change nothing.
 
         Raises what `take_in` raises before it loads anything.
         """
         bundle = self._media.open(path, self._bases)
         try:
-            yield from examine(self._world, bundle, path, router, allow_downgrade=allow_downgrade)
+            yield from examine(
+                self._world, bundle, path, router, allow_downgrade=allow_downgrade, accepts_clock=accepts_clock
+            )
         finally:
             bundle.close()
         text = f"release {bundle.index.release}: signature and {len(bundle.index.files)} files are good"
@@ -101,11 +105,12 @@ class Library:
         bundle = self._media.open(path, self._bases)
         try:
             take_papers(self._world, bundle, path)
-            index, offer = bundle.index, offer_of(bundle)
+            index = bundle.index
             known = {release.name: release for release in self._world.store.releases()}
             versions = versions_of(index)
             if index.release in known and dict(known[index.release].services) == dict(versions) and self._holds(index):
-                sign_again(self._world, known[index.release], offer)
+                with self.images:
+                    sign_again(self._world, bundle, path, accepts_clock=accepts_clock)
                 text = f"release {index.release} is imported already"
                 yield Progress("", "nothing", text, 1.0, is_final=True)
                 return
@@ -118,10 +123,9 @@ class Library:
                     if (document := bundle.sbom(service.name)) is not None:
                         self._world.store.save_sbom(service.image, document)
                 now = self._world.clock.now()
-                self._world.origin.trust.note(offer)
-                signing = offer.judgement.signing
-                release = Release(index.release, index.created, path, now, versions, signing)
-                self._world.store.save_release(release, definitions)
+                refuse_untrusted(self._world, bundle, path, accepts_clock=accepts_clock)  # others were imported since
+                release = Release(index.release, index.created, path, now, versions)
+                record(self._world, offer_of(bundle), release, definitions)
             self._world.store.log_event(EventRecord(now, "", "imported", f"release {index.release} from {path}"))
         finally:
             bundle.close()

@@ -18,6 +18,7 @@ from supervisor.values.handover import NO_WAIVER, Kind, Waiver
 from supervisor.values.names import ServiceName
 from supervisor.values.release import Version
 from supervisor.values.status import Progress, TrustStatus
+from supervisor.values.trust import LONGEST_REASON
 
 ROTATE_SECONDS = 60.0  # for both copies of the store to be written again
 APPLY_SECONDS = 60.0  # for a configuration to serve: longer than a candidate has to become ready, and to be undone
@@ -108,8 +109,9 @@ class Operations(WithParts):
 
     # ------------------------------------------------------------ releases
 
-    def verify_bundle(self, path: str, allow_downgrade: bool = False) -> Iterator[Progress]:
-        return self._parts.library.verify(path, self._parts.configuration.known, allow_downgrade=allow_downgrade)
+    def verify_bundle(self, path: str, allow_downgrade: bool = False, accept_clock: bool = False) -> Iterator[Progress]:
+        library, router = self._parts.library, self._parts.configuration.known
+        return library.verify(path, router, allow_downgrade=allow_downgrade, accepts_clock=accept_clock)
 
     def import_bundle(self, path: str, allow_downgrade: bool, accept_clock: bool = False) -> Iterator[Progress]:
         return detached(self._import(path, allow_downgrade, accept_clock))
@@ -135,6 +137,8 @@ class Operations(WithParts):
 
     def revoke_key(self, key: str, reason: str) -> TrustStatus:
         world = self._parts.world
+        if len(reason) > LONGEST_REASON or not reason.isprintable():
+            raise RequestError(f"cannot revoke {key}: the reason must be a line of {LONGEST_REASON} characters at most")
         revoked = world.origin.trust.revoke(key, reason)
         self._parts.audit_log.record("", "trust-changed", f"{revoked.key.name} is revoked: {revoked.reason}")
         return trust_status(world.origin.trust.state(), world.settings.trust_policy, (), world.clock.now())

@@ -380,12 +380,14 @@ class ListBundlesResponse(_message.Message):
     def __init__(self, bundles: _Optional[_Iterable[_Union[Bundle, _Mapping]]] = ...) -> None: ...
 
 class VerifyBundleRequest(_message.Message):
-    __slots__ = ("path", "allow_downgrade")
+    __slots__ = ("path", "allow_downgrade", "accept_clock")
     PATH_FIELD_NUMBER: _ClassVar[int]
     ALLOW_DOWNGRADE_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_CLOCK_FIELD_NUMBER: _ClassVar[int]
     path: str
     allow_downgrade: bool
-    def __init__(self, path: _Optional[str] = ..., allow_downgrade: _Optional[bool] = ...) -> None: ...
+    accept_clock: bool
+    def __init__(self, path: _Optional[str] = ..., allow_downgrade: _Optional[bool] = ..., accept_clock: _Optional[bool] = ...) -> None: ...
 
 class ImportBundleRequest(_message.Message):
     __slots__ = ("path", "allow_downgrade", "accept_clock")

@@ -14,6 +14,9 @@ from supervisor.surface.cli.exits import InputError
 from supervisor.surface.cli.progress import follow
 
 _path_argument = click.argument("path", type=click.Path())
+_clock_option = click.option(
+    "--accept-clock", is_flag=True, help="Take it even though it is not made yet by the router's clock."
+)
 _downgrade_option = click.option("--allow-downgrade", is_flag=True, help="Take it even though what runs is newer.")
 
 
@@ -39,17 +42,19 @@ def list_releases(connection: Connection, as_json: bool) -> None:
 @bundle.command()
 @_path_argument
 @_downgrade_option
+@_clock_option
 @json_option
 @pass_connection
-def verify(connection: Connection, path: str, allow_downgrade: bool, as_json: bool) -> None:
+def verify(connection: Connection, path: str, allow_downgrade: bool, accept_clock: bool, as_json: bool) -> None:
     """Judge a bundle as an import does; import nothing."""
-    follow(connection.control.verify_bundle(os.path.abspath(path), allow_downgrade), as_json=as_json)
+    verified = connection.control.verify_bundle(os.path.abspath(path), allow_downgrade, accept_clock)
+    follow(verified, as_json=as_json)
 
 
 @bundle.command("import")
 @_path_argument
 @_downgrade_option
-@click.option("--accept-clock", is_flag=True, help="Take it even though it is not made yet by the router's clock.")
+@_clock_option
 @json_option
 @pass_connection
 def import_bundle(connection: Connection, path: str, allow_downgrade: bool, accept_clock: bool, as_json: bool) -> None:

@@ -233,8 +233,8 @@ class FakeControl:
         self._called("releases")
         return tuple(self.imported)
 
-    def verify_bundle(self, path: str, allow_downgrade: bool = False) -> Iterator[Progress]:
-        self._called("verify_bundle", path, allow_downgrade)
+    def verify_bundle(self, path: str, allow_downgrade: bool = False, accept_clock: bool = False) -> Iterator[Progress]:
+        self._called("verify_bundle", path, allow_downgrade, *(["accept_clock"] if accept_clock else []))
         if not path.endswith(".iso"):
             raise BundleError(f"cannot read {path}: it is not an ISO")
         yield Progress("bundle", "verify", "2 of 4 files", 0.5, 0.1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from supervisor.decisions.trust import after, match_key, with_release
+from supervisor.decisions.trust import after, match_key, with_release, without_release
 from supervisor.values.errors import UntrustedRootError
 from supervisor.values.trust import Judgement, Offer, Revocation, TrustState
 
@@ -25,8 +25,12 @@ class FakeTrust:
         told = [f"root {version} is trusted, from {medium}" for version, _ in judgement.documents]
         return (*told, *(f"{entry.key.name} is revoked" for entry in self.known.revoked[len(before.revoked) :]))
 
-    def note(self, offer: Offer) -> None:
-        self.known = with_release(self.known, offer)
+    def note(self, offer: Offer) -> TrustState:
+        before, self.known = self.known, with_release(self.known, offer)
+        return before
+
+    def withdraw(self, offer: Offer, before: TrustState) -> None:
+        self.known = without_release(self.known, offer, before)
 
     def rotate(self, path: str) -> tuple[str, ...]:
         raise UntrustedRootError(path, "nothing is read here")

@@ -99,7 +99,6 @@ class SimulatedMachine:
         self.folder, self.store = folder, SqliteStore(folder)
         self.is_reachable: Callable[[], bool] = lambda: True  # whoever serves, on the path that clients take
         self.outage: dict[ServiceName, float] = {}  # seconds in which clients had nobody to speak to
-        self.floor: str | None = None  # the release before which nothing may run
         self.granted: list[str] = []
         self.unwilling: set[str] = set()  # other ends that refuse every call
         self.called: list[tuple[float, str]] = []

@@ -216,7 +216,7 @@ class SteppedSupervisor:
                 shares=machine.shares,
             ),
             switchboard=Switchboard(watched("traffic", machine.traffic, NetworkError), connections, fairness),
-            seams=Seams(spawn=lambda work: work(), floor=lambda _: machine.floor),
+            seams=Seams(spawn=lambda work: work()),
         )
 
         def employ(name, world, allocator, digest, router):  # type: ignore[no-untyped-def]

@@ -36,6 +36,9 @@ class Sources:
     def identity(self, release: str) -> Digest | None:
         return self.identities.get(release)
 
+    def services(self, release: str) -> Sequence[str]:
+        return [service for of, service in self.images if of == release]
+
     def image(self, release: str, service: str) -> Iterable[bytes] | None:
         saved = self.images.get((release, service))
         return None if saved is None else (saved[at : at + 1000] for at in range(0, len(saved), 1000))

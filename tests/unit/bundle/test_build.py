@@ -13,6 +13,7 @@ from supervisor.edges.bundle import keys
 from supervisor.edges.bundle.definition import definition_digest, definition_files
 from supervisor.edges.bundle.medium import Medium
 from supervisor.edges.bundle.reader import Bundle
+from supervisor.edges.trust.folder import plain_keys
 from supervisor.surface.bundle_commands import bundle
 from supervisor.values.bundle import BundleIndex
 from supervisor.values.errors import BundleBuildError, BundleError
@@ -101,6 +102,15 @@ def test_releases_are_ordered_by_number_then_time(older: tuple[str, str], newer:
     assert not first.is_older_than(first)
 
 
+def test_a_new_key_is_trusted_whatever_the_umask_is(tmp_path: Path) -> None:
+    former = os.umask(0o002)
+    try:
+        keys.generate(tmp_path / "my.key", tmp_path / "trusted" / "my.pub")
+    finally:
+        os.umask(former)
+    assert list(plain_keys(tmp_path / "trusted").names.values()) == ["my.pub"]
+
+
 @pytest.mark.programs
 def test_the_commands_make_a_key_a_bundle_and_verify_it(workshop: Workshop) -> None:
     run, folder = CliRunner(), workshop.folder
@@ -157,6 +167,8 @@ def test_with_settings_a_bundle_is_held_to_the_ceiling_of_a_router(workshop: Wor
     assert "services.beta.capabilities: asks for NET_RAW" in refused.output
     settings.write_text("ceiling: {router: {memory: 1GiB, capabilities: [NET_ADMIN, NET_RAW]}}\n")
     assert run.invoke(bundle, command).exit_code == 0
+    settings.write_text(settings.read_text() + 'minimum_release: "99.0"\n')
+    assert "the setting minimum_release allows for nothing before 99.0" in run.invoke(bundle, command).output
     settings.write_text("ceiling: {router: {memory: much}}\n")
     assert "ceiling.router.memory: must be a size" in run.invoke(bundle, command).output
 

@@ -7,8 +7,8 @@ import io
 import json
 import random
 import tarfile
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -19,11 +19,14 @@ from supervisor.edges.bundle.engine_layers import EngineLayers
 from supervisor.edges.bundle.index import decode, encode
 from supervisor.edges.bundle.medium import Medium
 from supervisor.edges.bundle.reader import Bundle
+from supervisor.edges.trust.judging import PlainFolder
+from supervisor.edges.trust.papers import Papers
 from supervisor.surface.assembly import TrustedMedia
 from supervisor.values.bundle import BundleFile, BundleIndex, blob_path
 from supervisor.values.errors import BundleError, DigestMismatchError, MissingBaseError
 from supervisor.values.names import Digest
 from supervisor.values.release import Release, Version
+from supervisor.values.trust import Judgement
 from tests.unit.bundle.bundle_workshop import Sources, Workshop, sha256, tar
 
 PROGRAM = random.Random(1).randbytes(200_000)
@@ -100,6 +103,16 @@ def test_the_base_may_be_a_medium_or_the_engine(workshop: Workshop, delta: Path)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
+def test_a_layer_that_another_image_in_the_engine_has_is_found_there(workshop: Workshop, delta: Path) -> None:
+    """A service may be new in the delta, or have no layer of its own: what it shares is not built again."""
+    whole = in_engine(workshop)
+    without = {**whole.images, ("1.0", "beta"): saved(tar({"beta": b"b"}))}
+    bundle = TrustedMedia(workshop.trusted, workshop.folder).open(str(delta), replace(whole, images=without))
+    assert isinstance(bundle, Bundle)
+    assert archived(bundle, "beta") == [tar({"lib": PATCHED}), tar({"beta": b"b"})]
+    bundle.close()
+
+
 def test_a_delta_may_be_the_base_of_another(workshop: Workshop, delta: Path) -> None:
     with (
         Bundle.open(workshop.folder / "good.iso", workshop.trusted) as first,
@@ -114,6 +127,35 @@ def test_a_delta_may_be_the_base_of_another(workshop: Workshop, delta: Path) -> 
     bundle.close()
     with pytest.raises(MissingBaseError, match=r"cannot use bundle 1\.2: it is a delta to release 1\.1"):
         media.open(str(third), Sources({"1.1": str(third), "1.0": str(third)}))  # round and round
+
+
+class CountingJudge:
+    """Satisfies `judging.Judge`: a folder of keys, and how often it was asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self.count = PlainFolder(folder), 0
+
+    def judge(self, medium: str, papers: Papers) -> Judgement:
+        self.count += 1
+        return self._folder.judge(medium, papers)
+
+
+@dataclass(frozen=True)
+class Attached(Sources):
+    """Media that may hold anything, as on a router that loads lost images again."""
+
+    def media(self, release: str) -> Sequence[str]:
+        return tuple(self.paths.values())
+
+
+def test_deltas_to_a_base_that_none_of_them_is_are_opened_a_few_times_each(workshop: Workshop, delta: Path) -> None:
+    """One delta is not looked for the base of another, which would look for that in all the others."""
+    with Bundle.open(workshop.folder / "good.iso", workshop.trusted) as base:
+        paths = {str(number): str(workshop.build(f"1.{number}", f"{number}.iso", base=base)) for number in range(1, 6)}
+    judge = CountingJudge(workshop.trusted)
+    with pytest.raises(MissingBaseError):
+        TrustedMedia(judge, workshop.folder).open(paths["1"], Attached(paths))
+    assert judge.count <= len(paths)
 
 
 def test_a_base_that_is_missing_or_another_one_is_named(workshop: Workshop, delta: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import random
 import subprocess
 import tarfile
@@ -104,6 +105,14 @@ def test_what_is_no_iso_is_refused(workshop: Workshop, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(NotABundleError, match="not an ISO 9660 medium"):
         Bundle.open(path, workshop.trusted)
+
+
+def test_what_would_be_waited_for_is_refused(workshop: Workshop) -> None:
+    pipe = workshop.folder / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/null")):
+        with pytest.raises(NotABundleError, match="it is neither a file nor a block device"):
+            Bundle.open(path, workshop.trusted)
 
 
 def test_a_missing_file_and_a_folder_are_refused(workshop: Workshop) -> None:

@@ -81,6 +81,7 @@ def test_one_that_matches_its_image_is_signed_with_the_rest(workshop: Workshop, 
         ("none", "components: must be a list, not a text"),
         ([{"purl": "pkg:deb/x"}], "components[0].name: is missing"),
         ([{"name": "a\x1b[2J"}], "components[0].name"),
+        ([{"name": "a\x9b2J"}], "components[0].name"),
     ],
 )
 def test_one_that_does_not_is_refused_by_name(workshop: Workshop, alpha: str, components: object, message: str) -> None:
@@ -105,6 +106,11 @@ def test_one_that_does_not_is_refused_by_name(workshop: Workshop, alpha: str, co
 def test_one_that_cannot_be_read_is_refused(workshop: Workshop, alpha: str, content: bytes, message: str) -> None:
     with with_sbom(workshop, content) as bundle, pytest.raises(SbomError, match=message):
         bundle.verify_all()
+
+
+def test_a_property_of_nothing_but_spaces_names_no_fix() -> None:
+    (package,) = read_packages(document("sha256:1", [component("libc6", "1", "amd64", " ")]), "alpha")
+    assert package.fixes == ()
 
 
 def test_none_is_accepted_where_no_image_has_one(workshop: Workshop, alpha: str) -> None:

@@ -125,6 +125,18 @@ def bent(place: int, value: bytes, plain: bytes = GOOD) -> bytes:
     return bytes(block) + plain[512:]
 
 
+def pax_header(kind: str) -> bytes:
+    """Return an extension with a comment, for the next entry (x) or all (g)."""
+    return bent(156, kind.encode(), archive(entry(size=13)))[:512] + b"13 comment=a\n".ljust(512, b"\0")
+
+
+LONG_NAME = archive(entry("n" * 200), format=tarfile.GNU_FORMAT)[:1024]
+
+
+def extended(*extensions: bytes) -> bytes:
+    return b"".join(extensions) + GOOD
+
+
 WRONG = {
     "no archive": (b"hello world" * 100, "checksum"),
     "empty": (b"", "ends in the middle"),
@@ -159,6 +171,13 @@ WRONG = {
         archive(entry("n" * 200), format=tarfile.GNU_FORMAT)[:1024] + bytes(1024),
         "after the name",
     ),
+    "two extensions of an entry": (extended(pax_header("x"), pax_header("x")), "after an extension"),
+    "one for all in between": (extended(pax_header("x"), pax_header("g")), "after an extension"),
+    "two long names": (extended(LONG_NAME, LONG_NAME), "after an extension"),
+    "another form": (bent(257, b"ustar\x0001"), "neither ustar nor GNU"),
+    "another form at its end": (bent(508, b"tar\0"), "neither ustar nor GNU"),
+    "an old form with a prefix": (bent(257, bytes(8), bent(345, b"usr")), "a name for some readers"),
+    "a GNU form with a prefix": (bent(345, b"usr", bent(257, b"ustar  \0")), "a name for some readers"),
     "a wrong checksum": (GOOD[:148] + b"000000\0 " + GOOD[156:], "checksum"),
 }
 

@@ -131,7 +131,7 @@ def test_the_same_number_of_processors_in_other_words_is_not_more() -> None:
             ),
             Ceiling(),
             "frontends: asks for the ports 22, item.port; "
-            "this router allows 4500, 500, 53, 67 (setting ceiling.router.ports)",
+            "this router allows 53, 67, 500, 4500 (setting ceiling.router.ports)",
             id="ports that clients use, and those that nobody knows yet",
         ),
         pytest.param(

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.decisions.doubt import instant, numbers, text_of, warnings
-from supervisor.decisions.trust import content_of, match_key, refuse_offer, refuse_root, roots_to_read, signing_of
+from supervisor.decisions.doubt import instant, numbers, text_of, trust_status, version_doubt, warnings
+from supervisor.decisions.trust import (
+    content_of,
+    joined,
+    match_key,
+    refuse_offer,
+    refuse_root,
+    roots_to_read,
+    signing_of,
+)
 from supervisor.values.errors import (
     BelowFloorError,
     ClockBehindError,
@@ -18,7 +26,18 @@ from supervisor.values.errors import (
 )
 from supervisor.values.names import Digest, ServiceName
 from supervisor.values.release import Release, Version
-from supervisor.values.trust import Judgement, Key, KeyId, Offer, Role, Root, Signing, TrustPolicy, TrustState
+from supervisor.values.trust import (
+    Judgement,
+    Key,
+    KeyId,
+    Offer,
+    Revocation,
+    Role,
+    Root,
+    Signing,
+    TrustPolicy,
+    TrustState,
+)
 
 ALICE, BOB, CAROL, DAVE = (Key(KeyId(name[0] * 64), name) for name in ("alice", "bob", "carol", "dave"))
 DAY = 86400.0
@@ -197,3 +216,47 @@ def test_keys_are_named_by_name_or_identifier(text: str, key: Key | None) -> Non
 def test_a_release_of_an_earlier_supervisor_is_in_no_doubt() -> None:
     known = Release("1.0", "2024-01-01T00:00:00Z", "/x.iso", 0.0, ())
     assert warnings(TrustState(root(1, ALICE)), POLICY, (known,), NOW) == ()
+
+
+def test_a_key_is_shown_with_its_roles_whatever_it_was_called_when_it_was_revoked() -> None:
+    former = Key(ALICE.id, "alice.pub")
+    state = TrustState(root(1, ALICE, BOB), (Revocation(former, "stolen", 0.0, "operator"),))
+    shown = {key.name: (key.roles, key.is_revoked) for key in trust_status(state, POLICY, (), NOW).keys}
+    assert shown == {"alice": (("root", "release"), True), "bob": (("root", "release"), False)}
+
+
+@pytest.mark.parametrize(
+    ("release", "brought_by", "floor", "is_doubted"),
+    [
+        ("1.0", (), "2.0", True),  # it was pruned, and goes on to be the version before
+        ("2.0", (), "2.0", False),
+        ("10.0", (), "9.0", False),
+        ("1.0", ("1.0",), "2.0", True),
+        ("1.0", ("1.0", "2.0"), "2.0", False),
+        ("1.0", ("1.0",), None, False),
+    ],
+)
+def test_a_version_below_the_floor(
+    release: str, brought_by: tuple[str, ...], floor: str | None, is_doubted: bool
+) -> None:
+    version = Version(release, "v", Digest("i"), Digest("d"))
+    releases = [Release(name, "2024-01-01T00:00:00Z", "/x", 0.0, ((ServiceName("a"), version),)) for name in brought_by]
+    found = version_doubt(version, releases, TrustState(), TrustPolicy(POLICY.warning, POLICY.grace, floor))
+    assert found == ("the setting minimum_release allows for nothing before 2.0" if is_doubted else "")
+
+
+@pytest.mark.parametrize(
+    ("former", "later", "keys", "expires"),
+    [
+        (None, Signing(1, (BOB,), 1, 5.0), (BOB,), 5.0),
+        (Signing(1, (ALICE,), 1, 3.0), Signing(1, (BOB,), 1, 5.0), (ALICE, BOB), 5.0),
+        (Signing(1, (ALICE,), 1, 9.0), Signing(1, (ALICE,), 1, 5.0), (ALICE,), 9.0),
+        (Signing(0, (ALICE,), 1), Signing(1, (BOB,), 1, 5.0), (ALICE, BOB), None),
+        (Signing(1, (DAVE,), 1, 3.0), Signing(1, (BOB,), 1, 5.0), (BOB,), 5.0),
+    ],
+)
+def test_who_signed_what_is_signed_again(
+    former: Signing | None, later: Signing, keys: tuple[Key, ...], expires: float | None
+) -> None:
+    found = joined(former, later, TrustState(root(1, ALICE, BOB)))
+    assert (found.keys, found.expires) == (keys, expires)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
 
-from supervisor.decisions.work import Soaked, Work, of_others, since, span
+from supervisor.decisions.work import Soaked, Work, by_client, since, span
+from supervisor.values.router import AddressUse, GuestNetwork, Host, OwnAddress, RouterConfig
 from supervisor.values.tally import Reading, Tally
 
 
@@ -47,11 +48,42 @@ def test_kinds_are_counted_from_the_reading_before() -> None:
     assert since(now, before, None) == Work(4, 11, kinds=(("SERVFAIL", 4),))
 
 
+NETWORK = GuestNetwork("eth0", IPv4Interface("10.1.1.1/24"), IPv4Address("10.1.1.1"), "lan", ())
+ROUTER = RouterConfig(
+    name="r",
+    networks=(NETWORK,),
+    addresses=(OwnAddress(IPv4Interface("203.0.113.2/24"), "eth2", AddressUse.PUBLIC),),
+    hosts=(Host("02:00:00:00:00:20", IPv4Address("10.1.1.20"), "vm", None, is_default=True, interface="eth0"),),
+)
+
+
 def test_the_router_itself_is_no_client() -> None:
     servers = (Tally("web/one", 1, 2, "203.0.113.2"),)
     reading = Reading((Tally("web", 0, 1, "203.0.113.2"), Tally("web", 3, 9, "203.0.113.20")), servers)
-    assert of_others(reading, {IPv4Address("203.0.113.2")}) == Reading(reading.parts[1:], servers)
-    assert of_others(reading, ()) == reading
+    assert by_client(reading, ROUTER) == Reading(reading.parts[1:], servers)
+    assert by_client(reading, RouterConfig(name="r")) == reading
+
+
+@pytest.mark.parametrize(
+    ("sources", "clients"),
+    [
+        pytest.param(
+            ["10.1.1.20", "10.1.1.21"], ["10.1.1.20", "strangers in 10.1.1.0/24"], id="a guest and a stranger"
+        ),
+        pytest.param(["10.1.1.21", "10.1.1.22", "10.1.1.9"], ["strangers in 10.1.1.0/24"], id="strangers are one"),
+        pytest.param(["10.9.1.21", "192.0.2.1"], ["10.9.1.21", "192.0.2.1"], id="elsewhere each address"),
+        pytest.param(["fd00::1", "fd00::2", "fd00:0:0:1::1"], ["fd00::/64", "fd00:0:0:1::/64"], id="IPv6"),
+        pytest.param(["", "name"], ["", "name"], id="not told apart"),
+    ],
+)
+def test_one_machine_is_one_client_whatever_addresses_it_uses(sources: list[str], clients: list[str]) -> None:
+    reading = Reading(tuple(Tally("web", 1, 3, source, 2, 1, (("REFUSED", 1),)) for source in sources))
+    found = by_client(reading, ROUTER).parts
+    assert [tally.source for tally in found] == clients
+    assert sum(tally.total for tally in found) == 3 * len(sources)
+    for tally in found:
+        many = tally.total // 3
+        assert tally == Tally("web", many, 3 * many, tally.source, 2 * many, many, (("REFUSED", many),))
 
 
 def counted(number: int) -> Reading:

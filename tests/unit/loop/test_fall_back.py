@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from supervisor.loop.service.retry_policy import RETRY_SECONDS
 from supervisor.values.handover import Kind
 from supervisor.values.names import ServiceName
 from supervisor.values.state import Container
+from supervisor.values.trust import Root
+from tests.kit.fakes.trust import FakeTrust
 from tests.kit.simulation.faults import Start
 from tests.kit.simulation.samples import SERVICES
 from tests.kit.simulation.scenarios import swap
@@ -103,8 +106,10 @@ def confirm(subject: SimulatedService) -> str:
 
 
 def raise_floor(subject: SimulatedService) -> str:
-    subject.machine.floor = "2.0"
-    return "1.0-1 is of release 1.0, and nothing before 2.0 may run"
+    trust = subject.machine.trust
+    assert isinstance(trust, FakeTrust)
+    trust.known = replace(trust.known, root=Root(minimum_release="2.0"))
+    return "root 0 allows for nothing before 2.0"
 
 
 @each

@@ -14,6 +14,7 @@ import pytest
 
 from supervisor.decisions.doubt import text_of
 from supervisor.loop.releases.media_queue import MediaQueue
+from supervisor.values.errors import RequestError
 from supervisor.values.settings import Settings
 from tests.kit.fakes.media import FakeMediaWatch
 from tests.kit.simulation.machine import Behaviour
@@ -102,6 +103,17 @@ def test_plain_keys_a_root_that_none_of_them_signed_is_refused(plain: TrustingRo
     said = plain.take_in(plain.medium("2.0", ["bob"], roots={1: plain.makers.root(["bob"], ["carol"])}))
     assert said == "cannot trust root/1.json on /media/x.iso: 0 of 1 signatures that root 0 asks for are there"
     assert plain.store.state().root.version == 0
+
+
+def test_plain_keys_each_may_revoke_the_others_until_it_is_revoked(plain: TrustingRouter) -> None:
+    plain.trust_plain("bob", "carol")
+    by_bob = plain.makers.revocations(["alice"], ["bob"])
+    assert "imported" in plain.take_in(plain.medium("2.0", ["bob"], revocations=by_bob, is_plain=True))
+    assert [entry.key.name for entry in plain.store.state().revoked] == ["alice.pub"]
+    by_alice = plain.makers.revocations(["bob"], ["alice"])
+    said = plain.take_in(plain.medium("3.0", ["carol"], revocations=by_alice, is_plain=True))
+    assert said == "cannot trust revoked.json on /media/x.iso: 1 keys of root 0 must sign it, and have not"
+    assert len(plain.store.state().revoked) == 1
 
 
 # ---------------------------------------------------------------- rotated
@@ -199,6 +211,13 @@ def test_revoked_by_command_what_runs_goes_on_and_nothing_is_started_anew(rooted
     assert rooted.swap("2.0-1") == f"cannot start anything of release 2.0: {text}"
     assert "1 of 1" not in rooted.take_in(rooted.medium("3.0", ["alice"]))
     assert rooted.runs == "1.0"
+
+
+@pytest.mark.parametrize("reason", ["two\nlines", "\x1b[2J", "x" * 201])
+def test_revoked_for_a_reason_that_is_a_line(rooted: TrustingRouter, reason: str) -> None:
+    with pytest.raises(RequestError, match="the reason must be a line"):
+        rooted.router.supervisor.supervision.revoke_key("alice", reason)
+    assert rooted.store.state().revoked == ()
 
 
 def test_revoked_what_runs_is_started_again_after_a_crash_and_a_reboot(rooted: TrustingRouter) -> None:
@@ -396,6 +415,15 @@ def test_stolen_key_signed_what_runs_and_it_is_not_gone_back_to(rooted: Trusting
     )
 
 
+def test_stolen_key_signs_again_what_others_signed_and_takes_nothing_with_it(router: TrustingRouter) -> None:
+    running(router, router.makers.root(["alice", "bob"], ["carol"]), ["alice"])
+    assert "imported already" in router.take_in(router.medium("1.0", ["bob"], expires=9000 * DAY))
+    (status,) = router.router.supervisor.supervision.releases()
+    assert status.signed_by == ("alice", "bob")
+    router.store.revoke("bob", "stolen")
+    assert router.releases == {"1.0": ""}
+
+
 # ---------------------------------------------------------------- threshold 2 of 3
 
 
@@ -464,6 +492,14 @@ def test_floor_of_a_root(rooted: TrustingRouter) -> None:
     said = rooted.take_in(rooted.medium("1.5", ["alice"], content="2.0", roots={2: second}))
     assert said == "cannot accept release 1.5: root 2 allows for nothing before 2.0"
     assert rooted.releases["1.0"] == "root 2 allows for nothing before 2.0"
+
+
+def test_floor_that_a_stolen_key_sets_too_does_not_go_with_it(router: TrustingRouter) -> None:
+    running(router, router.makers.root(["alice", "bob"], ["carol"]), ["alice"])
+    assert "imported" in router.take_in(router.medium("2.0", ["alice"], minimum="2.0"))
+    assert "imported" in router.take_in(router.medium("3.0", ["bob"], minimum="2.0"))
+    router.store.revoke("bob", "stolen")
+    assert router.releases["1.0"] == "a release that alice signed allows for nothing before 2.0"
 
 
 # ---------------------------------------------------------------- the clock

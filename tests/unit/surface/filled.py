@@ -266,7 +266,7 @@ class FilledControl:
         self._given()
         return (CURRENT, OTHER)
 
-    def verify_bundle(self, path: str, allow_downgrade: bool = False) -> Iterator[Progress]:
+    def verify_bundle(self, path: str, allow_downgrade: bool = False, accept_clock: bool = False) -> Iterator[Progress]:
         return self._operation()
 
     def import_bundle(self, path: str, allow_downgrade: bool, accept_clock: bool = False) -> Iterator[Progress]:

@@ -48,7 +48,7 @@ ADDED_REASONS: frozenset[str] = frozenset(
 """Words of errors that the former commit did not have."""
 
 ADDED_WIRE: frozenset[str] = frozenset(
-    {"VerifyBundleRequest.allow_downgrade"}
+    {"VerifyBundleRequest.allow_downgrade", "VerifyBundleRequest.accept_clock"}
     | {"GetTrust", "RotateTrust", "RevokeKey", "GetTrustRequest", "RotateTrustRequest", "RevokeKeyRequest"}
     | {"TrustStatus", "TrustKey", "Bundle.signed_by", "Bundle.doubt", "ImportBundleRequest.accept_clock"}
 )

@@ -361,12 +361,14 @@ def test_ages_are_short(since: float | None, expected: str) -> None:
 
 def test_paths_are_made_absolute(control: FakeControl, run: Run) -> None:
     run("bundle", "verify", "x.iso")
+    run("bundle", "verify", "x.iso", "--accept-clock")
     run("bundle", "import", "../x.iso")
     run("bundle", "import", "../x.iso", "--accept-clock")
     run("trust", "rotate", "2.json")
     run("trust", "revoke", "alice", "--reason", "stolen")
     assert control.calls == [
         ("verify_bundle", os.path.abspath("x.iso"), False),
+        ("verify_bundle", os.path.abspath("x.iso"), False, "accept_clock"),
         ("import_bundle", os.path.abspath("../x.iso"), False),
         ("import_bundle", os.path.abspath("../x.iso"), False, "accept_clock"),
         ("rotate_trust", os.path.abspath("2.json")),

@@ -17,7 +17,7 @@ from supervisor.edges.trust import making
 from supervisor.edges.trust.chain import self_signed
 from supervisor.edges.trust.documents import read_revocations, read_root, read_statement
 from supervisor.edges.trust.folder import key_id, raw_key
-from supervisor.values.errors import UntrustedRootError
+from supervisor.values.errors import BundleBuildError, UntrustedRootError
 from supervisor.values.trust import Key
 from tests.kit.simulation.signed import DAY, PEOPLE, Makers
 
@@ -240,3 +240,16 @@ def test_keys_of_tuf_and_ours_have_one_form(makers: Makers) -> None:
     key = SSlibKey(key_id(raw), "ed25519", "ed25519", {"public": raw.hex()})
     content = makers.root(["alice"], ["carol"])
     assert Metadata.from_bytes(content).signed.keys[makers.id("alice")].keyval == key.keyval
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"signed": {"_type": "root", "x": 1.5}, "signatures": []}',
+        b'{"signed": {"_type": "root", "x": "\\ud800"}, "signatures": []}',
+        b"[" * 100_000,
+    ],
+)
+def test_what_has_no_canonical_form_is_not_signed(makers: Makers, content: bytes) -> None:
+    with pytest.raises(BundleBuildError, match="it is no document of TUF"):
+        making.add_signature(content, keys.signing_key(makers.private("alice")))

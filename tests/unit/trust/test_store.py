@@ -152,6 +152,17 @@ def test_the_next_root_in_the_folder_is_followed_and_a_later_one_is_noted(place:
     assert "root 4 does not follow root 2, which is trusted here: root 3 is missing" in state.notes[0]
 
 
+def test_another_root_of_the_same_number_in_the_folder_is_noted(place: Place) -> None:
+    """Somebody began anew and did not remove what the router keeps: that the new one does not count is said."""
+    (place.keys / "root.json").write_bytes(place.roots(1)[0])
+    store = place.store()
+    assert store.state().notes == ()
+    (place.keys / "root.json").write_bytes(place.makers.root(["bob"], ["dave"], root_keys=["dave"]))
+    state = store.state()
+    assert [key.name for key in state.root.release.keys] == ["alice"]
+    assert state.notes == (f"cannot trust {place.keys / 'root.json'}: root 1 of this router says something else",)
+
+
 def test_an_operator_follows_roots_from_a_folder(place: Place) -> None:
     first, second, third = place.roots(3)
     (place.keys / "root.json").write_bytes(first)
@@ -166,6 +177,9 @@ def test_an_operator_follows_roots_from_a_folder(place: Place) -> None:
         store.rotate(str(place.folder / "all/2.json"))
     with pytest.raises(UntrustedRootError, match="No such file"):
         store.rotate(str(place.folder / "none"))
+    os.mkfifo(place.folder / "pipe")
+    with pytest.raises(UntrustedRootError, match="it is no file"):
+        store.rotate(str(place.folder / "pipe"))
 
 
 def test_a_gap_in_a_folder_changes_nothing(place: Place) -> None:

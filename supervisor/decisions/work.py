@@ -107,8 +107,8 @@ def by_client(reading: Reading, router: RouterConfig) -> Reading:
     """Return a reading by the clients that count each for itself, which one machine alone cannot be many of.
 
     What the router asked for itself, the supervisor's probes included, is no client's: a probe of any address of an
-    interface comes from the interface's first one (kernel: `prefsrc` of local routes). Addresses of a guest network that
-    no guest has are one client together, as they have one share together; so are those of a /64 of IPv6.
+    interface comes from the interface's first one (kernel: `prefsrc` of local routes). Addresses of a guest network
+    that no guest has are one client together, as they have one share together; so are those of a /64 of IPv6.
     """
     own, networks = router.own_addresses, tuple(network.network for network in router.networks)
     guests = frozenset(host.address for host in router.hosts)

@@ -32,18 +32,18 @@ SOAK = 0.7
 @click.option("--swaps/--no-swaps", default=True, help="Hand every service over in each flood.")
 @click.option("--only", default="", help="Floods whose names match: 'metadata', 'storm', '1 guest$'.")
 def main(engine: str, prefix: str, swaps: bool, only: str) -> None:
-    router = Router(Lab(prefix), engine)
+    router, results = Router(Lab(prefix), engine), list[Result]()
     try:
         try:
             bring_up(router, "cloudstack", say=lambda _: None, soak=SOAK)
-            results = list(_floods(router, only, Console(stderr=True), swaps=swaps))
+            results.extend(_floods(router, only, Console(stderr=True), swaps=swaps))
         finally:
+            _print(results)
             router.stop()
             network.down(router.lab)
     except LabError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
-    _print(results)
     faults = [fault for result in results for fault in (*result.faults, *late(result))]
     for fault in faults:
         click.echo(f"broken: {fault}", err=True)

@@ -51,6 +51,7 @@ class Backend:
 WEB_GUESTS = ("10.1.1.21", "10.1.1.22")
 REFUSING, SILENT = "10.1.1.23", "10.1.1.250"  # a guest without a web server; an address that nobody has
 STATISTICS_PORT = 8081
+STATISTICS_LOGIN = ("admin1", "ChangeMe")
 DEAD_PORT = 8090  # of the rule with members that are dead
 BACKENDS = (
     Backend(80, 8080, ("\tmode http",)),
@@ -260,7 +261,8 @@ def load_balancer_lines() -> list[str]:
         "\ttimeout server     50000",
         f"\nlisten stats_on_public\n\tbind {ROUTER_PUBLIC_IP}:{STATISTICS_PORT}\n\tmode http\n"
         "\toption httpclose\n\tstats enable\n"
-        "\tstats uri     /admin?stats\n\tstats realm   Haproxy\\ Statistics\n\tstats auth    admin1:ChangeMe\n",
+        "\tstats uri     /admin?stats\n\tstats realm   Haproxy\\ Statistics\n"
+        f"\tstats auth    {':'.join(STATISTICS_LOGIN)}\n",
         "\t ",
     ]
     for backend in BACKENDS:

@@ -6,118 +6,41 @@ address. Each round compares clients of the same frontend with and without the f
 
 from __future__ import annotations
 
-import base64
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from lab import facts, network
-from lab.clients import FLOODS, Client, DnsProbe, Flood, FloodKind, HttpProbe, Speech, launch
-from lab.commands import STATISTICS_PORT
+from lab.clients import FLOODS, Flood, FloodKind, launch
 from lab.router import Router
 from lab.scenarios import Check, Load, Seen, await_quiet, under_load
+from lab.service import WayIn
 from lab.services import SERVICES
 from lab.tools import run
-from lab.topology import CLIENT_IP, ROUTER_GUEST_IP, ROUTER_PUBLIC_IP, VIP, extra_guests, guests_of_lab
+from lab.topology import ROUTER_GUEST_IP, extra_guests
 
 LEAD = 1.0  # seconds from the flood's begin to the first request that is counted: by then it has all that it gets
 NAMED_SECONDS = 2.0
 SECONDS_EACH, MOST_UPGRADE = 3.0, 60.0  # that a service's hand-over takes without its soak; all of them together
-MANY = 200
+MANY = 200  # addresses
 HOG, HOG_NETWORK = "hog", "10.66.0"
-ASKING = guests_of_lab()[8]  # asks for its password, and never acknowledges it
-STATISTICS = {"Authorization": f"Basic {base64.b64encode(b'admin1:ChangeMe').decode()}"}
 
 Origin = Literal["1 guest", "1 guest, 200 addresses", "public"]
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
 
 
-@dataclass(frozen=True, slots=True)
-class WayIn:
-    """A frontend that clients reach: whose and where it is, a client of it for so many seconds, how it is flooded."""
-
-    name: str
-    service: str
-    address: str
-    port: int
-    client: Callable[[float], Client]
-    role: str  # the namespace that the client sits in
-    attempts: tuple[int, float]  # that a flood makes: connections at once, and in a second; more than a source may
-    speech: Speech = "http"
-
-
-def _http(url: str, source: str, **more: Any) -> Callable[[float], Client]:
-    return lambda seconds: HttpProbe(url, source=source, keep_alive=False, seconds=seconds, **more)
-
-
-_GUEST = guests_of_lab()[9]
-WAYS_IN: tuple[WayIn, ...] = (
-    WayIn(
-        "metadata",
-        "apache-metadata",
-        ROUTER_GUEST_IP,
-        80,
-        _http(f"http://{ROUTER_GUEST_IP}/latest/meta-data/instance-id", _GUEST.address, expected=_GUEST.instance),
-        "guest",
-        (400, 750.0),
-    ),
-    WayIn(
-        "password",
-        "password",
-        ROUTER_GUEST_IP,
-        8080,
-        _http(
-            f"http://{ROUTER_GUEST_IP}:8080/",
-            ASKING.address,
-            expected=ASKING.password,
-            headers=(("DomU_Request", "send_my_password"),),
-        ),
-        "guest",
-        (400, 500.0),
-    ),
-    WayIn(
-        "DNS over TCP",
-        "dnsmasq",
-        ROUTER_GUEST_IP,
-        53,
-        lambda seconds: DnsProbe("tcp", seconds=seconds, source=_GUEST.address),
-        "guest",
-        (400, 500.0),
-        "dns",
-    ),
-    WayIn(
-        "load balancer",
-        "haproxy",
-        VIP,
-        80,
-        _http(f"http://{VIP}/ip", CLIENT_IP, expected=CLIENT_IP),
-        "public",
-        (1500, 1500.0),
-    ),
-    WayIn(
-        "statistics",
-        "haproxy",
-        ROUTER_PUBLIC_IP,
-        STATISTICS_PORT,
-        _http(
-            f"http://{ROUTER_PUBLIC_IP}:{STATISTICS_PORT}/admin?stats",
-            CLIENT_IP,
-            headers=tuple(STATISTICS.items()),
-        ),
-        "public",
-        (400, 500.0),
-    ),
-)
-FROM_GUESTS_ONLY = frozenset({"metadata", "password", "DNS over TCP"})
+WAYS_IN: tuple[tuple[str, WayIn], ...] = tuple((name, way) for name, known in SERVICES.items() for way in known.ways_in)
+"""Every way in, with the service whose it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One flood: on which way in, of which kind, from whom."""
 
+    service: str
     way_in: WayIn
     kind: FloodKind
     origin: Origin
@@ -128,12 +51,12 @@ class Cell:
     @property
     def gets_in(self) -> bool:
         """Whether the flood reaches the frontend at all: what guests are served is not there for the public side."""
-        return self.origin != "public" or self.way_in.name not in FROM_GUESTS_ONLY
+        return self.origin != "public" or self.way_in.is_public
 
 
 def matrix() -> tuple[Cell, ...]:
     """Return every flood of every way in from every origin."""
-    return tuple(Cell(way_in, kind, origin) for origin in ORIGINS for kind in FLOODS for way_in in WAYS_IN)
+    return tuple(Cell(name, way, kind, origin) for origin in ORIGINS for kind in FLOODS for name, way in WAYS_IN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,13 +117,11 @@ def endure(router: Router, cell: Cell, turn: int = 0, release: str | None = None
             flooded = _at_work(router, way, seconds)
             swapped, held = _upgraded(router, way, release) if release else ((), ())
             outcome = running.stop()
-    said = _events(router)[events:]
-    named = _named(said, source, began)
-    checks = [*held, *_judge(cell, outcome.completed, named), _undisturbed(said)]
-    if release:
-        checks += _arrived(router, release)
-    else:
-        checks.append(_unmoved(before, _standing(router)))
+        said = _events(router)[events:]
+        named = _named(said, source, began)
+        checks = [*held, *_judge(cell, outcome.completed, named), _undisturbed(said)]
+        # The one who floods is still there: the ends of its connections must arrive, or they drain for minutes.
+        checks += _arrived(router, release) if release else [_unmoved(before, _standing(router))]
     return Result(
         cell, quiet, flooded, swapped, outcome.completed, outcome.sent - outcome.completed, named, tuple(checks)
     )

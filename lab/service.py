@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from lab.broken.kind import Breakage
-from lab.clients import Client
+from lab.clients import Client, Speech
 from lab.router import ROOT, Router
 from lab.topology import Guest
 
@@ -81,6 +81,20 @@ class ClientProbe:
 
 
 @dataclass(frozen=True, slots=True)
+class WayIn:
+    """A frontend that clients reach and that can be flooded: where it is, and a client of it for so many seconds."""
+
+    name: str
+    address: str
+    port: int
+    client: Callable[[float], Client]
+    role: str  # the namespace that the client sits in
+    attempts: tuple[int, float]  # that a flood makes: connections at once, and in a second; more than a source may
+    speech: Speech = "http"
+    is_public: bool = False  # the public side reaches it too
+
+
+@dataclass(frozen=True, slots=True)
 class StateProbe:
     """Whether the daemon works, for a service that answers nobody: `connect` gives what reads it."""
 
@@ -124,6 +138,7 @@ class ServiceUnderTest:
     refresh: Callable[[Router], None] = _nothing  # give back what clients used up
     silence: ClientProbe | StateProbe | None = None  # how long it is silent when its daemon dies or hangs
     answers: tuple[ClientProbe, ...] = ()  # short clients: the service does its work for those who use it
+    ways_in: tuple[WayIn, ...] = ()  # what can be flooded
     remembered: Callable[[Router], object] | None = None  # what a loss of power must not change
     recovery: Recovery | None = None
     change: Callable[[int], tuple[str, Mapping[str, Any]]] | None = None

@@ -12,7 +12,7 @@ from lab.broken.draft import Draft
 from lab.broken.kind import GIVEN_UP, NOT_READY, Breakage, Fails, Kind, replaced, wrapped, wrong_answers
 from lab.clients import Dnsperf, DnsProbe, Perfdhcp, RenewingGuests, Udhcpc, run
 from lab.router import Router
-from lab.service import Afterwards, Check, ClientProbe, Load, ServiceUnderTest
+from lab.service import Afterwards, Check, ClientProbe, Load, ServiceUnderTest, WayIn
 from lab.tools import run_inside
 from lab.topology import GUEST_COUNT, ROUTER_GUEST_IP, Guest, extra_guests
 
@@ -155,6 +155,9 @@ SERVICE = ServiceUnderTest(
         ClientProbe(DnsProbe("udp", seconds=0.2), "guest"),
         ClientProbe(DnsProbe("tcp", seconds=0.2), "guest"),
         ClientProbe(_ALL_GUESTS, "guest"),
+    ),
+    ways_in=(
+        WayIn("DNS over TCP", ROUTER_GUEST_IP, 53, lambda s: DnsProbe("tcp", seconds=s), "guest", (400, 500.0), "dns"),
     ),
     remembered=leases,
     change=_change,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,11 +13,11 @@ from lab import balancer_changes, commands, facts
 from lab.broken.draft import Draft
 from lab.broken.kind import Breakage, Fails, Kind
 from lab.clients import Download, HttpProbe, LineEcho, TimedRequests, Wrk
-from lab.commands import DEAD_PORT
+from lab.commands import DEAD_PORT, STATISTICS_LOGIN, STATISTICS_PORT
 from lab.router import NEWER, Router
-from lab.service import ClientProbe, Figure, Load, ServiceUnderTest
+from lab.service import ClientProbe, Figure, Load, ServiceUnderTest, WayIn
 from lab.tools import LabError
-from lab.topology import CLIENT_IP, VIP
+from lab.topology import CLIENT_IP, ROUTER_PUBLIC_IP, VIP
 
 NAME = "haproxy"
 URL = f"http://{VIP}/ip"
@@ -42,11 +43,21 @@ def _web(seconds: float) -> tuple[Load, ...]:
     )
 
 
+def _brief(seconds: float) -> HttpProbe:
+    return HttpProbe(URL, CLIENT_IP, CLIENT_IP, seconds=seconds, keep_alive=False)
+
+
+def _statistics(seconds: float) -> HttpProbe:
+    word = base64.b64encode(":".join(STATISTICS_LOGIN).encode()).decode()
+    url = f"http://{ROUTER_PUBLIC_IP}:{STATISTICS_PORT}/admin?stats"
+    headers = (("Authorization", f"Basic {word}"),)
+    return HttpProbe(url, source=CLIENT_IP, seconds=seconds, keep_alive=False, headers=headers)
+
+
 def _steady_loads(seconds: float) -> tuple[Load, ...]:
-    brief = HttpProbe(URL, CLIENT_IP, CLIENT_IP, seconds=seconds, keep_alive=False)
     return (
         Load("balanced, keep-alive", "public", HttpProbe(URL, CLIENT_IP, CLIENT_IP, seconds=seconds)),
-        Load("balanced, one per connection", "public", brief),
+        Load("balanced, one per connection", "public", _brief(seconds)),
     )
 
 
@@ -90,6 +101,10 @@ SERVICE = ServiceUnderTest(
         HttpProbe(URL, CLIENT_IP, CLIENT_IP, rate=100.0, seconds=60.0, keep_alive=False, timeout=0.1), "public"
     ),
     answers=(ClientProbe(HttpProbe(URL, CLIENT_IP, CLIENT_IP, seconds=0.2), "public"),),
+    ways_in=(
+        WayIn("load balancer", VIP, 80, _brief, "public", (1500, 1500.0), is_public=True),
+        WayIn("statistics", ROUTER_PUBLIC_IP, STATISTICS_PORT, _statistics, "public", (400, 500.0), is_public=True),
+    ),
     change=_change,
     version_command=(("/usr/sbin/haproxy", "-vv"), "HAProxy version {version}"),
     figures=(

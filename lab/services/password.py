@@ -8,7 +8,7 @@ from lab import commands, facts, network
 from lab.broken.kind import Breakage, wrong_answers
 from lab.clients import HttpProbe, PasswordExchange
 from lab.router import Router
-from lab.service import Afterwards, ClientProbe, Load, ServiceUnderTest
+from lab.service import Afterwards, ClientProbe, Load, ServiceUnderTest, WayIn
 from lab.tools import LabError, run_inside
 from lab.topology import GUEST_COUNT, ROUTER_GUEST_IP, guests_of_lab
 
@@ -91,6 +91,7 @@ SERVICE = ServiceUnderTest(
     prepare=_prepare,
     refresh=renew,
     silence=ClientProbe(_asking(60.0, rate=100.0, timeout=0.1), "guest"),
+    ways_in=(WayIn("password", ROUTER_GUEST_IP, 8080, _asking, "guest", (400, 500.0)),),
     remembered=_password_of_a_guest,
     version_command=(
         ("/usr/bin/python3", "-c", "import vr_password.__main__ as app; print('imported', app.__file__)"),

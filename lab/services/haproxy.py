@@ -102,7 +102,7 @@ SERVICE = ServiceUnderTest(
     ),
     answers=(ClientProbe(HttpProbe(URL, CLIENT_IP, CLIENT_IP, seconds=0.2), "public"),),
     ways_in=(
-        WayIn("load balancer", VIP, 80, _brief, "public", (1500, 1500.0), is_public=True),
+        WayIn("load balancer", VIP, 80, _brief, "public", (1500, 2500.0), is_public=True),
         WayIn("statistics", ROUTER_PUBLIC_IP, STATISTICS_PORT, _statistics, "public", (400, 500.0), is_public=True),
     ),
     change=_change,

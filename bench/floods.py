@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 
 import click
@@ -52,11 +53,13 @@ def main(engine: str, prefix: str, swaps: bool, only: str) -> None:
 
 def _floods(router: Router, only: str, progress: Console, *, swaps: bool) -> Iterator[Result]:
     wanted, release = [cell for cell in matrix() if re.search(only, str(cell))], OLDER
-    for turn, cell in enumerate(wanted):
-        progress.print(f"{turn + 1} of {len(wanted)}: {cell}", style="dim")
+    turns = Counter[str]()  # by service: a source is named once a minute
+    for number, cell in enumerate(wanted, 1):
+        progress.print(f"{number} of {len(wanted)}: {cell}", style="dim")
         if swaps and cell.gets_in:
             release = NEWER if release == OLDER else OLDER
-        result = endure(router, cell, turn, release if swaps and cell.gets_in else None)
+        result = endure(router, cell, turns[cell.service], release if swaps and cell.gets_in else None)
+        turns[cell.service] += 1
         for fault in (*result.faults, *late(result)):
             progress.print(f"  {fault}", style="red")
         yield result

@@ -38,7 +38,7 @@ from tests.kit.live.flood import (
 )
 from tests.kit.live.network_router import Router
 
-FLOOD_SECONDS = 20.0
+FLOOD_SECONDS = 10.0
 LONG_FLOOD_SECONDS = 51.0
 
 pytestmark = pytest.mark.integration

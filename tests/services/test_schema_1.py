@@ -28,7 +28,7 @@ RENDERER = TemplateRenderer()
 
 
 SINCE = {
-    "httpd.conf": ("ServerLimit ", "MaxRequestWorkers ", "MaxSpareThreads ", "RequestReadTimeout "),
+    "httpd.conf": ("ServerLimit ", "ThreadsPerChild ", "MaxRequestWorkers ", "MaxSpareThreads ", "RequestReadTimeout "),
     "dnsmasq.conf": ("max-tcp-connections=",),
     "haproxy.cfg": ("timeout http-request ", "timeout http-keep-alive "),
 }

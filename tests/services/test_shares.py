@@ -34,6 +34,16 @@ def test_one_source_has_no_more_than_a_quarter_of_the_daemon(service: str, file:
     assert max(frontend.share.fair.open for frontend in frontends if frontend.share) * 4 <= int(found[1])
 
 
+def test_one_source_cannot_hold_all_workers_of_a_process() -> None:
+    """A process of mpm_event whose workers are all held closes the idle connections that it has, of whomever."""
+    found = re.search(
+        r"(?m)^ThreadsPerChild (\d+)$", (SERVICES / "apache-metadata/golden/sample/httpd.conf").read_text()
+    )
+    assert found
+    frontends = instance(definition("apache-metadata"), SAMPLE).frontends
+    assert max(frontend.share.fair.open for frontend in frontends if frontend.share) < int(found[1])
+
+
 def test_a_rule_with_a_maximum_of_its_own_has_a_share_of_its_own() -> None:
     frontends = instance(definition("haproxy"), SAMPLE).frontends
     listeners = [frontend for frontend in frontends if frontend.name.startswith("listener-")]

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from supervisor.values.errors import SupervisorError
 from supervisor.values.handover import Outcome
+from supervisor.values.status import HandoverRecord
 from tests.kit.fakes.kernel import Impossible
 from tests.kit.simulation.faults import Failure, SupervisorKilled
 from tests.kit.simulation.invariants import violations
@@ -65,10 +67,19 @@ def losses(router: SimulatedRouter, scenario: Scenario, gap: float = TAKEOVER_SE
             wrong.append(f"nothing answered for {outage:.3f} s")
     elif outage > (TWICE_DEAD_SECONDS if is_started_again and router.deaths > 1 else 1e-9):
         wrong.append(f"nobody served for {outage:.3f} s")
-    first = f"vrs-{scenario.service}-1"  # the former of every scenario that goes back; no other one is excused
-    if ended := [flow for flow in broken if not is_started_again or flow.container != first]:
+    excused = _formers(scenario, history) if is_started_again else set()  # no other one is started again
+    if ended := [flow for flow in broken if flow.container not in excused]:
         wrong.append(f"{len(ended)} connections were broken")
     return wrong
+
+
+def _formers(scenario: Scenario, history: Sequence[HandoverRecord]) -> set[str]:
+    """Return the containers that served before the hand-overs that were reverted."""
+    found = set()
+    for reverted in (record for record in history if record.outcome == Outcome.REVERTED):
+        before = [one for one in history if one.id < reverted.id and one.outcome == Outcome.SUCCEEDED]
+        found.add(f"vrs-{scenario.service}-{max(before, key=lambda one: one.id).generation}")
+    return found
 
 
 def wrong_after_kill(scenario: Scenario, change: int, *, phase: float = 0.0, again: int | None = None) -> list[str]:

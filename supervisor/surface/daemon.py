@@ -25,20 +25,14 @@ from supervisor.surface.log_format import configure_logging
 from supervisor.surface.metrics import MetricsServer
 from supervisor.surface.notify import Notifier
 from supervisor.surface.settings_file import read_settings
+from supervisor.surface.settings_option import settings_option
 from supervisor.surface.teardown import tear_down
 from supervisor.values.errors import SupervisorError
 from supervisor.values.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_SETTINGS = click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("/etc/vr-supervisor/supervisor.yaml"),
-    show_default=True,
-    help="The settings file.",
-)
+_SETTINGS = settings_option("The settings file.")
 
 
 class Program(click.Group):

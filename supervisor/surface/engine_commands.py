@@ -11,18 +11,12 @@ from supervisor.surface.api.client import RemoteControl
 from supervisor.surface.cli.common import json_option, to_engine_option
 from supervisor.surface.cli.progress import follow
 from supervisor.surface.settings_file import read_settings
+from supervisor.surface.settings_option import settings_option
 
 
 @click.command(name="migrate-engine")
 @to_engine_option
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("/etc/vr-supervisor/supervisor.yaml"),
-    show_default=True,
-    help="The settings file of the supervisor that runs.",
-)
+@settings_option("The settings file of the supervisor that runs.")
 @json_option
 def migrate_engine(to: str, path: Path, as_json: bool) -> None:
     """Do what `vrctl migrate-engine` does, unless the settings file insists on one engine."""

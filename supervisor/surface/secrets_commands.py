@@ -10,6 +10,7 @@ import click
 from supervisor.edges.store.sealed_files import open_file
 from supervisor.surface.assembly import key_ring
 from supervisor.surface.settings_file import read_settings
+from supervisor.surface.settings_option import settings_option
 from supervisor.values.errors import StateError
 
 
@@ -27,14 +28,7 @@ def secrets() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="A file that is not there yet.",
 )
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("/etc/vr-supervisor/supervisor.yaml"),
-    show_default=True,
-    help="The settings file, which says where the keys are.",
-)
+@settings_option("The settings file, which says where the keys are.")
 def decrypt(file: Path, output: Path, path: Path) -> None:
     """Write a file that was laid aside (state.db.damaged-TIME) as it was."""
     ring = key_ring(read_settings(path).secrets)
